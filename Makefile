@@ -1,0 +1,51 @@
+# One verb each. Everything lands in .venv/ and var/; nothing is installed outside this folder
+# (but `make test` asks apt for a browser and the config checkers where they are missing).
+
+PYTHON ?= python3
+PY := .venv/bin/python
+READY := .venv/.ready
+
+.PHONY: demo test lint bench setup clean lock tools
+
+demo: setup  ## the whole shop in one terminal: make demo [CATALOG=path] [LIMIT=n] [PORT=n]
+	@$(PY) manage.py demo $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(LIMIT),--limit $(LIMIT)) $(if $(PORT),--port $(PORT))
+
+test: setup tools  ## every test, on real Postgres, Redis, workers and browser
+	$(PY) -m pytest $(ARGS)
+
+lint: setup
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) manage.py makemigrations --check --dry-run
+	DEBUG=false HTTPS_ONLY=true $(PY) manage.py check --deploy --fail-level WARNING
+
+bench: setup  ## make bench [ARGS="search"]
+	$(PY) -m bench $(ARGS)
+
+setup: $(READY) .env
+
+$(READY): requirements/dev.txt requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 to 3.13 is needed; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 …" if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0)'
+	@echo "Installing into .venv (once; about 2 GB with TensorFlow)…"
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@.venv/bin/uv pip sync --quiet --python $(PY) --require-hashes requirements/dev.txt
+	@touch $@
+
+.env:
+	@$(PYTHON) -c 'import secrets; text = open(".env.example").read(); print(text.replace("SECRET_KEY=", "SECRET_KEY=" + secrets.token_urlsafe(50), 1), end="")' > .env.new
+	@chmod 600 .env.new && mv .env.new .env
+
+tools:
+	@tests/tools.sh
+
+clean:  ## forget the shop's data and everything made; keeps .venv and .env
+	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage
+
+lock: setup  ## compile requirements/*.txt anew
+	for name in dev base web worker uv; do \
+	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url $$(test $$name = dev || echo "-c requirements/dev.txt") \
+	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
+	done

@@ -1,0 +1,28 @@
+#!/usr/bin/env python
+"""Every command of the shop; `manage.py help` lists them."""
+
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+    # A terminated command still leaves in order, so that the last one out stops the embedded services.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError:
+        sys.exit("Django is not installed in this Python. Run `make setup`, then use `.venv/bin/python manage.py`.")
+    from shop.embedded import ServiceError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ServiceError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def shop(request: HttpRequest) -> dict[str, Any]:
+    """What every page shows of the shop itself."""
+    return {"shop_name": settings.SHOP_NAME, "shop_currency": settings.SHOP_CURRENCY}

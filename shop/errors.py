@@ -1,0 +1,39 @@
+"""One shape for every error of the API: `{"code", "detail"}`, and `"errors"` by field where fields are wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from shop.middleware import RETRY_AFTER_SECONDS
+
+
+class DatabaseUnavailable(APIException):
+    status_code = 503
+    default_code = "unavailable"
+    default_detail = "The shop's database does not answer. Please try again in a moment."
+
+
+def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    if isinstance(error, OperationalError | InterfaceError):
+        error = DatabaseUnavailable()
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    if isinstance(error, ValidationError) and isinstance(error.detail, dict):
+        response.data = {
+            "code": "invalid",
+            "detail": "Some fields are missing or wrong.",
+            "errors": error.get_full_details(),
+        }
+    elif isinstance(error, APIException):
+        response.data = {"code": error.get_codes(), "detail": str(error.detail)}
+    elif isinstance(response.data, dict):
+        response.data = {"code": "not_found" if response.status_code == 404 else "denied", **response.data}
+    if response.status_code == 503:
+        response["Retry-After"] = RETRY_AFTER_SECONDS
+    return response

@@ -1,0 +1,145 @@
+"""A whole shop in one terminal: set up, fill, run, and stop together."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+import threading
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+from honcho import manager
+from honcho.printer import Printer
+
+from catalog.drawing import draw_catalog
+from catalog.models import Product
+from catalog.progress import meter
+from recommendations.graphs import ModelUnavailable
+from recommendations.lifecycle import ensure_active_model
+from recommendations.status import PipelineStatus, pipeline_status
+from shop import processes
+
+STOP_SECONDS = 12  # a worker finishes the batch in hand
+REPORT_SECONDS = 3.0
+
+
+class Command(BaseCommand):
+    help = (
+        "Set up and run the whole shop in this terminal: web server, worker and scheduler, with the embedded "
+        "Postgres and Redis. Fills an empty shop with a catalog that it draws itself, or with --catalog. "
+        "Ctrl-C stops everything; what is in VAR_DIR stays for the next start."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--catalog", type=Path, metavar="PATH", help="folder or zip to import (see import_catalog)")
+        parser.add_argument("--limit", type=int, metavar="N", help="import at most N products")
+        parser.add_argument("--port", type=int, default=8000, metavar="N", help="default: %(default)s")
+        parser.add_argument("--once", action="store_true", help="stop when every picture is embedded")
+
+    def handle(self, *, catalog: Path | None, limit: int | None, port: int, once: bool, **options: Any) -> None:
+        _require_free(port)
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("collectstatic", verbosity=0, interactive=False)
+        password = self._admin_password()
+        self._fill(catalog, limit)
+        try:
+            ensure_active_model(log=self.stderr.write)
+        except ModelUnavailable as error:
+            raise CommandError(str(error)) from error
+        connections.close_all()  # the processes below are forked: none may share a connection
+        manager.KILL_WAIT = STOP_SECONDS
+        printer = Printer(sys.stdout)
+        running = manager.Manager(printer)
+        environment = {
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            # Celery's worry about root is about pickled messages; ours are JSON.
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+        }
+        running.add_process(
+            "web",
+            processes.shell(processes.web(f"127.0.0.1:{port}")),
+            env={**environment, "DATABASE_POOL": "true"},
+        )
+        running.add_process("worker", processes.shell(processes.worker()), env=environment)
+        running.add_process("scheduler", processes.shell(processes.scheduler()), env=environment)
+        threading.Thread(
+            target=self._follow, args=(running, f"http://127.0.0.1:{port}", password, once), daemon=True
+        ).start()
+        running.loop()
+        self.stdout.write("Stopped. `make demo` starts the same shop again.")
+
+    def _admin_password(self) -> str:
+        """The demo's login survives restarts, and is nobody else's to read."""
+        kept = settings.VAR_DIR / "admin-password"
+        users = get_user_model().objects
+        if not kept.exists():
+            kept.touch(mode=0o600)
+            kept.write_text(secrets.token_urlsafe(9))
+        password = kept.read_text().strip()
+        if not users.filter(username="admin").exists():
+            users.create_superuser("admin", password=password)
+        return password
+
+    def _fill(self, catalog: Path | None, limit: int | None) -> None:
+        if catalog is None:
+            if Product.objects.exists():
+                return
+            catalog = settings.VAR_DIR / "drawn-catalog"
+            with meter(self.stderr, "Drawing a catalog", 0) as progress:
+                draw_catalog(catalog, progress=progress.set)
+        call_command("import_catalog", catalog, limit=limit, demo_prices=True, stdout=self.stdout, stderr=self.stderr)
+
+    def _follow(self, running: manager.Manager, url: str, password: str, once: bool) -> None:
+        """Tell the newcomer when the shop is open, and how far the pictures are."""
+        while not _answers(f"{url}/healthz"):
+            time.sleep(0.3)
+        self.stdout.write(
+            f"\n  The shop is open:  {url}\n  Admin:             {url}/admin/  (admin / {password})\n"
+            f"  API:               {url}/api/v1/docs/\n  Ctrl-C stops everything.\n"
+        )
+        status = pipeline_status()
+        self._warn(status)
+        while not status.settled:
+            self.stdout.write(f"  Embedding pictures: {status.ready + status.failed:,} of {status.total:,}")
+            time.sleep(REPORT_SECONDS)
+            status = pipeline_status()
+        self.stdout.write(f"  All {status.total:,} pictures done: {status.ready:,} ready, {status.failed:,} failed.")
+        for code, count in sorted(status.failures.items()):
+            self.stdout.write(f"    {code}: {count:,}")
+        self._warn(status)
+        connections.close_all()
+        if once:
+            running.terminate()
+
+    def _warn(self, status: PipelineStatus) -> None:
+        for warning in status.warnings:
+            self.stderr.write(self.style.WARNING(f"  {warning}"))
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CommandError(f"Port {port} is taken: choose another one with `make demo PORT=8001`.") from error
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=2) as response:  # noqa: S310  (our own address)
+            return response.status == 200
+    except (URLError, OSError):
+        return False

@@ -1,0 +1,36 @@
+"""A dependency that is away is a 503 with a retry hint, never a traceback."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = "5"
+
+
+class ServiceUnavailableMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, OperationalError | InterfaceError):
+            return None
+        logger.error("The database is not available: %s", error)
+        return unavailable(request, "The shop's database does not answer. Please try again in a moment.")
+
+
+def unavailable(request: HttpRequest, message: str) -> HttpResponse:
+    headers = {"Retry-After": RETRY_AFTER_SECONDS}
+    if request.path.startswith("/api/"):
+        return JsonResponse({"code": "unavailable", "detail": message}, status=503, headers=headers)
+    return HttpResponse(
+        f"<!doctype html><title>Back in a moment</title><h1>Back in a moment</h1><p>{message}</p>",
+        status=503,
+        headers=headers,
+    )

@@ -1,0 +1,276 @@
+"""Settings, all from the environment or the file `.env`; docs/configuration.md lists them.
+
+Secure by default: what development needs to relax, `make setup` writes into `.env`.
+"""
+
+import os
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+from django.urls import reverse_lazy
+from environs import Env
+
+from shop.embedded import DATABASE, USER, Layout
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env()
+env.read_env(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")), recurse=False)
+
+# Core
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+HTTPS_ONLY = env.bool("HTTPS_ONLY", True)
+VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var"))).absolute()
+_embedded = Layout(VAR_DIR)
+
+ROOT_URLCONF = "shop.urls"
+WSGI_APPLICATION = "shop.wsgi.application"
+ASGI_APPLICATION = "shop.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "csp",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "treebeard",
+    "shop.apps.ShopConfig",
+    "catalog.apps.CatalogConfig",
+    "recommendations.apps.RecommendationsConfig",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "shop.middleware.ServiceUnavailableMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "shop.context.shop",
+            ],
+        },
+    },
+]
+
+# Database: DATABASE_URL, or the embedded Postgres below VAR_DIR
+if env.str("DATABASE_URL", ""):
+    DATABASES = {"default": env.dj_db_url("DATABASE_URL")}
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "shop.postgresql",
+            "NAME": DATABASE,
+            "USER": USER,
+            "HOST": str(_embedded.sockets),
+            "PORT": "5432",
+        }
+    }
+DATABASE_POOL = env.bool("DATABASE_POOL", False)
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    {
+        # A filtered HNSW scan goes on until it has enough rows, nearest first (pgvector README, "Iterative scans").
+        "options": "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100",
+        "connect_timeout": 5,
+        **({"pool": {"min_size": 1, "max_size": 8, "timeout": 10}} if DATABASE_POOL else {}),
+    }
+)
+
+# Celery: REDIS_URL, or the embedded Redis below VAR_DIR
+REDIS_URL = env.str("REDIS_URL", "")
+CELERY_BROKER_URL = REDIS_URL or _embedded.redis_url
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_DEFAULT_QUEUE = "bulk"
+CELERY_TASK_ROUTES = {
+    "recommendations.tasks.embed_images": {"queue": "interactive"},
+    "recommendations.tasks.sweep": {"queue": "interactive"},
+    "recommendations.tasks.embed_pending": {"queue": "bulk"},
+    "catalog.tasks.remove_rowless_files": {"queue": "bulk"},
+}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_ACKS_LATE = True  # prefetch 1 means one task, not one more behind it
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "queue_order_strategy": "priority",  # a worker for both queues empties "interactive" first
+    "socket_connect_timeout": 2,  # an upload never waits longer for a broker that is away
+    "max_retries": 1,
+    "interval_start": 0,
+    "socket_timeout": 30,
+    "socket_keepalive": True,
+}
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+
+# Embedding
+EMBEDDING_WEIGHTS = env.str("EMBEDDING_WEIGHTS", "")  # "imagenet", "untrained" or a file
+if EMBEDDING_WEIGHTS not in {"", "imagenet", "untrained"}:
+    EMBEDDING_WEIGHTS = str(Path(EMBEDDING_WEIGHTS).absolute())
+EMBEDDING_THREADS = env.int("EMBEDDING_THREADS", 0)  # 0: every core this process may use
+EMBEDDING_BATCH_SIZE = env.int("EMBEDDING_BATCH_SIZE", 32)
+EMBEDDING_LEASE_SECONDS = env.int("EMBEDDING_LEASE_SECONDS", 120)
+EMBEDDING_SWEEP_SECONDS = env.int("EMBEDDING_SWEEP_SECONDS", 60)
+EMBEDDING_MAX_ATTEMPTS = env.int("EMBEDDING_MAX_ATTEMPTS", 3)
+EMBEDDING_INDEX_MIN_ROWS = env.int("EMBEDDING_INDEX_MIN_ROWS", 1000)
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "recommendations.tasks.sweep",
+        "schedule": EMBEDDING_SWEEP_SECONDS,
+        "options": {"expires": EMBEDDING_SWEEP_SECONDS},
+    },
+    "remove-rowless-files": {
+        "task": "catalog.tasks.remove_rowless_files",
+        "schedule": 24 * 3600,
+        "options": {"expires": 3600},
+    },
+}
+
+# Pictures
+IMAGE_MAX_BYTES = env.int("IMAGE_MAX_BYTES", 20 * 2**20)
+IMAGE_MAX_PIXELS = env.int("IMAGE_MAX_PIXELS", 40_000_000)
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(VAR_DIR / "media"))).absolute()
+MEDIA_URL = "/media/"
+FILE_UPLOAD_PERMISSIONS = 0o644
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", str(VAR_DIR / "static"))).absolute()
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.exists()
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_ROOT.exists()
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# Shop
+SHOP_NAME = env.str("SHOP_NAME", "Lookalike")
+SHOP_CURRENCY = env.str("SHOP_CURRENCY", "USD")
+PRODUCTS_PER_PAGE = env.int("PRODUCTS_PER_PAGE", 24)
+SIMILAR_PRODUCTS = env.int("SIMILAR_PRODUCTS", 6)
+
+# Language and time
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("TIME_ZONE", "UTC")
+USE_TZ = True
+USE_I18N = False
+USE_THOUSAND_SEPARATOR = True
+
+# Accounts
+LOGIN_URL = reverse_lazy("admin:login")
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+# API
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_THROTTLE_RATES": {"photo_search": env.str("PHOTO_SEARCH_RATE", "60/min")},
+    "EXCEPTION_HANDLER": "shop.errors.api_exception_handler",
+    "NUM_PROXIES": env.int("NUM_PROXIES", 0),
+    "PAGE_SIZE": 24,
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": f"{SHOP_NAME} API",
+    "DESCRIPTION": "Products, what looks like them, and search by photo. See docs/api.md.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# Security
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 3600) if HTTPS_ONLY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY and env.bool("HSTS_EVERYWHERE", False)
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
+if env.bool("BEHIND_PROXY", False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SILENCED_SYSTEM_CHECKS = [
+    # Subdomains and the preload list are the owner's to promise (HSTS_EVERYWHERE).
+    "security.W005",
+    "security.W021",
+]
+
+# Admin
+UNFOLD = {
+    "SITE_TITLE": SHOP_NAME,
+    "SITE_HEADER": SHOP_NAME,
+    "SITE_SYMBOL": "storefront",
+    "SHOW_VIEW_ON_SITE": True,
+    "SHOW_HISTORY": False,
+    "BORDER_RADIUS": "8px",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "loggers": {
+        "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
+}
