@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from rest_framework.exceptions import APIException
+
+from ml.images import ImageRejected
+
+TOO_LARGE = {"too_many_bytes", "too_many_pixels"}
+
+
+class ImageProblem(APIException):
+    """An uploaded picture that is not taken: 413 when it is too large, 409 when it is there already, else 400."""
+
+    def __init__(self, rejected: ImageRejected) -> None:
+        self.status_code = 413 if rejected.code in TOO_LARGE else 409 if rejected.code == "duplicate" else 400
+        super().__init__(rejected.message, rejected.code)

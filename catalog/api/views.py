@@ -1,0 +1,79 @@
+"""Products for API clients. Anyone may read what is published; staff write."""
+
+from __future__ import annotations
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from catalog import services
+from catalog.api.errors import ImageProblem
+from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductSerializer
+from catalog.models import Category, Product
+from ml.images import ImageRejected
+
+
+class ReadOrStaff(BasePermission):
+    def has_permission(self, request: Request, view: object) -> bool:
+        return request.method in SAFE_METHODS or bool(request.user and request.user.is_staff)
+
+
+class ProductFilter(django_filters.FilterSet):
+    category = django_filters.CharFilter(method="in_category", label="Category address, with all below it")
+    price_min = django_filters.NumberFilter("price", "gte", min_value=0)
+    price_max = django_filters.NumberFilter("price", "lte", min_value=0)
+    q = django_filters.CharFilter(method="matching", label="Full-text search", max_length=200)
+
+    class Meta:
+        model = Product
+        fields = ["category", "price_min", "price_max", "q", "brand"]
+
+    def in_category(self, products: QuerySet[Product], name: str, address: str) -> QuerySet[Product]:
+        category = Category.objects.filter(address=address).first()
+        return Product.objects.none() if category is None else products.filter(category__path__startswith=category.path)
+
+    def matching(self, products: QuerySet[Product], name: str, text: str) -> QuerySet[Product]:
+        return products & Product.objects.matching(text.replace("\0", ""))
+
+
+class NewestFirst(CursorPagination):
+    ordering = "-id"
+    page_size_query_param = "limit"
+    max_page_size = 100
+
+
+class ProductViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet
+):
+    serializer_class = ProductSerializer
+    permission_classes = [ReadOrStaff]
+    pagination_class = NewestFirst
+    filterset_class = ProductFilter
+    lookup_field = "slug"
+
+    def get_queryset(self) -> QuerySet[Product]:
+        products = Product.objects.for_page()
+        return products if self.request.user.is_staff else products.published()
+
+    @extend_schema(request={"multipart/form-data": ImageUploadSerializer}, responses={201: ImageSerializer})
+    @action(methods=["post"], detail=True, parser_classes=[MultiPartParser], pagination_class=None)
+    def images(self, request: Request, slug: str) -> Response:
+        """Attach a picture to a product. It becomes searchable in the background within seconds."""
+        upload = ImageUploadSerializer(data=request.data)
+        upload.is_valid(raise_exception=True)
+        try:
+            image = services.add_image(
+                product=self.get_object(),
+                data=services.read_upload(upload.validated_data["file"]),
+                alt=upload.validated_data["alt"],
+            )
+        except ImageRejected as error:
+            raise ImageProblem(error) from error
+        return Response(ImageSerializer(image, context=self.get_serializer_context()).data, status=201)

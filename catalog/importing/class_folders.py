@@ -1,0 +1,47 @@
+"""One folder per class, as for training a classifier: `Dress/0001.jpg`, `Shirt/0002.jpg`, …"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from catalog.importing.archive import Archive
+from catalog.importing.errors import ImportFailed, RowError
+from catalog.importing.kaggle import EXTENSIONS
+from catalog.importing.records import Record
+
+
+class ClassFolderLayout:
+    name = "folder"
+
+    def recognises(self, archive: Archive) -> bool:
+        return bool(self._pictures(archive))
+
+    def count(self, archive: Archive) -> int:
+        return len(self._pictures(archive))
+
+    def records(self, archive: Archive) -> Iterator[Record | RowError]:
+        pictures = self._pictures(archive)
+        if not pictures:
+            raise ImportFailed(f"{archive.path} holds no pictures in folders: expected one folder per class.")
+        for number, name in enumerate(pictures, start=1):
+            path = PurePosixPath(name)
+            kind = path.parent.name
+            short = hashlib.sha256(name.encode()).hexdigest()[:8]
+            yield Record(
+                file=name,
+                line=number,
+                sku=f"{re.sub(r'[^A-Za-z0-9]+', '-', kind)[:40].strip('-')}-{short}",
+                title=f"{kind.replace('_', ' ')} {short}"[:255],
+                category=(kind.replace("_", " ")[:100],),
+                image=name,
+            )
+
+    def _pictures(self, archive: Archive) -> list[str]:
+        return [
+            name
+            for name in archive.names()
+            if (path := PurePosixPath(name)).suffix.lower() in EXTENSIONS and path.parent.name
+        ]

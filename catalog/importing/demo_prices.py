@@ -1,0 +1,20 @@
+"""Made-up but stable prices, for data that has none: the same SKU costs the same on every machine."""
+
+import hashlib
+from decimal import Decimal
+
+#: Every 6th product is on sale.
+SALE_EVERY = 6
+
+
+def demo_price(sku: str, category: tuple[str, ...]) -> tuple[Decimal, Decimal | None]:
+    """Price and former price. A kind of product has its price level; within it prices spread fourfold."""
+    level = 15 + _number("/".join(category)) % 100
+    spread = Decimal(50 + _number(sku) % 151) / 100
+    price = (level * spread).quantize(Decimal(1)) - Decimal("0.01")
+    sale = _number(sku + "/sale") % SALE_EVERY == 0
+    return price, (price * Decimal("1.3")).quantize(Decimal(1)) - Decimal("0.01") if sale else None
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")

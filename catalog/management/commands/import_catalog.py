@@ -1,0 +1,102 @@
+"""Fill the shop from a folder or zip of product photos."""
+
+from __future__ import annotations
+
+import csv
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from catalog.importing.archive import open_archive
+from catalog.importing.class_folders import ClassFolderLayout
+from catalog.importing.errors import ImportFailed, RowError
+from catalog.importing.kaggle import KaggleLayout
+from catalog.importing.loader import import_records
+from catalog.importing.records import Layout
+from catalog.progress import meter
+
+LAYOUTS: tuple[Layout, ...] = (KaggleLayout(), ClassFolderLayout())
+SHOWN_ERRORS = 10
+
+HELP = """\
+Import products with their photos from a folder or a zip file.
+
+Layouts (recognised by themselves, or named with --format):
+  kaggle  styles.csv beside images/<id>.jpg, as in Kaggle's "Fashion Product Images"
+  folder  one folder per class: Dress/0001.jpg, Shirt/0002.jpg
+
+Products that exist stay as they are and only get a photo if they have none, so running it again is harmless, and
+running it after an interruption completes the import. Rows that cannot be used are listed; the rest is imported.
+
+Examples:
+  manage.py import_catalog fashion.zip --limit 2000 --demo-prices
+  manage.py import_catalog photos/ --format folder --errors errors.csv
+"""
+
+
+class Command(BaseCommand):
+    help = HELP
+
+    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
+        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", type=Path, metavar="PATH", help="folder or .zip file")
+        parser.add_argument("--format", default="auto", choices=["auto", *(layout.name for layout in LAYOUTS)])
+        parser.add_argument("--limit", type=_positive, metavar="N", help="import at most N products")
+        parser.add_argument(
+            "--demo-prices",
+            action="store_true",
+            help="make up prices, the same ones every time, where there are none",
+        )
+        parser.add_argument("--errors", type=Path, metavar="FILE", help="write every row error to this CSV file")
+
+    def handle(self, *, path: Path, format: str, limit: int | None, demo_prices: bool, **options: Any) -> None:
+        try:
+            archive = open_archive(path)
+            layout = self._layout(archive, format)
+            total = layout.count(archive)
+            with meter(self.stderr, "Importing", min(total, limit or total)) as progress:
+                outcome = import_records(
+                    archive, layout, limit=limit, demo_prices=demo_prices, advance=progress.advance
+                )
+        except ImportFailed as error:
+            raise CommandError(str(error), returncode=2) from error
+        self._report(outcome.errors, options["errors"])
+        if outcome.nothing_imported:
+            raise CommandError("Nothing could be imported.")
+        self.stdout.write(
+            f"{outcome.created:,} products created, {outcome.existing:,} existed already, "
+            f"{outcome.images:,} pictures added, {len(outcome.errors):,} row errors, {progress.rate:,.0f} products/s."
+        )
+
+    def _layout(self, archive: Any, name: str) -> Layout:
+        for layout in LAYOUTS:
+            if name == layout.name or (name == "auto" and layout.recognises(archive)):
+                return layout
+        raise ImportFailed(
+            f"{archive.path} is in no layout known here: expected styles.csv beside images/, "
+            "or one folder per class. See --help."
+        )
+
+    def _report(self, errors: list[RowError], file: Path | None) -> None:
+        if file is not None:
+            with file.open("w", newline="", encoding="utf-8") as stream:
+                writer = csv.writer(stream)
+                writer.writerow(["file", "line", "code", "reason"])
+                writer.writerows((error.file, error.line, error.code, error.reason) for error in errors)
+        for error in errors[:SHOWN_ERRORS]:
+            self.stderr.write(str(error))
+        if len(errors) > SHOWN_ERRORS:
+            rest = len(errors) - SHOWN_ERRORS
+            where = f"see {file}" if file else "--errors FILE writes them all"
+            self.stderr.write(f"… and {rest:,} more ({where}).")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number

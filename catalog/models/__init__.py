@@ -1,0 +1,5 @@
+from catalog.models.category import Category
+from catalog.models.image import ProductImage
+from catalog.models.product import Product
+
+__all__ = ["Category", "Product", "ProductImage"]

@@ -1,0 +1,52 @@
+"""The category tree, a materialised path: a subtree is one indexed range scan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.urls import reverse
+from django.utils.text import slugify
+from treebeard.mp_tree import MP_Node
+
+if TYPE_CHECKING:
+    from catalog.querysets import ProductQuerySet
+
+
+class Category(MP_Node):
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(
+        max_length=100, blank=True, help_text="The last part of its address. Empty: made from the name."
+    )
+    address = models.CharField(max_length=255, unique=True, editable=False)
+
+    node_order_by = ["name"]
+
+    class Meta:
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.address = self.address_below(self.get_parent() if self.depth and self.depth > 1 else None)
+        super().save(*args, **kwargs)
+
+    def address_below(self, parent: Category | None) -> str:
+        """The part of the URL that names this category: the slugs from the top of the tree down."""
+        self.slug = self.slug or slugify(self.name) or "category"
+        return f"{parent.address}/{self.slug}" if parent else self.slug
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalog:category", args=[self.address])
+
+    @property
+    def trail(self) -> list[Category]:
+        """From the top of the tree down to this category, itself included: the breadcrumbs."""
+        return [*self.get_ancestors(), self] if self.depth > 1 else [self]
+
+    def products(self) -> ProductQuerySet:
+        """Published products of this category and all below it."""
+        from catalog.models.product import Product
+
+        return Product.objects.published().in_subtree(self)

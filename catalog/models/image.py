@@ -1,0 +1,69 @@
+"""A product's picture. The row is made only for a file that decoded completely."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from django.core.files.storage import default_storage
+from django.db import models, transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
+
+from catalog.models.product import Product
+
+FOLDER = "products"
+MIME = {
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "avif": "image/avif",
+}
+
+
+def generated_name(extension: str) -> str:
+    """A name that owes nothing to the uploader's: no traversal, no clash, no executable extension."""
+    if extension not in MIME:
+        raise ValueError(f"not an image extension: {extension!r}")
+    token = uuid4().hex
+    return f"{FOLDER}/{token[:2]}/{token}.{extension}"
+
+
+class ProductImage(models.Model):
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="images")
+    file = models.FileField(max_length=120, unique=True, editable=False)
+    alt = models.CharField(
+        "alternative text",
+        max_length=255,
+        blank=True,
+        help_text="What the picture shows, for those who cannot see it.",
+    )
+    position = models.PositiveSmallIntegerField(default=0)
+    width = models.PositiveIntegerField(editable=False)
+    height = models.PositiveIntegerField(editable=False)
+    digest = models.CharField(max_length=64, editable=False, help_text="SHA-256 of the stored file.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            # Uploading the same file twice is a slip, and a repeated import must change nothing.
+            models.UniqueConstraint(fields=["product", "digest"], name="image_once_per_product"),
+            models.CheckConstraint(condition=models.Q(width__gt=0, height__gt=0), name="image_has_size"),
+            models.CheckConstraint(condition=models.Q(digest__regex=r"^[0-9a-f]{64}$"), name="image_has_digest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.alt or f"Picture {self.position + 1}"
+
+    @property
+    def alt_text(self) -> str:
+        return self.alt or self.product.title
+
+
+@receiver(post_delete, sender=ProductImage)
+def remove_file(instance: ProductImage, **_: object) -> None:
+    """After the commit: a rolled-back delete must still find its file."""
+    name = instance.file.name
+    if name:
+        transaction.on_commit(lambda: default_storage.delete(name))

@@ -1,0 +1,111 @@
+"""A thing for sale."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils.text import slugify
+
+from catalog.models.category import Category
+from catalog.models.search_vector import product_vector
+from catalog.querysets import ProductQuerySet
+
+
+def default_currency() -> str:
+    return settings.SHOP_CURRENCY
+
+
+class Product(models.Model):
+    sku = models.CharField("SKU", max_length=64, unique=True)
+    slug = models.SlugField(max_length=255, unique=True, blank=True, help_text="Empty: made from title and SKU.")
+    title = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    brand = models.CharField(max_length=100, blank=True)
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="+")
+    price = models.DecimalField(
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="Empty: on request.",
+    )
+    compare_at_price = models.DecimalField(
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="The former price, shown struck through.",
+    )
+    currency = models.CharField(
+        max_length=3,
+        default=default_currency,
+        validators=[RegexValidator(r"^[A-Z]{3}$", "Three capital letters.")],
+    )
+    stock = models.PositiveIntegerField(default=0)
+    published = models.BooleanField(default=True)
+    attributes = models.JSONField(
+        default=dict, blank=True, help_text='For instance {"colour": "Navy Blue", "gender": "Women"}.'
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    search = models.GeneratedField(
+        expression=product_vector(),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+
+    objects = ProductQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            GinIndex(fields=["search"], name="product_search"),  # ProductQuerySet.matching
+            models.Index(  # category pages, newest first
+                fields=["category", "-id"], name="product_by_category", condition=Q(published=True)
+            ),
+            models.Index(  # ProductQuerySet.within_budget
+                fields=["price"], name="product_by_price", condition=Q(published=True)
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(compare_at_price__gt=F("price")),
+                name="product_compare_at_above_price",
+                violation_error_message="The former price must be above the price.",
+            ),
+            models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="product_currency_is_iso_4217"),
+            models.CheckConstraint(condition=~Q(sku=""), name="product_has_sku"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.slug = self.slug or product_slug(self.title, self.sku)
+        super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalog:product", args=[self.slug])
+
+    @property
+    def main_image(self) -> Any:
+        """The first picture, or None. Uses prefetched `images`."""
+        return next(iter(self.images.all()), None)
+
+    @property
+    def in_stock(self) -> bool:
+        return self.stock > 0
+
+
+def product_slug(title: str, sku: str) -> str:
+    """Readable, and unique because the SKU is."""
+    return "-".join(filter(None, (slugify(title)[:180].strip("-"), slugify(sku) or sku.encode().hex()[:60])))

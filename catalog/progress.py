@@ -1,0 +1,71 @@
+"""One progress display for every command that may run longer than two seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+PLAIN_SECONDS = 5.0
+
+
+class Meter:
+    """Counts done things; prints a bar on a terminal and a line every few seconds anywhere else."""
+
+    def __init__(self, stream: TextIO, title: str, total: int) -> None:
+        self.title, self.total, self.done = title, total, 0
+        self._stream = stream
+        self._began = self._spoke = time.monotonic()
+        self._bar: Progress | None = None
+        self._task: Any = None
+        console = Console(file=stream)
+        if console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(),
+                console=console,
+            )
+            self._task = self._bar.add_task(title, total=total, rate="")
+            self._bar.start()
+
+    @property
+    def rate(self) -> float:
+        """Things a second since the start."""
+        return self.done / max(time.monotonic() - self._began, 1e-9)
+
+    def advance(self, count: int = 1) -> None:
+        self.done += count
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self.done, rate=f"{self.rate:,.0f}/s")
+        elif time.monotonic() - self._spoke > PLAIN_SECONDS:
+            self._spoke = time.monotonic()
+            self._stream.write(f"{self.title}: {self.done:,} of {self.total:,} ({self.rate:,.0f}/s)\n")
+            self._stream.flush()
+
+    def set(self, done: int, total: int) -> None:
+        """For work that counts by itself and learns its total on the way."""
+        self.total = total
+        if self._bar is not None:
+            self._bar.update(self._task, total=total)
+        self.advance(done - self.done)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+@contextmanager
+def meter(stream: Any, title: str, total: int) -> Iterator[Meter]:
+    """`stream`: a command's `self.stderr`."""
+    shown = Meter(getattr(stream, "_out", stream), title, total)
+    try:
+        yield shown
+    finally:
+        shown.close()

@@ -1,0 +1,103 @@
+"""Writes to the catalog. Admin, API, importer and tests all come through here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from catalog.models import Product, ProductImage
+from catalog.models.image import generated_name
+from catalog.signals import images_added
+from ml.images import ImageInfo, ImageRejected, clean
+
+logger = logging.getLogger(__name__)
+
+
+def accept_image(data: bytes) -> tuple[bytes, ImageInfo]:
+    """The bytes to store for an uploaded picture, and what they are.
+
+    The picture has been decoded completely; metadata (a phone's GPS position, say) is gone.
+
+    Raises:
+        ImageRejected: with a code and a sentence for the uploader.
+    """
+    return clean(data, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
+
+
+def read_upload(upload: UploadedFile) -> bytes:
+    """The uploaded bytes; a file over the cap is refused before it is read into memory.
+
+    Raises:
+        ImageRejected: too large.
+    """
+    if upload.size is not None and upload.size > settings.IMAGE_MAX_BYTES:
+        limit = settings.IMAGE_MAX_BYTES / 2**20
+        raise ImageRejected("too_many_bytes", f"The file is larger than {limit:g} MB. Please choose a smaller one.")
+    return upload.read()
+
+
+def store_file(data: bytes, info: ImageInfo) -> str:
+    """Write an accepted picture under a generated name; nothing is left behind when the disk refuses."""
+    name = generated_name(info.extension)
+    try:
+        return default_storage.save(name, ContentFile(data))
+    except OSError:
+        discard_files([name])
+        raise
+
+
+def discard_files(names: Iterable[str]) -> None:
+    """Remove files whose rows never came to be. What cannot be removed now is left to the sweep."""
+    for name in names:
+        try:
+            default_storage.delete(name)
+        except OSError as error:
+            logger.warning("Could not remove %s: %s", name, error)
+
+
+def add_image(*, product: Product, data: bytes, alt: str = "", interactive: bool = True) -> ProductImage:
+    """Validate, store and attach a picture, after those that the product has.
+
+    Raises:
+        ImageRejected: not a picture we take, or one that the product has already ("duplicate").
+    """
+    kept, info = accept_image(data)
+    name = store_file(kept, info)
+    try:
+        with transaction.atomic():
+            # The lock orders two uploads at once, so that positions stay distinct.
+            Product.objects.select_for_update().only("pk").get(pk=product.pk)
+            last = product.images.aggregate(last=Max("position"))["last"]
+            image = ProductImage.objects.create(
+                product=product,
+                file=name,
+                alt=alt,
+                position=0 if last is None else last + 1,
+                width=info.width,
+                height=info.height,
+                digest=info.digest,
+            )
+    except IntegrityError as error:
+        discard_files([name])
+        if "image_once_per_product" in str(error):
+            raise ImageRejected("duplicate", "This product has this very picture already.") from error
+        raise
+    except BaseException:
+        discard_files([name])
+        raise
+    announce_images([image.pk], interactive=interactive)
+    return image
+
+
+def announce_images(image_ids: list[int], *, interactive: bool) -> None:
+    """Tell whoever listens, once the rows are committed."""
+    transaction.on_commit(
+        lambda: images_added.send(ProductImage, image_ids=image_ids, interactive=interactive), robust=True
+    )
