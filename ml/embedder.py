@@ -1,0 +1,158 @@
+"""The short way in: weights by name, pictures in any form, vectors out."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml import images
+from ml.runtimes import Embedder as Runtime
+from ml.runtimes.onnx import OnnxEmbedder
+from ml.runtimes.tensorflow import TensorFlowEmbedder
+from ml.spec import ModelSpec
+from ml.weights import Weights, WeightsError, resolve
+
+RUNTIMES = ("onnx", "tensorflow")
+Picture = bytes | str | os.PathLike[str] | np.ndarray
+
+
+class Embedder:
+    """A loaded model with its preparation of pictures.
+
+    embedder = Embedder.load(weights="imagenet")
+    vectors = embedder.embed(["red-dress.jpg", "blue-dress.jpg"])   # float32 [2, 2048], unit length
+    cosine = vectors @ vectors.T
+    """
+
+    def __init__(self, runtime: Runtime, weights: Weights) -> None:
+        self.runtime = runtime
+        self.weights = weights
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self.weights.spec
+
+    @classmethod
+    def load(
+        cls,
+        weights: str | None = None,
+        *,
+        runtime: str = "onnx",
+        pooling: str | None = None,
+        threads: int | None = None,
+        cache_dir: Path | None = None,
+        progress: Callable[[int, int | None], None] | None = None,
+        log: Callable[[str], None] | None = None,
+    ) -> "Embedder":
+        """Find the weights and start a runtime; with "onnx" the first load exports the graph, half a minute.
+
+        Args:
+            weights: "imagenet", "untrained", a file, or None for the best there is; see `ml.weights.resolve`.
+            runtime: "onnx" or "tensorflow".
+            pooling: "avg" or "max", in place of what the weights were made with.
+            threads: of the ONNX runtime.
+            cache_dir: for downloads and graphs; by default `default_cache_dir()`.
+
+        Raises:
+            WeightsError: one sentence that says what is wrong and what to do.
+            ValueError: an unknown runtime.
+        """
+        if runtime not in RUNTIMES:
+            raise ValueError(f"runtime must be {' or '.join(RUNTIMES)}, not {runtime!r}")
+        cache = cache_dir or default_cache_dir()
+        found = resolve(weights, cache_dir=cache, pooling=pooling, progress=progress, log=log)
+        if runtime == "tensorflow":
+            return cls(TensorFlowEmbedder(found), found)
+        return cls(OnnxEmbedder(cached_graph(found, cache, log=log), threads=threads), found)
+
+    def embed(self, pictures: Sequence[Picture]) -> np.ndarray:
+        """Unit vectors, float32 [n, D].
+
+        Args:
+            pictures: file names, file contents, or decoded pixels uint8 [H, W, 3] RGB of any size.
+
+        Raises:
+            ImageRejected: a picture that cannot be used.
+            OSError: a file that cannot be read.
+        """
+        return self.runtime.embed([images.to_input(_content(picture), self.spec) for picture in pictures])
+
+
+def default_cache_dir() -> Path:
+    """`ml` under VAR_DIR, which is `var` in the project unless the environment says otherwise."""
+    return Path(os.environ.get("VAR_DIR") or Path(__file__).resolve().parents[1] / "var") / "ml"
+
+
+def cached_graph(weights: Weights, cache_dir: Path, *, log: Callable[[str], None] | None = None) -> Path:
+    """The ONNX graph of these weights, exported on first need in a process of its own.
+
+    Raises:
+        WeightsError: the export failed, with its own reason.
+    """
+    spec = weights.spec
+    graph = cache_dir / "graphs" / f"{weights.sha256[:32]}-{spec.input_size}-{spec.fit}-{spec.pooling}.onnx"
+    if graph.is_file():
+        return graph
+    if log:
+        log(f"Exporting {weights.name} to ONNX, once: about half a minute.")
+    is_file = weights.source in ("file", "bundled") and weights.path is not None
+    setting = str(weights.path.resolve()) if is_file and weights.path else weights.source
+    export_in_own_process(setting, graph, cache_dir, pooling=spec.pooling)
+    return graph
+
+
+def export_in_own_process(
+    setting: str | None,
+    destination: Path,
+    cache_dir: Path,
+    *,
+    pooling: str | None = None,
+    log: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Run `python -m ml export`, so that TensorFlow's memory goes when it is done; returns its JSON line.
+
+    Args:
+        setting: as for `ml.weights.resolve`.
+        log: gets each line that the export says of its progress.
+
+    Raises:
+        WeightsError: the export failed, with its own reason.
+    """
+    root = str(Path(__file__).resolve().parents[1])
+    command = [sys.executable, "-m", "ml", "export", "--out", str(destination.resolve()), "--json"]
+    command += ["--cache-dir", str(cache_dir.resolve())]
+    if setting:
+        command += ["--weights", setting]
+    if pooling:
+        command += ["--pooling", pooling]
+    search_path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": search_path},
+    ) as child:
+        assert child.stdout is not None  # noqa: S101  (PIPE, for mypy)
+        assert child.stderr is not None  # noqa: S101
+        last_words = ""
+        for line in filter(None, map(str.strip, child.stderr)):
+            last_words = line
+            if log:
+                log(line)
+        output = child.stdout.read()
+    if child.returncode != 0:
+        reason = last_words.removeprefix("error: ") or f"exit code {child.returncode}"
+        raise WeightsError(f"The export of {setting or 'the network'} to ONNX failed: {reason}")
+    described: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return described
+
+
+def _content(picture: Picture) -> bytes | np.ndarray:
+    return picture if isinstance(picture, bytes | np.ndarray) else Path(picture).read_bytes()
