@@ -28,7 +28,7 @@ def home(request: HttpRequest) -> HttpResponse:
         request,
         "catalog/home.html",
         {
-            "categories": Category.get_root_nodes(),
+            "categories": Category.objects.get_root_nodes(),
             "products": Product.objects.published().for_cards()[:HOME_PRODUCTS],
         },
     )
@@ -43,7 +43,7 @@ def category(request: HttpRequest, address: str) -> HttpResponse:
         {
             "category": shown,
             "trail": shown.trail,
-            "children": shown.get_children(),
+            "children": Category.objects.get_children(shown),
             "page": _page(request, shown.products().for_cards()),
         },
     )

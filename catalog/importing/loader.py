@@ -145,10 +145,10 @@ class _Loader:
         address = category.address_below(parent)
         if address not in self.categories:
             if parent is None:
-                Category.add_root(instance=category)
+                Category.objects.add_root(instance=category)
             else:
                 # Sorted insertion moves siblings by SQL: the parent in memory may have an old path.
-                Category.objects.get(pk=parent.pk).add_child(instance=category)
+                Category.objects.add_child(Category.objects.get(pk=parent.pk), instance=category)
             self.categories[address] = category
         self.paths[names] = self.categories[address]
         return self.paths[names]

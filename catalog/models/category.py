@@ -29,7 +29,7 @@ class Category(MP_Node):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.address = self.address_below(self.get_parent() if self.depth and self.depth > 1 else None)
+        self.address = self.address_below(Category.objects.get_parent(self) if self.depth and self.depth > 1 else None)
         super().save(*args, **kwargs)
 
     def address_below(self, parent: Category | None) -> str:
@@ -43,7 +43,7 @@ class Category(MP_Node):
     @property
     def trail(self) -> list[Category]:
         """From the top of the tree down to this category, itself included: the breadcrumbs."""
-        return [*self.get_ancestors(), self] if self.depth > 1 else [self]
+        return [*Category.objects.get_ancestors(self), self] if self.depth > 1 else [self]
 
     def products(self) -> ProductQuerySet:
         """Published products of this category and all below it."""

@@ -1,0 +1,156 @@
+"""The shop's back office."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from treebeard.forms import MoveNodeForm, movenodeform_factory
+from unfold.admin import ModelAdmin, TabularInline
+
+from catalog.models import Category, Product, ProductImage
+from catalog.services import accept_image, add_image, read_upload
+from catalog.templatetags.money import money
+from ml.images import ImageRejected
+
+
+class PicturesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class PicturesField(forms.FileField):
+    """Several pictures at once. Cleans to their bytes, each one decoded completely."""
+
+    widget = PicturesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[bytes]:
+        uploads: list[UploadedFile] = data if isinstance(data, list) else [data] if data else []
+        pictures, problems = [], []
+        for upload in uploads:
+            try:
+                picture = read_upload(upload)
+                accept_image(picture)
+            except ImageRejected as error:
+                problems.append(forms.ValidationError(f"{upload.name}: {error.message}", code=error.code))
+            else:
+                pictures.append(picture)
+        if problems:
+            raise forms.ValidationError(problems)
+        return pictures
+
+
+class ProductForm(forms.ModelForm):
+    new_pictures = PicturesField(
+        required=False,
+        label="Add pictures",
+        help_text="JPEG, PNG, WebP, GIF or AVIF; several at once. They become searchable within seconds.",
+        widget=PicturesInput(attrs={"accept": "image/*", "multiple": True}),
+    )
+
+    class Meta:
+        model = Product
+        fields = [
+            "title", "sku", "slug", "category", "brand", "description", "price", "compare_at_price", "currency",
+            "stock", "published", "attributes",
+        ]  # fmt: skip
+
+
+class ProductImageInline(TabularInline):
+    model = ProductImage
+    extra = 0
+    fields = ["thumbnail", "position", "alt", "size"]
+    readonly_fields = ["thumbnail", "size"]
+    ordering_field = "position"
+    verbose_name = "picture"
+    verbose_name_plural = "pictures"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # new ones come through "Add pictures"
+
+    @admin.display(description="Picture")
+    def thumbnail(self, image: ProductImage) -> str:
+        return thumbnail(image)
+
+    @admin.display(description="Size")
+    def size(self, image: ProductImage) -> str:
+        return f"{image.width} × {image.height}"
+
+
+def thumbnail(image: ProductImage | None) -> str:
+    """A small picture on white; a file that is gone breaks only its own place."""
+    if image is None:
+        return "–"
+    return format_html(
+        '<img src="{}" alt="{}" width="48" height="64" loading="lazy" class="object-contain bg-white rounded">',
+        image.file.url,
+        image.alt,
+    )
+
+
+@admin.register(Product)
+class ProductAdmin(ModelAdmin):
+    form = ProductForm
+    inlines = [ProductImageInline]
+    list_display = ["picture", "title", "sku", "category", "shown_price", "stock", "published"]
+    list_display_links = ["picture", "title"]
+    list_filter = ["published", "category"]
+    list_per_page = 50
+    search_fields = ["title", "sku", "brand"]
+    autocomplete_fields = ["category"]
+    show_full_result_count = False
+    fieldsets = [
+        (None, {"fields": ["title", ("sku", "category"), "new_pictures", "description"]}),
+        ("Price and stock", {"fields": [("price", "compare_at_price"), ("currency", "stock"), "published"]}),
+        ("More", {"fields": [("brand", "slug"), "attributes"], "classes": ["collapse"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        return super().get_queryset(request).select_related("category").prefetch_related("images")
+
+    @admin.display(description="")
+    def picture(self, product: Product) -> str:
+        return thumbnail(product.main_image)
+
+    @admin.display(description="Price", ordering="price")
+    def shown_price(self, product: Product) -> str:
+        return money(product.price, product.currency) or "on request"
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        self._add_pictures(request, form.instance, form.cleaned_data["new_pictures"])
+
+    def _add_pictures(self, request: HttpRequest, product: Product, pictures: Iterable[bytes]) -> None:
+        for data in pictures:
+            try:
+                add_image(product=product, data=data)
+            except ImageRejected as error:
+                self.message_user(request, error.message, messages.WARNING)
+
+
+class CategoryForm(MoveNodeForm):
+    class Meta:
+        model = Category
+        fields = ["name", "slug"]
+
+
+@admin.register(Category)
+class CategoryAdmin(ModelAdmin):
+    form = movenodeform_factory(Category, form=CategoryForm)
+    list_display = ["indented", "address"]
+    search_fields = ["name", "address"]
+    ordering = ["path"]
+
+    @admin.display(description="Name")
+    def indented(self, category: Category) -> str:
+        return "\u2003" * (category.depth - 1) + category.name
+
+    def save_model(self, request: HttpRequest, obj: Category, form: Any, change: bool) -> None:
+        """The form has moved and saved the node; addresses below it follow."""
+        for category in [Category.objects.get(pk=obj.pk), *Category.objects.get_descendants(obj)]:
+            category.save()

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class RecommendationsConfig(AppConfig):
+    name = "recommendations"
+    verbose_name = "Similar products"
+
+    def ready(self) -> None:
+        from recommendations import checks, nudges  # noqa: F401  (registers the checks)
+
+        nudges.connect()

@@ -1,0 +1,207 @@
+"""Who works on which picture. Every statement here stands for itself and uses the database's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import psycopg
+from django.conf import settings
+from django.db import IntegrityError, connection
+from pgvector import HalfVector
+from pgvector.psycopg import register_vector
+
+from recommendations.models import EmbeddingModel
+
+CRASHED = "The worker died {0} times on this picture."
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to work on one picture until the lease ends. `attempts` tells this claim from later ones."""
+
+    id: int
+    image_id: int
+    attempts: int
+    digest: str
+    file: str
+
+    @property
+    def retried(self) -> bool:
+        return self.attempts > 1
+
+
+def add_missing_rows(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> int:
+    """A pending row for every picture that has none, or whose file was replaced; how many there were."""
+    sql = """
+        INSERT INTO recommendations_imageembedding AS e
+               (image_id, model_id, digest, state, attempts, error_code, error, created_at)
+        SELECT i.id, %(model)s, i.digest, 'pending', 0, '', '', now()
+          FROM catalog_productimage i
+          LEFT JOIN recommendations_imageembedding old ON old.image_id = i.id AND old.model_id = %(model)s
+         WHERE (old.id IS NULL OR old.digest <> i.digest)
+           AND (%(ids)s::bigint[] IS NULL OR i.id = ANY(%(ids)s::bigint[]))
+         ORDER BY i.id
+            ON CONFLICT (image_id, model_id) DO UPDATE
+           SET digest = EXCLUDED.digest, state = 'pending', attempts = 0, lease_expires_at = NULL,
+               error_code = '', error = '', vector = NULL, embedded_at = NULL
+         WHERE e.digest <> EXCLUDED.digest
+    """
+    ids = None if image_ids is None else list(image_ids)
+    for last_try in (False, False, True):
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, {"model": model.pk, "ids": ids})
+                return cursor.rowcount
+        except IntegrityError:  # a picture was deleted between the SELECT and the INSERT
+            if last_try:
+                raise
+    raise AssertionError("unreachable")
+
+
+def claim_batch(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None = None) -> list[Claim]:
+    """Take up to `size` pictures never tried before, or else one that was: a picture that kills its worker
+    takes nobody with it twice. The attempt is counted, durably, before any byte of the picture is decoded."""
+    return _claim(model, size, image_ids, "attempts = 0") or _claim(model, 1, image_ids, "attempts > 0")
+
+
+def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, which: str) -> list[Claim]:
+    sql = f"""
+        UPDATE recommendations_imageembedding e
+           SET state = 'processing', attempts = e.attempts + 1,
+               lease_expires_at = clock_timestamp() + make_interval(secs => %(lease)s)
+          FROM (SELECT id FROM recommendations_imageembedding
+                 WHERE model_id = %(model)s AND state IN ('pending', 'processing')
+                   AND (state = 'pending' OR lease_expires_at < clock_timestamp())
+                   AND attempts < %(most)s AND {which}
+                   AND (%(ids)s::bigint[] IS NULL OR image_id = ANY(%(ids)s::bigint[]))
+                 ORDER BY id LIMIT %(size)s FOR UPDATE SKIP LOCKED) free,
+               catalog_productimage i
+         WHERE e.id = free.id AND i.id = e.image_id
+     RETURNING e.id, e.image_id, e.attempts, e.digest, i.file
+    """  # noqa: S608  ("which" is one of two literals above)
+    parameters = {
+        "model": model.pk,
+        "size": size,
+        "lease": settings.EMBEDDING_LEASE_SECONDS,
+        "most": settings.EMBEDDING_MAX_ATTEMPTS,
+        "ids": None if image_ids is None else list(image_ids),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [Claim(*row) for row in cursor.fetchall()]
+
+
+def store_vectors(claims: Sequence[Claim], vectors: np.ndarray) -> int:
+    """Write float32 [n, D], one row a claim, in one statement; how many claims were still ours."""
+    sql = """
+        UPDATE recommendations_imageembedding e
+           SET state = 'ready', vector = done.vector, embedded_at = clock_timestamp(),
+               lease_expires_at = NULL, error_code = '', error = ''
+          FROM unnest(%b::bigint[], %b::int[], %b::text[], %b::halfvec[]) AS done(id, attempts, digest, vector)
+         WHERE e.id = done.id AND e.attempts = done.attempts AND e.digest = done.digest
+           AND e.state = 'processing'
+    """
+    connection.ensure_connection()
+    raw = connection.connection
+    register_vector(raw)
+    # A server-side binding cursor sends the vectors in binary: 4 kB each instead of 20 kB of digits to parse.
+    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+        cursor.execute(
+            sql,
+            [
+                [claim.id for claim in claims],
+                [claim.attempts for claim in claims],
+                [claim.digest for claim in claims],
+                [HalfVector(vector) for vector in vectors.astype(np.float16)],
+            ],
+        )
+        return cursor.rowcount
+
+
+def store_failures(failures: Sequence[tuple[Claim, str, str]]) -> int:
+    """Mark claims as failed, each with (code, message); how many were still ours."""
+    sql = """
+        UPDATE recommendations_imageembedding e
+           SET state = 'failed', error_code = done.code, error = done.message, lease_expires_at = NULL
+          FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[])
+               AS done(id, attempts, digest, code, message)
+         WHERE e.id = done.id AND e.attempts = done.attempts AND e.digest = done.digest
+           AND e.state = 'processing'
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql,
+            [
+                [claim.id for claim, _, _ in failures],
+                [claim.attempts for claim, _, _ in failures],
+                [claim.digest for claim, _, _ in failures],
+                [code for _, code, _ in failures],
+                [message for _, _, message in failures],
+            ],
+        )
+        return cursor.rowcount
+
+
+def release(claims: Sequence[Claim]) -> None:
+    """Give claims back untried: the fault was not the pictures'."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE recommendations_imageembedding e
+               SET state = 'pending', attempts = e.attempts - 1, lease_expires_at = NULL
+              FROM unnest(%s::bigint[], %s::int[]) AS given(id, attempts)
+             WHERE e.id = given.id AND e.attempts = given.attempts AND e.state = 'processing'
+            """,
+            [[claim.id for claim in claims], [claim.attempts for claim in claims]],
+        )
+
+
+def fail_exhausted(model: EmbeddingModel) -> int:
+    """Pictures whose last permitted attempt ended without a word: whatever they do, they do it to the worker."""
+    most = settings.EMBEDDING_MAX_ATTEMPTS
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE recommendations_imageembedding
+               SET state = 'failed', error_code = 'crashed', error = %s, lease_expires_at = NULL
+             WHERE model_id = %s AND state = 'processing' AND attempts >= %s
+               AND lease_expires_at < clock_timestamp()
+            """,
+            [CRASHED.format(most), model.pk, most],
+        )
+        return cursor.rowcount
+
+
+RETRY = """
+    UPDATE recommendations_imageembedding
+       SET state = 'pending', attempts = 0, lease_expires_at = NULL, error_code = '', error = ''
+     WHERE state <> 'processing' AND
+"""
+
+
+def retry(model: EmbeddingModel, *, everything: bool = False) -> int:
+    """Failed pictures, or all of them, become pending again; how many."""
+    states = ["failed", "ready"] if everything else ["failed"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"{RETRY} model_id = %s AND state = ANY(%s)", [model.pk, states])
+        return cursor.rowcount
+
+
+def retry_rows(ids: Sequence[int]) -> int:
+    """These rows become pending again, except those being worked on; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{RETRY} id = ANY(%s)", [list(ids)])
+        return cursor.rowcount
+
+
+def unfinished(model: EmbeddingModel) -> int:
+    """Pictures that a drain could take now or when a lease ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM recommendations_imageembedding "
+            "WHERE model_id = %s AND state IN ('pending', 'processing')",
+            [model.pk],
+        )
+        return cursor.fetchone()[0]

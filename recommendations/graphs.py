@@ -1,0 +1,90 @@
+"""Exported networks: kept in the default storage for every host, cached below `VAR_DIR`, loaded once a process."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import default_storage
+
+if TYPE_CHECKING:
+    from ml.runtimes.onnx import OnnxEmbedder
+    from recommendations.models import EmbeddingModel
+
+_lock = threading.Lock()
+_loaded: dict[str, OnnxEmbedder] = {}
+
+
+class ModelUnavailable(Exception):
+    """No network can be run now. Pictures stay pending; photo searches answer 503 with this text."""
+
+
+def storage_name(graph_sha256: str) -> str:
+    return f"models/{graph_sha256}.onnx"
+
+
+def cache_path(graph_sha256: str) -> Path:
+    return settings.VAR_DIR / "cache" / storage_name(graph_sha256)
+
+
+def publish(path: Path, graph_sha256: str) -> None:
+    """Put a new graph where every host finds it."""
+    name = storage_name(graph_sha256)
+    if not default_storage.exists(name):
+        with path.open("rb") as stream:
+            default_storage.save(name, File(stream))
+
+
+def embedder(model: EmbeddingModel) -> OnnxEmbedder:
+    """The network of `model`, ready to run. The first call in a process loads it; later ones cost nothing.
+
+    Raises:
+        ModelUnavailable: the graph is missing or is not the one that the model row names.
+    """
+    found = _loaded.get(model.graph_sha256)
+    if found is not None:
+        return found
+    # Two requests that load at once would hold two copies in memory.
+    with _lock:
+        if model.graph_sha256 not in _loaded:
+            _loaded.clear()  # one model serves at a time; a former one would only hold memory
+            _loaded[model.graph_sha256] = _load(model)
+        return _loaded[model.graph_sha256]
+
+
+def _load(model: EmbeddingModel) -> OnnxEmbedder:
+    from ml.runtimes.onnx import OnnxEmbedder
+    from ml.weights import WeightsError
+
+    path = cache_path(model.graph_sha256)
+    if not path.exists():
+        _fetch(model, path)
+    try:
+        return OnnxEmbedder(path, threads=settings.EMBEDDING_THREADS or None, expected_sha256=model.graph_sha256)
+    except WeightsError as error:
+        raise ModelUnavailable(
+            f"The network of model {model.name} cannot be used: {error} "
+            f"Remove {path}; it will be fetched again from the media storage."
+        ) from error
+
+
+def _fetch(model: EmbeddingModel, path: Path) -> None:
+    name = storage_name(model.graph_sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as target, default_storage.open(name) as stored:
+            for chunk in stored.chunks():
+                target.write(chunk)
+        os.replace(partial, path)
+    except OSError as error:
+        Path(partial).unlink(missing_ok=True)
+        raise ModelUnavailable(
+            f"The network of model {model.name} is not in the media storage ({name}): {error}. "
+            "Restore that file, or run `manage.py embed_catalog` where TensorFlow is installed."
+        ) from error

@@ -1,0 +1,132 @@
+"""From weights to an active model, and its index."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from ml.embedder import export_in_own_process
+from ml.spec import ModelSpec
+from ml.weights import WeightsError
+from recommendations import graphs
+from recommendations.graphs import ModelUnavailable
+from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
+from recommendations.querysets import index_sql
+
+logger = logging.getLogger(__name__)
+
+LOCKS = {"first_model": 0x100CA11, "index": 0x100CA12}  # Postgres advisory locks
+
+
+def ensure_active_model(log: Callable[[str], None] = logger.info) -> EmbeddingModel:
+    """The active model; on first use it is made from EMBEDDING_WEIGHTS, or the next best source there is.
+
+    Order: EMBEDDING_WEIGHTS, bundled weights, Keras' ImageNet weights, an untrained network (recorded as such).
+
+    Raises:
+        ModelUnavailable: there is none yet, and it cannot be made here.
+    """
+    model = EmbeddingModel.objects.active()
+    if model is None:
+        with _advisory_lock("first_model"):
+            model = EmbeddingModel.objects.active() or _create_first_model(log)
+    return model
+
+
+def _create_first_model(log: Callable[[str], None]) -> EmbeddingModel:
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ModelUnavailable(
+            "There is no embedding model yet, and TensorFlow, which makes the first one, is not installed here. "
+            "Start a worker, or run `manage.py embed_catalog` where requirements/worker.txt is installed."
+        )
+    log("Preparing the embedding model (once; this takes a moment)…")
+    cache = settings.VAR_DIR / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=cache) as folder:
+        graph = Path(folder) / "graph.onnx"
+        try:
+            exported = export_in_own_process(settings.EMBEDDING_WEIGHTS or None, graph, cache, log=log)
+        except WeightsError as error:
+            raise ModelUnavailable(str(error)) from error
+        graphs.publish(graph, exported["graph_sha256"])
+        cached = graphs.cache_path(exported["graph_sha256"])
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(graph, cached)
+    spec = ModelSpec.from_meta(exported["spec"])
+    model = EmbeddingModel.objects.create(
+        name=exported["name"],
+        source=exported["source"],
+        backbone=spec.backbone,
+        weights_sha256=exported["weights_sha256"],
+        graph_sha256=exported["graph_sha256"],
+        input_size=spec.input_size,
+        fit=spec.fit,
+        pooling=spec.pooling,
+        dimension=spec.dimension,
+        metric=spec.metric,
+        state=ModelState.ACTIVE,
+        activated_at=timezone.now(),
+    )
+    log(f"Embedding model {model.name} is active ({model.dimension}-d, {model.input_size} px).")
+    if model.untrained:
+        log(UNTRAINED_WARNING)
+    return model
+
+
+UNTRAINED_WARNING = (
+    "WARNING: the embedding network is UNTRAINED: similar products will be poor. No weights were given and none "
+    "could be downloaded. Set EMBEDDING_WEIGHTS to a weights file and start with a new VAR_DIR."
+)
+
+
+def ensure_index(model: EmbeddingModel) -> bool:
+    """Build the model's HNSW index once it pays; whether it exists afterwards.
+
+    Below EMBEDDING_INDEX_MIN_ROWS an exact scan is as fast. Building after the backfill is several times cheaper
+    than keeping the index up to date during it. CONCURRENTLY: searches and stores go on meanwhile.
+    """
+    if not index_due(model):
+        return index_exists(model)
+    with _advisory_lock("index"), connection.cursor() as cursor:
+        if not index_exists(model):
+            # An interrupted concurrent build leaves an invalid index under the name.
+            cursor.execute(f'DROP INDEX IF EXISTS "{model.index_name}"')
+            cursor.execute(index_sql(model))
+            cursor.execute("ANALYZE recommendations_imageembedding")
+    return True
+
+
+def index_due(model: EmbeddingModel) -> bool:
+    """Whether there is no index yet, and enough vectors for one."""
+    if index_exists(model):
+        return False
+    enough = settings.EMBEDDING_INDEX_MIN_ROWS
+    ready = ImageEmbedding.objects.filter(model=model, state=EmbeddingState.READY)
+    return ready[:enough].count() >= enough
+
+
+def index_exists(model: EmbeddingModel) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid", [model.index_name])
+        return cursor.fetchone() is not None
+
+
+@contextmanager
+def _advisory_lock(name: str) -> Iterator[None]:
+    """Held by this session, not by a transaction: what it guards may take minutes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCKS[name]])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCKS[name]])

@@ -1,0 +1,52 @@
+"""Embed in this process, with a progress bar: for a first backfill, or a machine without workers."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from catalog.progress import meter
+from recommendations import claims, nudges, pipeline
+from recommendations.graphs import ModelUnavailable
+from recommendations.lifecycle import ensure_active_model
+from recommendations.status import pipeline_status
+
+
+class Command(BaseCommand):
+    help = (
+        "Compute the embeddings that product pictures lack. Safe to interrupt, to run again and to run beside "
+        "the workers: each picture is claimed by one of them."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--missing", action="store_true", help="what has none yet (the default)")
+        which.add_argument("--failed", action="store_true", help="also what failed, afresh")
+        which.add_argument("--all", action="store_true", help="everything, afresh")
+        parser.add_argument("--enqueue", action="store_true", help="leave it to the workers")
+
+    def handle(self, *, failed: bool, all: bool, enqueue: bool, **options: Any) -> None:
+        try:
+            model = ensure_active_model(log=self.stderr.write)
+            if failed or all:
+                claims.retry(model, everything=all)
+            claims.add_missing_rows(model)
+            if enqueue:
+                nudges.nudge_bulk()
+                self.stdout.write("Left to the workers; `manage.py pipeline_status` shows how far they are.")
+                return
+            with meter(self.stderr, "Embedding", claims.unfinished(model)) as progress:
+                pipeline.drain(advance=progress.advance)
+        except ModelUnavailable as error:
+            raise CommandError(str(error)) from error
+        status = pipeline_status()
+        self.stdout.write(
+            f"{progress.done:,} pictures embedded with {model.name}, {progress.rate:,.0f}/s. "
+            f"In all: {status.ready:,} ready, {status.failed:,} failed, {status.processing:,} with other workers."
+        )
+        for code, count in sorted(status.failures.items()):
+            self.stdout.write(f"  failed: {count:,} {code}")
+        for warning in status.warnings:
+            self.stderr.write(warning)

@@ -1,0 +1,38 @@
+"""The photo search page, in a terminal."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ml.images import ImageRejected
+from recommendations.graphs import ModelUnavailable
+from recommendations.management.arguments import add_search_arguments, write_results
+from recommendations.querysets import DISTANCES
+from recommendations.search import search_photo
+
+
+class Command(BaseCommand):
+    help = "List the products that look most like a photo."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        add_search_arguments(parser)
+        parser.add_argument("--metric", choices=sorted(DISTANCES), help="default: the model's own")
+
+    def handle(
+        self, *, file: Path, k: int, price_max: Decimal | None, metric: str | None, json: bool, **options: Any
+    ) -> None:
+        try:
+            results = search_photo(file.read_bytes(), limit=k, price_max=price_max, metric=metric)
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
+        except ImageRejected as error:
+            raise CommandError(f"{file}: {error.message} [{error.code}]") from error
+        except ModelUnavailable as error:
+            raise CommandError(f"{error} Run `manage.py embed_catalog` first.") from error
+        write_results(self.stdout, results, as_json=json)

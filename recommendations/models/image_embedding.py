@@ -1,0 +1,60 @@
+"""What is known of one picture under one model: the record of the pipeline's work, done and to do."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from pgvector.django import HalfVectorField
+
+from catalog.models import ProductImage
+from recommendations.models.embedding_model import EmbeddingModel
+from recommendations.querysets import ImageEmbeddingQuerySet
+
+
+class EmbeddingState(models.TextChoices):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class ImageEmbedding(models.Model):
+    image = models.ForeignKey(ProductImage, on_delete=models.CASCADE, related_name="embeddings")
+    model = models.ForeignKey(EmbeddingModel, on_delete=models.CASCADE, related_name="embeddings")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the file that this row describes.")
+    state = models.CharField(max_length=10, choices=EmbeddingState, default=EmbeddingState.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error = models.TextField(blank=True)
+    vector = HalfVectorField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    embedded_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ImageEmbeddingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["image", "model"], name="one_embedding_per_image_and_model"),
+            models.CheckConstraint(
+                condition=~Q(state=EmbeddingState.READY) | Q(vector__isnull=False, embedded_at__isnull=False),
+                name="ready_has_vector",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=EmbeddingState.FAILED) | ~Q(error_code=""), name="failed_has_reason"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=EmbeddingState.PROCESSING) | Q(lease_expires_at__isnull=False),
+                name="processing_has_lease",
+            ),
+        ]
+        indexes = [
+            models.Index(  # claims.claim_batch
+                fields=["model", "id"],
+                condition=Q(state__in=["pending", "processing"]),
+                name="embedding_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.image_id}: {self.state}"

@@ -1,0 +1,58 @@
+"""Messages to the workers. Each says only "there may be something to do", so losing or repeating one is harmless."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery import current_app
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from catalog.signals import images_added
+
+logger = logging.getLogger(__name__)
+
+BULK_QUEUE = "bulk"
+UNHEARD = "The message broker does not answer; the next sweep will find the work: %s"
+
+
+def connect() -> None:
+    images_added.connect(on_images_added, dispatch_uid="recommendations.nudges")
+
+
+def on_images_added(*, image_ids: list[int], interactive: bool, **_: Any) -> None:
+    if interactive:
+        nudge_interactive(image_ids)
+    else:
+        nudge_bulk()
+
+
+def nudge_interactive(image_ids: list[int]) -> None:
+    """Somebody waits for these pictures: they go ahead of any backlog."""
+    from recommendations.tasks import embed_images
+
+    _send(embed_images, image_ids)
+
+
+def nudge_bulk() -> None:
+    """There is a backlog. One message that nobody has taken yet is enough, so they never pile up."""
+    from recommendations.tasks import embed_pending
+
+    try:
+        with current_app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=True)
+            channel: Any = connection.default_channel
+            waiting = channel.queue_declare(BULK_QUEUE).message_count
+    except (OperationalError, OSError, RedisError) as error:
+        logger.warning(UNHEARD, error)
+        return
+    if not waiting:
+        _send(embed_pending)
+
+
+def _send(task: Any, *args: Any) -> None:
+    try:
+        task.apply_async(args=args, retry=False)
+    except (OperationalError, OSError, RedisError) as error:
+        logger.warning(UNHEARD, error)

@@ -1,0 +1,216 @@
+"""Claim, decode, embed, store. Decoding and writing run beside the network, so that it never waits."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import connections
+
+from catalog.models import ProductImage
+from ml.images import ImageRejected, decode_isolated, to_input
+from ml.runtimes import BadVector
+from ml.runtimes.onnx import OnnxEmbedder
+from recommendations import claims, graphs
+from recommendations.claims import Claim
+from recommendations.lifecycle import ensure_active_model, ensure_index, index_due
+from recommendations.models import EmbeddingModel
+
+logger = logging.getLogger(__name__)
+
+DECODE_THREADS = 2
+BATCHES_AHEAD = 2  # decoded while one is in the network; more would only hold leases longer
+
+
+@dataclass
+class Batch:
+    claims: list[Claim] = field(default_factory=list)
+    inputs: list[np.ndarray] = field(default_factory=list)  # uint8 [S, S, 3] each
+    failures: list[tuple[Claim, str, str]] = field(default_factory=list)
+
+    def release(self) -> None:
+        """Give the pictures back: what went wrong was not their fault."""
+        claims.release([*self.claims, *(claim for claim, _, _ in self.failures)])
+
+
+@dataclass(frozen=True)
+class Drained:
+    """What one drain did, and whether it stopped for time rather than for lack of work."""
+
+    ready: int
+    failed: int
+    more: bool
+
+
+def sweep() -> bool:
+    """Find all that is to do and nobody was told of; whether there is anything for `drain`."""
+    if not ProductImage.objects.exists():
+        return False  # an empty shop needs no model yet
+    model = ensure_active_model()
+    claims.add_missing_rows(model)
+    claims.fail_exhausted(model)
+    return bool(claims.unfinished(model)) or index_due(model)
+
+
+def embed_now(image_ids: Sequence[int]) -> Drained:
+    """Embed these few pictures in this thread."""
+    model = ensure_active_model()
+    network = graphs.embedder(model)
+    claims.add_missing_rows(model, image_ids)
+    ready = failed = 0
+    with ThreadPoolExecutor(DECODE_THREADS) as pool:
+        while claimed := claims.claim_batch(model, settings.EMBEDDING_BATCH_SIZE, image_ids):
+            stored = _finish(_prepare(claimed, model, pool), network)
+            ready, failed = ready + stored[0], failed + stored[1]
+    return Drained(ready, failed, more=False)
+
+
+def drain(*, seconds: float | None = None, advance: Callable[[int], None] = lambda _: None) -> Drained:
+    """Embed whatever is to do, for at most `seconds`; when all is done, build the index if it pays.
+
+    Raises:
+        ModelUnavailable: there is no network to run; pictures stay pending.
+    """
+    model = ensure_active_model()
+    # Before the first claim: no picture is to suffer for a missing or damaged network.
+    network = graphs.embedder(model)
+    claims.add_missing_rows(model)
+    claims.fail_exhausted(model)
+    deadline = None if seconds is None else time.monotonic() + seconds
+    ready = failed = 0
+    with _Loader(model, deadline) as loader, ThreadPoolExecutor(1, "store") as writer:
+        writes: list[Future[tuple[int, int]]] = []
+        try:
+            for batch in loader:
+                try:
+                    vectors = _embed(batch, network)
+                except BaseException:
+                    batch.release()
+                    raise
+                writes.append(writer.submit(_store, batch, vectors))
+                while len(writes) > BATCHES_AHEAD or (writes and writes[0].done()):
+                    done = writes.pop(0).result()
+                    ready, failed = ready + done[0], failed + done[1]
+                    advance(sum(done))
+        finally:
+            for write in writes:
+                done = write.result()
+                ready, failed = ready + done[0], failed + done[1]
+                advance(sum(done))
+            writer.submit(connections.close_all).result()  # the thread's own connection
+    if not loader.out_of_time:
+        ensure_index(model)
+    return Drained(ready, failed, more=loader.out_of_time)
+
+
+class _Loader:
+    """Claims and decodes ahead of the network, in its own thread with its own database connection."""
+
+    def __init__(self, model: EmbeddingModel, deadline: float | None) -> None:
+        self.out_of_time = False
+        self._model, self._deadline = model, deadline
+        self._queue: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=BATCHES_AHEAD)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+
+    def __enter__(self) -> _Loader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give back what was claimed and will not be used."""
+        self._stop.set()
+        while self._thread.is_alive() or not self._queue.empty():
+            try:
+                item = self._queue.get(timeout=0.05)
+            except queue.Empty:
+                continue
+            if isinstance(item, Batch):
+                item.release()
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[Batch]:
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def _run(self) -> None:
+        try:
+            with ThreadPoolExecutor(DECODE_THREADS, "decode") as pool:
+                while not self._stop.is_set():
+                    if self._deadline is not None and time.monotonic() > self._deadline:
+                        self.out_of_time = True
+                        break
+                    claimed = claims.claim_batch(self._model, settings.EMBEDDING_BATCH_SIZE)
+                    if not claimed:
+                        break
+                    self._queue.put(_prepare(claimed, self._model, pool))
+            self._queue.put(None)
+        except BaseException as error:  # noqa: BLE001  (raised again by the thread that reads the queue)
+            self._queue.put(error)
+        finally:
+            connections.close_all()
+
+
+def _prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) -> Batch:
+    batch = Batch()
+    for claim, result in zip(claimed, pool.map(lambda claim: _input(claim, model), claimed), strict=True):
+        if isinstance(result, ImageRejected):
+            batch.failures.append((claim, result.code, result.message))
+        else:
+            batch.claims.append(claim)
+            batch.inputs.append(result)
+    return batch
+
+
+def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
+    try:
+        with default_storage.open(claim.file) as file:
+            data = file.read()
+    except FileNotFoundError:
+        return ImageRejected("missing_file", f"The file {claim.file} is not in the media storage.")
+    except OSError as error:
+        return ImageRejected("unreadable_file", f"The file {claim.file} cannot be read: {error}.")
+    if hashlib.sha256(data).hexdigest() != claim.digest:
+        return ImageRejected("checksum", f"The file {claim.file} is not the one that was uploaded.")
+    try:
+        if claim.retried:
+            return decode_isolated(data, model.spec)
+        return to_input(data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
+    except ImageRejected as error:
+        return error
+
+
+def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
+    """One forward pass, float32 [n, D]. A picture that gives no vector becomes a failure of its own."""
+    while True:
+        try:
+            return network.embed(batch.inputs)
+        except BadVector as error:
+            if error.index is None:  # not one picture's fault but the network's
+                raise
+            claim = batch.claims.pop(error.index)
+            batch.inputs.pop(error.index)
+            batch.failures.append((claim, "bad_vector", str(error)))
+
+
+def _store(batch: Batch, vectors: np.ndarray) -> tuple[int, int]:
+    ready = claims.store_vectors(batch.claims, vectors) if batch.claims else 0
+    failed = claims.store_failures(batch.failures) if batch.failures else 0
+    for claim, code, message in batch.failures:
+        logger.warning("Image %s failed: %s (%s)", claim.image_id, message, code)
+    return ready, failed
+
+
+def _finish(batch: Batch, network: OnnxEmbedder) -> tuple[int, int]:
+    return _store(batch, _embed(batch, network))

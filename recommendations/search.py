@@ -1,0 +1,167 @@
+"""What looks like this product, or like this photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+
+from catalog.models import Product, ProductImage
+from ml.images import to_input
+from recommendations import graphs
+from recommendations.graphs import ModelUnavailable
+from recommendations.models import EmbeddingModel, ImageEmbedding
+from recommendations.querysets import ImageEmbeddingQuerySet
+
+# Below this many candidate products an exact scan is both faster than an index scan that has to filter most of
+# what it finds, and complete.
+NARROW = 2000
+MAX_RESULTS = 100
+
+
+class Source(StrEnum):
+    """Why a product is shown."""
+
+    VISUAL = "visual"
+    CATEGORY = "category"
+
+
+@dataclass(frozen=True)
+class Match:
+    """A product to show. `image` is the picture that matched; `score` its cosine similarity, None if not visual."""
+
+    product: Product
+    image: ProductImage | None
+    score: float | None
+    source: Source
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape that commands and API share."""
+        return {
+            "sku": self.product.sku,
+            "slug": self.product.slug,
+            "title": self.product.title,
+            "price": None if self.product.price is None else str(self.product.price),
+            "currency": self.product.currency,
+            "score": None if self.score is None else round(self.score, 6),
+            "image": self.image.file.url if self.image else None,
+            "source": self.source.value,
+        }
+
+
+@dataclass(frozen=True)
+class Results:
+    model: EmbeddingModel | None
+    matches: list[Match]
+    #: the cheapest thing above the budget among the look-alikes, when nothing is within it
+    nearest_above: Match | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "model": self.model.name if self.model else None,
+            "results": [match.to_json() for match in self.matches],
+        }
+
+
+def similar_products(product: Product, *, limit: int, price_max: Decimal | None = None, fill: bool = False) -> Results:
+    """The `limit` products that look most like `product`, never itself, one hit a product, best first.
+
+    The stored vector of its first embedded picture is the query: nothing is computed. With `fill`, places that
+    no look-alike takes go to products of the same category.
+    """
+    model = EmbeddingModel.objects.active()
+    matches: list[Match] = []
+    if model is not None:
+        own = (
+            ImageEmbedding.objects.current(model)
+            .filter(image__product=product)
+            .order_by("image__position", "image_id")
+            .values_list("vector", flat=True)
+            .first()
+        )
+        if own is not None:
+            vector = np.asarray(own, dtype=np.float32)
+            matches = _nearest_products(vector, model, limit=limit, price_max=price_max, exclude=product)
+    if fill and len(matches) < limit:
+        matches += _same_category(product, limit - len(matches), matches, price_max)
+    return Results(model, matches)
+
+
+def search_photo(data: bytes, *, limit: int, price_max: Decimal | None = None, metric: str | None = None) -> Results:
+    """The `limit` products that look most like the photo. The photo is neither stored nor logged.
+
+    Raises:
+        ImageRejected: not a picture we take.
+        ModelUnavailable: there is no network to embed it with.
+    """
+    model = EmbeddingModel.objects.active()
+    if model is None:
+        raise ModelUnavailable("Photo search is being prepared: there is no embedding model yet.")
+    picture = to_input(data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
+    vector = graphs.embedder(model).embed([picture])[0]
+    matches = _nearest_products(vector, model, limit=limit, price_max=price_max, metric=metric)
+    above = None
+    if price_max is not None and not matches:
+        alike = _nearest_products(vector, model, limit=MAX_RESULTS, metric=metric)
+        priced = [match for match in alike if match.product.price is not None]
+        above = min(priced, key=lambda match: match.product.price or 0, default=None)
+    return Results(model, matches, above)
+
+
+def _nearest_products(
+    vector: np.ndarray,
+    model: EmbeddingModel,
+    *,
+    limit: int,
+    price_max: Decimal | None = None,
+    exclude: Product | None = None,
+    metric: str | None = None,
+) -> list[Match]:
+    def candidates(*, exact: bool) -> ImageEmbeddingQuerySet:
+        rows = ImageEmbedding.objects.nearest(vector, model, metric=metric, exact=exact)
+        if price_max is not None:
+            rows = rows.filter(image__product__price__lte=price_max)
+        if exclude is not None:
+            rows = rows.exclude(image__product_id=exclude.pk)
+        return rows.select_related("image__product").defer("vector", "image__product__search")
+
+    exact = metric not in {None, model.metric} or _is_narrow(price_max)
+    fetch = limit * 2 + 8  # several pictures a product are common, but not many
+    while True:
+        rows = list(candidates(exact=exact)[:fetch])
+        matches = _one_per_product(rows)[:limit]
+        if len(matches) == limit or (exact and len(rows) < fetch):
+            return matches
+        if len(rows) < fetch:
+            exact = True  # the index scan gave up before it had enough
+        else:
+            fetch *= 4
+
+
+def _is_narrow(price_max: Decimal | None) -> bool:
+    if price_max is None:
+        return False
+    within = Product.objects.published().within_budget(price_max)
+    return within[:NARROW].count() < NARROW
+
+
+def _one_per_product(rows: Iterable[ImageEmbedding]) -> list[Match]:
+    best: dict[int, Match] = {}
+    for row in rows:
+        product = row.image.product
+        if product.pk not in best:
+            best[product.pk] = Match(product, row.image, row.score, Source.VISUAL)  # type: ignore[attr-defined]
+    return list(best.values())
+
+
+def _same_category(product: Product, count: int, shown: list[Match], price_max: Decimal | None) -> list[Match]:
+    others = Product.objects.published().filter(category_id=product.category_id)
+    others = others.exclude(pk__in=[product.pk, *(match.product.pk for match in shown)])
+    if price_max is not None:
+        others = others.within_budget(price_max)
+    return [Match(other, other.main_image, None, Source.CATEGORY) for other in others.for_cards()[:count]]

@@ -1,0 +1,50 @@
+"""Thin doors to the pipeline. What is to do is read from the database, so losing or repeating a message is harmless."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+
+from recommendations import nudges, pipeline
+from recommendations.graphs import ModelUnavailable
+
+logger = logging.getLogger(__name__)
+
+# A bulk task ends after this long and queues itself again, so that uploads never wait for a backlog.
+SLICE_SECONDS = 4.0
+
+
+@shared_task(ignore_result=True)
+def embed_images(image_ids: list[int]) -> None:
+    """Pictures that somebody has just uploaded."""
+    try:
+        pipeline.embed_now(image_ids)
+    except ModelUnavailable as error:
+        logger.error("%s The pictures stay pending.", error)
+
+
+@shared_task(ignore_result=True)
+def embed_pending() -> None:
+    """A slice of the backlog."""
+    try:
+        drained = pipeline.drain(seconds=SLICE_SECONDS)
+    except ModelUnavailable as error:
+        logger.error("%s The pictures stay pending.", error)
+        return
+    if drained.ready or drained.failed:
+        logger.info("Embedded %d pictures, %d failed.", drained.ready, drained.failed)
+    if drained.more:
+        nudges.nudge_bulk()
+
+
+@shared_task(ignore_result=True)
+def sweep() -> None:
+    """Every EMBEDDING_SWEEP_SECONDS: whatever a lost message, worker or broker left undone is found here."""
+    try:
+        found = pipeline.sweep()
+    except ModelUnavailable as error:
+        logger.error("%s", error)
+        return
+    if found:
+        nudges.nudge_bulk()

@@ -1,0 +1,28 @@
+"""What catalog pages and the admin show of this app, without knowing it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.conf import settings
+
+from catalog.models import Product
+from recommendations.models import EmbeddingModel
+from recommendations.search import similar_products
+from recommendations.status import model_warnings
+
+register = template.Library()
+
+
+@register.inclusion_tag("recommendations/strip.html")
+def similar_strip(product: Product) -> dict[str, Any]:
+    """The row of similar products on a product page; two queries."""
+    results = similar_products(product, limit=settings.SIMILAR_PRODUCTS, fill=True)
+    return {"matches": results.matches}
+
+
+@register.inclusion_tag("recommendations/admin_banner.html")
+def model_banner() -> dict[str, Any]:
+    """What staff must know of the embedding model."""
+    return {"warnings": model_warnings(EmbeddingModel.objects.active())}

@@ -1,0 +1,51 @@
+"""Search by photo, for shoppers."""
+
+from __future__ import annotations
+
+import logging
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from catalog.api.errors import TOO_LARGE
+from ml.images import ImageRejected
+from recommendations.forms import PhotoSearchForm
+from recommendations.graphs import ModelUnavailable
+from recommendations.models import EmbeddingModel
+from recommendations.search import Results, search_photo
+
+logger = logging.getLogger(__name__)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def photo_search(request: HttpRequest) -> HttpResponse:
+    """A page with a form; with a photo, the same page with what looks like it. The photo is not kept."""
+    form = PhotoSearchForm(request.POST or None, request.FILES or None)
+    results: Results | None = None
+    unavailable = ""
+    status = 200
+    if request.method == "POST":
+        status = 400
+        if form.is_valid():
+            try:
+                results = search_photo(
+                    form.cleaned_data["photo"], limit=form.limit, price_max=form.cleaned_data["price_max"]
+                )
+                status = 200
+            except ImageRejected as error:
+                logger.info("Photo refused: %s", error.code)
+                form.reject_photo(error)
+            except ModelUnavailable as error:
+                logger.error("%s", error)
+                unavailable, status = "Photo search is not available just now. Please try again later.", 503
+        if any(code in TOO_LARGE for code in form.error_codes().get("photo", [])):
+            status = 413
+    context = {
+        "form": form,
+        "results": results,
+        "budget": form.cleaned_data.get("price_max") if form.is_bound else None,
+        "unavailable": unavailable,
+        "model": results.model if results else EmbeddingModel.objects.active(),
+    }
+    return render(request, "recommendations/photo_search.html", context, status=status)

@@ -1,0 +1,41 @@
+// Thumbnails are links to the pictures; with this script they switch the main picture instead.
+
+const TINY = 120; // pixels, as in the templates: below it a picture is not stretched to the whole tile
+
+function start(gallery) {
+  const stage = gallery.querySelector("[data-gallery-stage]");
+  const main = gallery.querySelector("[data-gallery-main]");
+  const thumbs = [...gallery.querySelectorAll("[data-gallery-thumb]")];
+
+  function show(thumb) {
+    main.src = thumb.href;
+    main.width = Number(thumb.dataset.width);
+    main.height = Number(thumb.dataset.height);
+    main.alt = thumb.dataset.alt;
+    stage.classList.toggle("tile--tiny", main.width < TINY);
+    for (const other of thumbs) other.removeAttribute("aria-current");
+    thumb.setAttribute("aria-current", "true");
+  }
+
+  function current() {
+    return thumbs.findIndex((thumb) => thumb.hasAttribute("aria-current"));
+  }
+
+  gallery.addEventListener("click", (event) => {
+    const thumb = event.target.closest("[data-gallery-thumb]");
+    if (!thumb || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    show(thumb);
+  });
+
+  gallery.addEventListener("keydown", (event) => {
+    const goal = { ArrowLeft: current() - 1, ArrowRight: current() + 1, Home: 0, End: thumbs.length - 1 }[event.key];
+    if (goal === undefined) return;
+    event.preventDefault();
+    const thumb = thumbs[(goal + thumbs.length) % thumbs.length];
+    thumb.focus();
+    show(thumb);
+  });
+}
+
+for (const gallery of document.querySelectorAll("[data-gallery]")) start(gallery);

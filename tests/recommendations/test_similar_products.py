@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from rest_framework.test import APIClient
+
+from recommendations.lifecycle import ensure_index, index_exists
+from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
+from recommendations.querysets import index_sql
+from recommendations.search import MAX_RESULTS, Source, similar_products
+from tests.shopkeeper import Shopkeeper
+
+
+def titles(product: object, **options: object) -> list[str]:
+    return [match.product.title for match in similar_products(product, **options).matches]  # type: ignore[arg-type]
+
+
+def test_the_nearest_come_first_with_their_cosine_and_never_the_product_itself(
+    shop: Shopkeeper, plane: EmbeddingModel
+) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    shop.embedded(plane, "opposite", [-1, 0, 0])
+    shop.embedded(plane, "scarlet", [3, 4, 0])
+    shop.embedded(plane, "crimson", [1, 0, 0])
+    matches = similar_products(red, limit=10).matches
+    assert [match.product.title for match in matches] == ["crimson", "scarlet", "opposite"]
+    assert [match.score for match in matches] == pytest.approx([1.0, 0.6, -1.0], abs=1e-3)
+    assert {match.source for match in matches} == {Source.VISUAL}
+
+
+def test_a_product_with_several_pictures_is_one_hit_with_the_picture_that_matched(
+    shop: Shopkeeper, plane: EmbeddingModel
+) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    many = shop.embedded(plane, "many", [0, 1, 0], *([[1, 0.1, 0]] * 30))
+    shop.embedded(plane, "one", [1, 1, 0])
+    matches = similar_products(red, limit=2).matches
+    assert [match.product.title for match in matches] == ["many", "one"]
+    assert matches[0].image in list(many.images.all())[1:]
+
+
+def test_as_many_as_asked_for_whenever_there_are_so_many(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    for number in range(7):
+        shop.embedded(plane, str(number), *([[1, number / 9, 0]] * 12))
+    assert len(titles(red, limit=7)) == 7
+    assert len(titles(red, limit=50)) == 7
+
+
+def test_the_budget_is_hard(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    shop.embedded(plane, "dear", [1, 0, 0], price=Decimal("50.01"))
+    shop.embedded(plane, "fair", [1, 1, 0], price=Decimal("50.00"))
+    shop.embedded(plane, "on request", [1, 0, 0], price=None)
+    assert titles(red, limit=5, price_max=Decimal(50)) == ["fair"]
+
+
+def test_unpublished_products_are_no_look_alikes(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    shop.embedded(plane, "hidden", [1, 0, 0], published=False)
+    assert titles(red, limit=5) == []
+
+
+def test_a_vector_of_a_replaced_picture_is_not_served(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    stale = shop.embedded(plane, "stale", [1, 0, 0])
+    stale.images.update(digest="f" * 64)
+    assert titles(red, limit=5) == []
+
+
+def test_vectors_of_another_model_are_never_mixed_in(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    other = EmbeddingModel.objects.get(pk=plane.pk)
+    other.pk, other.name, other.state = None, "other", ModelState.READY
+    other.save()
+    shop.embedded(other, "other's", [1, 0, 0])
+    assert titles(red, limit=5) == []
+
+
+def test_places_without_a_look_alike_are_filled_from_the_category_and_say_so(
+    shop: Shopkeeper, plane: EmbeddingModel
+) -> None:
+    red = shop.product("no picture yet", category="clothes")
+    shop.product("same category", category="clothes")
+    shop.product("elsewhere", category="footwear")
+    results = similar_products(red, limit=3, fill=True)
+    assert [(match.product.title, match.source, match.score) for match in results.matches] == [
+        ("same category", Source.CATEGORY, None)
+    ]
+
+
+def test_without_any_model_there_is_an_empty_answer(shop: Shopkeeper) -> None:
+    results = similar_products(shop.product(), limit=3)
+    assert (results.model, results.matches) == (None, [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_query_uses_the_index_of_its_model_and_finds_the_same(plane: EmbeddingModel) -> None:
+    shop, chance = Shopkeeper(), np.random.default_rng(1)
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    image = red.images.get()
+    clone_images(image.pk, 3000)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM catalog_productimage WHERE id <> %s", [image.pk])
+        ids = [row[0] for row in cursor.fetchall()]
+        rows = [(pk, *(chance.normal(size=3))) for pk in ids]
+        cursor.executemany(
+            "INSERT INTO recommendations_imageembedding (image_id, model_id, digest, state, attempts, error_code, "
+            "error, vector, created_at, embedded_at) SELECT %s, %s, digest, 'ready', 1, '', '', "
+            "l2_normalize(%s::halfvec), now(), now() FROM catalog_productimage WHERE id = %s",
+            [(pk, plane.pk, f"[{x},{y},{z}]", pk) for pk, x, y, z in rows],
+        )
+    vector = np.array([1, 0, 0], dtype=np.float32)
+    exact = list(ImageEmbedding.objects.nearest(vector, plane, exact=True)[:20].values_list("image_id", flat=True))
+    assert ensure_index(plane)
+    query = ImageEmbedding.objects.nearest(vector, plane)[:20]
+    assert plane.index_name in query.explain()
+    assert plane.index_name not in ImageEmbedding.objects.nearest(vector, plane, exact=True)[:20].explain()
+    assert len(set(query.values_list("image_id", flat=True)) & set(exact)) >= 19
+    assert len(similar_products(red, limit=MAX_RESULTS).matches) == MAX_RESULTS
+
+
+def clone_images(image_id: int, count: int) -> None:
+    """Products and picture rows by the thousand, sharing one file name's pattern."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH made AS (
+                INSERT INTO catalog_product (sku, slug, title, description, brand, category_id, price, currency,
+                                             stock, published, attributes, created_at, updated_at)
+                SELECT 'clone' || n, 'clone' || n, 'clone ' || n, '', '', p.category_id, n %% 500, 'USD', 1, true,
+                       '{}', now(), now()
+                  FROM generate_series(1, %s) n, catalog_product p
+                  JOIN catalog_productimage i ON i.product_id = p.id AND i.id = %s
+                RETURNING id, sku)
+            INSERT INTO catalog_productimage (product_id, file, alt, position, width, height, digest, created_at)
+            SELECT id, 'products/' || sku, '', 0, 1, 1, encode(sha256(sku::bytea), 'hex'), now() FROM made
+            """,
+            [count, image_id],
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_interrupted_index_build_is_begun_again(plane: EmbeddingModel, settings: object) -> None:
+    settings.EMBEDDING_INDEX_MIN_ROWS = 1  # type: ignore[attr-defined]
+    Shopkeeper().embedded(plane, "red", [1, 0, 0])
+    with connection.cursor() as cursor:
+        cursor.execute(index_sql(plane))
+        cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [plane.index_name])
+    assert not index_exists(plane)
+    assert ensure_index(plane)
+    assert index_exists(plane)
+
+
+def test_the_command_prints_json_in_the_published_shape(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    twin = shop.embedded(plane, "twin", [1, 0, 0], price=Decimal("9.90"))
+    out = io.StringIO()
+    call_command("similar", red.sku, "-k", "10", "--json", stdout=out)
+    body = json.loads(out.getvalue())
+    assert body["model"] == "plane"
+    (entry,) = body["results"]
+    assert math.isclose(entry.pop("score"), 1.0, abs_tol=1e-3)
+    assert entry == {
+        "sku": twin.sku, "slug": twin.slug, "title": "twin", "price": "9.90", "currency": "USD",
+        "image": twin.images.get().file.url, "source": "visual",
+    }  # fmt: skip
+
+
+def test_the_command_names_an_unknown_sku(db: None) -> None:
+    with pytest.raises(CommandError, match="no product with the SKU 'nope'"):
+        call_command("similar", "nope")
+
+
+@pytest.mark.parametrize("arguments", [["-k", "0"], ["-k", "x"], ["--price-max", "-1"], ["--price-max", "NaN"]])
+def test_the_command_refuses_senseless_numbers(db: None, arguments: list[str]) -> None:
+    with pytest.raises(CommandError):
+        call_command("similar", "x", *arguments)
+
+
+def test_the_api_answers_like_the_command(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    for number in range(8):
+        shop.embedded(plane, str(number), [1, number, 0], price=Decimal(number))
+    client = APIClient()
+    body = client.get(f"/api/v1/products/{red.slug}/similar/").json()
+    assert [entry["title"] for entry in body["results"]] == ["0", "1", "2", "3", "4", "5"]
+    assert body["results"][0]["image"].startswith("http://testserver/media/products/")
+    body = client.get(f"/api/v1/products/{red.slug}/similar/?limit=2&price_max=1.5").json()
+    assert [entry["title"] for entry in body["results"]] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=-1", "limit=1000000000", "limit=abc", "limit=NaN", "price_max=-1", "price_max=NaN"]
+)
+def test_the_api_refuses_senseless_numbers(shop: Shopkeeper, plane: EmbeddingModel, query: str) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    response = APIClient().get(f"/api/v1/products/{red.slug}/similar/?{query}")
+    assert response.status_code == 400
+    assert query.partition("=")[0] in response.json()["errors"]
+
+
+def test_the_api_knows_no_hidden_or_unknown_product(shop: Shopkeeper) -> None:
+    hidden = shop.product(published=False)
+    for slug in (hidden.slug, "nothing"):
+        response = APIClient().get(f"/api/v1/products/{slug}/similar/")
+        assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+def test_the_api_answers_an_empty_list_before_anything_is_embedded(shop: Shopkeeper) -> None:
+    response = APIClient().get(f"/api/v1/products/{shop.product().slug}/similar/")
+    assert (response.status_code, response.json()) == (200, {"model": None, "results": []})
