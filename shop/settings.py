@@ -128,7 +128,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 2,  # an upload never waits longer for a broker that is away
     "max_retries": 1,
     "interval_start": 0,
-    "socket_timeout": 30,
+    "socket_timeout": 5,
     "socket_keepalive": True,
 }
 CELERY_TIMEZONE = "UTC"

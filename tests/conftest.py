@@ -1,29 +1,11 @@
-"""A shop of its own for one test run: fresh VAR_DIR, embedded Postgres and Redis, no `.env`."""
-
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
-# Before Django reads its settings. Registered before the embedded services register theirs, so run after them.
-VAR_DIR = Path(tempfile.mkdtemp(prefix="lookalike-tests-"))
-atexit.register(shutil.rmtree, VAR_DIR, ignore_errors=True)
-os.environ.update(
-    ENV_FILE=os.devnull,
-    SECRET_KEY="only-for-tests",
-    VAR_DIR=str(VAR_DIR),
-    HTTPS_ONLY="false",
-    EMBEDDING_WEIGHTS="untrained",
-)
-for name in ("DATABASE_URL", "REDIS_URL", "DEBUG", "MEDIA_ROOT"):
-    os.environ.pop(name, None)
+import pytest
 
-import pytest  # noqa: E402
-
-from tests.shopkeeper import Shopkeeper  # noqa: E402
+from tests.shopkeeper import Shopkeeper
 
 pytest_plugins = ["tests.models"]
 

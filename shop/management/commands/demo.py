@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import socket
 import sys
 import threading
@@ -28,8 +29,8 @@ from catalog.progress import meter
 from recommendations.graphs import ModelUnavailable
 from recommendations.lifecycle import ensure_active_model
 from recommendations.status import PipelineStatus, pipeline_status
-from shop import processes
 
+START_SECONDS = 30
 STOP_SECONDS = 12  # a worker finishes the batch in hand
 REPORT_SECONDS = 3.0
 
@@ -67,13 +68,9 @@ class Command(BaseCommand):
             # Celery's worry about root is about pickled messages; ours are JSON.
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         }
-        running.add_process(
-            "web",
-            processes.shell(processes.web(f"127.0.0.1:{port}")),
-            env={**environment, "DATABASE_POOL": "true"},
-        )
-        running.add_process("worker", processes.shell(processes.worker()), env=environment)
-        running.add_process("scheduler", processes.shell(processes.scheduler()), env=environment)
+        for name, options in (("web", ["--bind", f"127.0.0.1:{port}"]), ("worker", []), ("scheduler", [])):
+            command = shlex.join([sys.executable, "-m", "shop", name, *options])
+            running.add_process(name, f"exec {command}", env=environment, cwd=str(settings.BASE_DIR))
         threading.Thread(
             target=self._follow, args=(running, f"http://127.0.0.1:{port}", password, once), daemon=True
         ).start()
@@ -103,8 +100,11 @@ class Command(BaseCommand):
 
     def _follow(self, running: manager.Manager, url: str, password: str, once: bool) -> None:
         """Tell the newcomer when the shop is open, and how far the pictures are."""
-        while not _answers(f"{url}/healthz"):
+        patience = time.monotonic() + START_SECONDS
+        while not (answers := _answers(f"{url}/healthz")) and time.monotonic() < patience:
             time.sleep(0.3)
+        if not answers:
+            self.stderr.write(f"  {url} does not answer from here. Is the loopback interface up?")
         self.stdout.write(
             f"\n  The shop is open:  {url}\n  Admin:             {url}/admin/  (admin / {password})\n"
             f"  API:               {url}/api/v1/docs/\n  Ctrl-C stops everything.\n"

@@ -1,0 +1,62 @@
+"""`python -m shop web|worker|scheduler`: the processes that make up a running shop, each with its right options.
+
+The demo runs all three, docker-compose.yml one in each container.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+
+
+def web(bind: str, processes: int) -> list[str]:
+    """Threads are what a page that waits for Postgres needs; every process holds a network of its own."""
+    os.environ.setdefault("DATABASE_POOL", "true")
+    return [
+        "gunicorn", "shop.wsgi", "--bind", bind, "--worker-class", "gthread", "--workers", str(processes),
+        "--threads", "8", "--timeout", "60", "--graceful-timeout", "10", "--log-level", "warning",
+        "--no-control-socket",
+    ]  # fmt: skip
+
+
+def worker() -> list[str]:
+    """One child that takes one task at a time: the network uses every core by itself."""
+    return [
+        "celery", "--quiet", "-A", "shop", "worker", "--pool", "prefork", "--concurrency", "1",
+        "--prefetch-multiplier", "1", "--queues", "interactive,bulk", "--loglevel", "INFO",
+        "--without-gossip", "--without-mingle",
+    ]  # fmt: skip
+
+
+def scheduler() -> list[str]:
+    return ["celery", "--quiet", "-A", "shop", "beat", "--loglevel", "WARNING"]
+
+
+def main() -> None:
+    parser = ArgumentParser(prog="python -m shop", description="Run one process of the shop in the foreground.")
+    which = parser.add_subparsers(dest="process", required=True, metavar="web|worker|scheduler")
+    serve = which.add_parser("web", help="the pages and the API, on gunicorn")
+    serve.add_argument("--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="default: %(default)s")
+    serve.add_argument("--processes", type=int, default=1, metavar="N", help="default: %(default)s")
+    which.add_parser("worker", help="embeds pictures; start as many as there are machines")
+    which.add_parser("scheduler", help="finds what is left to do; exactly one")
+    chosen = parser.parse_args()
+    if chosen.process == "web":
+        command = web(chosen.bind, chosen.processes)
+    else:
+        command = worker() if chosen.process == "worker" else scheduler()
+    program = BIN / command[0]
+    if not program.exists():
+        sys.exit(
+            f"{program} is not installed here: {chosen.process} needs "
+            "requirements/web.txt or requirements/worker.txt, or `make setup`."
+        )
+    os.execv(program, [str(program), *command[1:]])  # noqa: S606  (this process becomes it: signals go straight there)
+
+
+if __name__ == "__main__":
+    main()
