@@ -14,10 +14,14 @@ def main() -> None:
         from django.core.management import execute_from_command_line
     except ImportError:
         sys.exit("Django is not installed in this Python. Run `make setup`, then use `.venv/bin/python manage.py`.")
+    from environs import EnvError
+
     from shop.embedded import ServiceError
 
     try:
         execute_from_command_line(sys.argv)
+    except EnvError as error:
+        sys.exit(f"{error}\nSet it in the environment or in .env; `make setup` writes a first .env.")
     except ServiceError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
