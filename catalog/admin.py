@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from treebeard.forms import MoveNodeForm, movenodeform_factory
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from catalog.models import Category, Product, ProductImage
 from catalog.services import accept_image, add_image, read_upload
@@ -20,7 +21,7 @@ from catalog.templatetags.money import money
 from ml.images import ImageRejected
 
 
-class PicturesInput(forms.ClearableFileInput):
+class PicturesInput(UnfoldAdminFileFieldWidget):
     allow_multiple_selected = True
 
 

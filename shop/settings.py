@@ -4,7 +4,6 @@ Secure by default: what development needs to relax, `make setup` writes into `.e
 """
 
 import os
-import warnings
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -165,16 +164,17 @@ MEDIA_URL = "/media/"
 FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(env.str("STATIC_ROOT", str(VAR_DIR / "static"))).absolute()
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = not STATIC_ROOT.exists()
-# Before `collectstatic` files come straight from their sources, which is not worth a warning at every start.
-warnings.filterwarnings("ignore", message="No directory at", module="django.core.handlers")
+# With STATIC_ROOT, where an image build has run `collectstatic`: hashed, compressed, cached for ever. Without it,
+# straight from the sources.
+_collected = env.str("STATIC_ROOT", "")
+STATIC_ROOT = Path(_collected).absolute() if _collected else None
+WHITENOISE_USE_FINDERS = not _collected
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        if STATIC_ROOT.exists()
+        if _collected
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }

@@ -51,7 +51,6 @@ class Command(BaseCommand):
     def handle(self, *, catalog: Path | None, limit: int | None, port: int, once: bool, **options: Any) -> None:
         _require_free(port)
         call_command("migrate", verbosity=0, interactive=False)
-        call_command("collectstatic", verbosity=0, interactive=False)
         password = self._admin_password()
         self._fill(catalog, limit)
         try:

@@ -1,0 +1,136 @@
+"""What a newcomer does in the first ten minutes, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+from tests.e2e.conftest import COLOURS, ROOT, Demo
+from tests.pictures import picture
+
+pytestmark = pytest.mark.slow
+
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def page(browser: Browser, demo: Demo) -> Page:
+    """A page that fails the test on any script error or refused resource."""
+    context = browser.new_context(base_url=demo.url, viewport=DESKTOP)
+    page = context.new_page()
+    problems: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            problems.append(f"{page.url}: {message.text} ({message.location.get('url')})")
+
+    page.on("pageerror", lambda error: problems.append(f"{page.url}: {error.stack or error}"))
+    page.on("console", note)
+    yield page
+    context.close()
+    assert problems == []
+
+
+def test_the_terminal_tells_where_the_shop_is_and_that_the_weights_are_untrained(demo: Demo) -> None:
+    assert f"The shop is open:  {demo.url}" in demo.log
+    assert "All 24 pictures done: 24 ready, 0 failed." in demo.log
+    assert "UNTRAINED" in demo.log
+    assert "Traceback" not in demo.log
+
+
+def test_staff_upload_a_photo_and_shoppers_see_similar_items(demo: Demo, page: Page, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(picture(COLOURS["red"], size=(200, 260)))
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill(demo.password)
+    page.get_by_role("button", name=re.compile("log in", re.I)).click()
+    expect(page.get_by_text("UNTRAINED")).to_be_visible()
+
+    page.goto("/admin/catalog/product/add/")
+    page.get_by_label("Title").fill("Brand new red thing")
+    page.get_by_label("SKU").fill("BRANDNEW")
+    page.locator("#id_price").fill("12.50")
+    page.locator("#id_stock").fill("3")
+    page.locator(".select2-selection").first.click()
+    page.locator(".select2-search__field").fill("Red")
+    page.locator(".select2-results__option", has_text="Red things").click()
+    page.locator("#id_new_pictures").set_input_files(photo)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+
+    page.goto("/p/brand-new-red-thing-brandnew/")
+    expect(page.get_by_role("heading", name="Brand new red thing")).to_be_visible()
+    strip = page.get_by_role("region", name="Similar items")
+    # Before the worker has come round, the strip shows the same category and says so.
+    for _ in range(60):
+        if strip.get_by_text("from the same category").count() == 0 and strip.get_by_role("link").count() > 0:
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    expect(strip.get_by_text("from the same category")).to_have_count(0)
+    first = strip.get_by_role("link").first
+    assert "Red things" in (first.inner_text() or first.get_attribute("aria-label") or "")
+
+
+def test_a_photo_and_a_budget_find_look_alikes_without_reloading(demo: Demo, page: Page, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(picture(COLOURS["green"], size=(200, 260), format="PNG"))
+    page.goto("/search/photo/")
+    page.locator('input[name="photo"]').set_input_files(photo)
+    page.get_by_role("button", name=re.compile("find|search", re.I)).last.click()
+    first = page.locator("main").get_by_text(re.compile("Green things")).first
+    expect(first).to_be_visible(timeout=30_000)
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("path", ["/", "/c/red-things/", "/search/?q=red", "/search/photo/", "/api/v1/docs/"])
+def test_pages_fit_their_window_and_log_no_errors(
+    page: Page, path: str, viewport: dict[str, int], request: pytest.FixtureRequest
+) -> None:
+    page.set_viewport_size(viewport)  # type: ignore[arg-type]
+    response = page.goto(path, wait_until="networkidle")
+    assert response is not None
+    assert response.status == 200
+    if not path.startswith("/api/"):
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= viewport["width"]
+
+
+def test_the_command_line_answers_beside_the_running_shop(demo: Demo) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "similar", "BRANDNEW", "-k", "10", "--json"],
+        cwd=ROOT, env=demo.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    import json
+
+    found = json.loads(done.stdout)["results"]
+    assert len(found) == 10
+    assert "BRANDNEW" not in {entry["sku"] for entry in found}
+
+
+def test_ctrl_c_stops_every_process(demo: Demo) -> None:
+    demo.popen.send_signal(signal.SIGINT)
+    demo.popen.wait(timeout=60)
+    assert "Stopped." in demo.log
+    left = [
+        line
+        for folder in Path("/proc").glob("[0-9]*")
+        if (line := command_line(folder)) and (str(demo.var) in line or demo.url.removeprefix("http://") in line)
+    ]
+    assert left == []
+
+
+def command_line(folder: Path) -> str:
+    try:
+        return (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
