@@ -187,7 +187,15 @@ def to_input(
         return _framed(_upright(image, orientation), spec)
 
 
-def decode_isolated(data: bytes, spec: InputSpec, *, timeout_s: float = 10.0, memory_bytes: int = 2**30) -> np.ndarray:
+def decode_isolated(
+    data: bytes,
+    spec: InputSpec,
+    *,
+    timeout_s: float = 10.0,
+    memory_bytes: int = 2**30,
+    max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
+) -> np.ndarray:
     """`to_input` in a process of its own, about 0.3 s dearer: for files that failed before.
 
     Args:
@@ -208,6 +216,7 @@ def decode_isolated(data: bytes, spec: InputSpec, *, timeout_s: float = 10.0, me
     environment |= {"PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "ml.images", "--size", str(spec.input_size), "--fit", spec.fit]
     command += ["--cpu-seconds", str(max(1, -int(-timeout_s // 1))), "--memory-bytes", str(memory_bytes)]
+    command += ["--max-bytes", str(max_bytes), "--max-pixels", str(max_pixels)]
     try:
         child = subprocess.run(
             command,
@@ -443,6 +452,8 @@ def _main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fit", choices=_FITS, default="letterbox")
     parser.add_argument("--cpu-seconds", type=int, default=10)
     parser.add_argument("--memory-bytes", type=int, default=2**30)
+    parser.add_argument("--max-bytes", type=int, default=MAX_BYTES)
+    parser.add_argument("--max-pixels", type=int, default=MAX_PIXELS)
     options = parser.parse_args(arguments)
     data = sys.stdin.buffer.read()
     # After the imports, which map a good deal themselves; before the first hostile byte is parsed.
@@ -450,7 +461,12 @@ def _main(arguments: list[str] | None = None) -> int:
     try:
         with _rejections(data):
             _inject_fault(os.environ.get(_FAULT_VARIABLE))
-            pixels = to_input(data, _ChildSpec(options.size, options.fit))
+            pixels = to_input(
+                data,
+                _ChildSpec(options.size, options.fit),
+                max_bytes=options.max_bytes,
+                max_pixels=options.max_pixels,
+            )
     except ImageRejected as rejected:
         sys.stderr.write(json.dumps({"code": rejected.code, "message": rejected.message}) + "\n")
         return _CHILD_REJECTED

@@ -83,8 +83,8 @@ def _create_first_model(log: Callable[[str], None]) -> EmbeddingModel:
 
 
 UNTRAINED_WARNING = (
-    "WARNING: the embedding network is UNTRAINED: similar products will be poor. No weights were given and none "
-    "could be downloaded. Set EMBEDDING_WEIGHTS to a weights file and start with a new VAR_DIR."
+    "WARNING: the embedding network is UNTRAINED, so similar products will be poor. For good ones set "
+    "EMBEDDING_WEIGHTS to a weights file, or to imagenet where a download is possible, and start with a new VAR_DIR."
 )
 
 

@@ -91,11 +91,7 @@ def drain(*, seconds: float | None = None, advance: Callable[[int], None] = lamb
         writes: list[Future[tuple[int, int]]] = []
         try:
             for batch in loader:
-                try:
-                    vectors = _embed(batch, network)
-                except BaseException:
-                    batch.release()
-                    raise
+                vectors = _embed(batch, network)
                 writes.append(writer.submit(_store, batch, vectors))
                 while len(writes) > BATCHES_AHEAD or (writes and writes[0].done()):
                     done = writes.pop(0).result()
@@ -183,25 +179,30 @@ def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
         return ImageRejected("unreadable_file", f"The file {claim.file} cannot be read: {error}.")
     if hashlib.sha256(data).hexdigest() != claim.digest:
         return ImageRejected("checksum", f"The file {claim.file} is not the one that was uploaded.")
+    # A picture that took its worker down before is decoded where it can take down nothing else.
+    decode = decode_isolated if claim.retried else to_input
     try:
-        if claim.retried:
-            return decode_isolated(data, model.spec)
-        return to_input(data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
+        return decode(data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
     except ImageRejected as error:
         return error
 
 
 def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
-    """One forward pass, float32 [n, D]. A picture that gives no vector becomes a failure of its own."""
-    while True:
-        try:
-            return network.embed(batch.inputs)
-        except BadVector as error:
-            if error.index is None:  # not one picture's fault but the network's
-                raise
-            claim = batch.claims.pop(error.index)
-            batch.inputs.pop(error.index)
-            batch.failures.append((claim, "bad_vector", str(error)))
+    """One forward pass, float32 [n, D]. A picture that gives no vector becomes a failure of its own; when the network
+    itself fails, the whole batch is given back."""
+    try:
+        while True:
+            try:
+                return network.embed(batch.inputs)
+            except BadVector as error:
+                if error.index is None:  # not one picture's fault but the network's
+                    raise
+                claim = batch.claims.pop(error.index)
+                batch.inputs.pop(error.index)
+                batch.failures.append((claim, "bad_vector", str(error)))
+    except BaseException:
+        batch.release()
+        raise
 
 
 def _store(batch: Batch, vectors: np.ndarray) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from django.db import models
-from django.db.models import BooleanField, ExpressionWrapper, F, FloatField, Q, Value
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, Subquery, Value
 from django.db.models.functions import Cast, Coalesce
 from pgvector import HalfVector
 from pgvector.django import CosineDistance, HalfVectorField, L2Distance
@@ -32,25 +32,37 @@ class ImageEmbeddingQuerySet(models.QuerySet["ImageEmbedding"]):
         """Those of them whose product is on show."""
         return self.current(model).filter(image__product__published=True)
 
+    def vector_of(self, embedding_id: int, model: EmbeddingModel) -> Subquery:
+        """A stored vector as a query: it never leaves the database."""
+        return Subquery(self.model.objects.filter(pk=embedding_id).values(column=_column(model))[:1])
+
     def nearest(
-        self, vector: np.ndarray, model: EmbeddingModel, *, metric: str | None = None, exact: bool = False
+        self,
+        vector: np.ndarray | Subquery,
+        model: EmbeddingModel,
+        *,
+        metric: str | None = None,
+        exact: bool = False,
     ) -> Self:
         """Order by distance to `vector`, shape (model.dimension,), unit length; nearest first.
 
-        Annotates `score`, the cosine similarity. The cast repeats the expression of the model's partial HNSW
-        index, or Postgres would not use it; `exact` orders by a different expression, so that it cannot.
+        Annotates `distance`; `cosine_similarity` makes a score of it. The cast repeats the expression of the model's
+        partial HNSW index, or Postgres would not use it; `exact` orders by another expression, so that it cannot.
         """
-        column = Cast("vector", HalfVectorField(dimensions=model.dimension))
-        query = HalfVector(np.asarray(vector, dtype=np.float16))
-        distance = DISTANCES[metric or model.metric](column, query)
-        score = Value(1.0) - CosineDistance(column, query)
-        order = distance + Value(0.0) if exact else distance
-        return (
-            self.servable(model)
-            .annotate(score=ExpressionWrapper(score, output_field=FloatField()))
-            .order_by(ExpressionWrapper(order, output_field=FloatField()))
-            .defer("vector")
-        )
+        if isinstance(vector, np.ndarray):
+            vector = HalfVector(vector.astype(np.float16))
+        distance = DISTANCES[metric or model.metric](_column(model), vector)
+        nearest = self.servable(model).annotate(distance=distance)
+        return nearest.order_by(F("distance") + Value(0.0) if exact else "distance")
+
+
+def _column(model: EmbeddingModel) -> Cast:
+    return Cast("vector", HalfVectorField(dimensions=model.dimension))
+
+
+def cosine_similarity(distance: float, metric: str) -> float:
+    """Of two unit vectors at this distance, -1 to 1."""
+    return 1.0 - distance if metric == "cosine" else 1.0 - distance**2 / 2.0
 
 
 def index_sql(model: EmbeddingModel) -> str:

@@ -10,17 +10,20 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
+from django.db.models import Subquery
 
 from catalog.models import Product, ProductImage
 from ml.images import to_input
 from recommendations import graphs
 from recommendations.graphs import ModelUnavailable
 from recommendations.models import EmbeddingModel, ImageEmbedding
-from recommendations.querysets import ImageEmbeddingQuerySet
+from recommendations.querysets import cosine_similarity
 
 # Below this many candidate products an exact scan is both faster than an index scan that has to filter most of
 # what it finds, and complete.
 NARROW = 2000
+# Rows asked for a product wanted: several pictures a product are common.
+FETCH = 4
 MAX_RESULTS = 100
 
 
@@ -81,11 +84,11 @@ def similar_products(product: Product, *, limit: int, price_max: Decimal | None 
             ImageEmbedding.objects.current(model)
             .filter(image__product=product)
             .order_by("image__position", "image_id")
-            .values_list("vector", flat=True)
+            .values_list("pk", flat=True)
             .first()
         )
         if own is not None:
-            vector = np.asarray(own, dtype=np.float32)
+            vector = ImageEmbedding.objects.vector_of(own, model)
             matches = _nearest_products(vector, model, limit=limit, price_max=price_max, exclude=product)
     if fill and len(matches) < limit:
         matches += _same_category(product, limit - len(matches), matches, price_max)
@@ -114,7 +117,7 @@ def search_photo(data: bytes, *, limit: int, price_max: Decimal | None = None, m
 
 
 def _nearest_products(
-    vector: np.ndarray,
+    vector: np.ndarray | Subquery,
     model: EmbeddingModel,
     *,
     limit: int,
@@ -122,25 +125,42 @@ def _nearest_products(
     exclude: Product | None = None,
     metric: str | None = None,
 ) -> list[Match]:
-    def candidates(*, exact: bool) -> ImageEmbeddingQuerySet:
+    metric = metric or model.metric
+    exact = metric != model.metric or _is_narrow(price_max)
+    fetch = limit * FETCH
+    while True:
         rows = ImageEmbedding.objects.nearest(vector, model, metric=metric, exact=exact)
         if price_max is not None:
             rows = rows.filter(image__product__price__lte=price_max)
         if exclude is not None:
             rows = rows.exclude(image__product_id=exclude.pk)
-        return rows.select_related("image__product").defer("vector", "image__product__search")
-
-    exact = metric not in {None, model.metric} or _is_narrow(price_max)
-    fetch = limit * 2 + 8  # several pictures a product are common, but not many
-    while True:
-        rows = list(candidates(exact=exact)[:fetch])
-        matches = _one_per_product(rows)[:limit]
-        if len(matches) == limit or (exact and len(rows) < fetch):
-            return matches
-        if len(rows) < fetch:
+        found = list(rows.values_list("image__product_id", "image_id", "distance")[:fetch])  # type: ignore[misc]
+        best = _one_per_product(found)
+        if len(best) >= limit or (exact and len(found) < fetch):
+            break
+        if len(found) < fetch:
             exact = True  # the index scan gave up before it had enough
         else:
-            fetch *= 4
+            fetch *= FETCH
+    return _matches(best[:limit], metric)
+
+
+def _one_per_product(found: Iterable[tuple[int, int, float]]) -> list[tuple[int, float]]:
+    """(image, distance) of each product's nearest picture; `found` is (product, image, distance), nearest first."""
+    best: dict[int, tuple[int, float]] = {}
+    for product_id, image_id, distance in found:
+        best.setdefault(product_id, (image_id, distance))
+    return list(best.values())
+
+
+def _matches(best: list[tuple[int, float]], metric: str) -> list[Match]:
+    images = ProductImage.objects.select_related("product").defer("product__search")
+    by_id = images.in_bulk([image_id for image_id, _ in best])
+    return [
+        Match(by_id[image_id].product, by_id[image_id], cosine_similarity(distance, metric), Source.VISUAL)
+        for image_id, distance in best
+        if image_id in by_id  # deleted a moment ago
+    ]
 
 
 def _is_narrow(price_max: Decimal | None) -> bool:
@@ -148,15 +168,6 @@ def _is_narrow(price_max: Decimal | None) -> bool:
         return False
     within = Product.objects.published().within_budget(price_max)
     return within[:NARROW].count() < NARROW
-
-
-def _one_per_product(rows: Iterable[ImageEmbedding]) -> list[Match]:
-    best: dict[int, Match] = {}
-    for row in rows:
-        product = row.image.product
-        if product.pk not in best:
-            best[product.pk] = Match(product, row.image, row.score, Source.VISUAL)  # type: ignore[attr-defined]
-    return list(best.values())
 
 
 def _same_category(product: Product, count: int, shown: list[Match], price_max: Decimal | None) -> list[Match]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count, Min
+from django.utils import timezone
 
 from catalog.models import ProductImage
 from recommendations.lifecycle import UNTRAINED_WARNING
@@ -41,8 +43,9 @@ class PipelineStatus:
 def pipeline_status() -> PipelineStatus:
     model = EmbeddingModel.objects.active()
     if model is None:
-        images = ProductImage.objects.count()
-        return PipelineStatus(total=images, pending=images, warnings=model_warnings(None))
+        images = ProductImage.objects.aggregate(count=Count("id"), oldest=Min("created_at"))
+        waited = (timezone.now() - images["oldest"]).total_seconds() if images["oldest"] else None
+        return PipelineStatus(total=images["count"], pending=images["count"], oldest_pending_s=waited)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -87,13 +90,13 @@ def weights_disagreement(model: EmbeddingModel) -> str | None:
     else:
         path = Path(setting)
         if not path.is_file():
-            return f"EMBEDDING_WEIGHTS names {setting}, which is not there. The shop still runs on {model.name}."
+            return f"EMBEDDING_WEIGHTS names {path.name}, which is not there. The shop still runs on {model.name}."
         found = path.stat()
         agrees = _sha256(str(path), found.st_mtime_ns, found.st_size) == model.weights_sha256
     if agrees:
         return None
     return (
-        f"EMBEDDING_WEIGHTS ({setting}) is not what the shop runs on ({model.name}). "
+        f"EMBEDDING_WEIGHTS ({Path(setting).name}) is not what the shop runs on ({model.name}). "
         "A shop keeps its model: start with a new VAR_DIR or database to use other weights."
     )
 

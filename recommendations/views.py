@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,6 +15,9 @@ from recommendations.forms import PhotoSearchForm
 from recommendations.graphs import ModelUnavailable
 from recommendations.models import EmbeddingModel
 from recommendations.search import Results, search_photo
+from recommendations.throttling import PhotoSearchThrottle
+
+RETRY_SECONDS = 5
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +30,11 @@ def photo_search(request: HttpRequest) -> HttpResponse:
     unavailable = ""
     status = 200
     if request.method == "POST":
+        throttle = PhotoSearchThrottle()
         status = 400
-        if form.is_valid():
+        if not throttle.allow_request(request, None):  # type: ignore[arg-type]
+            unavailable, status = "That were many searches in a short time. Please wait a moment.", 429
+        elif form.is_valid():
             try:
                 results = search_photo(
                     form.cleaned_data["photo"], limit=form.limit, price_max=form.cleaned_data["price_max"]
@@ -48,4 +55,7 @@ def photo_search(request: HttpRequest) -> HttpResponse:
         "unavailable": unavailable,
         "model": results.model if results else EmbeddingModel.objects.active(),
     }
-    return render(request, "recommendations/photo_search.html", context, status=status)
+    response = render(request, "recommendations/photo_search.html", context, status=status)
+    if status in {429, 503}:
+        response["Retry-After"] = math.ceil((throttle.wait() if status == 429 else None) or RETRY_SECONDS)
+    return response

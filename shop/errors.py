@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, JsonResponse
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -16,6 +17,10 @@ class DatabaseUnavailable(APIException):
     status_code = 503
     default_code = "unavailable"
     default_detail = "The shop's database does not answer. Please try again in a moment."
+
+
+def api_not_found(request: HttpRequest, unknown: str) -> JsonResponse:
+    return JsonResponse({"code": "not_found", "detail": "There is no such address. See /api/v1/docs/."}, status=404)
 
 
 def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:

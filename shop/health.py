@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from django.conf import settings
@@ -15,6 +16,8 @@ from recommendations.checks import pgvector_problem
 from recommendations.models import EmbeddingModel
 from recommendations.status import weights_disagreement
 from shop.celery import app
+
+logger = logging.getLogger(__name__)
 
 
 @require_safe
@@ -64,4 +67,5 @@ def _weights() -> str | None:
 
 def _brief(error: Exception) -> str:
     """The details are in the log; the public page of a production site tells only what is wrong."""
+    logger.error("%s", error)
     return str(error).strip() if settings.DEBUG else type(error).__name__

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environs import Env
 
@@ -264,6 +265,22 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": True,
     "SHOW_HISTORY": False,
     "BORDER_RADIUS": "8px",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
+    "COLORS": {
+        "primary": {  # the storefront's green
+            "50": "#eef6f2",
+            "100": "#d6eae0",
+            "200": "#aed5c3",
+            "300": "#7fbba1",
+            "400": "#4f9c7e",
+            "500": "#357f63",
+            "600": "#2b624f",
+            "700": "#244f41",
+            "800": "#1e4035",
+            "900": "#19352c",
+            "950": "#0d1e19",
+        },
+    },
 }
 
 LOGGING = {

@@ -9,7 +9,6 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
 from catalog.api.errors import ImageProblem
@@ -19,6 +18,7 @@ from ml.images import ImageRejected
 from recommendations.api.serializers import PhotoParameters, ResultsSerializer, SearchParameters
 from recommendations.graphs import ModelUnavailable
 from recommendations.search import Results, search_photo, similar_products
+from recommendations.throttling import PhotoSearchThrottle
 
 
 class ModelProblem(APIException):
@@ -43,8 +43,7 @@ class SimilarProductsView(APIView):
 class PhotoSearchView(APIView):
     permission_classes = [AllowAny]
     parser_classes = [MultiPartParser]
-    throttle_classes = [ScopedRateThrottle]
-    throttle_scope = "photo_search"
+    throttle_classes = [PhotoSearchThrottle]
 
     @extend_schema(request={"multipart/form-data": PhotoParameters}, responses=ResultsSerializer)
     def post(self, request: Request) -> Response:

@@ -155,6 +155,11 @@ def test_a_session_without_csrf_token_cannot_write(shop: Shopkeeper) -> None:
     assert client.post("/api/v1/products/", {}, format="json").status_code == 403
 
 
+def test_an_unknown_address_of_the_api_is_json(db: None) -> None:
+    response = APIClient().get("/api/v1/nothing/")
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
 def test_the_schema_and_its_page_are_public(db: None) -> None:
     schema = APIClient().get("/api/v1/schema/?format=json").json()
     assert {

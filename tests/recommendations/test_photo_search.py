@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -18,11 +19,17 @@ from rest_framework.test import APIClient
 from catalog.models import Product
 from recommendations import graphs, pipeline
 from recommendations.models import EmbeddingModel
+from recommendations.throttling import PhotoSearchThrottle
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
 API = "/api/v1/search/image/"
 PAGE = "/search/photo/"
+
+
+@pytest.fixture(autouse=True)
+def no_searches_yet() -> None:
+    cache.clear()
 
 
 @pytest.fixture
@@ -134,18 +141,16 @@ def test_a_lost_network_is_503_and_a_damaged_one_is_refused(
     assert path.read_bytes() == kept
 
 
-def test_too_many_searches_are_429_with_a_retry_hint(
-    wardrobe: dict[str, Product], monkeypatch: pytest.MonkeyPatch
+def test_too_many_searches_are_429_with_a_retry_hint_in_api_and_page(
+    wardrobe: dict[str, Product], client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from django.core.cache import cache
-    from rest_framework.throttling import ScopedRateThrottle
-
-    cache.clear()
-    monkeypatch.setattr(ScopedRateThrottle, "THROTTLE_RATES", {"photo_search": "2/min"})
+    monkeypatch.setattr(PhotoSearchThrottle, "THROTTLE_RATES", {"photo_search": "2/min"})
     statuses = [post(picture()).status_code for _ in range(3)]
     assert statuses == [200, 200, 429]
+    page = client.post(PAGE, {"photo": photo(picture())})
+    assert page.status_code == 429
     assert post(picture())["Retry-After"]
-    cache.clear()
+    assert page["Retry-After"]
 
 
 def test_the_page_shows_the_look_alikes_within_the_budget(wardrobe: dict[str, Product], client: Client) -> None:

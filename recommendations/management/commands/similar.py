@@ -25,6 +25,6 @@ class Command(BaseCommand):
         if product is None:
             raise CommandError(f"There is no product with the SKU {sku!r}.")
         results = similar_products(product, limit=k, price_max=price_max)
-        if not results.matches:
+        if not results.matches and price_max is None:
             self.stderr.write("No look-alikes: is the product's picture embedded? See `manage.py pipeline_status`.")
         write_results(self.stdout, results, as_json=json)

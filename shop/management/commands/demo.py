@@ -67,8 +67,8 @@ class Command(BaseCommand):
             # Celery's worry about root is about pickled messages; ours are JSON.
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         }
-        for name, options in (("web", ["--bind", f"127.0.0.1:{port}"]), ("worker", []), ("scheduler", [])):
-            command = shlex.join([sys.executable, "-m", "shop", name, *options])
+        for name, bind in (("web", ["--bind", f"127.0.0.1:{port}"]), ("worker", []), ("scheduler", [])):
+            command = shlex.join([sys.executable, "-m", "shop", name, *bind])
             running.add_process(name, f"exec {command}", env=environment, cwd=str(settings.BASE_DIR))
         threading.Thread(
             target=self._follow, args=(running, f"http://127.0.0.1:{port}", password, once), daemon=True

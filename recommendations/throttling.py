@@ -1,0 +1,8 @@
+from rest_framework.throttling import AnonRateThrottle
+
+
+class PhotoSearchThrottle(AnonRateThrottle):
+    """One budget for the page and the API, by address: a photo search is the one thing here that costs real work.
+    Signed-in users are not limited."""
+
+    scope = "photo_search"
