@@ -1,0 +1,1 @@
+"""Every performance figure that the docs quote, reproducible: `python -m bench --help`."""

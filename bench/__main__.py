@@ -1,0 +1,52 @@
+"""`python -m bench search|pipeline|import|memory`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+
+from bench.shop import open_scratch_shop
+
+DESCRIPTION = """\
+Measure this machine. Each command works in a scratch shop of its own (BENCH_VAR_DIR, default var/bench), compares
+what it compares within one run, and wants otherwise idle cores.
+
+  python -m bench import    products and photos a second through import_catalog, embedding excluded
+  python -m bench pipeline  pictures a second through a real worker, against the raw ONNX Runtime rate
+  python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
+  python -m bench memory    resident memory of web and worker processes
+
+LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
+resnet50-fashion-start.npz. Without it the drawn catalog and untrained weights are used, and the output says so.
+"""
+
+
+def main() -> None:
+    parser = ArgumentParser(
+        prog="python -m bench", description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    importing = commands.add_parser("import")
+    importing.add_argument("--products", type=int, default=5000)
+    pipeline = commands.add_parser("pipeline")
+    pipeline.add_argument("--images", type=int, default=3000)
+    search = commands.add_parser("search")
+    search.add_argument("--rows", type=int, default=39_571)
+    search.add_argument("--queries", type=int, default=300)
+    commands.add_parser("memory")
+    options = vars(parser.parse_args())
+    command = options.pop("command")
+    shop = open_scratch_shop(Path(__file__).resolve().parents[1])
+    if command == "import":
+        from bench.importing import measure
+    elif command == "pipeline":
+        from bench.pipeline import measure
+    elif command == "search":
+        from bench.search import measure
+    else:
+        from bench.memory import measure
+    measure(shop, **options)
+
+
+if __name__ == "__main__":
+    main()

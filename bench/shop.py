@@ -1,0 +1,62 @@
+"""A scratch shop, emptied for every run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ScratchShop:
+    root: Path
+    var: Path
+    photos: Path | None  # a zip in the Kaggle layout, or None: drawn pictures
+    weights: str
+
+    def catalog(self) -> Path:
+        """Something to import: real photos where there are any."""
+        if self.photos is not None:
+            return self.photos
+        from catalog.drawing import draw_catalog
+
+        print("LOOKALIKE_DATA is not set: drawing a catalog instead of using real photos.")
+        draw_catalog(self.var / "drawn", per_kind=100)
+        return self.var / "drawn"
+
+    def describe(self) -> str:
+        return f"{'real photos' if self.photos else 'drawn pictures'}, weights {Path(self.weights).name}"
+
+
+def open_scratch_shop(root: Path) -> ScratchShop:
+    """Point the settings at the scratch shop, set Django up, and leave its database empty."""
+    var = Path(os.environ.get("BENCH_VAR_DIR", str(root / "var" / "bench"))).absolute()
+    data = os.environ.get("LOOKALIKE_DATA")
+    photos = Path(data) / "fashion-small.zip" if data else None
+    weights = str(Path(data) / "resnet50-fashion-start.npz") if data else "untrained"
+    for name in ("DATABASE_URL", "REDIS_URL", "MEDIA_ROOT"):
+        os.environ.pop(name, None)
+    os.environ.update(VAR_DIR=str(var), EMBEDDING_WEIGHTS=weights, DJANGO_SETTINGS_MODULE="shop.settings")
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    from catalog.media import remove_rowless_files
+
+    call_command("migrate", verbosity=0)
+    call_command("flush", interactive=False, verbosity=0)
+    remove_rowless_files(older_than=timedelta(seconds=-1))
+    _drop_vector_indexes()
+    return ScratchShop(root, var, photos, weights)
+
+
+def _drop_vector_indexes() -> None:
+    """An emptied table keeps its indexes, and model numbers begin anew."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'embedding_hnsw_model_%%'")
+        for (name,) in cursor.fetchall():
+            cursor.execute(f'DROP INDEX "{name}"')
