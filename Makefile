@@ -34,7 +34,7 @@ $(READY): requirements/dev.txt requirements/uv.txt
 	@touch $@
 
 .env:
-	@$(PYTHON) -c 'import secrets; text = open(".env.example").read(); print(text.replace("SECRET_KEY=", "SECRET_KEY=" + secrets.token_urlsafe(50), 1), end="")' > .env.new
+	@$(PYTHON) -c 'import re, secrets; print(re.sub("(?m)^(SECRET_KEY|POSTGRES_PASSWORD)=$$", lambda empty: empty[0] + secrets.token_urlsafe(50), open(".env.example").read()), end="")' > .env.new
 	@chmod 600 .env.new && mv .env.new .env
 
 tools:

@@ -61,6 +61,7 @@ def open_session(path: Path, *, threads: int | None = None) -> Any:
 
     if not path.is_file():
         raise WeightsError(_MISSING.format(path=path))
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1

@@ -1,0 +1,172 @@
+"""A real Caddy with the real deploy/Caddyfile, in front of a real web process."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from catalog.models.image import FOLDER, MIME
+from recommendations.models import EmbeddingModel
+from tests.deploy.files import CADDYFILE, tool
+from tests.pictures import picture
+from tests.processes.conftest import Process, Start, until
+from tests.shopkeeper import Shopkeeper
+
+
+def test_the_caddyfile_is_valid(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [tool("caddy"), "validate", "--config", str(CADDYFILE), "--adapter", "caddyfile"],
+        env={**os.environ, "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_caddyfile_is_formatted() -> None:
+    # `fmt --diff` exits 0 either way in Caddy 2.6; without it, the formatted file is printed.
+    done = subprocess.run([tool("caddy"), "fmt", str(CADDYFILE)], capture_output=True, text=True, check=False)
+    assert done.stdout == CADDYFILE.read_text()
+
+
+def test_caddy_serves_the_same_names_as_the_shop() -> None:
+    (pattern,) = re.findall(r"@picture path_regexp (\S+)", CADDYFILE.read_text())
+    assert pattern == rf"^/media/{FOLDER}/[0-9a-f]{{2}}/[0-9a-f]{{32}}\.({'|'.join(MIME)})$"
+
+
+@dataclass
+class Site:
+    web: Process
+    caddy: Process
+    web_port: int
+    port: int
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> http.client.HTTPResponse:
+        caller = http.client.HTTPConnection("localhost", self.port, timeout=30)
+        caller.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        return caller.getresponse()
+
+    def get(self, path: str, **headers: str) -> http.client.HTTPResponse:
+        return self.ask("GET", path, **headers)
+
+    def answers(self, path: str) -> bool:
+        try:
+            return self.get(path).status == 200
+        except OSError:
+            return False
+
+    @property
+    def log(self) -> str:
+        return self.web.log + self.caddy.log
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def started(start: Start, folder: Path, **environment: str) -> Site:
+    web_port, port = free_port(), free_port()
+    web = start("web", "--bind", f"127.0.0.1:{web_port}", BEHIND_PROXY="true", NUM_PROXIES="1", **environment)
+    caddy = start(
+        "caddy", command=[tool("caddy"), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"],
+        SITE_ADDRESS=f"http://localhost:{port}", WEB_UPSTREAM=f"127.0.0.1:{web_port}",
+        MEDIA_ROOT=str(settings.MEDIA_ROOT), XDG_DATA_HOME=str(folder / "data"), XDG_CONFIG_HOME=str(folder / "config"),
+    )  # fmt: skip
+    site = Site(web, caddy, web_port, port)
+    until(lambda: site.answers("/healthz"), 60, lambda: site.log)
+    return site
+
+
+@pytest.fixture
+def site(start: Start, tmp_path: Path) -> Site:
+    return started(start, tmp_path)
+
+
+MULTIPART = {"Content-Type": "multipart/form-data; boundary=x"}
+PHOTO = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
+HIDDEN = [
+    "/media/models/x.onnx",
+    "/MEDIA/models/x.onnx",
+    "//media/models/x.onnx",
+    "/media//models/x.onnx",
+    "/media/products/../models/x.onnx",
+    "/media/products/%2e%2e/models/x.onnx",
+    "/media/models%2fx.onnx",
+    "/media/products/ab/notes.txt",
+    "/media/products/",
+    "/media/",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+class TestRunning:
+    def test_pages_pass_through_compressed(self, site: Site) -> None:
+        Shopkeeper().product("Red dress")
+        home = site.get("/", Accept_Encoding="gzip")
+        assert (home.status, home.headers["Content-Encoding"]) == (200, "gzip"), site.log
+        assert "frame-ancestors 'none'" in home.headers["Content-Security-Policy"]
+
+    def test_a_picture_comes_from_caddy_just_as_the_shop_would_serve_it(self, site: Site) -> None:
+        shop = Shopkeeper()
+        data = picture()
+        image = shop.image(shop.product(), data)
+        served = site.get(image.file.url)
+        assert (served.status, served.read()) == (200, data)
+        own = http.client.HTTPConnection("127.0.0.1", site.web_port, timeout=30)
+        own.request("GET", image.file.url)
+        expected = own.getresponse()
+        assert (served.headers["Server"], expected.headers["Server"]) == ("Caddy", "gunicorn")
+        for name in (
+            "Content-Type", "Cache-Control", "Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy",
+            "Cross-Origin-Opener-Policy", "X-Frame-Options", "Content-Length",
+        ):  # fmt: skip
+            assert set(served.headers[name].split("; ")) == set(expected.headers[name].split("; ")), name
+        assert served.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+
+    def test_nothing_else_of_the_media_folder_is_public(self, site: Site) -> None:
+        private = ("models/x.onnx", f"{FOLDER}/ab/notes.txt")
+        for name in private:
+            default_storage.save(name, ContentFile(b"not for the public"))
+        answers = {path: site.get(path) for path in HIDDEN}
+        for name in private:
+            default_storage.delete(name)
+        assert {path: answer.status for path, answer in answers.items()} == dict.fromkeys(HIDDEN, 404)
+        assert not any(b"not for the public" in answer.read() for answer in answers.values())
+
+    def test_a_picture_that_is_gone_is_not_remembered_as_such(self, site: Site) -> None:
+        gone = site.get(f"/media/{FOLDER}/00/{'0' * 32}.jpg")
+        assert (gone.status, gone.headers["Cache-Control"]) == (404, None)
+
+    def test_an_upload_over_the_limit_is_refused_by_caddy(self, site: Site) -> None:
+        token = site.get("/search/photo/").headers["Set-Cookie"].partition("csrftoken=")[2].partition(";")[0]
+        headers = {**MULTIPART, "Cookie": f"csrftoken={token}", "X-CSRFToken": token}
+        caller = http.client.HTTPConnection("localhost", site.port, timeout=30)
+        # The answer may come before the end of the request.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            caller.request("POST", "/search/photo/", PHOTO + b"0" * 25_000_000, headers)
+        answer = caller.getresponse()
+        assert (answer.status, answer.read()) == (413, b"This is larger than 25MB."), site.log
+
+    def test_a_photo_of_the_largest_size_reaches_the_shop(self, site: Site, network: EmbeddingModel) -> None:
+        body = PHOTO + b"\0" * settings.IMAGE_MAX_BYTES + b"\r\n--x--\r\n"
+        answer = site.ask("POST", "/api/v1/search/image/", body, **MULTIPART)
+        assert (answer.status, json.load(answer)["code"]) == (400, "unsupported_format"), site.log
+
+    def test_a_client_cannot_pretend_to_have_come_by_https(self, start: Start, tmp_path: Path) -> None:
+        strict = started(start, tmp_path, HTTPS_ONLY="true")
+        answer = strict.get("/", X_Forwarded_Proto="https")
+        assert (answer.status, answer.headers["Location"]) == (301, f"https://localhost:{strict.port}/")
