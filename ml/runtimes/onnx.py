@@ -57,11 +57,11 @@ class OnnxEmbedder:
 
 def open_session(path: Path, *, threads: int | None = None) -> Any:
     """An `onnxruntime.InferenceSession` on the CPU; WeightsError when the file does not load."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded
     import onnxruntime
 
     if not path.is_file():
         raise WeightsError(_MISSING.format(path=path))
-    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError, connections
 from django.test import Client
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,21 +50,14 @@ def test_the_process_is_up_and_says_whether_it_is_ready(db: None, client: Client
     assert (ready.status_code, ready.json()) == (200, {"database": "ok", "broker": "ok", "weights": "ok"})
 
 
-def test_a_database_that_is_away_is_503_without_a_traceback(client: Client) -> None:
-    """Without the `db` mark, pytest-django lets nothing reach the database; so does a broken one."""
-    from django.db import OperationalError, connection
-
-    class Away:
-        def __call__(self, *_: object) -> None:
-            raise OperationalError("the connection is closed")
+def test_a_database_that_is_away_is_503_without_a_traceback(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("the connection is closed")
 
     client.raise_request_exception = False
-    original = connection.ensure_connection
-    connection.ensure_connection = Away()  # type: ignore[method-assign]
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(type(connections["default"]), "ensure_connection", away)
         page, api = client.get("/"), client.get("/api/v1/products/")
-    finally:
-        connection.ensure_connection = original  # type: ignore[method-assign]
     for response in (page, api):
         assert response.status_code == 503
         assert response["Retry-After"]
