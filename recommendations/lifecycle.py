@@ -54,7 +54,13 @@ def _create_first_model(log: Callable[[str], None]) -> EmbeddingModel:
     with TemporaryDirectory(dir=cache) as folder:
         graph = Path(folder) / "graph.onnx"
         try:
-            exported = export_in_own_process(settings.EMBEDDING_WEIGHTS or None, graph, cache, log=log)
+            exported = export_in_own_process(
+                settings.EMBEDDING_WEIGHTS or None,
+                graph,
+                cache,
+                pooling=settings.EMBEDDING_POOLING or None,
+                log=log,
+            )
         except WeightsError as error:
             raise ModelUnavailable(str(error)) from error
         graphs.publish(graph, exported["graph_sha256"])

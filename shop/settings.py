@@ -9,7 +9,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.templatetags.static import static
 from django.urls import reverse_lazy
-from environs import Env
+from environs import Env, validate
 
 from shop.embedded import DATABASE, USER, Layout
 
@@ -138,6 +138,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 EMBEDDING_WEIGHTS = env.str("EMBEDDING_WEIGHTS", "")  # "imagenet", "untrained" or a file
 if EMBEDDING_WEIGHTS not in {"", "imagenet", "untrained"}:
     EMBEDDING_WEIGHTS = str(Path(EMBEDDING_WEIGHTS).absolute())
+EMBEDDING_POOLING = env.str("EMBEDDING_POOLING", "", validate=validate.OneOf(["", "avg", "max"]))
 EMBEDDING_THREADS = env.int("EMBEDDING_THREADS", 0)  # 0: every core this process may use
 EMBEDDING_BATCH_SIZE = env.int("EMBEDDING_BATCH_SIZE", 32)
 EMBEDDING_LEASE_SECONDS = env.int("EMBEDDING_LEASE_SECONDS", 120)

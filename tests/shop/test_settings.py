@@ -33,7 +33,9 @@ def test_there_is_no_start_without_a_secret_key_and_the_message_names_the_remedy
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("name", "value"), [("EMBEDDING_THREADS", "many"), ("DEBUG", "perhaps")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("EMBEDDING_THREADS", "many"), ("EMBEDDING_POOLING", "median"), ("DEBUG", "perhaps")]
+)
 def test_a_senseless_value_is_named(name: str, value: str) -> None:
     done = manage("check", SECRET_KEY="x", **{name: value})
     assert done.returncode != 0
