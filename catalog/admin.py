@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from catalog.models import Category, Product, ProductImage
-from catalog.services import accept_image, add_image, read_upload
+from catalog.services import StorageUnavailable, accept_image, announce_images, attach_image, read_upload
 from catalog.templatetags.money import money
 from ml.images import ImageRejected
 
@@ -127,17 +127,40 @@ class ProductAdmin(ModelAdmin):
         self._add_pictures(request, form.instance, form.cleaned_data["new_pictures"])
 
     def _add_pictures(self, request: HttpRequest, product: Product, pictures: Iterable[bytes]) -> None:
+        added = []
         for data in pictures:
             try:
-                add_image(product=product, data=data)
+                added.append(attach_image(product=product, data=data).pk)
             except ImageRejected as error:
                 self.message_user(request, error.message, messages.WARNING)
+            except StorageUnavailable as error:
+                self.message_user(request, str(error), messages.ERROR)
+                break
+        if added:
+            announce_images(added, interactive=True)
 
 
 class CategoryForm(MoveNodeForm):
     class Meta:
         model = Category
         fields = ["name", "slug"]
+
+    def clean(self) -> dict[str, Any]:
+        """The address is made from the tree, so the form has to look whether it is free."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            beside = cleaned.get("treebeard_ref_node")
+            is_child = cleaned.get("treebeard_position") == "sorted-child"
+            parent = beside if beside is None or is_child else Category.objects.get_parent(beside)
+            planned = Category(name=cleaned["name"], slug=cleaned.get("slug", ""))
+            address = planned.address_below(parent)
+            others = Category.objects.filter(address=address).exclude(pk=self.instance.pk)
+            if len(address) > 255 or others.exists():
+                reason = (
+                    "There is such a category at this place already." if others.exists() else "Too deep in the tree."
+                )
+                self.add_error("name", forms.ValidationError(reason, code="bad_address"))
+        return cleaned
 
 
 @admin.register(Category)
@@ -146,6 +169,17 @@ class CategoryAdmin(ModelAdmin):
     list_display = ["indented", "address"]
     search_fields = ["name", "address"]
     ordering = ["path"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Category | None = None) -> bool:
+        """Not while it, or a category below it, holds products: deleting a node takes its subtree along."""
+        occupied = obj is not None and Product.objects.in_subtree(obj).exists()
+        return super().has_delete_permission(request, obj) and not occupied
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Deleting several at once would not ask about each."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
 
     @admin.display(description="Name")
     def indented(self, category: Category) -> str:

@@ -13,6 +13,12 @@ from catalog.models.image import FOLDER
 
 # An upload writes its file first and its row within the same request.
 GRACE = timedelta(hours=1)
+# What killed imports leave behind in a day is a chunk or two each.
+MOST_AT_ONCE = 2000
+
+
+class SuspiciousSweep(Exception):
+    """Too many files to remove without a person's word."""
 
 
 def rowless_files(*, older_than: timedelta = GRACE) -> Iterator[str]:
@@ -26,14 +32,26 @@ def rowless_files(*, older_than: timedelta = GRACE) -> Iterator[str]:
         names = {f"{FOLDER}/{shard}/{name}" for name in default_storage.listdir(f"{FOLDER}/{shard}")[1]}
         known = ProductImage.objects.filter(file__startswith=f"{FOLDER}/{shard}/").values_list("file", flat=True)
         for name in sorted(names.difference(known)):
-            if default_storage.get_modified_time(name) < before:
-                yield name
+            try:
+                if default_storage.get_modified_time(name) < before:
+                    yield name
+            except FileNotFoundError:  # deleted meanwhile
+                continue
 
 
 def remove_rowless_files(*, older_than: timedelta = GRACE) -> int:
-    """Delete them; how many there were."""
-    count = 0
-    for name in rowless_files(older_than=older_than):
+    """Delete them; how many there were.
+
+    Raises:
+        SuspiciousSweep: there are so many that the database, not the storage, is likely to be the wrong one.
+    """
+    lost = list(rowless_files(older_than=older_than))
+    known = ProductImage.objects.count()
+    if len(lost) > max(MOST_AT_ONCE, known // 10):
+        raise SuspiciousSweep(
+            f"{len(lost):,} files below {FOLDER}/ have no row, and only {known:,} have one. Nothing was removed: "
+            "is this the right database for this media storage, and is it complete?"
+        )
+    for name in lost:
         default_storage.delete(name)
-        count += 1
-    return count
+    return len(lost)

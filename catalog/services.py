@@ -20,6 +20,10 @@ from ml.images import ImageInfo, ImageRejected, clean
 logger = logging.getLogger(__name__)
 
 
+class StorageUnavailable(Exception):
+    """The media storage takes no file now; the message is for the uploader."""
+
+
 def accept_image(data: bytes) -> tuple[bytes, ImageInfo]:
     """The bytes to store for an uploaded picture, and what they are.
 
@@ -44,13 +48,18 @@ def read_upload(upload: UploadedFile) -> bytes:
 
 
 def store_file(data: bytes, info: ImageInfo) -> str:
-    """Write an accepted picture under a generated name; nothing is left behind when the disk refuses."""
+    """Write an accepted picture under a generated name.
+
+    Raises:
+        StorageUnavailable: the disk is full or away; nothing is left behind.
+    """
     name = generated_name(info.extension)
     try:
         return default_storage.save(name, ContentFile(data))
-    except OSError:
+    except OSError as error:
         discard_files([name])
-        raise
+        logger.error("A picture could not be stored: %s", error)
+        raise StorageUnavailable("The picture could not be stored just now. Please tell the shop's staff.") from error
 
 
 def discard_files(names: Iterable[str]) -> None:
@@ -62,12 +71,20 @@ def discard_files(names: Iterable[str]) -> None:
             logger.warning("Could not remove %s: %s", name, error)
 
 
-def add_image(*, product: Product, data: bytes, alt: str = "", interactive: bool = True) -> ProductImage:
-    """Validate, store and attach a picture, after those that the product has.
+def add_image(*, product: Product, data: bytes, alt: str = "") -> ProductImage:
+    """Validate, store and attach a picture, after those that the product has, and tell the workers.
 
     Raises:
         ImageRejected: not a picture we take, or one that the product has already ("duplicate").
+        StorageUnavailable: see `store_file`.
     """
+    image = attach_image(product=product, data=data, alt=alt)
+    announce_images([image.pk], interactive=True)
+    return image
+
+
+def attach_image(*, product: Product, data: bytes, alt: str = "") -> ProductImage:
+    """`add_image` without the message, for callers that add several and announce them together."""
     kept, info = accept_image(data)
     name = store_file(kept, info)
     try:
@@ -92,7 +109,6 @@ def add_image(*, product: Product, data: bytes, alt: str = "", interactive: bool
     except BaseException:
         discard_files([name])
         raise
-    announce_images([image.pk], interactive=interactive)
     return image
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 import threading
@@ -24,6 +25,10 @@ class ModelUnavailable(Exception):
     """No network can be run now. Pictures stay pending; photo searches answer 503 with this text."""
 
 
+class GraphMissing(ModelUnavailable):
+    """The model's graph is neither in the media storage nor in the cache."""
+
+
 def storage_name(graph_sha256: str) -> str:
     return f"models/{graph_sha256}.onnx"
 
@@ -33,11 +38,23 @@ def cache_path(graph_sha256: str) -> Path:
 
 
 def publish(path: Path, graph_sha256: str) -> None:
-    """Put a new graph where every host finds it."""
+    """Put a new graph where every host finds it. One that a full disk or a kill cut short is replaced."""
     name = storage_name(graph_sha256)
-    if not default_storage.exists(name):
+    if default_storage.exists(name):
+        if default_storage.size(name) == path.stat().st_size:
+            return
+        default_storage.delete(name)
+    try:
         with path.open("rb") as stream:
             default_storage.save(name, File(stream))
+    except OSError as error:
+        default_storage.delete(name)
+        raise ModelUnavailable(f"The network could not be put into the media storage: {error}") from error
+
+
+def is_published(model: EmbeddingModel) -> bool:
+    """Whether a process without the graph could get it."""
+    return cache_path(model.graph_sha256).exists() or default_storage.exists(storage_name(model.graph_sha256))
 
 
 def embedder(model: EmbeddingModel) -> OnnxEmbedder:
@@ -78,13 +95,21 @@ def _fetch(model: EmbeddingModel, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
+        digest = hashlib.sha256()
         with os.fdopen(handle, "wb") as target, default_storage.open(name) as stored:
             for chunk in stored.chunks():
+                digest.update(chunk)
                 target.write(chunk)
+        if digest.hexdigest() != model.graph_sha256:
+            raise GraphMissing(
+                f"The network of model {model.name} in the media storage ({name}) is damaged: its sha256 is "
+                f"{digest.hexdigest()}. Remove it; a worker makes it again."
+            )
         os.replace(partial, path)
     except OSError as error:
-        Path(partial).unlink(missing_ok=True)
-        raise ModelUnavailable(
+        raise GraphMissing(
             f"The network of model {model.name} is not in the media storage ({name}): {error}. "
-            "Restore that file, or run `manage.py embed_catalog` where TensorFlow is installed."
+            "A worker, or `manage.py embed_catalog` where TensorFlow is installed, makes it again."
         ) from error
+    finally:
+        Path(partial).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection
@@ -18,9 +19,12 @@ from ml.embedder import export_in_own_process
 from ml.spec import ModelSpec
 from ml.weights import WeightsError
 from recommendations import graphs
-from recommendations.graphs import ModelUnavailable
+from recommendations.graphs import GraphMissing, ModelUnavailable
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
 from recommendations.querysets import index_sql
+
+if TYPE_CHECKING:
+    from ml.runtimes.onnx import OnnxEmbedder
 
 logger = logging.getLogger(__name__)
 
@@ -37,18 +41,41 @@ def ensure_active_model(log: Callable[[str], None] = logger.info) -> EmbeddingMo
     """
     model = EmbeddingModel.objects.active()
     if model is None:
-        with _advisory_lock("first_model"):
+        with _first_model_lock():
             model = EmbeddingModel.objects.active() or _create_first_model(log)
     return model
 
 
-def _create_first_model(log: Callable[[str], None]) -> EmbeddingModel:
-    if importlib.util.find_spec("tensorflow") is None:
-        raise ModelUnavailable(
-            "There is no embedding model yet, and TensorFlow, which makes the first one, is not installed here. "
-            "Start a worker, or run `manage.py embed_catalog` where requirements/worker.txt is installed."
-        )
-    log("Preparing the embedding model (once; this takes a moment)…")
+def running_network(model: EmbeddingModel) -> OnnxEmbedder:
+    """The network of `model`, loaded; made again from its weights if its graph was lost.
+
+    Raises:
+        ModelUnavailable: it is lost, and the weights at hand are not the ones that it was made from.
+    """
+    try:
+        return graphs.embedder(model)
+    except GraphMissing as error:
+        if importlib.util.find_spec("tensorflow") is None:
+            raise
+        with _first_model_lock():
+            model.refresh_from_db()
+            if not graphs.is_published(model):
+                exported = _export(logger.info)
+                if exported["weights_sha256"] != model.weights_sha256:
+                    raise ModelUnavailable(
+                        f"{error} It cannot be made again either: the weights at hand ({exported['name']}) are others."
+                    ) from error
+                model.graph_sha256 = exported["graph_sha256"]
+                model.save(update_fields=["graph_sha256"])
+        return graphs.embedder(model)
+
+
+def _export(log: Callable[[str], None]) -> dict[str, Any]:
+    """Make the graph of the weights in force, publish and cache it; what `python -m ml export` says of it.
+
+    Raises:
+        ModelUnavailable: the weights cannot be had.
+    """
     cache = settings.VAR_DIR / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=cache) as folder:
@@ -67,6 +94,17 @@ def _create_first_model(log: Callable[[str], None]) -> EmbeddingModel:
         cached = graphs.cache_path(exported["graph_sha256"])
         cached.parent.mkdir(parents=True, exist_ok=True)
         os.replace(graph, cached)
+    return exported
+
+
+def _create_first_model(log: Callable[[str], None]) -> EmbeddingModel:
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ModelUnavailable(
+            "There is no embedding model yet, and TensorFlow, which makes the first one, is not installed here. "
+            "Start a worker, or run `manage.py embed_catalog` where requirements/worker.txt is installed."
+        )
+    log("Preparing the embedding model (once; this takes a moment)…")
+    exported = _export(log)
     spec = ModelSpec.from_meta(exported["spec"])
     model = EmbeddingModel.objects.create(
         name=exported["name"],
@@ -102,12 +140,19 @@ def ensure_index(model: EmbeddingModel) -> bool:
     """
     if not index_due(model):
         return index_exists(model)
-    with _advisory_lock("index"), connection.cursor() as cursor:
-        if not index_exists(model):
-            # An interrupted concurrent build leaves an invalid index under the name.
-            cursor.execute(f'DROP INDEX IF EXISTS "{model.index_name}"')
-            cursor.execute(index_sql(model))
-            cursor.execute("ANALYZE recommendations_imageembedding")
+    with connection.cursor() as cursor:
+        # Not waiting: a waiting statement holds a snapshot, and a concurrent build waits for all older snapshots.
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCKS["index"]])
+        if not cursor.fetchone()[0]:
+            return False  # another process is building it
+        try:
+            if not index_exists(model):
+                # An interrupted concurrent build leaves an invalid index under the name.
+                cursor.execute(f'DROP INDEX IF EXISTS "{model.index_name}"')
+                cursor.execute(index_sql(model))
+                cursor.execute("ANALYZE recommendations_imageembedding")
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCKS["index"]])
     return True
 
 
@@ -127,12 +172,12 @@ def index_exists(model: EmbeddingModel) -> bool:
 
 
 @contextmanager
-def _advisory_lock(name: str) -> Iterator[None]:
-    """Held by this session, not by a transaction: what it guards may take minutes."""
+def _first_model_lock() -> Iterator[None]:
+    """Held by this session, not by a transaction: an export may take a minute."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCKS[name]])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCKS["first_model"]])
     try:
         yield
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCKS[name]])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCKS["first_model"]])

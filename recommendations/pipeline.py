@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from catalog.models import ProductImage
 from ml.images import ImageRejected, decode_isolated, to_input
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
-from recommendations import claims, graphs
+from recommendations import claims
 from recommendations.claims import Claim
-from recommendations.lifecycle import ensure_active_model, ensure_index, index_due
+from recommendations.lifecycle import ensure_active_model, ensure_index, index_due, running_network
 from recommendations.models import EmbeddingModel
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def sweep() -> bool:
 def embed_now(image_ids: Sequence[int]) -> Drained:
     """Embed these few pictures in this thread."""
     model = ensure_active_model()
-    network = graphs.embedder(model)
+    network = running_network(model)
     claims.add_missing_rows(model, image_ids)
     ready = failed = 0
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
@@ -82,7 +82,7 @@ def drain(*, seconds: float | None = None, advance: Callable[[int], None] = lamb
     """
     model = ensure_active_model()
     # Before the first claim: no picture is to suffer for a missing or damaged network.
-    network = graphs.embedder(model)
+    network = running_network(model)
     claims.add_missing_rows(model)
     claims.fail_exhausted(model)
     deadline = None if seconds is None else time.monotonic() + seconds
@@ -97,11 +97,11 @@ def drain(*, seconds: float | None = None, advance: Callable[[int], None] = lamb
                     done = writes.pop(0).result()
                     ready, failed = ready + done[0], failed + done[1]
                     advance(sum(done))
-        finally:
             for write in writes:
                 done = write.result()
                 ready, failed = ready + done[0], failed + done[1]
                 advance(sum(done))
+        finally:
             writer.submit(connections.close_all).result()  # the thread's own connection
     if not loader.out_of_time:
         ensure_index(model)
@@ -131,7 +131,10 @@ class _Loader:
             except queue.Empty:
                 continue
             if isinstance(item, Batch):
-                item.release()
+                try:
+                    item.release()
+                except DatabaseError as error:  # the leases see to it
+                    logger.warning("Claims could not be given back: %s", error)
         self._thread.join()
 
     def __iter__(self) -> Iterator[Batch]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from threading import BoundedSemaphore
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ NARROW = 2000
 # Rows asked for a product wanted: several pictures a product are common.
 FETCH = 4
 MAX_RESULTS = 100
+# A picture of the largest size takes some 300 MB while it is decoded.
+_decoding = BoundedSemaphore(2)
+DECODE_PATIENCE = 10.0  # seconds
 
 
 class Source(StrEnum):
@@ -105,7 +109,12 @@ def search_photo(data: bytes, *, limit: int, price_max: Decimal | None = None, m
     model = EmbeddingModel.objects.active()
     if model is None:
         raise ModelUnavailable("Photo search is being prepared: there is no embedding model yet.")
-    picture = to_input(data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
+    if not _decoding.acquire(timeout=DECODE_PATIENCE):
+        raise ModelUnavailable("Too many photos are being looked at just now. Please try again in a moment.")
+    try:
+        picture = to_input(data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
+    finally:
+        _decoding.release()
     vector = graphs.embedder(model).embed([picture])[0]
     matches = _nearest_products(vector, model, limit=limit, price_max=price_max, metric=metric)
     above = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
@@ -19,6 +19,14 @@ class DatabaseUnavailable(APIException):
     default_detail = "The shop's database does not answer. Please try again in a moment."
 
 
+class BadRequest(APIException):
+    """Text that no database column can hold: a NUL byte, a number beyond all bounds."""
+
+    status_code = 400
+    default_code = "bad_value"
+    default_detail = "The request holds a value that cannot be stored or searched for."
+
+
 def api_not_found(request: HttpRequest, unknown: str) -> JsonResponse:
     return JsonResponse({"code": "not_found", "detail": "There is no such address. See /api/v1/docs/."}, status=404)
 
@@ -26,6 +34,8 @@ def api_not_found(request: HttpRequest, unknown: str) -> JsonResponse:
 def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, OperationalError | InterfaceError):
         error = DatabaseUnavailable()
+    elif isinstance(error, DataError):
+        error = BadRequest()
     response = exception_handler(error, context)
     if response is None:
         return None

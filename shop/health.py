@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from recommendations.checks import pgvector_problem
+from recommendations.graphs import is_published
 from recommendations.models import EmbeddingModel
 from recommendations.status import weights_disagreement
 from shop.celery import app
@@ -62,6 +63,8 @@ def _weights() -> str | None:
         return "unknown: the database does not answer"
     if model is None:
         return None  # made with the first picture
+    if not is_published(model):
+        return "the network's graph is missing from the media storage"
     return weights_disagreement(model)
 
 

@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware
-from django.db import InterfaceError, OperationalError
+from django.conf import settings
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = "5"
+UPLOADS_AT_ONCE = 5  # pictures of the largest size that one form may carry
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
@@ -40,10 +42,29 @@ class ServiceUnavailableMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, DataError):
+            return bad_request(request, error)
         if not isinstance(error, OperationalError | InterfaceError):
             return None
         logger.error("The database is not available: %s", error)
         return unavailable(request, "The shop's database does not answer. Please try again in a moment.")
+
+
+class RequestSizeMiddleware:
+    """Django writes a whole upload to disk before any view can refuse it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        # A body without a stated length is read as empty (WSGIRequest), so this is all there is to check.
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdecimal() and int(length) > UPLOADS_AT_ONCE * settings.IMAGE_MAX_BYTES:
+            message = "The request is too large."
+            if request.path.startswith("/api/"):
+                return JsonResponse({"code": "too_many_bytes", "detail": message}, status=413)
+            return HttpResponse(message, status=413, content_type="text/plain")
+        return self.get_response(request)
 
 
 def unavailable(request: HttpRequest, message: str) -> HttpResponse:
@@ -55,3 +76,9 @@ def unavailable(request: HttpRequest, message: str) -> HttpResponse:
         status=503,
         headers=headers,
     )
+
+
+def bad_request(request: HttpRequest, error: Exception) -> HttpResponse:
+    """For text that no database column can hold, such as a NUL byte in an address."""
+    logger.info("Refused: %s", error)
+    return HttpResponse("This address or form holds something that cannot be.", status=400, content_type="text/plain")

@@ -56,6 +56,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "shop.middleware.RequestSizeMiddleware",
     "shop.middleware.ServiceUnavailableMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shop.middleware.ContentSecurityPolicyMiddleware",
@@ -120,6 +121,12 @@ CELERY_TASK_ROUTES = {
     "catalog.tasks.remove_rowless_files": {"queue": "bulk"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A read that hangs must not stop the only worker for ever: its child is killed, and the lease brings the work back.
+CELERY_TASK_TIME_LIMIT = 3600  # an index build may take long
+CELERY_TASK_ANNOTATIONS = {
+    "recommendations.tasks.embed_images": {"time_limit": 300},
+    "recommendations.tasks.sweep": {"time_limit": 300},
+}
 CELERY_TASK_ACKS_LATE = True  # prefetch 1 means one task, not one more behind it
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -7,6 +7,11 @@ from ml.images import ImageRejected
 TOO_LARGE = {"too_many_bytes", "too_many_pixels"}
 
 
+class StorageProblem(APIException):
+    status_code = 507
+    default_code = "storage_unavailable"
+
+
 class ImageProblem(APIException):
     """An uploaded picture that is not taken: 413 when it is too large, 409 when it is there already, else 400."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -14,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog import services
-from catalog.api.errors import ImageProblem
+from catalog.api.errors import ImageProblem, StorageProblem
 from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductSerializer
 from catalog.models import Category, Product
 from ml.images import ImageRejected
@@ -27,8 +30,8 @@ class ReadOrStaff(BasePermission):
 
 class ProductFilter(django_filters.FilterSet):
     category = django_filters.CharFilter(method="in_category", label="Category address, with all below it")
-    price_min = django_filters.NumberFilter("price", "gte", min_value=0)
-    price_max = django_filters.NumberFilter("price", "lte", min_value=0)
+    price_min = django_filters.NumberFilter("price", "gte", min_value=0, max_digits=10, decimal_places=2)
+    price_max = django_filters.NumberFilter("price", "lte", min_value=0, max_digits=10, decimal_places=2)
     q = django_filters.CharFilter(method="matching", label="Full-text search", max_length=200)
 
     class Meta:
@@ -47,6 +50,12 @@ class NewestFirst(CursorPagination):
     ordering = "-id"
     page_size_query_param = "limit"
     max_page_size = 100
+
+    def decode_cursor(self, request: Request) -> Any:
+        cursor = super().decode_cursor(request)
+        if cursor is not None and cursor.position is not None and not str(cursor.position).isdecimal():
+            raise NotFound("Invalid cursor")
+        return cursor
 
 
 class ProductViewSet(
@@ -76,4 +85,6 @@ class ProductViewSet(
             )
         except ImageRejected as error:
             raise ImageProblem(error) from error
+        except services.StorageUnavailable as error:
+            raise StorageProblem(str(error)) from error
         return Response(ImageSerializer(image, context=self.get_serializer_context()).data, status=201)

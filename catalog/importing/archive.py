@@ -52,13 +52,13 @@ class FolderArchive:
         return sorted(file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file())
 
     def read(self, name: str, max_bytes: int) -> bytes:
-        file = (self._root / name).resolve()
-        if not file.is_relative_to(self._root):
-            raise RowRejected("outside", f"{name} leads out of the folder")
         try:
+            file = (self._root / name).resolve()
+            if not file.is_relative_to(self._root):
+                raise RowRejected("outside", f"{name} leads out of the folder")
             with file.open("rb") as stream:
                 data = stream.read(max_bytes + 1)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a link to itself, before Python 3.13
             raise RowRejected("missing_file", f"{name} cannot be read: {error}") from error
         if len(data) > max_bytes:
             raise RowRejected("too_many_bytes", f"{name} is larger than {max_bytes / 2**20:g} MB")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -29,7 +30,7 @@ class ClassFolderLayout:
         for number, name in enumerate(pictures, start=1):
             path = PurePosixPath(name)
             kind = path.parent.name
-            short = hashlib.sha256(name.encode()).hexdigest()[:8]
+            short = hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
             yield Record(
                 file=name,
                 line=number,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from catalog.importing.archive import TABLE_MAX_BYTES, Archive
-from catalog.importing.errors import ImportFailed, RowError
+from catalog.importing.errors import ImportFailed, RowError, RowRejected
 from catalog.importing.records import Record
 
 TABLE = "styles.csv"
@@ -40,7 +40,10 @@ class KaggleLayout:
     def records(self, archive: Archive) -> Iterator[Record | RowError]:
         name = self._table_name(archive)
         reader = csv.reader(io.StringIO(self._table(archive), newline=""), strict=True)
-        header = [column.strip() for column in next(reader, [])]
+        try:
+            header = [column.strip() for column in next(reader, [])]
+        except csv.Error as error:
+            raise ImportFailed(f"The header of {name} is not readable as CSV: {error}") from error
         missing = [column for column in COLUMNS if column not in header]
         if name is None or missing:
             raise ImportFailed(f"{name or TABLE} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
@@ -96,6 +99,8 @@ class KaggleLayout:
             raise ImportFailed(f"{archive.path} holds no {TABLE}.")
         try:
             return archive.read(name, TABLE_MAX_BYTES).decode("utf-8-sig")
+        except RowRejected as error:
+            raise ImportFailed(error.reason) from error
         except UnicodeDecodeError as error:
             raise ImportFailed(f"{name} is not UTF-8: {error}. Save it as UTF-8 and try again.") from error
 

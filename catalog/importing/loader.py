@@ -15,7 +15,7 @@ from django.db.models import Count
 from catalog.importing.archive import Archive
 from catalog.importing.demo_prices import demo_price
 from catalog.importing.errors import RowError, RowRejected
-from catalog.importing.records import Layout, Record
+from catalog.importing.records import Layout, Record, problem_of
 from catalog.models import Category, Product, ProductImage
 from catalog.models.product import product_slug
 from catalog.services import accept_image, announce_images, discard_files, store_file
@@ -68,6 +68,8 @@ def _valid(records: Iterable[Record | RowError], outcome: Outcome) -> Iterator[R
     for record in records:
         if isinstance(record, RowError):
             outcome.errors.append(record)
+        elif problem := problem_of(record):
+            outcome.errors.append(problem)
         elif record.sku in seen:
             reason = f"SKU {record.sku} stands in this file already"
             outcome.errors.append(RowError(record.file, record.line, "duplicate_sku", reason))

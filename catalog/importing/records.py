@@ -23,6 +23,27 @@ class Record:
     price: Decimal | None = None
 
 
+def problem_of(record: Record) -> RowError | None:
+    """Why no database could hold this record, if so."""
+    texts = [record.sku, record.title, *record.category, *record.attributes, *record.attributes.values()]
+    if any("\0" in text or not _encodes(text) for text in [*texts, record.image or ""]):
+        return RowError(
+            repr(record.file)[1:-1], record.line, "bad_text", "holds a NUL byte or text that is not Unicode"
+        )
+    if max(map(len, record.category)) > 100 or len("/".join(record.category)) > 200:
+        return RowError(record.file, record.line, "bad_category", "the category's name is too long")
+    return None
+
+
+def _encodes(text: str) -> bool:
+    """File names that are not UTF-8 reach Python as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Layout(Protocol):
     name: str
 

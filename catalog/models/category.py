@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -34,7 +35,7 @@ class Category(MP_Node):
 
     def address_below(self, parent: Category | None) -> str:
         """The part of the URL that names this category: the slugs from the top of the tree down."""
-        self.slug = self.slug or slugify(self.name) or "category"
+        self.slug = self.slug or slugify(self.name) or f"category-{sha256(self.name.encode()).hexdigest()[:8]}"
         return f"{parent.address}/{self.slug}" if parent else self.slug
 
     def get_absolute_url(self) -> str:

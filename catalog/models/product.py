@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Any
 
 from django.conf import settings
@@ -107,5 +109,11 @@ class Product(models.Model):
 
 
 def product_slug(title: str, sku: str) -> str:
-    """Readable, and unique because the SKU is."""
-    return "-".join(filter(None, (slugify(title)[:180].strip("-"), slugify(sku) or sku.encode().hex()[:60])))
+    """Readable, and as unique as the SKU: `red-dress--A17`.
+
+    The title's part never holds a double hyphen; what a URL cannot show of a SKU, a few digits of its hash replace.
+    """
+    tail = sku
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", sku):
+        tail = f"{slugify(sku)}-{hashlib.sha256(sku.encode()).hexdigest()[:8]}".strip("-")
+    return "--".join(filter(None, (slugify(title)[:150].strip("-"), tail)))

@@ -116,6 +116,22 @@ def test_moving_a_category_moves_the_addresses_below_it(shop: Shopkeeper, admin_
     assert leaf.address == "shoes/gowns/summer"
 
 
+def test_a_second_category_of_the_same_name_is_a_form_error(shop: Shopkeeper, admin_client: Client) -> None:
+    shop.category("shirts")
+    fields = {"name": "Shirts", "treebeard_position": "sorted-child"}
+    response = admin_client.post("/admin/catalog/category/add/", fields)
+    assert response.status_code == 200
+    assert "There is such a category" in response.content.decode()
+
+
+def test_a_category_with_products_below_it_cannot_be_deleted(shop: Shopkeeper, admin_client: Client) -> None:
+    shop.product(category="clothes/dresses")
+    full, empty = Category.objects.get(address="clothes"), shop.category("empty")
+    assert admin_client.post(f"/admin/catalog/category/{full.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert admin_client.post(f"/admin/catalog/category/{empty.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert sorted(Category.objects.values_list("address", flat=True)) == ["clothes", "clothes/dresses"]
+
+
 def test_the_admin_needs_no_inline_scripts(admin_client: Client) -> None:
     policy = admin_client.get("/admin/")["Content-Security-Policy"]
     scripts = next(part for part in policy.split(";") if "script-src" in part)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
@@ -68,7 +69,7 @@ def test_staff_create_a_product_and_its_picture(staff: APIClient, shop: Shopkeep
     body = {"sku": "NEW", "title": "New dress", "category": "clothes/dresses", "price": "19.90", "stock": 3}
     created = staff.post("/api/v1/products/", body, format="json")
     assert created.status_code == 201, created.content
-    assert created.json()["slug"] == "new-dress-new"
+    assert created.json()["slug"] == "new-dress--NEW"
     product = Product.objects.get(sku="NEW")
     image = post_image(staff, product, picture(), alt="A dress")
     assert image.status_code == 201, image.content
@@ -158,6 +159,52 @@ def test_a_session_without_csrf_token_cannot_write(shop: Shopkeeper) -> None:
 def test_an_unknown_address_of_the_api_is_json(db: None) -> None:
     response = APIClient().get("/api/v1/nothing/")
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/products/a%00b/",
+        "/api/v1/products/a%00b/similar/",
+        "/api/v1/products/?cursor=cD1hYmM=",
+        "/api/v1/products/?price_min=1e-99999",
+        "/api/v1/products/?q=%00",
+        "/api/v1/products/?category=%00",
+        "/c/a%00b/",
+        "/search/?q=a%00b",
+    ],
+)
+def test_senseless_addresses_are_never_a_server_error(shop: Shopkeeper, path: str) -> None:
+    client = APIClient(raise_request_exception=False)
+    client.cookies["sessionid"] = '"\\000aaaaaaaa"'
+    assert client.get(path).status_code in {200, 400, 404}
+
+
+@pytest.mark.parametrize("fields", [{"attributes": {"a\0": "x"}}, {"category": "a\0"}, {"title": "a\0"}])
+def test_text_that_no_column_can_hold_is_400(staff: APIClient, shop: Shopkeeper, fields: dict[str, Any]) -> None:
+    shop.category("clothes")
+    staff.raise_request_exception = False
+    body = {"sku": "NEW", "title": "New", "category": "clothes"} | fields
+    assert staff.post("/api/v1/products/", body, format="json").status_code == 400
+
+
+def test_a_full_disk_is_507_and_leaves_nothing(
+    staff: APIClient, shop: Shopkeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    product = shop.product()
+    monkeypatch.setattr(default_storage, "save", full)
+    response = post_image(staff, product, picture())
+    assert (response.status_code, response.json()["code"]) == (507, "storage_unavailable")
+    assert not product.images.exists()
+
+
+def test_a_request_beyond_all_bounds_is_refused_unread(staff: APIClient, settings: Any) -> None:
+    settings.IMAGE_MAX_BYTES = 1000
+    response = staff.post("/api/v1/search/image/", b"x" * 6000, content_type="multipart/form-data; boundary=x")
+    assert (response.status_code, response.json()["code"]) == (413, "too_many_bytes")
 
 
 def test_the_schema_and_its_page_are_public(db: None) -> None:

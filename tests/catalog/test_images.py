@@ -10,7 +10,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.test import Client
 
-from catalog import services
+from catalog import media, services
 from catalog.media import remove_rowless_files, rowless_files
 from catalog.models import Product, ProductImage
 from ml.images import ImageRejected
@@ -95,6 +95,17 @@ def test_the_sweep_removes_files_without_rows_and_no_others(shop: Shopkeeper) ->
     remove_rowless_files(older_than=NOW)
     assert default_storage.exists(kept.file.name)
     assert not default_storage.exists(lost.file.name)
+
+
+def test_the_sweep_refuses_when_the_database_seems_to_be_the_wrong_one(
+    shop: Shopkeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "MOST_AT_ONCE", 0)
+    lost = shop.image(shop.product())
+    ProductImage.objects.all()._raw_delete("default")
+    with pytest.raises(media.SuspiciousSweep, match="right database"):
+        remove_rowless_files(older_than=NOW)
+    assert default_storage.exists(lost.file.name)
 
 
 def test_a_picture_is_served_as_a_picture_and_nothing_else(shop: Shopkeeper, client: Client) -> None:

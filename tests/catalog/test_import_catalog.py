@@ -170,8 +170,9 @@ def test_a_byte_order_mark_is_accepted(kaggle_folder: Callable[..., Path]) -> No
     [
         (lambda text: text.replace(b"gender,", b"", 1), "lacks the column gender"),
         (lambda text: text.replace(b"Shirt 1", b"Shirt \xff"), "is not UTF-8"),
+        (lambda text: text.replace(b"id,", b'"id"x,', 1), "not readable as CSV"),
     ],
-    ids=["missing column", "not UTF-8"],
+    ids=["missing column", "not UTF-8", "broken header"],
 )
 def test_an_unusable_table_is_refused_whole_with_exit_status_2(
     kaggle_folder: Callable[..., Path], spoil: Callable[[bytes], bytes], message: str
@@ -226,11 +227,53 @@ def test_a_failed_chunk_leaves_no_file_behind(
     kaggle_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = set(rowless_files(older_than=NOW))
-    folder = kaggle_folder([row("1"), row("2", articleType="x" * 300)])
-    with pytest.raises(Exception, match="too long"):
-        run(folder)
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the database went away")
+
+    monkeypatch.setattr(loader, "announce_images", broken)
+    with pytest.raises(RuntimeError):
+        run(kaggle_folder([row("1"), row("2")]))
     assert not Product.objects.exists()
     assert set(rowless_files(older_than=NOW)) == before
+
+
+def test_odd_rows_never_stop_the_rest(kaggle_folder: Callable[..., Path]) -> None:
+    rows = [
+        row("A1", productDisplayName="Same"),
+        row("a1", productDisplayName="Same"),
+        row("A 1", productDisplayName="Same"),
+        row("A-1", productDisplayName="Same"),
+        row("2", masterCategory="x" * 101),
+        row("3", subCategory="y" * 100, articleType="z" * 100),
+        row("4", productDisplayName="w" * 400),
+    ]
+    folder = kaggle_folder(rows)
+    (folder / "images" / "4.jpg").unlink()
+    (folder / "images" / "4.jpg").symlink_to("4.jpg")
+    out, err = run(folder)
+    assert set(Product.objects.values_list("sku", flat=True)) == {"A1", "a1", "A 1", "A-1", "4"}
+    assert "5 products created, 0 existed already, 4 pictures added, 3 row errors" in out
+    assert err.count("[bad_category]") == 2
+    assert err.count("[missing_file]") == 1
+
+
+def test_file_names_that_are_not_unicode_are_row_errors(tmp_path: Path) -> None:
+    (tmp_path / "Dress").mkdir()
+    (tmp_path / "Dress" / "good.jpg").write_bytes(picture())
+    with open(os.fsencode(tmp_path / "Dress") + b"/caf\xe9.jpg", "wb") as stream:
+        stream.write(picture(seed=1))
+    out, err = run(tmp_path)
+    assert "1 products created" in out
+    assert "[bad_text]" in err
+
+
+def test_class_names_in_any_script_stay_apart(tmp_path: Path) -> None:
+    for kind in ("シャツ", "ドレス"):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "a.jpg").write_bytes(picture(seed=len(kind)))
+    run(tmp_path)
+    assert sorted(Product.objects.values_list("category__name", flat=True)) == ["シャツ", "ドレス"]
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
 
@@ -92,3 +93,32 @@ def test_untrained_weights_are_a_warning_everywhere(network: EmbeddingModel, adm
 def test_trained_weights_are_no_warning(plane: EmbeddingModel, admin_client: Client, settings: Any) -> None:
     settings.EMBEDDING_WEIGHTS = ""
     assert b"UNTRAINED" not in admin_client.get("/admin/").content
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_lost_network_is_made_again_from_its_weights(
+    network: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.EMBEDDING_WEIGHTS = "untrained"
+    monkeypatch.setattr(graphs, "_loaded", {})
+    shop = Shopkeeper()
+    image = shop.image(shop.product())
+    path = graphs.cache_path(network.graph_sha256)
+    kept = path.read_bytes()
+    default_storage.delete(graphs.storage_name(network.graph_sha256))
+    path.unlink()
+    try:
+        assert "missing" in client.get("/readyz").json()["weights"]
+        assert pipeline.embed_now([image.pk]).ready == 1
+        assert client.get("/readyz").status_code == 200
+    finally:
+        path.write_bytes(kept)  # other tests share it
+
+
+def test_a_graph_that_a_kill_cut_short_is_published_again(network: EmbeddingModel) -> None:
+    name = graphs.storage_name(network.graph_sha256)
+    default_storage.delete(name)
+    default_storage.save(name, ContentFile(b"half"))
+    graphs.publish(graphs.cache_path(network.graph_sha256), network.graph_sha256)
+    assert default_storage.size(name) == graphs.cache_path(network.graph_sha256).stat().st_size

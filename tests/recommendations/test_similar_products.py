@@ -4,6 +4,7 @@ import io
 import json
 import math
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from rest_framework.test import APIClient
 
-from recommendations.lifecycle import ensure_index, index_exists
+from recommendations.lifecycle import LOCKS, ensure_index, index_exists
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
 from recommendations.querysets import index_sql
 from recommendations.search import MAX_RESULTS, Source, similar_products
@@ -157,6 +158,20 @@ def test_an_interrupted_index_build_is_begun_again(plane: EmbeddingModel, settin
     assert not index_exists(plane)
     assert ensure_index(plane)
     assert index_exists(plane)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_processes_that_want_the_index_do_not_wait_for_each_other(plane: EmbeddingModel, settings: Any) -> None:
+    settings.EMBEDDING_INDEX_MIN_ROWS = 1
+    Shopkeeper().embedded(plane, "red", [1, 0, 0])
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCKS["index"]])
+        assert ensure_index(plane) is False
+    finally:
+        other.close()
+    assert ensure_index(plane) is True
 
 
 def test_the_command_prints_json_in_the_published_shape(shop: Shopkeeper, plane: EmbeddingModel) -> None:
