@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 
+import pytest
 from PIL import Image, ImageDraw
 
 COLOURS = {"red": (200, 30, 40), "green": (30, 140, 60), "blue": (40, 60, 190), "black": (20, 20, 20)}
@@ -33,3 +34,13 @@ def picture(
     out = io.BytesIO()
     image.save(out, format, **options)
     return out.getvalue()
+
+
+#: What no door of the shop takes: the bytes, and the status and code that its API answers.
+REFUSED = [
+    pytest.param(b"", 400, "empty", id="empty"),
+    pytest.param(b"text", 400, "unsupported_format", id="text"),
+    pytest.param(picture()[:400], 400, "corrupt", id="truncated"),
+    pytest.param(picture(format="TIFF"), 400, "unsupported_format", id="tiff"),
+    pytest.param(picture(size=(9000, 5000), format="PNG"), 413, "too_many_pixels", id="bomb"),
+]

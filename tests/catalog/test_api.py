@@ -11,7 +11,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from catalog.models import Product
-from tests.pictures import picture
+from tests.pictures import REFUSED, picture
 from tests.shopkeeper import Shopkeeper
 
 
@@ -100,17 +100,7 @@ def test_a_wrong_field_is_named(staff: APIClient, shop: Shopkeeper, fields: dict
     assert not Product.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("data", "status", "code"),
-    [
-        (b"", 400, "empty"),
-        (b"text", 400, "unsupported_format"),
-        (picture()[:400], 400, "corrupt"),
-        (picture(format="TIFF"), 400, "unsupported_format"),
-        (picture(size=(9000, 5000), format="PNG"), 413, "too_many_pixels"),
-    ],
-    ids=["empty", "text", "truncated", "tiff", "bomb"],
-)
+@pytest.mark.parametrize(("data", "status", "code"), REFUSED)
 def test_a_refused_picture_has_a_code_and_the_product_stays_visible(
     staff: APIClient, shop: Shopkeeper, data: bytes, status: int, code: str
 ) -> None:
