@@ -16,7 +16,14 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from catalog.models import Category, Product, ProductImage
-from catalog.services import StorageUnavailable, accept_image, announce_images, attach_image, read_upload
+from catalog.services import (
+    AcceptedImage,
+    StorageUnavailable,
+    accept_image,
+    announce_images,
+    attach_image,
+    read_upload,
+)
 from catalog.templatetags.money import money
 from ml.images import ImageRejected
 
@@ -26,21 +33,18 @@ class PicturesInput(UnfoldAdminFileFieldWidget):
 
 
 class PicturesField(forms.FileField):
-    """Several pictures at once. Cleans to their bytes, each one decoded completely."""
+    """Several pictures at once. Cleans to what `attach_image` takes: each has been decoded completely, once."""
 
     widget = PicturesInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[bytes]:
+    def clean(self, data: Any, initial: Any = None) -> list[AcceptedImage]:
         uploads: list[UploadedFile] = data if isinstance(data, list) else [data] if data else []
         pictures, problems = [], []
         for upload in uploads:
             try:
-                picture = read_upload(upload)
-                accept_image(picture)
+                pictures.append(accept_image(read_upload(upload)))
             except ImageRejected as error:
                 problems.append(forms.ValidationError(f"{upload.name}: {error.message}", code=error.code))
-            else:
-                pictures.append(picture)
         if problems:
             raise forms.ValidationError(problems)
         return pictures
@@ -126,11 +130,11 @@ class ProductAdmin(ModelAdmin):
         super().save_related(request, form, formsets, change)
         self._add_pictures(request, form.instance, form.cleaned_data["new_pictures"])
 
-    def _add_pictures(self, request: HttpRequest, product: Product, pictures: Iterable[bytes]) -> None:
+    def _add_pictures(self, request: HttpRequest, product: Product, pictures: Iterable[AcceptedImage]) -> None:
         added = []
-        for data in pictures:
+        for accepted in pictures:
             try:
-                added.append(attach_image(product=product, data=data).pk)
+                added.append(attach_image(product=product, accepted=accepted).pk)
             except ImageRejected as error:
                 self.message_user(request, error.message, messages.WARNING)
             except StorageUnavailable as error:

@@ -20,11 +20,15 @@ from ml.images import ImageInfo, ImageRejected, clean
 logger = logging.getLogger(__name__)
 
 
+#: The bytes to store, and what they are.
+AcceptedImage = tuple[bytes, ImageInfo]
+
+
 class StorageUnavailable(Exception):
     """The media storage takes no file now; the message is for the uploader."""
 
 
-def accept_image(data: bytes) -> tuple[bytes, ImageInfo]:
+def accept_image(data: bytes) -> AcceptedImage:
     """The bytes to store for an uploaded picture, and what they are.
 
     The picture has been decoded completely; metadata (a phone's GPS position, say) is gone.
@@ -78,15 +82,15 @@ def add_image(*, product: Product, data: bytes, alt: str = "") -> ProductImage:
         ImageRejected: not a picture we take, or one that the product has already ("duplicate").
         StorageUnavailable: see `store_file`.
     """
-    image = attach_image(product=product, data=data, alt=alt)
+    image = attach_image(product=product, accepted=accept_image(data), alt=alt)
     announce_images([image.pk], interactive=True)
     return image
 
 
-def attach_image(*, product: Product, data: bytes, alt: str = "") -> ProductImage:
-    """`add_image` without the message, for callers that add several and announce them together."""
-    kept, info = accept_image(data)
-    name = store_file(kept, info)
+def attach_image(*, product: Product, accepted: AcceptedImage, alt: str = "") -> ProductImage:
+    """The second half of `add_image`, without the message: for callers that validate first and announce together."""
+    data, info = accepted
+    name = store_file(data, info)
     try:
         with transaction.atomic():
             # The lock orders two uploads at once, so that positions stay distinct.

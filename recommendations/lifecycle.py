@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -105,18 +106,12 @@ def _create_first_model(log: Callable[[str], None]) -> EmbeddingModel:
         )
     log("Preparing the embedding model (once; this takes a moment)…")
     exported = _export(log)
-    spec = ModelSpec.from_meta(exported["spec"])
     model = EmbeddingModel.objects.create(
         name=exported["name"],
         source=exported["source"],
-        backbone=spec.backbone,
         weights_sha256=exported["weights_sha256"],
         graph_sha256=exported["graph_sha256"],
-        input_size=spec.input_size,
-        fit=spec.fit,
-        pooling=spec.pooling,
-        dimension=spec.dimension,
-        metric=spec.metric,
+        **asdict(ModelSpec.from_meta(exported["spec"])),
         state=ModelState.ACTIVE,
         activated_at=timezone.now(),
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import current_app
+from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -15,6 +18,17 @@ logger = logging.getLogger(__name__)
 
 BULK_QUEUE = "bulk"
 UNHEARD = "The message broker does not answer; the next sweep will find the work: %s"
+
+#: What a broker that is away may raise.
+BROKER_ERRORS = (OperationalError, OSError, RedisError)
+
+
+@contextmanager
+def broker() -> Iterator[Connection]:
+    """A connection that answers, in bounded time; or one of `BROKER_ERRORS`."""
+    with current_app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=True)
+        yield connection
 
 
 def connect() -> None:
@@ -40,11 +54,10 @@ def nudge_bulk() -> None:
     from recommendations.tasks import embed_pending
 
     try:
-        with current_app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=True)
+        with broker() as connection:
             channel: Any = connection.default_channel
             waiting = channel.queue_declare(BULK_QUEUE).message_count
-    except (OperationalError, OSError, RedisError) as error:
+    except BROKER_ERRORS as error:
         logger.warning(UNHEARD, error)
         return
     if not waiting:
@@ -54,5 +67,5 @@ def nudge_bulk() -> None:
 def _send(task: Any, *args: Any) -> None:
     try:
         task.apply_async(args=args, retry=False)
-    except (OperationalError, OSError, RedisError) as error:
+    except BROKER_ERRORS as error:
         logger.warning(UNHEARD, error)

@@ -7,6 +7,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -69,7 +70,8 @@ def embed_now(image_ids: Sequence[int]) -> Drained:
     ready = failed = 0
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
         while claimed := claims.claim_batch(model, settings.EMBEDDING_BATCH_SIZE, image_ids):
-            stored = _finish(_prepare(claimed, model, pool), network)
+            batch = _prepare(claimed, model, pool)
+            stored = _store(batch, _embed(batch, network))
             ready, failed = ready + stored[0], failed + stored[1]
     return Drained(ready, failed, more=False)
 
@@ -87,20 +89,23 @@ def drain(*, seconds: float | None = None, advance: Callable[[int], None] = lamb
     claims.fail_exhausted(model)
     deadline = None if seconds is None else time.monotonic() + seconds
     ready = failed = 0
+
+    def collect(write: Future[tuple[int, int]]) -> None:
+        nonlocal ready, failed
+        done = write.result()
+        ready, failed = ready + done[0], failed + done[1]
+        advance(sum(done))
+
     with _Loader(model, deadline) as loader, ThreadPoolExecutor(1, "store") as writer:
-        writes: list[Future[tuple[int, int]]] = []
+        writes: deque[Future[tuple[int, int]]] = deque()
         try:
             for batch in loader:
                 vectors = _embed(batch, network)
                 writes.append(writer.submit(_store, batch, vectors))
                 while len(writes) > BATCHES_AHEAD or (writes and writes[0].done()):
-                    done = writes.pop(0).result()
-                    ready, failed = ready + done[0], failed + done[1]
-                    advance(sum(done))
+                    collect(writes.popleft())
             for write in writes:
-                done = write.result()
-                ready, failed = ready + done[0], failed + done[1]
-                advance(sum(done))
+                collect(write)
         finally:
             writer.submit(connections.close_all).result()  # the thread's own connection
     if not loader.out_of_time:
@@ -214,7 +219,3 @@ def _store(batch: Batch, vectors: np.ndarray) -> tuple[int, int]:
     for claim, code, message in batch.failures:
         logger.warning("Image %s failed: %s (%s)", claim.image_id, message, code)
     return ready, failed
-
-
-def _finish(batch: Batch, network: OnnxEmbedder) -> tuple[int, int]:
-    return _store(batch, _embed(batch, network))

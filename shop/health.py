@@ -9,14 +9,12 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from recommendations.checks import pgvector_problem
 from recommendations.graphs import is_published
 from recommendations.models import EmbeddingModel
+from recommendations.nudges import BROKER_ERRORS, broker
 from recommendations.status import weights_disagreement
-from shop.celery import app
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +47,10 @@ def _database() -> str | None:
 
 def _broker() -> str | None:
     try:
-        with app.connection_for_write() as broker:
-            broker.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=True)
-    except (OperationalError, RedisError, OSError) as error:
+        with broker():
+            return None
+    except BROKER_ERRORS as error:
         return _brief(error)
-    return None
 
 
 def _weights() -> str | None:

@@ -32,8 +32,8 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
         return super().process_response(request, response)
 
 
-class ServiceUnavailableMiddleware:
-    """A database that is away is a 503 with a retry hint, never a traceback."""
+class DatabaseErrorMiddleware:
+    """A database that is away is a 503 with a retry hint, text that it cannot hold a 400; never a traceback."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

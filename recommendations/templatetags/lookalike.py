@@ -17,7 +17,7 @@ register = template.Library()
 
 @register.inclusion_tag("recommendations/strip.html")
 def similar_strip(product: Product) -> dict[str, Any]:
-    """The row of similar products on a product page; two queries."""
+    """The row of similar products on a product page; four queries, however long."""
     results = similar_products(product, limit=settings.SIMILAR_PRODUCTS, fill=True)
     return {"matches": results.matches}
 
