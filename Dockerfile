@@ -1,5 +1,5 @@
 # Two images. `web` serves the pages and the API, and is all that migrations and the scheduler need. `worker` has
-# TensorFlow too, which builds and exports the networks. docker-compose.yml builds and runs both.
+# TensorFlow too, for training, and onnx, which makes networks ready to run. docker-compose.yml builds and runs both.
 FROM python:3.11-slim AS base
 
 ENV PYTHONUNBUFFERED=1 \

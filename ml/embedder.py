@@ -1,16 +1,18 @@
 """The short way in: weights by name, pictures in any form, vectors out."""
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ml import images
+from ml.export import export_onnx
 from ml.runtimes import Embedder as Runtime
 from ml.runtimes.onnx import OnnxEmbedder
 from ml.runtimes.tensorflow import TensorFlowEmbedder
@@ -18,6 +20,7 @@ from ml.spec import ModelSpec
 from ml.weights import Weights, WeightsError, resolve
 
 RUNTIMES = ("onnx", "tensorflow")
+GRAPH_VERSION = 1  # of what `ml.graph` writes: graphs of another version are made anew
 Picture = bytes | str | os.PathLike[str] | np.ndarray
 
 
@@ -37,6 +40,11 @@ class Embedder:
     def spec(self) -> ModelSpec:
         return self.weights.spec
 
+    @property
+    def labels(self) -> Mapping[str, tuple[str, ...]]:
+        """Label task → its classes, in the order of their probabilities; empty for a model without labels."""
+        return {task.name: task.names for task in self.spec.labels}
+
     @classmethod
     def load(
         cls,
@@ -49,12 +57,12 @@ class Embedder:
         progress: Callable[[int, int | None], None] | None = None,
         log: Callable[[str], None] | None = None,
     ) -> "Embedder":
-        """Find the weights and start a runtime; with "onnx" the first load exports the graph, half a minute.
+        """Find the weights and start a runtime; with "onnx" the first load makes the graph, a second or two.
 
         Args:
             weights: "imagenet", "untrained", a file, or None for the best there is; see `ml.weights.resolve`.
             runtime: "onnx" or "tensorflow".
-            pooling: "avg" or "max", in place of what the weights were made with.
+            pooling: "avg", "max" or "gem", in place of what the weights were made with.
             threads: of the ONNX runtime.
             cache_dir: for downloads and graphs; by default `default_cache_dir()`.
 
@@ -80,7 +88,11 @@ class Embedder:
             ImageRejected: a picture that cannot be used.
             OSError: a file that cannot be read.
         """
-        return self.runtime.embed([images.to_input(_content(picture), self.spec) for picture in pictures])
+        return self.embed_labelled(pictures)[0]
+
+    def embed_labelled(self, pictures: Sequence[Picture]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """`embed`, and for each task of `labels` the probabilities of its classes, float32 [n, classes]."""
+        return self.runtime.embed_labelled([images.to_input(_content(picture), self.spec) for picture in pictures])
 
 
 def default_cache_dir() -> Path:
@@ -89,20 +101,20 @@ def default_cache_dir() -> Path:
 
 
 def cached_graph(weights: Weights, cache_dir: Path, *, log: Callable[[str], None] | None = None) -> Path:
-    """The ONNX graph of these weights, exported on first need in a process of its own.
+    """The ONNX graph of these weights, made on first need; weights that are a graph are it.
 
     Raises:
-        WeightsError: the export failed, with its own reason.
+        WeightsError: it cannot be made.
     """
-    spec = weights.spec
-    graph = cache_dir / "graphs" / f"{weights.sha256[:32]}-{spec.input_size}-{spec.fit}-{spec.pooling}.onnx"
-    if graph.is_file():
-        return graph
-    if log:
-        log(f"Exporting {weights.name} to ONNX, once: about half a minute.")
-    is_file = weights.source in ("file", "bundled") and weights.path is not None
-    setting = str(weights.path.resolve()) if is_file and weights.path else weights.source
-    export_in_own_process(setting, graph, cache_dir, pooling=spec.pooling)
+    if weights.ready_made and weights.path:
+        return weights.path
+    described = json.dumps([GRAPH_VERSION, weights.spec.to_meta()], sort_keys=True)
+    identity = f"{weights.sha256[:32]}-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
+    graph = cache_dir / "graphs" / f"{identity}.onnx"
+    if not graph.is_file():
+        if log:
+            log(f"Making the ONNX graph of {weights.name}, once.")
+        export_onnx(weights, graph)
     return graph
 
 
@@ -112,12 +124,14 @@ def export_in_own_process(
     cache_dir: Path,
     *,
     pooling: str | None = None,
+    precision: str | None = None,
     log: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Run `python -m ml export`, so that TensorFlow's memory goes when it is done; returns its JSON line.
+    """Run `python -m ml export`, so that the memory it takes goes when it is done; returns its JSON line.
 
     Args:
         setting: as for `ml.weights.resolve`.
+        precision: as for `ml.export.export_onnx`.
         log: gets each line that the export says of its progress.
 
     Raises:
@@ -130,6 +144,8 @@ def export_in_own_process(
         command += ["--weights", setting]
     if pooling:
         command += ["--pooling", pooling]
+    if precision:
+        command += ["--precision", precision]
     search_path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     with subprocess.Popen(
         command,
@@ -149,7 +165,7 @@ def export_in_own_process(
         output = child.stdout.read()
     if child.returncode != 0:
         reason = last_words.removeprefix("error: ") or f"exit code {child.returncode}"
-        raise WeightsError(f"The export of {setting or 'the network'} to ONNX failed: {reason}")
+        raise WeightsError(f"The graph of {setting or 'the network'} cannot be made: {reason}")
     described: dict[str, Any] = json.loads(output.splitlines()[-1])
     return described
 

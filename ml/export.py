@@ -1,50 +1,58 @@
 """Weights → an ONNX graph that describes itself."""
 
 import hashlib
-import json
 import logging
 import os
+import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ml.runtimes import BadVector, stack
 from ml.spec import ModelSpec
-from ml.weights import Weights, WeightsError
+from ml.weights import Weights, WeightsError, graph_properties, read_graph_meta, read_variables, sha256_of
 
 MIN_PARITY = 0.9999  # cosine between the vectors of the two runtimes; measured 0.9999998
-_META_PREFIX = "lookalike."
+PRECISIONS = ("float", "compact", "int8")
 
 
-def export_onnx(weights: Weights, destination: Path) -> str:
+def export_onnx(
+    weights: Weights, destination: Path, *, precision: str | None = None, calibration: Sequence[np.ndarray] = ()
+) -> str:
     """Write the graph (uint8 [N, S, S, 3] → float32 [N, D], any N) and return the file's sha256, hex.
 
-    The file appears whole or not at all. Starts TensorFlow in this process, which keeps its memory:
-    long-lived processes run `python -m ml export` instead.
+    About a second, without TensorFlow. The file appears whole or not at all, and only once it has run. Weights that
+    are a graph already are copied; that needs not even the onnx package.
+
+    Args:
+        precision: "float"; "compact", kernels as int8 in the file and as floats in memory; "int8", computing in
+            int8 too (see `ml.quantise`). None: as a graph is, and "float" for weights.
+        calibration: pictures for "int8", uint8 [S, S, 3] each, as `ml.images.to_input` makes them; a "compact"
+            graph remembers what was learned from them, so that it can be made int8 later without.
 
     Raises:
-        WeightsError: the weights cannot be loaded.
+        WeightsError: the weights cannot be loaded, or what they compute cannot be used; or int8 lacks pictures.
         OSError: the destination cannot be written.
-        RuntimeError: the graph does not compute what the network does; nothing is written.
     """
-    quiet_tensorflow()
-    import onnx
-
-    from ml.backbones import build
-
-    model = build(weights)
-    model(np.zeros((1, *model.input_shape[1:]), np.uint8))  # Keras exports only models that have been called
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".export-") as folder:
         draft = Path(folder) / "graph.onnx"
-        model.export(str(draft), format="onnx", verbose=False)
-        graph = onnx.load(str(draft))
-        for tensor in (*graph.graph.input, *graph.graph.output):
-            tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
-        onnx.helper.set_model_props(graph, graph_properties(weights))
-        onnx.save(graph, str(draft))
-        _compare(model, draft)
+        if weights.path and weights.ready_made:
+            has = read_graph_meta(weights.path).precision
+            if precision in (None, has):
+                _copy(weights, weights.path, draft)
+            elif (has, precision) == ("compact", "int8"):
+                _save_int8(_onnx(weights).load(str(weights.path)), weights, draft, calibration)
+            else:
+                raise WeightsError(
+                    f"{weights.path} is a {has} graph: make a {precision} one from the .npz file that it came from."
+                )
+        else:
+            _write(weights, draft, precision or "float", calibration)
+        _try(weights, draft)
         with draft.open("rb") as file:
             os.fsync(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -52,50 +60,93 @@ def export_onnx(weights: Weights, destination: Path) -> str:
     return digest
 
 
-def _compare(model: Any, graph: Path) -> None:
-    """A graph that converts without complaint can still be wrong: run both on noise before anybody relies on
-    it."""
+def _copy(weights: Weights, source: Path, draft: Path) -> None:
+    shutil.copyfile(source, draft)
+    if (found := sha256_of(draft)) != weights.sha256:
+        raise WeightsError(f"{source} changed while it was read: its sha256 is {found}, was {weights.sha256}.")
+
+
+def _write(weights: Weights, draft: Path, precision: str, calibration: Sequence[np.ndarray]) -> None:
+    onnx = _onnx(weights)
+    from ml.graph import build_graph
+
+    is_compact = precision != "float"
+    properties = graph_properties(weights, precision="compact" if is_compact else "float")
+    model = build_graph(weights.spec, read_variables(weights), properties, compact=is_compact)
+    if precision == "int8":
+        _save_int8(model, weights, draft, calibration)
+        return
+    if is_compact and len(calibration):
+        from ml import quantise
+
+        quantise.remember_ranges(model, _calibrated(model, weights, calibration))
+    onnx.save(model, str(draft))
+
+
+def _save_int8(model: Any, weights: Weights, draft: Path, calibration: Sequence[np.ndarray]) -> None:
+    onnx = _onnx(weights)
+    from ml import quantise
+
+    ranges = quantise.remembered_ranges(model)
+    if len(calibration) or not ranges:
+        ranges = _calibrated(model, weights, calibration)
+    onnx.save(quantise.to_int8(model, ranges), str(draft))
+
+
+def _calibrated(model: Any, weights: Weights, pictures: Sequence[np.ndarray]) -> dict[str, tuple[float, float]]:
+    from ml import quantise
+
+    if len(pictures) < quantise.MIN_PICTURES:
+        raise WeightsError(
+            f"To compute in int8, {weights.name} has to see real pictures first, at least {quantise.MIN_PICTURES}, "
+            f"not {len(pictures)}: name a folder or zip of them with --calibrate."
+        )
+    return quantise.calibrate(model, stack(pictures, weights.spec))
+
+
+def _onnx(weights: Weights) -> Any:
+    try:
+        import onnx
+    except ImportError as error:
+        raise WeightsError(
+            f"A graph of {weights.name} cannot be made here, as the package onnx is not installed: use an .onnx file, "
+            "or make the graph where requirements/worker.txt is installed."
+        ) from error
+    return onnx
+
+
+def _try(weights: Weights, draft: Path) -> None:
+    """A graph that loads can still compute nonsense, where its weights are damaged."""
     from ml.runtimes.onnx import OnnxEmbedder
 
-    noise = np.random.default_rng(0).integers(0, 256, (2, *model.input_shape[1:]), dtype=np.uint8)
-    cosine = (OnnxEmbedder(graph).embed_batch(noise) * model(noise, training=False).numpy()).sum(axis=1)
-    if not cosine.min() >= MIN_PARITY:
-        raise RuntimeError(f"the exported graph disagrees with the network: cosine {cosine.min():.6f}")
-
-
-def graph_properties(weights: Weights) -> dict[str, str]:
-    """What a graph carries about itself, as ONNX metadata."""
-    return {
-        f"{_META_PREFIX}spec": json.dumps(weights.spec.to_meta(), sort_keys=True),
-        f"{_META_PREFIX}weights_sha256": weights.sha256,
-        f"{_META_PREFIX}source": weights.source,
-        f"{_META_PREFIX}name": weights.name,
-    }
-
-
-def parse_graph_meta(properties: dict[str, str], origin: object) -> dict[str, Any]:
-    """{"spec": ModelSpec, "weights_sha256", "source", "name"} from a graph's metadata.
-
-    Raises:
-        WeightsError: the graph was not written by `export_onnx`.
-    """
     try:
-        return {
-            "spec": ModelSpec.from_meta(json.loads(properties[f"{_META_PREFIX}spec"])),
-            **{key: properties[f"{_META_PREFIX}{key}"] for key in ("weights_sha256", "source", "name")},
-        }
-    except (KeyError, ValueError) as error:
+        OnnxEmbedder(draft).embed_batch(_noise(weights.spec))
+    except BadVector as error:
         raise WeightsError(
-            f"{origin} does not describe itself as a graph of this program ({error}). "
-            "Make it anew with `python -m ml export`."
+            f"The weights of {weights.name} ({weights.path}, sha256 {weights.sha256}) are damaged: {error}. "
+            "Copy the file again from where it came."
         ) from error
 
 
-def read_graph_meta(path: Path) -> dict[str, Any]:
-    """What the graph says about itself; see `parse_graph_meta`. Loads it, so it also proves that it loads."""
-    from ml.runtimes.onnx import open_session
+def verify(weights: Weights, graph: Path, pictures: Sequence[np.ndarray] = ()) -> float:
+    """The smallest cosine between the graph's vectors and those of the network in Keras; starts TensorFlow.
 
-    return parse_graph_meta(open_session(path, threads=1).get_modelmeta().custom_metadata_map, path)
+    Args:
+        pictures: uint8 [S, S, 3] each; noise where there are none.
+
+    Raises:
+        WeightsError: the weights are a graph themselves, or cannot be loaded.
+    """
+    from ml.runtimes.onnx import OnnxEmbedder
+    from ml.runtimes.tensorflow import TensorFlowEmbedder
+
+    batch = stack(pictures, weights.spec) if len(pictures) else _noise(weights.spec)
+    ours, reference = OnnxEmbedder(graph).embed_batch(batch), TensorFlowEmbedder(weights).embed_batch(batch)
+    return float((ours * reference).sum(axis=1).min())
+
+
+def _noise(spec: ModelSpec) -> Any:
+    return np.random.default_rng(0).integers(0, 256, (2, spec.input_size, spec.input_size, 3), dtype=np.uint8)
 
 
 def quiet_tensorflow() -> None:
@@ -103,5 +154,5 @@ def quiet_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its results vary with the machine in the last bits
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    for name in ("tensorflow", "tf2onnx", "absl"):
+    for name in ("tensorflow", "absl"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,16 +1,53 @@
 """What a model is: everything that two embeddings must have in common to be comparable."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-BACKBONES = {"resnet50": 2048}  # name → channels of the last feature map
-FITS = ("letterbox", "stretch")
-POOLINGS = ("avg", "max")
-METRICS = ("cosine", "euclidean")
-_REQUIRED = ("architecture", "input_size", "fit", "pooling", "dimension")
-MIN_INPUT_SIZE = 32  # ResNet50 halves five times
+BACKBONES = {"resnet50": 2048, "inception_v3": 2048}  # name → channels of the last feature map
+MIN_INPUT_SIZES = {"resnet50": 32, "inception_v3": 75}  # as in Keras: below, the last feature map would be empty
 MAX_INPUT_SIZE = 1024
+FITS = ("letterbox", "stretch")
+POOLINGS = ("avg", "max", "gem")
+METRICS = ("cosine", "euclidean")
+HISTOGRAM_BINS = 64
+INPUTS = ("pooled", "unit_pooled", "lab_histogram")
+_REQUIRED = ("architecture", "input_size", "fit", "pooling", "dimension")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One L2-normalised stretch of the vector.
+
+    Attributes:
+        name: e.g. "kind" or "colour".
+        dimension: its length.
+        inputs: what it is made from, concatenated: "pooled" (the backbone's pooled features), "unit_pooled"
+            (those L2-normalised), "lab_histogram" (`ml.colours`).
+        linear: whether a kernel and a bias lie between; without them the part is its inputs.
+    """
+
+    name: str
+    dimension: int
+    inputs: tuple[str, ...] = ("pooled",)
+    linear: bool = True
+
+
+@dataclass(frozen=True)
+class LabelTask:
+    """Classes that the model tells apart: probabilities = softmax(x @ kernel + bias).
+
+    Attributes:
+        name: e.g. "type" or "colour".
+        source: "pooled", or the name of a part; the part is taken after its L2 normalisation.
+        names: of the classes, in the order of the probabilities.
+    """
+
+    name: str
+    source: str
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -21,9 +58,13 @@ class ModelSpec:
         backbone: name of the network, a key of `BACKBONES`.
         input_size: side of the square input, in pixels.
         fit: "letterbox" (whole picture, centred on white) or "stretch" (both sides to `input_size`).
-        pooling: "avg" or "max" over the last feature map.
+        pooling: over the last feature map: "avg", "max", or "gem" (generalised mean with p = 3, Radenović et
+            al. 2018, arXiv 1711.02512).
         dimension: length of the vector.
         metric: distance that the vectors are meant for; they are unit vectors either way.
+        parts: the vector is the parts side by side, each √(1/number of parts) long, so that weighting the
+            parts of a query alone ranks by the weighted sum of the parts' cosines. None: the pooled features.
+        labels: classifiers beside the vector.
     """
 
     backbone: str
@@ -32,6 +73,8 @@ class ModelSpec:
     pooling: str
     dimension: int
     metric: str = "cosine"
+    parts: tuple[Part, ...] = ()
+    labels: tuple[LabelTask, ...] = ()
 
     def validate(self) -> None:
         """Raises ValueError that says which field is wrong, and what it may be."""
@@ -39,18 +82,55 @@ class ModelSpec:
         _one_of("fit", self.fit, FITS)
         _one_of("pooling", self.pooling, POOLINGS)
         _one_of("metric", self.metric, METRICS)
-        if type(self.input_size) is not int or not MIN_INPUT_SIZE <= self.input_size <= MAX_INPUT_SIZE:
+        smallest = MIN_INPUT_SIZES[self.backbone]
+        if type(self.input_size) is not int or not smallest <= self.input_size <= MAX_INPUT_SIZE:
             raise ValueError(
-                f"input_size must be a whole number from {MIN_INPUT_SIZE} to {MAX_INPUT_SIZE}, not {self.input_size!r}"
+                f"input_size must be a whole number from {smallest} to {MAX_INPUT_SIZE}, not {self.input_size!r}"
             )
-        if self.dimension != BACKBONES[self.backbone]:
+        for part in self.parts:
+            self._validate_part(part)
+        for task in self.labels:
+            self._validate_labels(task)
+        _all_different("part", [part.name for part in self.parts])
+        _all_different("label task", [task.name for task in self.labels])
+        expected = sum(part.dimension for part in self.parts) or BACKBONES[self.backbone]
+        if self.dimension != expected:
+            whose = "the parts together" if self.parts else self.backbone
+            raise ValueError(f"dimension must be {expected} for {whose}, not {self.dimension!r}")
+
+    def input_dimension(self, part: Part) -> int:
+        """How many numbers `part` is made from."""
+        return sum(HISTOGRAM_BINS if name == "lab_histogram" else BACKBONES[self.backbone] for name in part.inputs)
+
+    def label_dimension(self, task: LabelTask) -> int:
+        """How many numbers `task` decides by."""
+        lengths = {part.name: part.dimension for part in self.parts}
+        return lengths.get(task.source, BACKBONES[self.backbone])
+
+    def _validate_part(self, part: Part) -> None:
+        if not isinstance(part.name, str) or not _NAME.fullmatch(part.name) or part.name == "pooled":
+            raise ValueError(f"a part's name must be lower-case letters, digits and _, not {part.name!r}")
+        if not part.inputs or len(set(part.inputs)) < len(part.inputs) or not set(part.inputs) <= set(INPUTS):
+            raise ValueError(f"inputs of part {part.name} must be of {', '.join(INPUTS)}, not {part.inputs!r}")
+        if type(part.dimension) is not int or part.dimension < 1:
+            raise ValueError(f"dimension of part {part.name} must be a positive whole number, not {part.dimension!r}")
+        if not part.linear and part.dimension != self.input_dimension(part):
             raise ValueError(
-                f"dimension must be {BACKBONES[self.backbone]} for {self.backbone}, not {self.dimension!r}"
+                f"dimension of part {part.name} must be {self.input_dimension(part)}, as it has no kernel, "
+                f"not {part.dimension!r}"
             )
 
+    def _validate_labels(self, task: LabelTask) -> None:
+        if not isinstance(task.name, str) or not _NAME.fullmatch(task.name):
+            raise ValueError(f"a label task's name must be lower-case letters, digits and _, not {task.name!r}")
+        _one_of(f"source of labels {task.name}", task.source, ("pooled", *(part.name for part in self.parts)))
+        if len(task.names) < 2 or not all(isinstance(name, str) and name for name in task.names):
+            raise ValueError(f"labels {task.name} must name at least two classes")
+        _all_different(f"class of {task.name}", task.names)
+
     def to_meta(self) -> dict[str, Any]:
-        """A JSON object with the keys that weights files use."""
-        return {
+        """A JSON object with the keys that weights files use; "parts" and "labels" only where there are any."""
+        meta: dict[str, Any] = {
             "architecture": self.backbone,
             "input_size": self.input_size,
             "fit": self.fit,
@@ -58,10 +138,25 @@ class ModelSpec:
             "dimension": self.dimension,
             "metric": self.metric,
         }
+        if self.parts:
+            meta["parts"] = [
+                {
+                    "name": part.name,
+                    "dimension": part.dimension,
+                    "inputs": list(part.inputs),
+                    "linear": part.linear,
+                }
+                for part in self.parts
+            ]
+        if self.labels:
+            meta["labels"] = [
+                {"name": task.name, "source": task.source, "names": list(task.names)} for task in self.labels
+            ]
+        return meta
 
     @classmethod
     def from_meta(cls, meta: Mapping[str, Any]) -> "ModelSpec":
-        """The inverse of `to_meta`; other keys are ignored, `metric` may be missing.
+        """The inverse of `to_meta`; other keys are ignored, `metric`, `parts` and `labels` may be missing.
 
         Raises:
             ValueError: a key is missing or its value is not allowed.
@@ -69,6 +164,16 @@ class ModelSpec:
         missing = [key for key in _REQUIRED if key not in meta]
         if missing:
             raise ValueError(f"missing in meta: {', '.join(missing)}")
+        try:
+            parts = tuple(
+                Part(part["name"], part["dimension"], tuple(part["inputs"]), part["linear"])
+                for part in meta.get("parts", ())
+            )
+            labels = tuple(
+                LabelTask(task["name"], task["source"], tuple(task["names"])) for task in meta.get("labels", ())
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"parts or labels in meta are not as they should be ({error!r})") from error
         spec = cls(
             backbone=meta["architecture"],
             input_size=meta["input_size"],
@@ -76,6 +181,8 @@ class ModelSpec:
             pooling=meta["pooling"],
             dimension=meta["dimension"],
             metric=meta.get("metric", "cosine"),
+            parts=parts,
+            labels=labels,
         )
         spec.validate()
         return spec
@@ -84,3 +191,9 @@ class ModelSpec:
 def _one_of(field: str, value: object, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ValueError(f"{field} must be {' or '.join(allowed)}, not {value!r}")
+
+
+def _all_different(what: str, names: list[str] | tuple[str, ...]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{what} {twice[0]} stands there twice")

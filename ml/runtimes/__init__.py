@@ -1,6 +1,6 @@
 """Two ways to run a network, behind one interface: ONNX Runtime to serve, TensorFlow as the reference."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -47,6 +47,11 @@ class Embedder(Protocol):
         """
         ...
 
+    def embed_labelled(self, images: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Unit vectors as `embed` gives them, and for each label task of the model, by its name, the probabilities
+        of its classes, float32 [n, classes]."""
+        ...
+
 
 def stack(images: Sequence[np.ndarray], spec: ModelSpec) -> np.ndarray:
     """uint8 [n, S, S, 3]; ValueError names the first image that does not fit."""
@@ -58,6 +63,26 @@ def stack(images: Sequence[np.ndarray], spec: ModelSpec) -> np.ndarray:
                 "make it with ml.images.to_input"
             )
     return np.stack(images) if len(images) else np.zeros((0, *shape), np.uint8)
+
+
+def in_passes(
+    run: Callable[[np.ndarray], Sequence[np.ndarray]], images: np.ndarray, spec: ModelSpec
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """What `embed_labelled` promises, at most MAX_BATCH pictures at a time.
+
+    Args:
+        run: uint8 [n, S, S, 3] → vectors, then probabilities in the order of `spec.labels`.
+        images: uint8 [n, S, S, 3].
+
+    Raises:
+        BadVector: the network gave something that must not be stored.
+    """
+    widths = (spec.dimension, *(len(task.names) for task in spec.labels))
+    passes: list[Sequence[np.ndarray]] = [[np.zeros((0, width), np.float32) for width in widths]]
+    passes += [run(images[start : start + MAX_BATCH]) for start in range(0, len(images), MAX_BATCH)]
+    vectors, *probabilities = (np.concatenate(column) for column in zip(*passes, strict=True))
+    names = (task.name for task in spec.labels)
+    return checked(vectors, len(images), spec), dict(zip(names, probabilities, strict=True))
 
 
 def checked(vectors: np.ndarray, count: int, spec: ModelSpec) -> np.ndarray:

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ml.export import parse_graph_meta
-from ml.runtimes import MAX_BATCH, checked, stack
+from ml.runtimes import in_passes, stack
 from ml.spec import ModelSpec
-from ml.weights import WeightsError
+from ml.weights import LABELS, VECTORS, WeightsError, read_graph_meta
 
 _MISSING = "Graph {path} does not exist. Make it with `python -m ml export --out {path}`."
 
@@ -21,11 +20,11 @@ class OnnxEmbedder:
 
     Attributes:
         spec: read from the graph itself.
-        meta: also from the graph: "weights_sha256", "source" and "name".
+        meta: also from the graph, see `ml.weights.GraphMeta`.
     """
 
     def __init__(self, path: Path, *, threads: int | None = None, expected_sha256: str | None = None) -> None:
-        """Load and check the graph; takes about a second.
+        """Load and check the graph; takes half a second.
 
         Args:
             threads: of one forward pass; by default as many as this process may use.
@@ -37,31 +36,40 @@ class OnnxEmbedder:
         if expected_sha256 is not None:
             _check_digest(path, expected_sha256)
         self._session = open_session(path, threads=threads)
-        self.meta = parse_graph_meta(self._session.get_modelmeta().custom_metadata_map, path)
-        self.spec: ModelSpec = self.meta["spec"]
+        self.meta = read_graph_meta(path)
+        self.spec: ModelSpec = self.meta.spec
         self._input = self._session.get_inputs()[0].name
+        self._outputs = [VECTORS, *(LABELS + task.name for task in self.spec.labels)]
 
     def embed(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """See `ml.runtimes.Embedder.embed`."""
-        return self.embed_batch(stack(images, self.spec))
+        return self.embed_labelled(images)[0]
+
+    def embed_labelled(self, images: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """See `ml.runtimes.Embedder.embed_labelled`."""
+        return in_passes(self._run, stack(images, self.spec), self.spec)
 
     def embed_batch(self, images: np.ndarray) -> np.ndarray:
-        """The same for one array, uint8 [n, S, S, 3] → float32 [n, D]."""
-        vectors = [
-            self._session.run(None, {self._input: images[start : start + MAX_BATCH]})[0]
-            for start in range(0, len(images), MAX_BATCH)
-        ]
-        empty = np.zeros((0, self.spec.dimension), np.float32)
-        return checked(np.concatenate(vectors) if vectors else empty, len(images), self.spec)
+        """`embed` for one array, uint8 [n, S, S, 3] → float32 [n, D]."""
+        return in_passes(self._run, images, self.spec)[0]
+
+    def _run(self, images: np.ndarray) -> list[np.ndarray]:
+        outputs: list[np.ndarray] = self._session.run(self._outputs, {self._input: images})
+        return outputs
 
 
 def open_session(path: Path, *, threads: int | None = None) -> Any:
-    """An `onnxruntime.InferenceSession` on the CPU; WeightsError when the file does not load."""
+    """An `onnxruntime.InferenceSession` on the CPU, set up for the graph's precision.
+
+    Raises:
+        WeightsError: missing, damaged, or not a graph of this program.
+    """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded
     import onnxruntime
 
     if not path.is_file():
         raise WeightsError(_MISSING.format(path=path))
+    precision = read_graph_meta(path).precision
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1
@@ -72,6 +80,9 @@ def open_session(path: Path, *, threads: int | None = None) -> Any:
     # images/s with, 176 without), and burn cores that the database and the web server share.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_mem_pattern = False  # plans memory for one batch size; ours vary
+    if precision == "compact":
+        # Otherwise kernels would be turned into floats on every pass, not once.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no base class but this one

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ml.runtimes import MAX_BATCH, checked, stack
+from ml.runtimes import in_passes, stack
 from ml.weights import Weights
 
 
@@ -23,13 +23,17 @@ class TensorFlowEmbedder:
 
     def embed(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """See `ml.runtimes.Embedder.embed`."""
-        return self.embed_batch(stack(images, self.spec))
+        return self.embed_labelled(images)[0]
+
+    def embed_labelled(self, images: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """See `ml.runtimes.Embedder.embed_labelled`."""
+        return in_passes(self._run, stack(images, self.spec), self.spec)
 
     def embed_batch(self, images: np.ndarray) -> np.ndarray:
-        """The same for one array, uint8 [n, S, S, 3] → float32 [n, D]."""
-        vectors = [
-            self._model(images[start : start + MAX_BATCH], training=False).numpy()
-            for start in range(0, len(images), MAX_BATCH)
-        ]
-        empty = np.zeros((0, self.spec.dimension), np.float32)
-        return checked(np.concatenate(vectors) if vectors else empty, len(images), self.spec)
+        """`embed` for one array, uint8 [n, S, S, 3] → float32 [n, D]."""
+        return in_passes(self._run, images, self.spec)[0]
+
+    def _run(self, images: np.ndarray) -> list[np.ndarray]:
+        outputs = self._model(images, training=False)
+        # Keras gives a single output as itself.
+        return [np.asarray(output) for output in (outputs if self.spec.labels else [outputs])]

@@ -3,20 +3,24 @@
 import io
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ml import images
 from ml.embedder import Embedder, cached_graph
-from ml.export import read_graph_meta
-from ml.layout import untrained_variables, variable_shapes
+from ml.export import export_onnx
+from ml.layout import layers_in_file_order, variable_shapes
 from ml.runtimes import BadVector, checked
 from ml.runtimes.onnx import OnnxEmbedder
 from ml.runtimes.tensorflow import TensorFlowEmbedder
-from ml.weights import Weights, WeightsError, resolve
+from ml.spec import ModelSpec
+from ml.weights import Weights, WeightsError, read_graph_meta, read_variables, resolve
 from tests.ml.conftest import draw, encode
+from tests.ml.networks import variables
 
 
 @pytest.fixture(scope="module")
@@ -34,70 +38,92 @@ def pictures(untrained: Weights) -> list[np.ndarray]:
     return [images.to_input(encode(draw(seed=seed)), untrained.spec) for seed in range(24)]
 
 
-@pytest.fixture(scope="module")
-def keras_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file as Keras publishes it, with the untrained weights in it."""
+NETWORKS = {"resnet50": "ResNet50", "inception_v3": "InceptionV3"}
+
+
+def keras_network(backbone: str, **options: object) -> Any:
     import keras
+
+    return getattr(keras.applications, NETWORKS[backbone])(include_top=False, weights=None, **options)
+
+
+@pytest.fixture(scope="module")
+def keras_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files as Keras publishes them and as `save_weights` writes them, with random weights in them."""
+    import h5py
     from keras.src.legacy.saving import legacy_h5_format
 
-    network = keras.applications.ResNet50(include_top=False, weights=None)
-    drawn = untrained_variables()
-    for variable in network.weights:
-        variable.assign(drawn[variable.path])
-    path = tmp_path_factory.mktemp("keras") / "resnet50_notop.h5"
-    import h5py
+    folder = tmp_path_factory.mktemp("keras")
+    for backbone in NETWORKS:
+        network = keras_network(backbone)
+        drawn = variables(ModelSpec(backbone, 80, "stretch", "avg", 2048))
+        layers = [layer for layer in network.layers if layer.weights]
+        for layer, (_, paths) in zip(layers, layers_in_file_order(backbone), strict=True):
+            layer.set_weights([drawn[path] for path in paths])
+        with h5py.File(folder / f"{backbone}_notop.h5", "w") as file:
+            legacy_h5_format.save_weights_to_hdf5_group(file, network)
+        network.save_weights(folder / f"{backbone}.weights.h5")
+    return folder
 
-    with h5py.File(path, "w") as file:
-        legacy_h5_format.save_weights_to_hdf5_group(file, network)
-    network.save_weights(path.with_name("own.weights.h5"))
-    return path
 
-
-def test_the_layout_known_without_tensorflow_is_that_of_keras() -> None:
+@pytest.mark.parametrize("backbone", NETWORKS)
+def test_the_layout_known_without_tensorflow_is_that_of_keras(backbone: str) -> None:
     import keras
 
-    network = keras.applications.ResNet50(include_top=False, weights=None)
-    assert variable_shapes() == {variable.path: tuple(variable.shape) for variable in network.weights}
+    keras.backend.clear_session()  # Keras numbers InceptionV3's layers through a whole process
+    network = keras_network(backbone)
+    assert variable_shapes(backbone) == {variable.path: tuple(variable.shape) for variable in network.weights}
+    named = [(layer.name, [variable.path for variable in layer.weights]) for layer in network.layers if layer.weights]
+    assert layers_in_file_order(backbone) == named
 
 
-@pytest.mark.parametrize("name", ["resnet50_notop.h5", "own.weights.h5"])
-@pytest.mark.parametrize("pooling", ["avg", "max"])
-def test_features_are_those_of_keras_applications(keras_file: Path, pooling: str, name: str) -> None:
+@pytest.mark.parametrize("name", ["resnet50_notop.h5", "resnet50.weights.h5", "inception_v3_notop.h5"])
+def test_features_are_those_of_keras_applications(keras_files: Path, name: str, tmp_path: Path) -> None:
     import keras
 
-    from ml.backbones import build
-
-    weights = resolve(str(keras_file.with_name(name)), cache_dir=keras_file.parent, pooling=pooling)
-    assert (weights.spec.input_size, weights.spec.fit) == (224, "stretch")
+    weights = resolve(str(keras_files / name), cache_dir=tmp_path)
+    backbone = weights.spec.backbone
+    assert (weights.spec.input_size, weights.spec.fit) == ({"resnet50": 224, "inception_v3": 299}[backbone], "stretch")
+    weights = replace(weights, spec=replace(weights.spec, input_size=96))
     batch = np.stack([images.to_input(encode(draw(300, 400, seed=seed)), weights.spec) for seed in (1, 2)])
-    reference = keras.applications.ResNet50(include_top=False, weights=None, pooling=pooling)
-    reference.load_weights(keras_file)
-    features = np.asarray(
-        reference(keras.applications.resnet50.preprocess_input(batch.astype(np.float32)), training=False)
+    reference = keras_network(backbone, pooling="avg")
+    reference.load_weights(keras_files / f"{backbone}_notop.h5")
+    prepare = getattr(keras.applications, backbone).preprocess_input
+    features = np.asarray(reference(prepare(batch.astype(np.float32)), training=False))
+    export_onnx(weights, tmp_path / "graph.onnx")
+    ours = OnnxEmbedder(tmp_path / "graph.onnx").embed_batch(batch)
+    np.testing.assert_allclose(ours, features / np.linalg.norm(features, axis=1, keepdims=True), atol=2e-5)
+
+
+@pytest.mark.parametrize("backbone", NETWORKS)
+def test_both_layouts_of_keras_hold_the_same(keras_files: Path, backbone: str, tmp_path: Path) -> None:
+    older, newer = (
+        read_variables(resolve(str(keras_files / name), cache_dir=tmp_path))
+        for name in (f"{backbone}_notop.h5", f"{backbone}.weights.h5")
     )
-    ours = np.asarray(build(weights)(batch))
-    np.testing.assert_allclose(ours, features / np.linalg.norm(features, axis=1, keepdims=True), atol=2e-6)
+    assert list(older) == list(newer) == list(variable_shapes(backbone))
+    for path, values in older.items():
+        np.testing.assert_array_equal(values, newer[path], err_msg=path)
 
 
 def test_an_h5_file_of_another_network_is_refused(tmp_path: Path) -> None:
     import h5py
 
-    from ml.backbones import build
-
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file.attrs["layer_names"] = [b"dense"]
-    with pytest.raises(WeightsError, match="does not hold ResNet50 without its top"):
-        build(resolve(str(tmp_path / "other.h5"), cache_dir=tmp_path))
+        group = file.create_group("dense")
+        group.attrs["weight_names"] = [b"dense/kernel:0"]
+        group["dense/kernel:0"] = np.zeros((3, 4), np.float32)
+    with pytest.raises(WeightsError, match="does not hold ResNet50 or InceptionV3 without its top") as error:
+        resolve(str(tmp_path / "other.h5"), cache_dir=tmp_path)
+    assert "ResNet50 has 53 layers conv2d, the file 0" in str(error.value)
 
 
-def test_preprocessing_is_that_of_keras(untrained: Weights) -> None:
-    import keras
-
-    from ml.backbones import _preprocess
-
-    batch = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
-    expected = keras.applications.resnet50.preprocess_input(batch.astype(np.float32))
-    np.testing.assert_allclose(np.asarray(_preprocess(batch)), expected, atol=1e-5)
+def test_an_h5_file_cut_short_is_refused(keras_files: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.h5").write_bytes((keras_files / "resnet50_notop.h5").read_bytes()[:1_000_000])
+    with pytest.raises(WeightsError, match="is damaged or not an HDF5 file") as error:
+        resolve(str(tmp_path / "cut.h5"), cache_dir=tmp_path)
+    assert "cut.h5" in str(error.value)
 
 
 def test_onnx_and_tensorflow_agree(
@@ -134,12 +160,9 @@ def test_a_picture_of_the_wrong_shape_is_named(onnx: OnnxEmbedder, pictures: lis
 
 
 def test_a_graph_describes_itself(graph: Path, untrained: Weights) -> None:
-    assert read_graph_meta(graph) == {
-        "spec": untrained.spec,
-        "weights_sha256": untrained.sha256,
-        "source": "untrained",
-        "name": "resnet50-untrained",
-    }
+    described = read_graph_meta(graph)
+    assert (described.spec, described.weights_sha256) == (untrained.spec, untrained.sha256)
+    assert (described.source, described.name, described.precision) == ("untrained", "resnet50-untrained", "float")
 
 
 def test_a_graph_is_used_only_when_it_is_the_expected_one(graph: Path, tmp_path: Path) -> None:

@@ -3,13 +3,31 @@ from dataclasses import replace
 
 import pytest
 
-from ml.spec import ModelSpec
+from ml.spec import LabelTask, ModelSpec, Part
 
 SPEC = ModelSpec("resnet50", 80, "letterbox", "avg", 2048)
+SPLIT = replace(
+    SPEC,
+    dimension=256,
+    parts=(Part("kind", 192), Part("colour", 64, ("lab_histogram",), linear=False)),
+    labels=(LabelTask("type", "kind", ("dress", "shoe")),),
+)
 
 
-def test_a_spec_survives_its_own_json() -> None:
-    assert ModelSpec.from_meta(json.loads(json.dumps(SPEC.to_meta()))) == SPEC
+@pytest.mark.parametrize("spec", [SPEC, SPLIT, replace(SPEC, backbone="inception_v3", pooling="gem")])
+def test_a_spec_survives_its_own_json(spec: ModelSpec) -> None:
+    assert ModelSpec.from_meta(json.loads(json.dumps(spec.to_meta()))) == spec
+
+
+def test_parts_and_labels_are_named_only_where_there_are_any() -> None:
+    assert not {"parts", "labels"} & SPEC.to_meta().keys()
+    assert SPLIT.to_meta()["parts"][1] == {
+        "name": "colour",
+        "dimension": 64,
+        "inputs": ["lab_histogram"],
+        "linear": False,
+    }
+    assert SPLIT.to_meta()["labels"] == [{"name": "type", "source": "kind", "names": ["dress", "shoe"]}]
 
 
 def test_the_metric_is_cosine_unless_the_file_says_otherwise() -> None:
@@ -20,12 +38,13 @@ def test_the_metric_is_cosine_unless_the_file_says_otherwise() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"backbone": "vgg"}, "architecture must be resnet50, not 'vgg'"),
+        ({"backbone": "vgg"}, "architecture must be resnet50 or inception_v3, not 'vgg'"),
         ({"input_size": 31}, "input_size must be a whole number from 32 to 1024, not 31"),
         ({"input_size": True}, "input_size must be a whole number"),
         ({"input_size": "80"}, "input_size must be a whole number"),
         ({"fit": "crop"}, "fit must be letterbox or stretch, not 'crop'"),
-        ({"pooling": "gem"}, "pooling must be avg or max, not 'gem'"),
+        ({"backbone": "inception_v3", "input_size": 74}, "input_size must be a whole number from 75 to 1024, not 74"),
+        ({"pooling": "median"}, "pooling must be avg or max or gem, not 'median'"),
         ({"dimension": 256}, "dimension must be 2048 for resnet50, not 256"),
         ({"metric": "dot"}, "metric must be cosine or euclidean, not 'dot'"),
     ],
@@ -33,6 +52,30 @@ def test_the_metric_is_cosine_unless_the_file_says_otherwise() -> None:
 def test_a_wrong_field_is_named_with_what_it_may_be(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(SPEC, **change).validate()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dimension": 2048}, "dimension must be 256 for the parts together, not 2048"),
+        ({"parts": (Part("kind", 128), Part("kind", 128))}, "part kind stands there twice"),
+        ({"parts": (Part("Kind", 256),)}, "a part's name must be lower-case"),
+        ({"parts": (Part("kind", 0),)}, "dimension of part kind must be a positive whole number"),
+        ({"parts": (Part("kind", 256, ("pixels",)),)}, "inputs of part kind must be of pooled, unit_pooled"),
+        ({"parts": (Part("kind", 256, linear=False),)}, "dimension of part kind must be 2048, as it has no kernel"),
+        ({"labels": (LabelTask("type", "colours", ("a", "b")),)}, "source of labels type must be pooled or kind"),
+        ({"labels": (LabelTask("type", "kind", ("a",)),)}, "labels type must name at least two classes"),
+        ({"labels": (LabelTask("type", "kind", ("a", "a")),)}, "class of type a stands there twice"),
+    ],
+)
+def test_a_wrong_part_or_label_is_named(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(SPLIT, **change).validate()
+
+
+def test_parts_that_are_no_parts_are_a_clear_error() -> None:
+    with pytest.raises(ValueError, match="parts or labels in meta are not as they should be"):
+        ModelSpec.from_meta(SPLIT.to_meta() | {"parts": [{"name": "kind"}]})
 
 
 def test_missing_keys_are_listed() -> None:

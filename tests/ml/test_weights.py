@@ -10,12 +10,25 @@ import numpy as np
 import pytest
 
 from ml import weights
-from ml.layout import variable_shapes
-from ml.weights import KERAS_FILE, Weights, WeightsError, resolve
+from ml.layout import head_shapes, variable_shapes
+from ml.spec import LabelTask, ModelSpec, Part
+from ml.weights import KERAS_FILES, Weights, WeightsError, resolve
+from ml.weights import sources as weights_sources
 from tests.ml.conftest import Server
+from tests.ml.networks import saved, variables
 
 META = {"architecture": "resnet50", "input_size": 64, "fit": "stretch", "pooling": "max", "dimension": 2048}
 CONTENT = bytes(range(256)) * 8192  # 2 MB that stand in for Keras's file
+KERAS_FILE = KERAS_FILES["resnet50"].name
+SPLIT = ModelSpec(
+    "resnet50",
+    64,
+    "letterbox",
+    "gem",
+    12,
+    parts=(Part("kind", 8), Part("colour", 4, ("pooled", "lab_histogram"))),
+    labels=(LabelTask("type", "kind", ("dress", "shoe")),),
+)
 Serve = Callable[[bytes], Server]
 
 
@@ -23,7 +36,7 @@ def write_npz(path: Path, change: Callable[[dict], None] = lambda entries: None)
     entries = {name: np.zeros(shape, np.float16) for name, shape in variable_shapes().items()}
     entries["meta"] = np.array(json.dumps(META))
     change(entries)
-    np.savez_compressed(path, **entries)
+    np.savez(path, **entries)
     return path
 
 
@@ -38,10 +51,16 @@ def from_server(server: Server, tmp_path: Path, **options: object) -> Weights:
 
 
 def test_the_address_and_hash_are_those_of_keras() -> None:
+    import inspect
+
+    import keras.src.applications.inception_v3 as keras_inception
     import keras.src.applications.resnet as keras_resnet
 
-    assert weights.KERAS_BASE_URL == keras_resnet.BASE_WEIGHTS_PATH
-    assert keras_resnet.WEIGHTS_HASHES["resnet50"][1] == weights.KERAS_MD5
+    resnet, inception = KERAS_FILES["resnet50"], KERAS_FILES["inception_v3"]
+    assert resnet.folder == keras_resnet.BASE_WEIGHTS_PATH
+    assert keras_resnet.WEIGHTS_HASHES["resnet50"][1] == resnet.md5
+    assert inception.folder + inception.name == keras_inception.WEIGHTS_PATH_NO_TOP
+    assert f'file_hash="{inception.md5}"' in inspect.getsource(keras_inception.InceptionV3)
 
 
 def test_untrained_weights_are_always_the_same(tmp_path: Path) -> None:
@@ -50,6 +69,60 @@ def test_untrained_weights_are_always_the_same(tmp_path: Path) -> None:
     assert (first.name, first.path, first.spec.input_size) == ("resnet50-untrained", None, 80)
     kernel = weights.read_variables(first)["conv1_conv/kernel"]
     assert (kernel == weights.read_variables(second)["conv1_conv/kernel"]).all()
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    drawn = variables(SPLIT)
+    extra = {"training": {"pictures": 10}, "metrics": {"precision_at_10": 0.8}}
+    digest = weights.write_npz(tmp_path / "split.npz", drawn, SPLIT, extra)
+    found = resolve(str(tmp_path / "split.npz"), cache_dir=tmp_path)
+    assert (found.spec, found.sha256, found.extra) == (SPLIT, digest, extra)
+    assert (found.setting, found.ready_made) == (str(tmp_path / "split.npz"), False)
+    read = weights.read_variables(found)
+    assert read.keys() == drawn.keys()
+    for path, values in read.items():
+        is_kernel = path.endswith("kernel") and not path.startswith(("head/", "labels/"))
+        assert values.dtype == np.float32
+        np.testing.assert_allclose(values, drawn[path], rtol=1e-3 if is_kernel else 0, atol=1e-7, err_msg=path)
+    assert [file.name for file in tmp_path.iterdir()] == ["split.npz"]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda drawn: drawn.pop("head/kind/bias"), r"1 missing \(head/kind/bias\)"),
+        (lambda drawn: drawn.update({"labels/type/kernel": np.zeros((8, 3))}), r"\(8, 3\) instead of \(8, 2\)"),
+        (lambda drawn: drawn.update({"conv1_conv/bias": np.full(64, np.nan)}), "conv1_conv/bias is not finite"),
+    ],
+)
+def test_a_model_that_is_not_whole_is_not_written(
+    tmp_path: Path, change: Callable[[dict], None], complaint: str
+) -> None:
+    drawn = variables(SPLIT)
+    change(drawn)
+    (tmp_path / "before.npz").write_bytes(b"kept")
+    with pytest.raises(ValueError, match=complaint):
+        weights.write_npz(tmp_path / "before.npz", drawn, SPLIT)
+    assert (tmp_path / "before.npz").read_bytes() == b"kept"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_heads_belong_to_their_pooling(tmp_path: Path) -> None:
+    path = saved(tmp_path / "split.npz", SPLIT).path
+    assert resolve(str(path), cache_dir=tmp_path, pooling="gem").spec == SPLIT
+    with pytest.raises(WeightsError, match="was made for gem pooling and cannot be run with max"):
+        resolve(str(path), cache_dir=tmp_path, pooling="max")
+
+
+def test_colours_are_added_to_any_model_without_parts(tmp_path: Path) -> None:
+    plain, coloured = (resolve(setting, cache_dir=tmp_path) for setting in ("untrained", "untrained+colour"))
+    assert (coloured.name, coloured.setting) == ("resnet50-untrained-colour", "untrained+colour")
+    assert (coloured.sha256, coloured.spec.dimension) == (plain.sha256, 2048 + 64)
+    assert [part.name for part in coloured.spec.parts] == ["kind", "colour"]
+    assert head_shapes(coloured.spec) == {}
+    path = saved(tmp_path / "split.npz", SPLIT).path
+    with pytest.raises(WeightsError, match="has parts of its own"):
+        resolve(f"{path}+colour", cache_dir=tmp_path)
 
 
 def test_a_file_says_what_it_is(tmp_path: Path) -> None:
@@ -113,7 +186,7 @@ def test_a_missing_file_and_an_unknown_kind_are_told_apart(tmp_path: Path) -> No
     (tmp_path / "model.pkl").write_bytes(b"x")
     with pytest.raises(WeightsError, match="unknown kind"):
         resolve(str(tmp_path / "model.pkl"), cache_dir=tmp_path)
-    with pytest.raises(WeightsError, match="avg or max"):
+    with pytest.raises(WeightsError, match="avg, max or gem"):
         resolve("untrained", cache_dir=tmp_path, pooling="median")
 
 
@@ -186,7 +259,7 @@ def test_a_refusal_of_the_server_is_passed_on(tmp_path: Path, serve: Serve, stat
 def test_without_a_setting_and_without_a_network_it_is_untrained_and_loud(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "BUNDLED", tmp_path)
+    monkeypatch.setattr(weights_sources, "BUNDLED", tmp_path)
     notes: list[str] = []
     found = resolve(None, cache_dir=tmp_path, url=unreachable(), log=notes.append)
     assert found.source == "untrained"
@@ -196,10 +269,50 @@ def test_without_a_setting_and_without_a_network_it_is_untrained_and_loud(
         resolve("imagenet", cache_dir=tmp_path, url=unreachable())
 
 
-def test_without_a_setting_the_bundled_file_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "BUNDLED", tmp_path)
-    write_npz(tmp_path / "shop.npz")
-    assert resolve("", cache_dir=tmp_path, url=unreachable()).source == "bundled"
+@pytest.fixture
+def bundle(tmp_path: Path, graph: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A bundled model, as released."""
+    monkeypatch.setattr(weights_sources, "BUNDLED", tmp_path / "bundle")
+    path = tmp_path / "bundle" / "fashion.onnx"
+    path.parent.mkdir()
+    path.write_bytes(graph.read_bytes())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_name("SHA256SUMS").write_text(f"{digest}  fashion.onnx\n")
+    return path
+
+
+def test_without_a_setting_the_bundled_model_comes_first(tmp_path: Path, bundle: Path) -> None:
+    for setting in ("", None, "bundled"):
+        found = resolve(setting, cache_dir=tmp_path, url=unreachable())
+        assert (found.source, found.name, found.path, found.setting) == ("bundled", "fashion", bundle, "bundled")
+        assert weights.is_ready_made(setting)
+
+
+def test_a_bundled_model_that_is_not_the_released_one_is_refused_with_both_hashes(tmp_path: Path, bundle: Path) -> None:
+    released = bundle.with_name("SHA256SUMS").read_text().split()[0]
+    bundle.write_bytes(bundle.read_bytes()[:-1] + b"x")
+    with pytest.raises(WeightsError) as error:
+        resolve("bundled", cache_dir=tmp_path)
+    for part in (str(bundle), released, hashlib.sha256(bundle.read_bytes()).hexdigest()):
+        assert part in str(error.value)
+    notes: list[str] = []
+    assert resolve(None, cache_dir=tmp_path, url=unreachable(), log=notes.append).source == "untrained"
+    assert notes[0].startswith("The bundled model cannot be used: ")
+
+
+def test_without_a_bundled_model_asking_for_it_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights_sources, "BUNDLED", tmp_path)
+    assert not weights.is_ready_made(None)
+    with pytest.raises(WeightsError, match="No model is bundled"):
+        resolve("bundled", cache_dir=tmp_path)
+
+
+def test_inception_has_a_setting_of_its_own(tmp_path: Path, serve: Serve) -> None:
+    server = serve(CONTENT)
+    found = resolve("imagenet-inception", cache_dir=tmp_path, url=server.url, md5=server.md5, pooling="gem")
+    assert (found.name, found.source, found.setting) == ("inception_v3-imagenet-gem", "imagenet", "imagenet-inception")
+    assert (found.spec.backbone, found.spec.input_size, found.spec.fit) == ("inception_v3", 299, "stretch")
+    assert found.path == tmp_path / KERAS_FILES["inception_v3"].name
 
 
 def test_a_mirror_can_be_named(tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,178 @@
+"""The two networks, each described once: what the layout of a weights file and the ONNX graph are made from.
+
+A description is a function that calls a `Network` for every operation, in the order in which Keras makes its
+layers; what `x` is, is the network's business (a shape, the name of a tensor in a graph). Checked against
+`keras.applications` in the tests, layer by layer and number by number.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution with its batch normalisation and, mostly, a ReLU.
+
+    Attributes:
+        convolution: Keras's name of the convolution, e.g. "conv1_conv"; its batch normalisation is
+            `normalisation`.
+        size: of the kernel, (height, width).
+        padding: on every side, (vertical, horizontal), with zeros.
+    """
+
+    convolution: str
+    normalisation: str
+    filters: int
+    size: tuple[int, int]
+    stride: int = 1
+    padding: tuple[int, int] = (0, 0)
+    relu: bool = True
+
+
+class Network(Protocol):
+    """What a description is played to."""
+
+    def convolve(self, x: Any, unit: Convolution) -> Any: ...
+
+    def add(self, shortcut: Any, x: Any) -> Any:
+        """Their sum, then ReLU."""
+        ...
+
+    def max_pool(self, x: Any, padding: int) -> Any:
+        """3 × 3, every second pixel; what is padded never wins."""
+        ...
+
+    def average_pool(self, x: Any) -> Any:
+        """3 × 3 around every pixel; what lies outside does not count."""
+        ...
+
+    def concatenate(self, xs: Sequence[Any]) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A backbone without its top.
+
+    Attributes:
+        title: as people write it.
+        describe: plays the network from the preprocessed picture to the last feature map.
+        bias: whether convolutions have one, besides the batch normalisation.
+        scale: whether batch normalisation has a gamma.
+        epsilon: of batch normalisation.
+    """
+
+    title: str
+    describe: Callable[[Network, Any], Any]
+    bias: bool
+    scale: bool
+    epsilon: float
+
+
+# (stage, filters, residual blocks), from Keras's applications/resnet.py, ResNet50.
+_STAGES = (("conv2", 64, 3), ("conv3", 128, 4), ("conv4", 256, 6), ("conv5", 512, 3))
+
+
+def _resnet50(network: Network, x: Any) -> Any:
+    def unit(name: str, filters: int, size: int, *, stride: int = 1, relu: bool = True) -> Convolution:
+        padding = (size // 2, size // 2)
+        return Convolution(f"{name}_conv", f"{name}_bn", filters, (size, size), stride, padding, relu)
+
+    x = network.convolve(x, unit("conv1", 64, 7, stride=2))
+    x = network.max_pool(x, padding=1)
+    for stage, filters, blocks in _STAGES:
+        for number in range(1, blocks + 1):
+            block = f"{stage}_block{number}"
+            # Version 1 has the stride in the first 1 × 1 convolution.
+            stride = 2 if number == 1 and stage != "conv2" else 1
+            shortcut = x
+            if number == 1:
+                shortcut = network.convolve(x, unit(f"{block}_0", 4 * filters, 1, stride=stride, relu=False))
+            x = network.convolve(x, unit(f"{block}_1", filters, 1, stride=stride))
+            x = network.convolve(x, unit(f"{block}_2", filters, 3))
+            x = network.convolve(x, unit(f"{block}_3", 4 * filters, 1, relu=False))
+            x = network.add(shortcut, x)
+    return x
+
+
+class _Inception:
+    """Keras's applications/inception_v3.py, played to a network; layers are numbered as Keras numbers them."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.count = 0
+
+    def conv(self, x: Any, filters: int, height: int, width: int, *, stride: int = 1, same: bool = True) -> Any:
+        suffix = f"_{self.count}" if self.count else ""
+        self.count += 1
+        padding = (height // 2, width // 2) if same else (0, 0)
+        unit = Convolution(f"conv2d{suffix}", f"batch_normalization{suffix}", filters, (height, width), stride, padding)
+        return self.network.convolve(x, unit)
+
+    def chain(self, x: Any, *layers: tuple[int, int, int]) -> Any:
+        for filters, height, width in layers:
+            x = self.conv(x, filters, height, width)
+        return x
+
+    def pool_branch(self, x: Any, filters: int) -> Any:
+        return self.conv(self.network.average_pool(x), filters, 1, 1)
+
+    def describe(self, x: Any) -> Any:
+        network = self.network
+        x = self.conv(x, 32, 3, 3, stride=2, same=False)
+        x = self.conv(x, 32, 3, 3, same=False)
+        x = self.conv(x, 64, 3, 3)
+        x = network.max_pool(x, padding=0)
+        x = self.conv(x, 80, 1, 1, same=False)
+        x = self.conv(x, 192, 3, 3, same=False)
+        x = network.max_pool(x, padding=0)
+        for pooled in (32, 64, 64):  # mixed0 to mixed2
+            x = network.concatenate(
+                [
+                    self.chain(x, (64, 1, 1)),
+                    self.chain(x, (48, 1, 1), (64, 5, 5)),
+                    self.chain(x, (64, 1, 1), (96, 3, 3), (96, 3, 3)),
+                    self.pool_branch(x, pooled),
+                ]
+            )
+        x = network.concatenate(  # mixed3
+            [
+                self.conv(x, 384, 3, 3, stride=2, same=False),
+                self.conv(self.chain(x, (64, 1, 1), (96, 3, 3)), 96, 3, 3, stride=2, same=False),
+                network.max_pool(x, padding=0),
+            ]
+        )
+        for n in (128, 160, 160, 192):  # mixed4 to mixed7
+            x = network.concatenate(
+                [
+                    self.chain(x, (192, 1, 1)),
+                    self.chain(x, (n, 1, 1), (n, 1, 7), (192, 7, 1)),
+                    self.chain(x, (n, 1, 1), (n, 7, 1), (n, 1, 7), (n, 7, 1), (192, 1, 7)),
+                    self.pool_branch(x, 192),
+                ]
+            )
+        x = network.concatenate(  # mixed8
+            [
+                self.conv(self.chain(x, (192, 1, 1)), 320, 3, 3, stride=2, same=False),
+                self.conv(self.chain(x, (192, 1, 1), (192, 1, 7), (192, 7, 1)), 192, 3, 3, stride=2, same=False),
+                network.max_pool(x, padding=0),
+            ]
+        )
+        for _ in range(2):  # mixed9, mixed10
+            single = self.chain(x, (320, 1, 1))
+            fork = self.chain(x, (384, 1, 1))
+            fork = network.concatenate([self.chain(fork, (384, 1, 3)), self.chain(fork, (384, 3, 1))])
+            double = self.chain(x, (448, 1, 1), (384, 3, 3))
+            double = network.concatenate([self.chain(double, (384, 1, 3)), self.chain(double, (384, 3, 1))])
+            x = network.concatenate([single, fork, double, self.pool_branch(x, 192)])
+        return x
+
+
+def _inception_v3(network: Network, x: Any) -> Any:
+    return _Inception(network).describe(x)
+
+
+ARCHITECTURES = {
+    "resnet50": Architecture("ResNet50", _resnet50, bias=True, scale=True, epsilon=1.001e-5),
+    "inception_v3": Architecture("InceptionV3", _inception_v3, bias=False, scale=False, epsilon=1e-3),
+}

@@ -1,0 +1,43 @@
+"""Which weights to use, where they come from, and what is in them.
+
+The bundled model lies beside this file, one `.onnx` with its hash in SHA256SUMS.
+"""
+
+from ml.weights.errors import WeightsError
+from ml.weights.found import Weights
+from ml.weights.graphs import INPUT, LABELS, VECTORS, GraphMeta, graph_properties, read_graph_meta
+from ml.weights.npz import write_npz
+from ml.weights.sources import (
+    BUNDLED,
+    KERAS_FILES,
+    MIRROR_VARIABLE,
+    NAMED,
+    KerasFile,
+    is_ready_made,
+    resolve,
+    sha256_of,
+    split_setting,
+)
+from ml.weights.variables import read_variables
+
+__all__ = [
+    "BUNDLED",
+    "INPUT",
+    "KERAS_FILES",
+    "LABELS",
+    "MIRROR_VARIABLE",
+    "NAMED",
+    "VECTORS",
+    "GraphMeta",
+    "KerasFile",
+    "Weights",
+    "WeightsError",
+    "graph_properties",
+    "is_ready_made",
+    "read_graph_meta",
+    "read_variables",
+    "resolve",
+    "sha256_of",
+    "split_setting",
+    "write_npz",
+]

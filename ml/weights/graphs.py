@@ -1,0 +1,144 @@
+"""What an ONNX graph says about itself, read without ONNX Runtime and without the onnx package."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ml.spec import ModelSpec
+from ml.weights.errors import WeightsError
+from ml.weights.found import Weights
+from ml.weights.npz import EXTRA
+
+# Names in the graph: its input, its first output, and what the further ones begin with, before the task's name.
+INPUT, VECTORS, LABELS = "pictures", "vectors", "labels_"
+
+_PREFIX = "lookalike."
+_IDENTITY = ("weights_sha256", "source", "name")
+
+# Numbers of fields in onnx.proto (ModelProto, StringStringEntryProto) and of protobuf's wire types.
+_GRAPH, _METADATA = 7, 14
+_KEY, _VALUE = 1, 2
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+@dataclass(frozen=True)
+class GraphMeta:
+    """Attributes:
+    weights_sha256: of the weights that the graph was made from.
+    source: of those weights: "file", "imagenet" or "untrained".
+    precision: "float", "compact" or "int8"; see `ml.quantise`.
+    extra: "training" and "metrics", where known.
+    """
+
+    spec: ModelSpec
+    weights_sha256: str
+    source: str
+    name: str
+    precision: str = "float"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def graph_properties(weights: Weights, *, precision: str = "float") -> dict[str, str]:
+    """What a graph carries about itself, as ONNX metadata."""
+    extra = {f"{_PREFIX}{key}": json.dumps(value, sort_keys=True) for key, value in weights.extra.items()}
+    return extra | {
+        f"{_PREFIX}spec": json.dumps(weights.spec.to_meta(), sort_keys=True),
+        f"{_PREFIX}weights_sha256": weights.sha256,
+        f"{_PREFIX}source": weights.source,
+        f"{_PREFIX}name": weights.name,
+        f"{_PREFIX}precision": precision,
+    }
+
+
+def parse_graph_meta(properties: Mapping[str, str], origin: object) -> GraphMeta:
+    """The inverse of `graph_properties`.
+
+    Raises:
+        WeightsError: the graph was not written by `ml.export`.
+    """
+    try:
+        return GraphMeta(
+            spec=ModelSpec.from_meta(json.loads(properties[f"{_PREFIX}spec"])),
+            **{key: properties[f"{_PREFIX}{key}"] for key in _IDENTITY},
+            precision=properties.get(f"{_PREFIX}precision", "float"),
+            extra={key: json.loads(properties[f"{_PREFIX}{key}"]) for key in EXTRA if f"{_PREFIX}{key}" in properties},
+        )
+    except (KeyError, ValueError) as error:
+        raise WeightsError(
+            f"{origin} does not describe itself as a graph of this program ({error}). "
+            "Make it anew with `python -m ml export`."
+        ) from error
+
+
+def read_graph_meta(path: Path) -> GraphMeta:
+    """What the graph says about itself. A file cut short is noticed; damage inside the graph is not.
+
+    Raises:
+        WeightsError: missing, not ONNX, cut short, or not a graph of this program.
+    """
+    properties: dict[str, str] = {}
+    seen_graph = False
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            for number, content in _fields(file, size):
+                seen_graph |= number == _GRAPH
+                if number == _METADATA and content is not None:
+                    entry = dict(_entry(content))
+                    properties[entry[_KEY].decode()] = entry.get(_VALUE, b"").decode()
+            if not seen_graph:
+                raise ValueError("there is no graph in it")
+    except FileNotFoundError:
+        raise WeightsError(f"Graph {path} does not exist.") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"Graph {path} is damaged or not an ONNX file ({error}). "
+            "Copy it again from where it came, or make it anew with `python -m ml export`."
+        ) from error
+    return parse_graph_meta(properties, path)
+
+
+def _fields(file: BinaryIO, size: int) -> Iterator[tuple[int, bytes | None]]:
+    """(number, content) of each top-level field; the graph itself, the bulk of the file, is skipped."""
+    while file.tell() < size:
+        tag = _varint(file)
+        number, wire = tag >> 3, tag & 7
+        if wire == _VARINT:
+            _varint(file)
+            yield number, None
+            continue
+        if wire not in (_FIXED64, _BYTES, _FIXED32) or number == 0:
+            raise ValueError("it is not protobuf")
+        length = {_FIXED64: 8, _FIXED32: 4}.get(wire) or _varint(file)
+        if file.tell() + length > size:
+            raise ValueError(f"cut short: {file.tell() + length:,} bytes announced, {size:,} there")
+        if number == _METADATA:
+            yield number, file.read(length)
+        else:
+            file.seek(length, 1)
+            yield number, None
+
+
+def _entry(content: bytes) -> Iterator[tuple[int, bytes]]:
+    from io import BytesIO
+
+    file = BytesIO(content)
+    while file.tell() < len(content):
+        tag = _varint(file)
+        if tag & 7 != _BYTES:
+            raise ValueError("its metadata is not text")
+        yield tag >> 3, file.read(_varint(file))
+
+
+def _varint(file: BinaryIO) -> int:
+    value = shift = 0
+    while byte := file.read(1):
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return value
+        shift += 7
+        if shift > 63:
+            raise ValueError("it is not protobuf")
+    raise ValueError("cut short")

@@ -1,0 +1,256 @@
+"""From a setting to weights: a file, the bundled model, Keras's ImageNet weights, or an untrained network."""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ml import download, layout
+from ml.spec import BACKBONES, HISTOGRAM_BINS, POOLINGS, ModelSpec, Part
+from ml.weights.errors import WeightsError
+from ml.weights.found import Weights
+from ml.weights.graphs import read_graph_meta
+from ml.weights.h5 import read_h5
+from ml.weights.npz import read_npz
+
+BUNDLED = Path(__file__).parent
+SUMS = "SHA256SUMS"  # beside the bundled model, as sha256sum writes it
+
+MIRROR_VARIABLE = "LOOKALIKE_IMAGENET_URL"
+
+
+@dataclass(frozen=True)
+class KerasFile:
+    """Weights that Keras publishes; `md5` as in keras/src/applications/{resnet,inception_v3}.py."""
+
+    folder: str
+    name: str
+    md5: str
+    spec: ModelSpec
+
+
+_KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
+KERAS_FILES = {
+    "resnet50": KerasFile(
+        _KERAS + "resnet/",
+        "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "4d473c1dd8becc155b73f8504c6f6626",
+        ModelSpec("resnet50", 224, "stretch", "avg", BACKBONES["resnet50"]),
+    ),
+    "inception_v3": KerasFile(
+        _KERAS + "inception_v3/",
+        "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "bcbd6486424b2319ff4ef7d526e38f63",
+        ModelSpec("inception_v3", 299, "stretch", "avg", BACKBONES["inception_v3"]),
+    ),
+}
+# Settings that are not files → (source, backbone); and BUNDLED_SETTING.
+NAMED = {
+    "imagenet": ("imagenet", "resnet50"),
+    "imagenet-inception": ("imagenet", "inception_v3"),
+    "untrained": ("untrained", "resnet50"),
+}
+BUNDLED_SETTING = "bundled"
+COLOUR_SUFFIX = "+colour"
+_UNTRAINED_SPEC = ModelSpec("resnet50", 80, "letterbox", "avg", BACKBONES["resnet50"])
+
+Log = Callable[[str], None]
+Progress = Callable[[int, int | None], None]
+
+
+def resolve(
+    setting: str | None,
+    *,
+    cache_dir: Path,
+    pooling: str | None = None,
+    url: str | None = None,
+    md5: str | None = None,
+    timeout_s: float = 10.0,
+    progress: Progress | None = None,
+    log: Log | None = None,
+) -> Weights:
+    """The weights that `setting` asks for, or without one the best that can be had.
+
+    Args:
+        setting: "bundled", "imagenet" (ResNet50), "imagenet-inception", "untrained", or the path of an .npz, .h5,
+            .weights.h5 or .onnx file; "+colour" behind it adds a histogram of colours to the vector. None or
+            empty tries the bundled model, then Keras's ImageNet weights, then falls back to an untrained network
+            and says so through `log`.
+        cache_dir: where downloads are kept.
+        pooling: "avg", "max" or "gem", in place of what the weights were made with.
+        url, md5: in place of Keras's; the environment variable LOOKALIKE_IMAGENET_URL names the folder of a mirror.
+        timeout_s: seconds to connect.
+        progress: called with (bytes so far, bytes in all or None) while downloading.
+        log: called with a sentence about what was not as expected.
+
+    Raises:
+        WeightsError: what was asked for by name cannot be used. Never when `setting` is None.
+    """
+    if pooling not in (None, *POOLINGS):
+        raise WeightsError(f"Pooling must be {', '.join(POOLINGS[:-1])} or {POOLINGS[-1]}, not {pooling!r}.")
+
+    def imagenet(named: str) -> Weights:
+        keras = KERAS_FILES[NAMED[named][1]]
+        return _imagenet(keras, named, cache_dir, pooling, url, md5, timeout_s, progress, log)
+
+    base, with_colour = split_setting(setting or "")
+    if with_colour:
+        found = resolve(
+            base,
+            cache_dir=cache_dir,
+            pooling=pooling,
+            url=url,
+            md5=md5,
+            timeout_s=timeout_s,
+            progress=progress,
+            log=log,
+        )
+        return _with_colour(found)
+    if base in NAMED:
+        return _untrained(pooling) if NAMED[base][0] == "untrained" else imagenet(base)
+    if base and base != BUNDLED_SETTING:
+        return _file(Path(base).expanduser(), "file", pooling)
+    for path in _bundled():
+        try:
+            return _checked_bundle(path, pooling)
+        except WeightsError as error:
+            if base:
+                raise
+            _say(log, f"The bundled model cannot be used: {error}")
+    if base:
+        raise WeightsError("No model is bundled with this installation. Name a weights file, or imagenet.")
+    try:
+        return imagenet("imagenet")
+    except WeightsError as error:
+        _say(log, str(error))
+    _say(
+        log,
+        "USING AN UNTRAINED NETWORK: neighbours will share colours and coarse shapes, no more. "
+        "Name a weights file, or connect to the internet, for real results.",
+    )
+    return _untrained(pooling)
+
+
+def split_setting(setting: str) -> tuple[str, bool]:
+    """(what names the weights, whether a histogram of colours is added to their vector)."""
+    base = setting.removesuffix(COLOUR_SUFFIX)
+    return base, base != setting
+
+
+def is_ready_made(setting: str | None) -> bool:
+    """Whether `setting` names a graph, or leaves the choice to `resolve` and one is bundled: then nothing has to
+    be exported."""
+    return bool(_bundled()) if setting in (None, "", BUNDLED_SETTING) else setting.endswith(".onnx")
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file; raises WeightsError."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"Weights file {path} cannot be read: {error.strerror}.") from error
+
+
+def _say(log: Log | None, sentence: str) -> None:
+    if log:
+        log(sentence)
+
+
+def _bundled() -> list[Path]:
+    return sorted(BUNDLED.glob("*.onnx"))
+
+
+def _checked_bundle(path: Path, pooling: str | None) -> Weights:
+    """The bundled model, if it is the file that was released."""
+    sums = path.with_name(SUMS)
+    lines = sums.read_text().splitlines() if sums.is_file() else []
+    expected = {name.strip(" *"): digest for digest, _, name in (line.partition(" ") for line in lines)}
+    found = sha256_of(path)
+    if expected.get(path.name) != found:
+        raise WeightsError(
+            f"{path} is not the released file: its sha256 is {found}, expected "
+            f"{expected.get(path.name, f'one in {SUMS}')}. Check it out or install it again."
+        )
+    return _file(path, "bundled", pooling)
+
+
+def _untrained(pooling: str | None) -> Weights:
+    spec = replace(_UNTRAINED_SPEC, pooling=pooling or "avg")
+    sha256 = hashlib.sha256(layout.untrained_description(spec.backbone).encode()).hexdigest()
+    return Weights("untrained", spec, sha256, None, _name("resnet50-untrained", pooling, "avg"), "untrained")
+
+
+def _imagenet(
+    keras: KerasFile,
+    setting: str,
+    cache_dir: Path,
+    pooling: str | None,
+    url: str | None,
+    md5: str | None,
+    timeout_s: float,
+    progress: Progress | None,
+    log: Log | None,
+) -> Weights:
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    url = url or (mirror.rstrip("/") + "/" if mirror else keras.folder) + keras.name
+    try:
+        path = download.fetch(
+            url, cache_dir / keras.name, md5=md5 or keras.md5, timeout_s=timeout_s, progress=progress, log=log
+        )
+    except download.DownloadError as error:
+        raise WeightsError(
+            f"The ImageNet weights could not be downloaded: {error}. Try again, download the file elsewhere "
+            f"and give its path, or set {MIRROR_VARIABLE} to the folder of a mirror."
+        ) from error
+    spec = replace(keras.spec, pooling=pooling or keras.spec.pooling)
+    return Weights("imagenet", spec, sha256_of(path), path, f"{spec.backbone}-imagenet-{spec.pooling}", setting)
+
+
+def _with_colour(found: Weights) -> Weights:
+    """The same two parts that the bundled model has, so that a shop can weigh colour against shape."""
+    if found.spec.parts:
+        raise WeightsError(f"{found.name} has parts of its own: a histogram of colours cannot be added to it.")
+    if found.ready_made:
+        raise WeightsError(f"{found.path} is a finished graph: add {COLOUR_SUFFIX} to the .npz file it was made from.")
+    parts = (
+        Part("kind", found.spec.dimension, ("pooled",), linear=False),
+        Part("colour", HISTOGRAM_BINS, ("lab_histogram",), linear=False),
+    )
+    spec = replace(found.spec, parts=parts, dimension=sum(part.dimension for part in parts))
+    setting = f"{found.setting}{COLOUR_SUFFIX}"
+    return replace(found, spec=spec, name=f"{found.name}-colour", setting=setting)
+
+
+def _file(path: Path, source: str, pooling: str | None) -> Weights:
+    if not path.is_file():
+        raise WeightsError(
+            f"Weights file {path} does not exist. Give the path of an .npz, .h5 or .onnx file, "
+            f"or one of {', '.join([BUNDLED_SETTING, *NAMED])}."
+        )
+    extra: dict[str, Any] = {}
+    if path.suffix == ".npz":
+        _, spec, extra = read_npz(path)
+    elif path.suffix == ".onnx":
+        described = read_graph_meta(path)
+        spec, extra = described.spec, dict(described.extra)
+    elif path.suffix in (".h5", ".hdf5"):
+        spec = KERAS_FILES[read_h5(path)[1]].spec
+    else:
+        raise WeightsError(f"Weights file {path} is of an unknown kind. Give an .npz, .h5, .weights.h5 or .onnx file.")
+    if pooling not in (None, spec.pooling) and (path.suffix == ".onnx" or spec.parts or spec.labels):
+        raise WeightsError(
+            f"{path} was made for {spec.pooling} pooling and cannot be run with {pooling}: "
+            "leave the pooling out, or train a model with it."
+        )
+    stem = path.name.split(".")[0] if path.name.endswith(".weights.h5") else path.stem
+    name = _name(re.sub(r"[^\w.-]+", "-", stem), pooling, spec.pooling)
+    setting = str(path.resolve()) if source == "file" else BUNDLED_SETTING
+    return Weights(source, replace(spec, pooling=pooling or spec.pooling), sha256_of(path), path, name, setting, extra)
+
+
+def _name(stem: str, pooling: str | None, usual: str) -> str:
+    return stem if pooling in (None, usual) else f"{stem}-{pooling}"

@@ -1,0 +1,104 @@
+"""PCA-whitening with shrinkage: fewer numbers per vector, fitted on a shop's own pictures, without labels.
+
+Whitening gives every direction in which a catalog varies the same say (Jégou and Chum 2012, "Negative evidences and
+co-occurrences in image retrieval"). Directions that hardly vary are mostly noise, and would be blown up by it:
+shrinkage towards equal variance (as in Ledoit and Wolf 2004) holds them down.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ml.spec import ModelSpec, Part
+
+DIMENSION = 256
+SHRINKAGE = 0.2
+MIN_ROWS = 2  # vectors to fit on, for each number that is kept
+
+
+class CannotWhiten(Exception):
+    """Why there is no whitening of these vectors: one sentence."""
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """`x @ kernel + bias` of a unit vector x.
+
+    Attributes:
+        kernel: float32 [D, d].
+        bias: float32 [d].
+        explained: share of the variance that the d directions hold, 0 to 1.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    explained: float
+
+
+def fit(vectors: np.ndarray, dimension: int = DIMENSION, *, shrinkage: float = SHRINKAGE) -> Whitening:
+    """The `dimension` directions in which `vectors` vary most, each scaled towards equal variance.
+
+    Args:
+        vectors: float [n, D].
+        shrinkage: 0 scales every direction to variance 1; 1 scales none, which is plain PCA. Between: as if the
+            covariance were (1 - shrinkage) · covariance + shrinkage · mean variance · identity.
+
+    Raises:
+        CannotWhiten: too few vectors, or vectors that do not vary in so many directions.
+        ValueError: arguments out of range.
+    """
+    count, width = vectors.shape
+    if not 1 <= dimension <= width:
+        raise ValueError(f"dimension must be from 1 to {width}, not {dimension}")
+    if not 0 <= shrinkage <= 1:
+        raise ValueError(f"shrinkage must be from 0 to 1, not {shrinkage}")
+    if count < MIN_ROWS * dimension:
+        raise CannotWhiten(
+            f"{count} vectors are too few to keep {dimension} numbers of each: {MIN_ROWS * dimension} are needed. "
+            f"Embed more pictures, or keep at most {count // MIN_ROWS}."
+        )
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    centred = (vectors - mean).astype(np.float32)
+    covariance = (centred.T @ centred).astype(np.float64) / (count - 1)
+    variances, directions = np.linalg.eigh(covariance)  # ascending
+    total = float(variances.sum())
+    kept, directions = variances[::-1][:dimension], directions[:, ::-1][:, :dimension]
+    if kept[-1] <= 1e-7 * total / width:
+        varying = int((kept > 1e-7 * total / width).sum())
+        raise CannotWhiten(f"The vectors vary in {varying} directions only: {dimension} cannot be kept.")
+    # A direction's sign is arbitrary: the largest entry is made positive, so that every machine gives the same.
+    largest = np.abs(directions).argmax(axis=0)
+    directions = directions * np.sign(directions[largest, np.arange(dimension)])
+    shrunk = (1 - shrinkage) * kept + shrinkage * total / width
+    kernel = directions / np.sqrt(shrunk)
+    return Whitening(kernel.astype(np.float32), (-mean @ kernel).astype(np.float32), float(kept.sum()) / total)
+
+
+def whitened_spec(spec: ModelSpec, dimension: int) -> ModelSpec:
+    """The model with its pooled features whitened; a histogram of colours beside them stays.
+
+    Raises:
+        CannotWhiten: its features went through a trained head.
+    """
+    pooled_width(spec)  # raises
+    parts = (Part("kind", dimension, ("unit_pooled",)), *spec.parts[1:])
+    return replace(spec, parts=parts, labels=(), dimension=sum(part.dimension for part in parts))
+
+
+def unit_pooled(vectors: np.ndarray, spec: ModelSpec) -> np.ndarray:
+    """The L2-normalised pooled features in a model's vectors; raises CannotWhiten where they cannot be told."""
+    return vectors[:, : pooled_width(spec)] * np.float32(max(1, len(spec.parts)) ** 0.5)
+
+
+def pooled_width(spec: ModelSpec) -> int:
+    """How many numbers of a vector are the pooled features, its first; raises CannotWhiten."""
+    if not spec.parts:
+        return spec.dimension
+    first, *others = spec.parts
+    is_plain = not first.linear and first.inputs in (("pooled",), ("unit_pooled",))
+    if not is_plain or any(part.linear for part in others):
+        raise CannotWhiten(
+            "The vectors come from a trained head, or were whitened before: "
+            "only a network's pooled features can be whitened."
+        )
+    return first.dimension
