@@ -4,11 +4,18 @@ import json
 import os
 import tempfile
 import zipfile
-from dataclasses import dataclass
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+SUFFIXES = (".npz", ".parquet")
+_LENGTH_TOLERANCE = 1e-3
+_SCHEMA_KEY = b"lookalike"
+_ROW_GROUP = 16384
 
 
 class FeaturesError(Exception):
@@ -16,51 +23,95 @@ class FeaturesError(Exception):
 
 
 @dataclass(frozen=True)
+class Predicted:
+    """What a label head said of each picture: its likeliest label, and how likely, float32 [n] from 0 to 1."""
+
+    labels: list[str]
+    confidences: np.ndarray
+
+
+@dataclass(frozen=True)
 class Features:
-    """Attributes: names, n of them; vectors, float32 [n, D], unit length; meta, how they were made."""
+    """What `embed` writes.
+
+    Attributes:
+        names: n of them, each different; paths, or the path of a zip file followed by the path inside it.
+        vectors: float32 [n, D], unit length.
+        meta: how they were made: "name", "source", "weights_sha256", "spec" and "weights", the setting that
+            finds them again; "folder", which names that are relative paths start from.
+        digests: sha256 of each picture's file, hex; none in files of other programs.
+        predicted: label task, e.g. "type" → predictions; empty for models without label heads.
+    """
 
     names: list[str]
     vectors: np.ndarray
     meta: dict[str, Any]
+    digests: list[str] = field(default_factory=list)
+    predicted: Mapping[str, Predicted] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Match:
-    """`score` is the cosine similarity, whatever the order is by; `distance` is Euclidean."""
+    """`score` is the cosine similarity, whatever the order is by; `distance` is Euclidean; `index` is the row."""
 
     name: str
     score: float
     distance: float
+    index: int
+
+
+def check_writable(path: Path) -> None:
+    """FeaturesError unless `save` can write a file of this name: to be asked before hours of work."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise FeaturesError(f"{path} must end in .npz or .parquet.")
+    if path.is_dir():
+        raise FeaturesError(f"{path} is a folder. Name the file to write.")
+    if path.suffix.lower() == ".parquet":
+        _parquet(path)
 
 
 def save(path: Path, features: Features) -> None:
-    """Write an .npz with `names`, `vectors` and `meta` (JSON), whole or not at all."""
+    """Write the file, whole or not at all; the name decides between NumPy's format and Parquet.
+
+    .npz: `names`, `vectors`, `meta` (JSON), `digests`, and for each task `label_TASK` and `confidence_TASK`.
+    .parquet: columns name, vector (fixed-size list of float32), digest, label_TASK, confidence_TASK; the JSON
+    is in the schema's metadata under "lookalike".
+
+    Raises:
+        FeaturesError: another kind of name, or Parquet without pyarrow.
+        OSError: it cannot be written.
+    """
+    check_writable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".features-") as folder:
-        draft = Path(folder) / "features.npz"
-        np.savez(
-            draft,
-            names=np.array(features.names, dtype=np.str_),
-            vectors=features.vectors.astype(np.float32),
-            meta=np.array(json.dumps(features.meta)),
-        )
+        draft = Path(folder) / f"features{path.suffix.lower()}"
+        _WRITERS[path.suffix.lower()](draft, features)
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
         os.replace(draft, path)
 
 
 def load(path: Path) -> Features:
-    """Read what `save` wrote; raises FeaturesError."""
+    """Read what `save` wrote, and check it.
+
+    Raises:
+        FeaturesError: it does not exist, is damaged, or its vectors are not what its meta says.
+    """
+    if not path.is_file():
+        raise FeaturesError(f"{path} does not exist. Make it with `python -m ml embed PATH -o {path}`.")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return Features(file["names"].tolist(), file["vectors"], json.loads(str(file["meta"])))
-    except FileNotFoundError:
-        raise FeaturesError(f"{path} does not exist. Make it with `python -m ml embed PATH -o {path}`.") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        features = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_npz(path)
+        _check(features)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise FeaturesError(
             f"{path} is not a features file ({error}). Make it anew with `python -m ml embed`."
         ) from error
+    return features
 
 
-def nearest(features: Features, query: np.ndarray, k: int, *, metric: str = "cosine") -> list[Match]:
+def nearest(
+    features: Features, query: np.ndarray, k: int, *, metric: str = "cosine", among: np.ndarray | None = None
+) -> list[Match]:
     """The `k` nearest, best first, equals by name; all of them when there are fewer.
 
     For unit vectors both metrics give the same order, as |a − b|² = 2 − 2·cos.
@@ -68,9 +119,136 @@ def nearest(features: Features, query: np.ndarray, k: int, *, metric: str = "cos
     Args:
         query: float32 [D], unit length.
         metric: "cosine" or "euclidean": which one the order is computed by.
+        among: bool [n], the rows that may be found; all of them when left out.
     """
-    scores = features.vectors @ query
-    distances = np.linalg.norm(features.vectors - query, axis=1)
-    keys = -scores if metric == "cosine" else distances
-    order = sorted(range(len(keys)), key=lambda index: (keys[index], features.names[index]))[:k]
-    return [Match(features.names[i], float(scores[i]), float(distances[i])) for i in order]
+    rows = np.arange(len(features.names)) if among is None else np.flatnonzero(among)
+    k = min(k, len(rows))
+    if k == 0:
+        return []
+    vectors = features.vectors if among is None else features.vectors[rows]
+    scores = vectors @ query
+    keys = -scores if metric == "cosine" else np.linalg.norm(vectors - query, axis=1)
+    candidates = np.flatnonzero(keys <= np.partition(keys, k - 1)[k - 1])
+    order = sorted(candidates, key=lambda place: (keys[place], features.names[rows[place]]))[:k]
+    return [
+        Match(
+            features.names[rows[place]],
+            float(scores[place]),
+            float(np.linalg.norm(vectors[place] - query)),
+            int(rows[place]),
+        )
+        for place in order
+    ]
+
+
+def first_bad(vectors: np.ndarray) -> int | None:
+    """The first row of float32 [n, D] that is not finite or not of length 1."""
+    for start in range(0, len(vectors), _ROW_GROUP):
+        lengths = np.linalg.norm(vectors[start : start + _ROW_GROUP], axis=1)
+        bad = np.flatnonzero(~(np.abs(lengths - 1) <= _LENGTH_TOLERANCE))  # NaN fails every comparison
+        if bad.size:
+            return start + int(bad[0])
+    return None
+
+
+def _check(features: Features) -> None:
+    shape = (len(features.names), features.meta["spec"]["dimension"])
+    if features.vectors.shape != shape or features.vectors.dtype != np.float32:
+        found = f"{features.vectors.dtype} {features.vectors.shape}"
+        raise ValueError(f"its vectors are {found} instead of float32 {shape}")
+    bad = first_bad(features.vectors)
+    if bad is not None:
+        raise ValueError(f"the vector of {features.names[bad]} is not finite and of length 1")
+    counts = [len(features.digests)] if features.digests else []
+    counts += [len(column) for task in features.predicted.values() for column in (task.labels, task.confidences)]
+    if any(count != len(features.names) for count in counts):
+        raise ValueError("its columns are of different lengths")
+
+
+def _write_npz(draft: Path, features: Features) -> None:
+    columns = {
+        "names": np.array(features.names, dtype=np.str_),
+        "vectors": features.vectors.astype(np.float32, copy=False),
+        "meta": np.array(json.dumps(features.meta)),
+    }
+    if features.digests:
+        columns["digests"] = np.array(features.digests, dtype=np.str_)
+    for task, predicted in features.predicted.items():
+        columns[f"label_{task}"] = np.array(predicted.labels, dtype=np.str_)
+        columns[f"confidence_{task}"] = predicted.confidences.astype(np.float32, copy=False)
+    with draft.open("wb") as file:
+        np.savez(file, **columns)  # type: ignore[arg-type]
+
+
+def _read_npz(path: Path) -> Features:
+    with np.load(path, allow_pickle=False) as file:
+        predicted = {
+            task: Predicted(file[f"label_{task}"].tolist(), file[f"confidence_{task}"]) for task in _tasks(file.files)
+        }
+        digests = file["digests"].tolist() if "digests" in file.files else []
+        meta = json.loads(str(file["meta"]))
+        return Features(file["names"].tolist(), file["vectors"], meta, digests, predicted)
+
+
+def _write_parquet(draft: Path, features: Features) -> None:
+    arrow, parquet = _parquet(draft)
+    dimension = features.vectors.shape[1]
+    fields = [arrow.field("name", arrow.string()), arrow.field("vector", arrow.list_(arrow.float32(), dimension))]
+    if features.digests:
+        fields.append(arrow.field("digest", arrow.string()))
+    for task in features.predicted:
+        fields += [arrow.field(f"label_{task}", arrow.string()), arrow.field(f"confidence_{task}", arrow.float32())]
+    schema = arrow.schema(fields, metadata={_SCHEMA_KEY: json.dumps(features.meta)})
+    with parquet.ParquetWriter(draft, schema, compression="zstd") as writer:
+        for start in range(0, len(features.names), _ROW_GROUP):  # vectors may be on disk, and larger than memory
+            rows = slice(start, start + _ROW_GROUP)
+            vectors = np.ascontiguousarray(features.vectors[rows], np.float32).reshape(-1)
+            columns = [
+                arrow.array(list(map(_printable, features.names[rows])), arrow.string()),
+                arrow.FixedSizeListArray.from_arrays(arrow.array(vectors), dimension),
+            ]
+            if features.digests:
+                columns.append(arrow.array(features.digests[rows], arrow.string()))
+            for predicted in features.predicted.values():
+                columns.append(arrow.array(predicted.labels[rows], arrow.string()))
+                columns.append(arrow.array(predicted.confidences[rows].astype(np.float32)))
+            writer.write_table(arrow.table(columns, schema=schema))
+
+
+def _read_parquet(path: Path) -> Features:
+    _, parquet = _parquet(path)
+    table = parquet.read_table(path)
+    meta = json.loads(table.schema.metadata[_SCHEMA_KEY]) if table.schema.metadata else {}
+    dimension = table.schema.field("vector").type.list_size
+    chunks = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in table.column("vector").chunks]
+    vectors = np.concatenate([np.zeros(0, np.float32), *chunks]).reshape(-1, dimension)
+    predicted = {
+        task: Predicted(table.column(f"label_{task}").to_pylist(), table.column(f"confidence_{task}").to_numpy())
+        for task in _tasks(table.column_names)
+    }
+    digests = table.column("digest").to_pylist() if "digest" in table.column_names else []
+    return Features(table.column("name").to_pylist(), vectors, meta, digests, predicted)
+
+
+_WRITERS = {".npz": _write_npz, ".parquet": _write_parquet}
+
+
+def _tasks(columns: list[str]) -> list[str]:
+    return [column.removeprefix("label_") for column in columns if column.startswith("label_")]
+
+
+def _printable(name: str) -> str:
+    """A file's name may hold bytes that are no UTF-8, which Parquet's strings must be."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _parquet(path: Path) -> tuple[Any, Any]:
+    """pyarrow and pyarrow.parquet; imported here, as most users of this module read no Parquet."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise FeaturesError(
+            f"{path} needs pyarrow, which is not installed. Install it, or use a name that ends in .npz."
+        ) from error
+    return pyarrow, parquet

@@ -1,0 +1,191 @@
+"""`python -m ml embed`: pictures → a file of vectors."""
+
+import argparse
+import csv
+import errno
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ml import features
+from ml.commands.common import SHEET, Failure, Parents, described, load, note, positive, progress
+from ml.embedder import Embedder
+from ml.features import Features, Predicted
+from ml.partial import Partial, PartialError, Row, folder_for
+from ml.runtimes import BadVector
+from ml.runtimes.onnx import usable_cores
+from ml.sources import EXTENSIONS, Read, Source, find, read_ahead
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SHOWN = 20
+_BAD_VECTOR = "bad_vector"
+
+_DESCRIPTION = """\
+Write the vector of every picture, with its name, and with labels where the model predicts them.
+Files that are no pictures are left out and listed. A run that is stopped, by whatever, goes on
+where it was when the same command is given again."""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
+    parser = commands.add_parser(
+        "embed",
+        parents=[parents.model, parents.running],
+        help="pictures → a file of vectors",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="pictures, folders, zip files")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="FILE", help="features.npz, or features.parquet"
+    )
+    parser.add_argument("--batch", type=positive, default=32, help="pictures at a time (default: 32)")
+    parser.add_argument("--skipped", type=Path, metavar="FILE.csv", help="list what was left out, and why")
+    parser.add_argument("--restart", action="store_true", help="forget what a stopped run left")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    features.check_writable(options.out)
+    found = {source.name: source for source in find(options.paths)}
+    found.pop(str(options.out.with_name(SHEET)), None)  # of an earlier search, where FILE lies among the pictures
+    sources = list(found.values())
+    if not sources:
+        kinds = ", ".join(EXTENSIONS)
+        raise Failure(f"no pictures in {', '.join(map(str, options.paths))}: no name ends in {kinds}")
+    embedder = load(options)
+    partial = _open_partial(options, embedder)
+    try:
+        _embed_rest(sources, embedder, partial, options.batch)
+        rows = [partial.rows[source.name] for source in sources]
+        _list_skipped([row for row in rows if row.code], options.skipped)
+        good = [row for row in rows if not row.code]
+        if not good:
+            raise Failure("no picture could be embedded")
+        features.save(options.out, _gathered(good, partial, embedder))
+    except OSError as error:
+        raise _unwritable(error, options.out, partial, len(sources)) from error
+    except KeyboardInterrupt:
+        note(f"Stopped. {len(partial.rows)} of {len(sources)} pictures are done; the same command goes on from there.")
+        return 130
+    finally:
+        if all(row.code for row in partial.rows.values()):  # nothing worth keeping
+            partial.remove()
+    partial.remove()
+    skipped = len(sources) - len(good)
+    print(f"{options.out}: {len(good)} pictures × {embedder.spec.dimension}, {skipped} skipped")
+    return 0
+
+
+def _open_partial(options: argparse.Namespace, embedder: Embedder) -> Partial:
+    folder = folder_for(options.out)
+    try:
+        return Partial(folder, described(embedder.weights), embedder.spec.dimension, restart=options.restart)
+    except PartialError as error:
+        raise Failure(str(error), code=2) from error
+    except OSError as error:
+        raise Failure(f"{options.out} cannot be written: {error.strerror}: {error.filename or folder}.") from error
+
+
+def _embed_rest(sources: Sequence[Source], embedder: Embedder, partial: Partial, batch: int) -> None:
+    rest = [source for source in sources if not _is_done(source, partial)]
+    done = len(sources) - len(rest)
+    if done:
+        note(f"Going on: {done} of {len(sources)} pictures are done.")
+    any_good = any(not row.code for row in partial.rows.values())
+    with progress("embedding", len(sources), done=done) as advance:
+        for reads in read_ahead(rest, embedder.spec, batch=batch, workers=usable_cores()):
+            rows, vectors = _embedded(reads, embedder)
+            any_good = any_good or len(vectors) > 0
+            if not any_good and (bad := next((row for row in rows if row.code == _BAD_VECTOR), None)):
+                raise Failure(f"{embedder.weights.name} cannot be used, its weights are damaged. {bad.message}")
+            partial.add(rows, vectors)
+            advance(len(reads))
+
+
+def _is_done(source: Source, partial: Partial) -> bool:
+    """What could not be read is tried again: a network drive may be back."""
+    row = partial.rows.get(source.name)
+    return row is not None and row.stamp == source.stamp and row.code != "unreadable"
+
+
+def _embedded(reads: Sequence[Read], embedder: Embedder) -> tuple[list[Row], np.ndarray]:
+    """A row for each, and float32 [m, D] for those that are good."""
+    good = [read for read in reads if read.pixels is not None]
+    pixels = [read.pixels for read in reads if read.pixels is not None]
+    try:
+        vectors, probabilities = embedder.runtime.embed_labelled(pixels)
+    except BadVector as bad:
+        if bad.index is None:
+            raise Failure(f"{embedder.weights.name} cannot be used: {bad}.") from bad
+        spoilt = good[bad.index]
+        refused = replace(spoilt, pixels=None, code=_BAD_VECTOR, message=f"Its vector is unusable: {bad.reason}.")
+        return _embedded([refused if read is spoilt else read for read in reads], embedder)
+    labels: list[dict[str, tuple[str, float]]] = [{} for _ in good]
+    for task, found in probabilities.items():
+        for place, winner in enumerate(found.argmax(axis=1)):
+            labels[place][task] = (embedder.labels[task][winner], float(found[place, winner]))
+    of_good = iter(labels)
+    rows = [
+        Row(
+            read.source.name,
+            read.source.stamp,
+            read.digest,
+            {} if read.pixels is None else next(of_good),
+            read.code,
+            read.message,
+        )
+        for read in reads
+    ]
+    return rows, vectors
+
+
+def _gathered(rows: Sequence[Row], partial: Partial, embedder: Embedder) -> Features:
+    names = [row.name for row in rows]
+    meta = described(embedder.weights) | {"weights": embedder.weights.setting, "folder": os.getcwd()}
+    predicted = {
+        task: Predicted(
+            [row.labels[task][0] for row in rows], np.array([row.labels[task][1] for row in rows], np.float32)
+        )
+        for task in embedder.labels
+    }
+    return Features(names, partial.vectors(names), meta, [row.digest for row in rows], predicted)
+
+
+def _list_skipped(rows: Sequence[Row], table: Path | None) -> None:
+    if table:
+        try:
+            _write_table(rows, table)
+        except OSError as error:
+            raise Failure(f"{table} cannot be written ({error.strerror or error}).") from error
+    if not rows:
+        return
+    counts = ", ".join(f"{code} {count}" for code, count in Counter(row.code for row in rows).most_common())
+    note(f"{len(rows)} skipped ({counts}):")
+    width = max(len(row.code) for row in rows)
+    for row in rows[:_SHOWN]:
+        note(f"  {row.code:<{width}}  {row.name}")
+    if len(rows) > _SHOWN:
+        note(f"  … and {len(rows) - _SHOWN} more" + (f", all of them in {table}" if table else "; --skipped lists all"))
+
+
+def _write_table(rows: Sequence[Row], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".skipped-") as folder:
+        draft = Path(folder) / "skipped.csv"
+        with draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            writer = csv.writer(file)
+            writer.writerow(["name", "code", "message"])
+            writer.writerows([row.name, row.code, row.message] for row in rows)
+        os.replace(draft, path)
+
+
+def _unwritable(error: OSError, out: Path, partial: Partial, total: int) -> Failure:
+    kept = f"{len(partial.rows)} of {total} pictures are kept in {partial.folder}: " if partial.rows else ""
+    if error.errno in _DISK_FULL:
+        return Failure(f"The disk of {out} is full. {kept}make room and give the same command again.")
+    return Failure(f"{out} cannot be written ({error.strerror or error}). {kept}give the same command again.")

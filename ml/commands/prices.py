@@ -1,0 +1,53 @@
+"""Prices of pictures, from a CSV file: so that `search` can keep to a budget."""
+
+import argparse
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from ml.commands.common import Failure, note
+
+
+def price(text: str) -> float:
+    """For `type=` of an option: not negative, not infinite."""
+    value = float(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text} is no price")
+    return value
+
+
+def read_prices(path: Path, names: Sequence[str]) -> np.ndarray:
+    """float64 [n], the price of each picture, NaN where the file has none.
+
+    A row may name its picture by the whole name, by any part of it from a folder on, or without its ending:
+    photos.zip/images/1.jpg is images/1.jpg, 1.jpg and 1.
+
+    Raises:
+        Failure: it cannot be read, or has no columns name and price, or something that is no price.
+    """
+    listed: dict[str, float] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if not {"name", "price"} <= set(reader.fieldnames or ()):
+                raise Failure(f"{path} must have the columns name and price.", code=2)
+            for row in reader:
+                try:
+                    listed[row["name"]] = price(row["price"] or "")
+                except (ValueError, argparse.ArgumentTypeError):
+                    raise Failure(f"{path}, line {reader.line_num}: {row['price']!r} is no price.", code=2) from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise Failure(f"{path} cannot be read as CSV: {error}.", code=2) from error
+    found = np.array([next((listed[key] for key in _keys(name) if key in listed), math.nan) for name in names])
+    priced = int(np.count_nonzero(~np.isnan(found)))
+    if priced < len(names):
+        note(f"{path} has a price for {priced} of {len(names)} pictures.")
+    return found
+
+
+def _keys(name: str) -> list[str]:
+    parts = PurePath(name).parts
+    return [name, *("/".join(parts[start:]) for start in range(1, len(parts))), PurePath(name).stem]

@@ -1,0 +1,45 @@
+"""`python -m ml weights`: which weights would be used, and why."""
+
+import argparse
+import json
+import textwrap
+from typing import Any
+
+from ml.commands.common import Parents, described, resolve
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
+    parser = commands.add_parser("weights", parents=[parents.model], help="show which weights are used, from where")
+    parser.add_argument("--json", action="store_true", help="one JSON line")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    found = resolve(options)
+    if options.json:
+        print(json.dumps(described(found) | {"path": str(found.path) if found.path else None} | dict(found.extra)))
+        return 0
+    spec = found.spec
+    print(f"{found.name}  ({found.source})")
+    print(f"  file       {found.path or 'none: drawn from a fixed seed'}")
+    print(f"  sha256     {found.sha256}")
+    print(f"  input      {spec.input_size} × {spec.input_size} px, {spec.fit}")
+    parts = " + ".join(f"{part.name} {part.dimension}" for part in spec.parts)
+    print(
+        f"  vector     {spec.dimension} numbers{f' ({parts})' if parts else ''}, {spec.pooling} pooling, {spec.metric}"
+    )
+    if spec.labels:
+        print(f"  predicts   {', '.join(f'{task.name} ({len(task.names)} classes)' for task in spec.labels)}")
+    for what, values in found.extra.items():
+        print(textwrap.fill(f"  {what:<10} {_summary(values)}", width=100, subsequent_indent=" " * 13))
+    return 0
+
+
+def _summary(values: Any) -> str:
+    """The plain values of a JSON object, on one line; --json shows all."""
+    if not isinstance(values, dict):
+        return str(values)
+    plain = {key: value for key, value in values.items() if isinstance(value, str | int | float)}
+    return ", ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in plain.items()
+    )

@@ -1,0 +1,73 @@
+"""`python -m ml whiten`: a model with shorter vectors, fitted on a features file."""
+
+import argparse
+from pathlib import Path
+
+from ml import features, whitening
+from ml.commands.common import Failure, Parents, note, positive, resolve
+from ml.spec import ModelSpec
+from ml.weights import WeightsError, read_variables, write_npz
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
+    parser = commands.add_parser(
+        "whiten", parents=[parents.model], help="a model with shorter vectors, fitted on your own pictures"
+    )
+    parser.add_argument("features", type=Path, help="what embed wrote of your pictures, with the model to whiten")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="e.g. whitened.npz")
+    parser.add_argument(
+        "--dimension",
+        type=positive,
+        default=whitening.DIMENSION,
+        help="numbers to keep of each vector (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--shrinkage",
+        type=_share,
+        default=whitening.SHRINKAGE,
+        help="0: every direction counts the same; 1: as much as it varies (default: %(default)s)",
+    )
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.out.suffix != ".npz":
+        raise Failure(f"{options.out} must end in .npz.", code=2)
+    known = features.load(options.features)
+    spec = ModelSpec.from_meta(known.meta["spec"])
+    found = resolve(options, weights=known.meta["weights"], pooling=spec.pooling)
+    if (found.sha256, found.spec) != (known.meta["weights_sha256"], spec):
+        raise WeightsError(
+            f"{options.features} was made with {known.meta['name']}, not with {found.name}: name the same weights."
+        )
+    variables = read_variables(found)
+    note(f"Fitting on {len(known.names)} vectors …")
+    try:
+        made = whitening.whitened_spec(spec, options.dimension)
+        fitted = whitening.fit(
+            whitening.unit_pooled(known.vectors, spec), options.dimension, shrinkage=options.shrinkage
+        )
+    except (whitening.CannotWhiten, ValueError) as error:
+        raise Failure(f"{options.features}: {error}") from error
+    backbone = {path: array for path, array in variables.items() if not path.startswith(("head/", "labels/"))}
+    head = {"head/kind/kernel": fitted.kernel, "head/kind/bias": fitted.bias}
+    history = {
+        "from": found.name,
+        "from_sha256": found.sha256,
+        "whitened_on": len(known.names),
+        "shrinkage": options.shrinkage,
+    }
+    extra = {"training": dict(found.extra.get("training") or {}) | {"whitening": history}}
+    digest = write_npz(options.out, backbone | head, made, extra)
+    print(
+        f"{options.out}: {spec.dimension} → {made.dimension} numbers, {fitted.explained:.1%} of the variance  "
+        f"sha256 {digest}"
+    )
+    return 0
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("must be from 0 to 1")
+    return value
