@@ -1,0 +1,429 @@
+"""`python -m ml evaluate`: how good a model is at putting like beside like."""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.commands.common import Failure, Parents, load, note, positive, progress, resolve
+from ml.commands.data import prepared_set
+from ml.datasets import SIDES, DatasetError, Prepared, Sample, Split, open_set, read_split
+from ml.embedder import Embedder, default_cache_dir
+from ml.evaluation import baselines, protocol, report, sheets
+from ml.evaluation.pictures import Asked, PictureSet, asked_by_split, sampled
+from ml.evaluation.vectors import Baseline, FromFile, Model, NoVectors, System
+from ml.spec import POOLINGS
+
+_QUERIES = 2000
+_NONE = "none"
+CLASS_MAP = Path(protocol.__file__).with_name("clothing_classes.json")
+
+_DESCRIPTION = """\
+Measure how many of the pictures found are like the one that asks, by type, colour, colour family,
+type and colour together, and gender, for one or more models and for what needs no model. All
+pictures of DATA are the gallery, each different picture once; the picture that asks is not found.
+Vectors are kept under the cache folder: asking again is quick."""
+_EXAMPLES = """\
+examples:
+  python -m ml evaluate catalog.zip --split split.json --out report/       the part "val" asks
+  python -m ml evaluate catalog.zip --split split.json --part test --weights runs/joint/model.npz
+  python -m ml evaluate photos/ --weights none --baselines pixels,hsv       without any network
+  python -m ml evaluate catalog.zip --queries-from amateur.zip              the same kind across sets
+  python -m ml evaluate catalog.zip --find-self large.zip                   a picture and its thumbnail"""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        parents=[parents.running],
+        help="how good a model is at finding what is alike",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("data", type=Path, help="folder or zip: styles.csv + images/, or a folder per class")
+    add("--out", type=Path, metavar="DIR", help="metrics.json, index.html and contact sheets")
+    add("--json", action="store_true", help="one JSON line, what metrics.json holds")
+    add("--seed", type=int, default=0, help="of everything drawn at random (default: 0)")
+    add = parser.add_argument_group("what is measured").add_argument
+    add("--weights", action="append", default=[], metavar="WEIGHTS",
+        help="imagenet, untrained, or a file; may be repeated; none for none (default: the best there is)")  # fmt: skip
+    add("--pooling", choices=POOLINGS, help="in place of what the weights were made with")
+    add("--features", action="append", default=[], type=Path, metavar="FILE",
+        help="vectors that embed wrote from the same set; may be repeated")  # fmt: skip
+    add("--baselines", type=_names, default=baselines.NAMES, metavar="NAMES",
+        help=f"some of {','.join(baselines.NAMES)}, or none (default: all)")  # fmt: skip
+    add("--cache-dir", type=Path, default=default_cache_dir(), help="default: %(default)s")
+    add = parser.add_argument_group("who asks").add_argument
+    add("--split", type=Path, metavar="FILE", help="from `python -m ml split`")
+    add("--part", choices=SIDES, help="of the split (default: val)")
+    add("--queries", type=positive, metavar="N",
+        help=f"at random so many, whole products (default: all of the part; without a split {_QUERIES})")  # fmt: skip
+    add("--limit", type=positive, metavar="N", help="at random so many pictures in all, for trying things out")
+    add = parser.add_argument_group("how").add_argument
+    add("--gallery-sizes", type=_sizes, default=(1000, 10000), metavar="SIZES",
+        help="smaller galleries beside the whole (default: 1000,10000,all)")  # fmt: skip
+    add("--resamples", type=positive, default=1000, metavar="N", help="for the intervals (default: 1000)")
+    add("--near-duplicate", type=float, default=protocol.NEAR_DUPLICATE, metavar="COSINE", help="default: %(default)s")
+    add = parser.add_argument_group("other sets").add_argument
+    add("--queries-from", type=Path, metavar="DATA", help="another set, whose pictures ask for the same kind")
+    add("--queries-split", type=Path, metavar="FILE", help="of that set; its --part asks (default: all of it)")
+    add("--class-map", type=Path, default=CLASS_MAP, metavar="JSON",
+        help='what is of a kind: {"T-Shirt": ["Tshirts"], …} (default: 17 classes of clothing photos)')  # fmt: skip
+    add("--find-self", type=Path, metavar="DATA", help="another set, whose pictures look for those of their file name")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    try:
+        document, drawn = _evaluate(options)
+    except (DatasetError, NoVectors, ValueError) as error:
+        raise Failure(str(error), code=2) from error
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        place = error.filename or options.cache_dir
+        raise Failure(f"{place} cannot be used: {error.strerror or error}.") from error
+    if options.out:
+        try:
+            report.write(options.out, document, drawn)
+        except OSError as error:
+            raise Failure(f"The report cannot be written to {options.out}: {error.strerror or error}.") from error
+    if options.json:
+        print(json.dumps(document, ensure_ascii=False))
+        return 0
+    _print(document)
+    if options.out:
+        print(f"\n{options.out / report.PAGE}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], list[report.Sheet]]:
+    if options.part and not options.split and not options.queries_split:
+        raise DatasetError("--part is of a split: name its file with --split.")
+    split = read_split(options.split) if options.split else None
+    class_map = _class_map(options.class_map) if options.queries_from else {}
+    systems = _systems(options)
+    pictures = _open(options.data, options)
+    if options.limit:
+        pictures = pictures.only(sampled(pictures, options.limit, seed=options.seed).positions)
+    asked = _asked(pictures, split, options)
+    question = protocol.within(pictures, asked.positions)
+    held_out = split.held_out_types if split else ()
+    held_out = held_out or tuple(sorted({name for system in systems for name in system.held_out_types}))
+    apart = np.flatnonzero([label in held_out for label in question.queries.labels("type")])
+    settings = protocol.Settings(
+        gallery_sizes=options.gallery_sizes,
+        resamples=options.resamples,
+        seed=options.seed,
+        near_duplicate=options.near_duplicate,
+        held_out=apart,
+    )
+    if split is None and any(isinstance(system, Model) and system.trained for system in systems):
+        note("Without --split, models may have been trained on the very pictures that ask.")
+    across = _across(pictures, class_map, options)
+    themselves = _open(options.find_self, options) if options.find_self else None
+    document: dict[str, Any] = {
+        "set": {
+            "name": pictures.name,
+            "pictures": len(pictures),
+            "duplicates": pictures.duplicates,
+            "unreadable": pictures.unreadable,
+        },
+        "queries": {"count": len(asked.positions), "how": asked.how, "held_out": int(apart.size)},
+        "held_out_types": list(held_out) if apart.size else [],
+        "seed": options.seed,
+        "resamples": options.resamples,
+        "definitions": report.DEFINITIONS,
+        "systems": [],
+    }
+    of_across: list[dict[str, Any]] = []
+    of_self: list[dict[str, Any]] = []
+    drawn: list[report.Sheet] = []
+    for system in systems:
+        gallery = system.vectors(pictures)
+        about = {"name": system.name, "kind": system.kind, **system.described(), "dimension": gallery.shape[1]}
+        with progress(f"measuring {system.name}", len(question.own), unit="queries") as advance:
+            answer = protocol.answer(question, gallery[question.own], gallery, settings, advance=advance)
+        document["systems"].append(about | answer.figures)
+        show = options.out is not None and (system.kind != "baseline" or len(systems) == len(options.baselines))
+        if show:
+            drawn += _drawn(question, answer, system.name, options.seed)
+        short = {"name": system.name, "kind": system.kind}
+        if across:
+            found = _asked_across(system, across, gallery, settings)
+            if found:
+                of_across.append(short | found.figures)
+                if show:
+                    drawn += _drawn(across, found, system.name, options.seed, source=across.queries.name)
+        if themselves:
+            vectors = _vectors(system, themselves)
+            if vectors is not None:
+                of_self.append(short | protocol.find_self(pictures, themselves, vectors, gallery))
+    if across and of_across:
+        document["across"] = {
+            "set": across.queries.name,
+            "queries": len(across.own),
+            "class_map": {name: class_map[name] for name in across.notions[0].classes},
+            "systems": _times_pixels(of_across),
+        }
+    if themselves and of_self:
+        document["find_self"] = {"set": themselves.name, "systems": of_self}
+    return document, drawn
+
+
+def _systems(options: argparse.Namespace) -> list[System]:
+    """Baselines first, then models and files, in the order they were named."""
+    settings: list[str | None] = [setting for setting in options.weights if setting != _NONE]
+    if not options.weights and not options.features:
+        settings = [None]
+    found: list[System] = []
+    for name in options.baselines:
+        found.append(_model(options, "untrained", name) if name == "untrained" else Baseline(name))
+    for setting in settings:
+        found.append(_model(options, setting, None))
+    found += [FromFile(path) for path in options.features]
+    if not found:
+        raise DatasetError("There is nothing to measure: name --weights, --features or --baselines.")
+    _tell_apart(found)
+    return found
+
+
+def _model(options: argparse.Namespace, setting: str | None, name: str | None) -> Model:
+    chosen = argparse.Namespace(**{**vars(options), "weights": setting})
+    if name:  # the baseline is the same whatever else is measured
+        chosen.pooling = None
+    weights = resolve(chosen)
+
+    def start() -> Embedder:
+        return load(chosen)
+
+    return Model(
+        weights,
+        start,
+        name=name or weights.name,
+        runtime=options.runtime,
+        cache_dir=options.cache_dir,
+        progress=lambda what, total, done: progress(what, total, done=done),
+    )
+
+
+def _tell_apart(systems: Sequence[System]) -> None:
+    """`model`, `model` → `model`, `model (2)`: files called model.npz are common."""
+    seen: dict[str, int] = {}
+    for system in systems:
+        seen[system.name] = seen.get(system.name, 0) + 1
+        if seen[system.name] > 1:
+            system.name = f"{system.name} ({seen[system.name]})"
+
+
+def _open(path: Path, options: argparse.Namespace) -> PictureSet:
+    samples = open_set(path, note=note)
+
+    def prepare(some: Sequence[Sample], input_size: int, fit: str) -> Prepared:
+        return prepared_set(path, input_size=input_size, fit=fit, cache_dir=options.cache_dir, samples=list(some))
+
+    try:
+        return PictureSet(path, samples, prepare)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
+
+
+def _asked(pictures: PictureSet, split: Split | None, options: argparse.Namespace) -> Asked:
+    if split is None:
+        return sampled(pictures, options.queries or _QUERIES, seed=options.seed)
+    return asked_by_split(pictures, split, options.part or "val", count=options.queries, seed=options.seed)
+
+
+def _across(
+    pictures: PictureSet, class_map: dict[str, list[str]], options: argparse.Namespace
+) -> protocol.Question | None:
+    if not options.queries_from:
+        return None
+    others = _open(options.queries_from, options)
+    if options.queries_split:
+        part = read_split(options.queries_split)
+        chosen = asked_by_split(others, part, options.part or "val", count=None, seed=options.seed)
+        others = others.only(chosen.positions)
+    if options.limit:
+        others = others.only(sampled(others, options.limit, seed=options.seed).positions)
+    question = protocol.across(pictures, others, class_map)
+    left_out = len(others) - len(question.own)
+    if left_out:
+        note(f"{left_out:,} of {len(others):,} pictures of {others.name} have a class that the class map leaves out.")
+    return question
+
+
+def _asked_across(
+    system: System, question: protocol.Question, gallery: np.ndarray, settings: protocol.Settings
+) -> protocol.Answer | None:
+    vectors = _vectors(system, question.queries)
+    if vectors is None:
+        return None
+    only_here = protocol.Settings(
+        gallery_sizes=(),
+        resamples=settings.resamples,
+        seed=settings.seed,
+        near_duplicate=settings.near_duplicate,
+        coverage_size=0,
+    )
+    return protocol.answer(question, vectors, gallery, only_here)
+
+
+def _vectors(system: System, pictures: PictureSet) -> np.ndarray | None:
+    """A file of vectors may know the gallery alone: then it has no part in the rest."""
+    try:
+        return system.vectors(pictures)
+    except NoVectors as error:
+        note(str(error))
+        return None
+
+
+def _times_pixels(systems: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def precision(system: dict[str, Any]) -> float | None:
+        mean: float | None = system["notions"]["kind"]["micro"]["precision@10"]["mean"]
+        return mean
+
+    pixels = next((precision(system) for system in systems if system["name"] == "pixels"), None)
+    return [system | {"times_pixels": (precision(system) or 0) / pixels if pixels else None} for system in systems]
+
+
+def _drawn(
+    question: protocol.Question, answer: protocol.Answer, name: str, seed: int, *, source: str = ""
+) -> list[report.Sheet]:
+    asked = f" from {source}" if source else ""
+    stem = f"{report.slug(name)}{'-across' if source else ''}"
+    titles = f"{name}: queries{asked} at random", f"{name}: the worst queries{asked}, one of each class"
+    return [
+        report.Sheet(f"{stem}-random", titles[0], sheets.at_random(question, answer, title=titles[0], seed=seed)),
+        report.Sheet(f"{stem}-worst", titles[1], sheets.worst(question, answer, title=titles[1])),
+    ]
+
+
+def _class_map(path: Path) -> dict[str, list[str]]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        entries = {name: [to] if isinstance(to, str) else list(to or ()) for name, to in document.items()}
+        if not all(isinstance(name, str) for names in entries.values() for name in names):
+            raise ValueError("its values must be names, or lists of names")
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise DatasetError(
+            f'{path} cannot be used as a class map ({error}). It must be JSON such as {{"T-Shirt": ["Tshirts"]}}.'
+        ) from error
+    return entries
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip() and name.strip() != _NONE))
+    unknown = [name for name in names if name not in baselines.NAMES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(baselines.NAMES)}")
+    return names
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """The whole is always measured, so "all" adds nothing; it may be said."""
+    return tuple(sorted({positive(size) for size in text.split(",") if size.strip() and size.strip() != "all"}))
+
+
+def _print(document: dict[str, Any]) -> None:
+    of_set = document["set"]
+    print(
+        f"{of_set['name']}: {of_set['pictures']:,} different pictures ({of_set['duplicates']:,} duplicates and "
+        f"{of_set['unreadable']:,} unreadable left out); {document['queries']['how']} ask."
+    )
+    print("\nRelevant among the ten nearest (± half of the 95 % interval)")
+    _print_headline(document["systems"])
+    if document["held_out_types"]:
+        print(f"\nTypes held out of training ({document['queries']['held_out']:,} queries)")
+        _print_headline([{**system, "notions": system["held_out_types"]} for system in document["systems"]])
+    print("\nThe whole list, by type")
+    measures = ("precision@1", "precision@5", "recall@10", "r_precision", "map@r", "map@10", "ndcg@10")
+    first = next(iter(document["systems"][0]["notions"]))
+    _print_table(
+        ("", *measures, "tags ρ", "coverage", "near-dup."),
+        [
+            (
+                system["name"],
+                *(_number(system["notions"][first]["micro"][name]["mean"]) for name in measures),
+                _number((system["correlation"] or {}).get("spearman", {}).get("mean")),
+                _number(system["lists"].get("coverage")),
+                _number(system["lists"].get("near_duplicates_per_list")),
+            )
+            for system in document["systems"]
+        ],
+    )
+    print(f"\nBy size of the gallery: precision@10 by {protocol.TITLES[first]}")
+    sizes = [gallery["size"] for gallery in document["systems"][0]["galleries"]]
+    _print_table(
+        ("", *(f"{size:,}" for size in sizes)),
+        [
+            (
+                system["name"],
+                *(_ranged(gallery["notions"][first]["micro"]["precision@10"]) for gallery in system["galleries"]),
+            )
+            for system in document["systems"]
+        ],
+    )
+    _print_across(document)
+    _print_left_out(document["systems"][0])
+
+
+def _print_headline(systems: Sequence[dict[str, Any]]) -> None:
+    cells = [report.headline(system) for system in systems]
+    columns = list(dict.fromkeys(column for row in cells for column in row))
+    rows = [
+        (system["name"], f"{system['dimension']}", *(_ranged(row.get(column)) for column in columns))
+        for system, row in zip(systems, cells, strict=True)
+    ]
+    _print_table(("", "numbers", *columns), rows)
+
+
+def _print_across(document: dict[str, Any]) -> None:
+    if "across" in document:
+        across = document["across"]
+        print(f"\n{across['queries']:,} pictures of {across['set']}: the same kind among the ten nearest")
+        rows = []
+        for system in across["systems"]:
+            kind = system["notions"]["kind"]
+            figures = (kind["micro"]["precision@10"], kind["macro"]["precision@10"], kind["micro"]["precision@1"])
+            rows.append((system["name"], *map(_ranged, figures), _number(system["times_pixels"])))
+        _print_table(("", "kind", "macro kind", "nearest", "× pixels"), rows)
+    if "find_self" in document:
+        found = document["find_self"]
+        print(f"\n{found['systems'][0]['queries']:,} pictures of {found['set']} find themselves")
+        keys = ("within_1", "within_5", "within_10")
+        rows = [(system["name"], *(_ranged(system[key]) for key in keys)) for system in found["systems"]]
+        _print_table(("", "first", "within 5", "within 10"), rows)
+
+
+def _print_left_out(system: dict[str, Any]) -> None:
+    counts = []
+    for name, notion in system["notions"].items():
+        for key, reason in (("unlabelled", "without a label"), ("nothing_to_find", "with nothing to find")):
+            if notion[key]:
+                counts.append(f"{protocol.TITLES[name]}: {notion[key]:,} {reason}")
+    if counts:
+        print(f"\nQueries left out of a column: {'; '.join(counts)}.")
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[place]) for row in (columns, *rows)) for place in range(len(columns))]
+    for first, *others in (columns, *rows):
+        aligned = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
+        print("  ".join([first.ljust(widths[0]), *aligned]))
+
+
+def _ranged(figure: Mapping[str, float | None] | None) -> str:
+    if not figure or figure["mean"] is None:
+        return "–"
+    half = ((figure["high"] or 0) - (figure["low"] or 0)) / 2
+    return f"{_number(figure['mean'])} ±{half:.3f}".replace("±0", "±")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

@@ -1,0 +1,39 @@
+"""`python -m ml split`."""
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+from ml.commands.common import Parents, note
+from ml.commands.data import prepared_set
+from ml.datasets import groups_of, split, write_split
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
+    parser = commands.add_parser(
+        "split",
+        help="divide a labelled set into train, val and test",
+        description="Divide a labelled set so that no product stands on two sides: pictures that share a display "
+        "name or their pixels stay together.",
+    )
+    parser.add_argument("data", type=Path, help="folder or zip: styles.csv + images/, or a folder per class")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="e.g. split.json")
+    parser.add_argument("--val", type=float, default=0.05, help="share for choosing (default: 0.05)")
+    parser.add_argument("--test", type=float, default=0.1, help="share for the final figure (default: 0.1)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--hold-out", type=int, default=0, metavar="N", help="so many types go to test whole")
+    parser.set_defaults(command=_split)
+
+
+def _split(options: argparse.Namespace) -> int:
+    prepared = prepared_set(options.data, input_size=80, fit="letterbox")
+    groups = groups_of(prepared.samples, prepared.digests)
+    chosen = split(
+        prepared.samples, groups, val=options.val, test=options.test, seed=options.seed, hold_out=options.hold_out
+    )
+    write_split(options.out, chosen)
+    counts = Counter(chosen.sides.values())
+    if chosen.held_out_types:
+        note(f"Held out of training: {', '.join(chosen.held_out_types)}.")
+    print(f"{options.out}: {', '.join(f'{counts[side]:,} {side}' for side in ('train', 'val', 'test'))}")
+    return 0

@@ -1,0 +1,23 @@
+"""Labelled pictures for training and evaluation: read, decode once, split without leaks."""
+
+from ml.datasets.families import FAMILIES, family_of
+from ml.datasets.prepared import Prepared, prepare
+from ml.datasets.reading import TASKS, DatasetError, Sample, open_set
+from ml.datasets.splits import SIDES, Split, groups_of, read_split, split, write_split
+
+__all__ = [
+    "FAMILIES",
+    "SIDES",
+    "TASKS",
+    "DatasetError",
+    "Prepared",
+    "Sample",
+    "Split",
+    "family_of",
+    "groups_of",
+    "open_set",
+    "prepare",
+    "read_split",
+    "split",
+    "write_split",
+]

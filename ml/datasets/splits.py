@@ -1,0 +1,124 @@
+"""Which pictures are trained on, chosen by, and tested on: divided so that no product stands on two sides.
+
+Forty percent of the rows of the fashion set share their display name with another row, and two percent are the
+same picture under another id: a split by id tests on what it was trained on.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ml.datasets.reading import DatasetError, Sample
+
+SIDES = ("train", "val", "test")
+# Of a side: a larger group would make its figures those of one product. Ten pictures always may.
+_LARGEST_SHARE, _ALWAYS = 0.02, 10
+
+
+@dataclass(frozen=True)
+class Split:
+    """Attributes: sides, picture's name → "train", "val" or "test"; held_out_types, never trained on."""
+
+    sides: Mapping[str, str]
+    held_out_types: tuple[str, ...] = field(default=())
+
+
+def groups_of(samples: Sequence[Sample], digests: Sequence[str]) -> np.ndarray:
+    """int [n]: equal numbers for pictures that share a display name or their pixels, through others as well."""
+    parent = list(range(len(samples)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    first: dict[tuple[str, str], int] = {}
+    for index, (sample, digest) in enumerate(zip(samples, digests, strict=True)):
+        for key in ([("name", sample.group)] if sample.group else []) + [("pixels", digest)]:
+            parent[root(index)] = root(first.setdefault(key, index))
+    return np.array([root(index) for index in range(len(samples))])
+
+
+def split(
+    samples: Sequence[Sample],
+    groups: np.ndarray,
+    *,
+    val: float = 0.05,
+    test: float = 0.1,
+    seed: int = 0,
+    hold_out: int = 0,
+) -> Split:
+    """Divide by group at random; the last group of a type stays in training.
+
+    Args:
+        val, test: shares of the pictures, 0 to 1.
+        hold_out: so many types, each of 20 to 300 pictures, go to "test" whole: what the model does with kinds
+            of things it was never taught.
+
+    Raises:
+        DatasetError: shares out of range, or nothing left to train on.
+    """
+    if not (0 <= val < 1 and 0 <= test < 1 and val + test < 1):
+        raise DatasetError(f"Shares for validation and test must be from 0 to below 1 together, not {val} and {test}.")
+    random = np.random.default_rng(seed)
+    types = [sample.labels.get("type", "") for sample in samples]
+    counts = {name: types.count(name) for name in sorted(set(types))}
+    eligible = [name for name, count in counts.items() if 20 <= count <= 300]
+    held_out = tuple(sorted(random.permutation(eligible)[:hold_out].tolist())) if hold_out else ()
+    members: dict[int, list[int]] = {}
+    for index, group in enumerate(groups.tolist()):
+        members.setdefault(group, []).append(index)
+    left = {name: len({group for group, kind in zip(groups.tolist(), types, strict=True) if kind == name})
+            for name in counts}  # fmt: skip
+    sides = np.full(len(samples), "train", dtype="<U5")
+    wanted = {"test": test * len(samples), "val": val * len(samples)}
+    taken = {"test": 0, "val": 0}
+    for key in random.permutation(sorted(members)).tolist():
+        indices = members[key]
+        if any(types[index] in held_out for index in indices):
+            sides[indices] = "test"
+            continue
+        side = next((name for name in ("test", "val") if taken[name] < wanted[name]), None)
+        kinds = {types[index] for index in indices}
+        if side is None or min(left[kind] for kind in kinds) < 2:
+            continue
+        if len(indices) > max(_ALWAYS, _LARGEST_SHARE * wanted[side]):
+            continue
+        for kind in kinds:
+            left[kind] -= 1
+        sides[indices] = side
+        taken[side] += len(indices)
+    if not (sides == "train").any():
+        raise DatasetError("Nothing is left to train on: make the shares for validation and test smaller.")
+    return Split(dict(zip((sample.name for sample in samples), sides.tolist(), strict=True)), held_out)
+
+
+def write_split(path: Path, chosen: Split) -> None:
+    """Write as JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".split-") as folder:
+        draft = Path(folder) / "split.json"
+        draft.write_text(
+            json.dumps({"held_out_types": list(chosen.held_out_types), "sides": dict(chosen.sides)}, indent=0)
+        )
+        draft.replace(path)
+
+
+def read_split(path: Path) -> Split:
+    """What `write_split` wrote; DatasetError names a file that cannot be used."""
+    try:
+        document = json.loads(path.read_text())
+        sides = {str(name): str(side) for name, side in document["sides"].items()}
+        unknown = set(sides.values()) - set(SIDES)
+        if unknown:
+            raise ValueError(f"unknown sides {', '.join(sorted(unknown))}")
+        return Split(sides, tuple(document.get("held_out_types", ())))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(
+            f"{path} is not a split file ({error}). Make one with `python -m ml split DATA -o {path}`."
+        ) from error

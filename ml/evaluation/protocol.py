@@ -1,0 +1,454 @@
+"""What is asked of a system, and what comes of it: lists for every query, measured by every notion of alike."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ml.evaluation import baselines, metrics
+from ml.evaluation.pictures import PictureSet
+from ml.evaluation.ranking import nearest, ranked
+
+LISTED = 10
+# A class with one or two queries has a mean that is mostly chance. With three, the macro figures of a tenth of
+# the fashion set are over 85 of its 139 types.
+MACRO_AT_LEAST = 3
+NEAR_DUPLICATE = 0.98
+# Root of the mean squared difference of two 16 × 16 thumbnails, of 255: what people call the same photo is below.
+SAME_THUMBNAIL = 8.0
+
+TITLES = {
+    "type": "type",
+    "colour": "colour",
+    "family": "colour family",
+    "type_and_colour": "type and colour",
+    "gender": "gender",
+    "kind": "same kind",
+}
+_CORRELATED_WITH = 1000
+_CONFUSIONS = 25
+_AT_EVERY_SIZE = ("precision@1", "precision@5", "precision@10")
+
+
+@dataclass(frozen=True)
+class Notion:
+    """A notion of what is relevant to a query.
+
+    Attributes:
+        name: a key of `TITLES`.
+        queries: int [q], the class of each query, −1 when not known.
+        gallery: int [n], the class of each picture of the gallery, −1 when not known.
+        classes: names of the queries' classes.
+        found: names of the gallery's classes.
+        allowed: bool [classes, found], what is relevant to which; None: the same class is.
+    """
+
+    name: str
+    queries: np.ndarray
+    gallery: np.ndarray
+    classes: tuple[str, ...]
+    found: tuple[str, ...]
+    allowed: np.ndarray | None = None
+
+    def relevant(self, rows: slice | np.ndarray) -> np.ndarray:
+        """bool [rows, n]."""
+        asked = self.queries[rows]
+        if self.allowed is None:
+            return (asked[:, None] == self.gallery) & (asked >= 0)[:, None]
+        return self.allowed[asked][:, self.gallery] & (asked >= 0)[:, None] & (self.gallery >= 0)
+
+    def among(self, positions: np.ndarray) -> "Notion":
+        """The same in a part of the gallery."""
+        return Notion(self.name, self.queries, self.gallery[positions], self.classes, self.found, self.allowed)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Who asks whom.
+
+    Attributes:
+        own: int [q], where each query stands in the gallery, −1 where it does not.
+        thumbnails: float32 [q, 16, 16, 3] and [n, 16, 16, 3], of the queries and of the gallery.
+    """
+
+    gallery: PictureSet
+    queries: PictureSet
+    own: np.ndarray
+    notions: tuple[Notion, ...]
+    thumbnails: tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Attributes:
+    gallery_sizes: of the smaller galleries, drawn at random, one inside the other.
+    resamples: bootstrap samples for the intervals.
+    near_duplicate: the cosine from which a found picture counts as a near-duplicate of its query.
+    coverage_size: size of the gallery in which every picture asks, for coverage and hubs.
+    held_out: positions of queries, int, whose types were held out of training; they are measured apart.
+    """
+
+    gallery_sizes: tuple[int, ...] = (1000, 10000)
+    resamples: int = 1000
+    seed: int = 0
+    near_duplicate: float = NEAR_DUPLICATE
+    coverage_size: int = 10000
+    held_out: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Attributes: values, notion → measure → float64 [q]; lists, int [q, 10] or narrower."""
+
+    values: Mapping[str, Mapping[str, np.ndarray]]
+    lists: np.ndarray
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Attributes: figures, JSON; measured, for contact sheets."""
+
+    figures: dict[str, Any]
+    measured: Measured
+
+
+def within(pictures: PictureSet, positions: np.ndarray) -> Question:
+    """Pictures of a set ask for others of the same set.
+
+    Raises:
+        ValueError: nothing can be told apart: no task has two labels.
+    """
+    queries = pictures.only(positions)
+    tasks = [task for task in ("type", "colour", "family", "gender") if any(pictures.labels(task))]
+    notions = {task: _same(task, queries.labels(task), pictures.labels(task)) for task in tasks}
+    if "type" in notions and "colour" in notions:
+        both = [_pairs(part.labels("type"), part.labels("colour")) for part in (queries, pictures)]
+        notions["type_and_colour"] = _same("type_and_colour", *both)
+    if all(len(notion.found) < 2 for notion in notions.values()):
+        only = f", {next(iter(notions.values())).found[0]!r}" if notions else ""
+        raise ValueError(
+            f"All pictures of {pictures.name} are of one class{only}: there is nothing to tell apart. "
+            "Give a set with at least two classes."
+        )
+    ordered = [notions[name] for name in TITLES if name in notions]
+    thumbnails = _thumbnails(pictures)
+    return Question(pictures, queries, positions, tuple(ordered), (thumbnails[positions], thumbnails))
+
+
+def across(gallery: PictureSet, queries: PictureSet, class_map: Mapping[str, Sequence[str]]) -> Question:
+    """Pictures of another set ask for pictures of the same kind.
+
+    Args:
+        class_map: type of a query → types of the gallery that are of its kind; a type without any is left out.
+
+    Raises:
+        ValueError: no query has a type that the map knows, or the map names no type of the gallery.
+    """
+    asked = queries.labels("type")
+    classes = tuple(sorted({label for label in asked if class_map.get(label)}))
+    if not classes:
+        raise ValueError(f"The class map knows none of the classes of {queries.name}: {_some(sorted(set(asked)))}.")
+    found = tuple(sorted(set(gallery.labels("type")) - {""}))
+    unknown = sorted({name for label in classes for name in class_map[label]} - set(found))
+    if len(unknown) == len({name for label in classes for name in class_map[label]}):
+        raise ValueError(f"The class map names no type of {gallery.name}; it names {_some(unknown)}.")
+    allowed = np.array([[name in class_map[label] for name in found] for label in classes])
+    positions = np.flatnonzero([label in classes for label in asked])
+    queries = queries.only(positions)
+    keys = np.array([classes.index(label) for label in queries.labels("type")])
+    in_gallery = _numbers(gallery.labels("type"), found)
+    notion = Notion("kind", keys, in_gallery, classes, found, allowed)
+    thumbnails = _thumbnails(queries), _thumbnails(gallery)
+    return Question(gallery, queries, np.full(len(queries), -1), (notion,), thumbnails)
+
+
+def answer(
+    question: Question,
+    asked: np.ndarray,
+    gallery: np.ndarray,
+    settings: Settings,
+    *,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Answer:
+    """Everything that is reported of one system.
+
+    Args:
+        asked: float32 [q, D], unit length, the vectors of `question.queries`.
+        gallery: float32 [n, D], of `question.gallery`.
+        advance: called with how many more queries have been answered.
+    """
+    measured = measure(question.notions, asked, gallery, question.own, advance=advance)
+    taught = np.setdiff1d(np.arange(len(asked)), settings.held_out)
+    figures: dict[str, Any] = {"notions": summary(measured, question.notions, taught, settings)}
+    if settings.held_out.size:
+        figures["held_out_types"] = summary(measured, question.notions, settings.held_out, settings)
+    figures["galleries"] = _smaller_galleries(question, asked, gallery, taught, settings)
+    whole = {name: _short(notion) for name, notion in figures["notions"].items()}
+    figures["galleries"].append({"size": len(gallery), "notions": whole})
+    figures["lists"] = _lists(question, asked, gallery, measured.lists, settings)
+    figures["correlation"] = _correlation(question, asked, gallery, settings)
+    main = question.notions[0]
+    figures["classes"] = class_table(measured, main, taught)
+    figures["confusions"] = confusions(measured.lists[taught], main, taught)
+    return Answer(figures, measured)
+
+
+def measure(
+    notions: Sequence[Notion],
+    asked: np.ndarray,
+    gallery: np.ndarray,
+    own: np.ndarray,
+    *,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Measured:
+    """Rank the whole gallery for every query, and measure the lists; 4,000 queries in 40,000 pictures in 10 s."""
+    values: dict[str, dict[str, np.ndarray]] = {notion.name: {} for notion in notions}
+    lists = np.zeros((len(asked), min(LISTED, len(gallery) - int((own >= 0).any()))), np.int64)
+    for block, order in ranked(asked, gallery, own):
+        lists[block] = order[:, : lists.shape[1]]
+        present = np.flatnonzero(own[block] >= 0)
+        for notion in notions:
+            relevant = notion.relevant(block)
+            relevant[present, own[block][present]] = False
+            totals = relevant.sum(axis=1)
+            depth = max(LISTED, int(totals.max(initial=0)))
+            hits = np.take_along_axis(relevant, order[:, :depth], axis=1)
+            for name, found in metrics.all_measures(hits, totals).items():
+                values[notion.name].setdefault(name, np.full(len(asked), np.nan))[block] = found
+        advance(len(order))
+    return Measured(values, lists)
+
+
+def summary(
+    measured: Measured,
+    notions: Sequence[Notion],
+    rows: np.ndarray,
+    settings: Settings,
+    *,
+    only: Sequence[str] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Micro and macro means with their intervals, by notion, over the queries `rows`; of the measures `only`."""
+    drawn = metrics.resamples(len(rows), settings.resamples, seed=settings.seed)
+    found: dict[str, dict[str, Any]] = {}
+    for notion in notions:
+        classes = notion.queries[rows]
+        micro, macro, of_classes = {}, {}, 0
+        for name, every in measured.values[notion.name].items():
+            if only is not None and name not in only:
+                continue
+            values = every[rows]
+            micro[name] = _figure(metrics.micro_mean(values), metrics.micro_interval(values, drawn))
+            mean, of_classes = metrics.macro_mean(values, classes, at_least=MACRO_AT_LEAST)
+            interval = metrics.macro_interval(values, classes, drawn, at_least=MACRO_AT_LEAST)
+            macro[name] = _figure(mean, interval)
+        counted = ~np.isnan(next(iter(measured.values[notion.name].values()))[rows])
+        found[notion.name] = {
+            "queries": int(counted.sum()),
+            "unlabelled": int((classes < 0).sum()),
+            "nothing_to_find": int(((classes >= 0) & ~counted).sum()),
+            "macro_classes": of_classes,
+            "micro": micro,
+            "macro": macro,
+        }
+    return found
+
+
+def class_table(measured: Measured, notion: Notion, rows: np.ndarray) -> list[dict[str, Any]]:
+    """A row for each class that asked, worst first: its figures, and what stands in its lists instead."""
+    values, table = measured.values[notion.name], []
+    for key, label in enumerate(notion.classes):
+        of_class = rows[notion.queries[rows] == key]
+        if not of_class.size:
+            continue
+        kinds = notion.gallery[measured.lists[of_class]]
+        wrong = kinds[~_right(notion, np.full(len(kinds), key), kinds)]
+        instead = Counter(wrong[wrong >= 0].tolist()).most_common(3)
+        table.append(
+            {
+                "label": label,
+                "queries": int(of_class.size),
+                "gallery": int(_in_gallery(notion, key)),
+                **{name: _number(metrics.micro_mean(every[of_class])) for name, every in values.items()},
+                "instead": [
+                    {"label": notion.found[other], "share": count / max(1, kinds.size)} for other, count in instead
+                ],
+            }
+        )
+    return sorted(table, key=lambda row: (row["precision@10"] is None, row["precision@10"] or 0.0, row["label"]))
+
+
+def confusions(lists: np.ndarray, notion: Notion, rows: np.ndarray) -> list[dict[str, Any]]:
+    """The pairs (asked, found instead) that stand most often in the lists."""
+    asked = np.repeat(notion.queries[rows], lists.shape[1])
+    found = notion.gallery[lists].ravel()
+    wrong = ~_right(notion, asked, found[:, None])[:, 0] & (asked >= 0) & (found >= 0)
+    pairs = Counter(zip(asked[wrong].tolist(), found[wrong].tolist(), strict=True))
+    places = Counter(asked.tolist())
+    return [
+        {"asked": notion.classes[a], "found": notion.found[b], "count": count, "share": count / places[a]}
+        for (a, b), count in pairs.most_common(_CONFUSIONS)
+    ]
+
+
+def find_self(pictures: PictureSet, queries: PictureSet, vectors: np.ndarray, gallery: np.ndarray) -> dict[str, Any]:
+    """Where pictures find the picture of the same file name in another set.
+
+    Raises:
+        ValueError: the two sets have no name in common.
+    """
+    by_stem = {name.rsplit("/", 1)[-1]: place for name, place in pictures.place.items()}
+    wanted = [by_stem.get(sample.name.rsplit("/", 1)[-1], -1) for sample in queries.samples]
+    rows = np.flatnonzero(np.array(wanted) >= 0)
+    if not rows.size:
+        raise ValueError(f"No picture of {queries.name} has the file name of one in {pictures.name}.")
+    targets = np.array(wanted)[rows]
+    ranks = np.concatenate(
+        [
+            metrics.rank_of(vectors[rows[start : start + 128]] @ gallery.T, targets[start : start + 128])
+            for start in range(0, len(rows), 128)
+        ]
+    )
+    drawn = metrics.resamples(len(rows), 1000)
+    return {
+        "queries": int(rows.size),
+        "without_a_counterpart": len(queries) - int(rows.size),
+        **{
+            f"within_{k}": _figure(float((ranks <= k).mean()), metrics.micro_interval((ranks <= k) * 1.0, drawn))
+            for k in metrics.CUTOFFS
+        },
+        "mean_reciprocal_rank": float((1 / ranks).mean()),
+        "not_first": [
+            {"name": queries.samples[int(rows[index])].name, "rank": int(ranks[index])}
+            for index in np.argsort(-ranks, kind="stable")[: int((ranks > 1).sum())]
+        ],
+    }
+
+
+def _smaller_galleries(
+    question: Question, asked: np.ndarray, gallery: np.ndarray, taught: np.ndarray, settings: Settings
+) -> list[dict[str, Any]]:
+    order = np.random.default_rng(settings.seed).permutation(len(gallery))
+    found = []
+    for size in sorted(size for size in settings.gallery_sizes if size < len(gallery)):
+        positions = np.sort(order[:size])
+        new = np.full(len(gallery) + 1, -1)  # the last one is for queries that are not in the gallery: −1
+        new[positions] = np.arange(size)
+        notions = [notion.among(positions) for notion in question.notions]
+        measured = measure(notions, asked, gallery[positions], new[question.own])
+        figures = summary(measured, notions, taught, settings, only=_AT_EVERY_SIZE)
+        found.append({"size": size, "notions": {name: _short(notion) for name, notion in figures.items()}})
+    return found
+
+
+def _short(notion: dict[str, Any]) -> dict[str, Any]:
+    counts = {key: notion[key] for key in ("queries", "nothing_to_find", "macro_classes")}
+    return counts | {kind: {name: notion[kind][name] for name in _AT_EVERY_SIZE} for kind in ("micro", "macro")}
+
+
+def _lists(
+    question: Question, asked: np.ndarray, gallery: np.ndarray, lists: np.ndarray, settings: Settings
+) -> dict[str, Any]:
+    if not lists.size:
+        return {}
+    alike = np.stack([gallery[row] @ vector for row, vector in zip(lists, asked, strict=True)])
+    alike = alike >= settings.near_duplicate
+    mine, theirs = question.thumbnails
+    same = np.stack([_same_thumbnail(picture, theirs[row]) for picture, row in zip(mine, lists, strict=True)])
+    of_lists = {
+        "near_duplicate_cosine": settings.near_duplicate,
+        "near_duplicates_per_list": float(alike.sum(axis=1).mean()),
+        "lists_with_near_duplicates": float(alike.any(axis=1).mean()),
+        "same_photo_per_list": float(same.sum(axis=1).mean()),
+        "lists_with_same_photo": float(same.any(axis=1).mean()),
+    }
+    size = min(settings.coverage_size, len(gallery))
+    if size < 2:
+        return of_lists
+    some = gallery[np.sort(np.random.default_rng(settings.seed).permutation(len(gallery))[:size])]
+    everyone = nearest(some, some, np.arange(size), LISTED)
+    return of_lists | {
+        "coverage_gallery": size,
+        "coverage": metrics.coverage(everyone, size),
+        "largest_share_of_lists": metrics.largest_share_of_lists(everyone),
+    }
+
+
+def _thumbnails(pictures: PictureSet) -> np.ndarray:
+    return baselines.thumbnails(pictures.pixels(baselines.INPUT_SIZE, baselines.FIT)[0])
+
+
+def _same_thumbnail(picture: np.ndarray, others: np.ndarray) -> np.ndarray:
+    close: np.ndarray = np.sqrt(((others - picture) ** 2).mean(axis=(1, 2, 3))) <= SAME_THUMBNAIL
+    return close
+
+
+def _correlation(
+    question: Question, asked: np.ndarray, gallery: np.ndarray, settings: Settings
+) -> dict[str, Any] | None:
+    """After CorrEmbed (Borgersen et al. 2023, arXiv 2308.16126): how the distances of the vectors go with those of
+    the tags that people gave; here the tags weigh the same and the correlation is Spearman's."""
+    notions = {notion.name: notion for notion in question.notions}
+    tasks = [notions[task] for task in ("type", "colour", "family", "gender") if task in notions]
+    if not tasks:
+        return None
+    positions = np.sort(np.random.default_rng(settings.seed).permutation(len(gallery))[:_CORRELATED_WITH])
+    of_gallery = np.stack([task.gallery[positions] for task in tasks], axis=1)
+    of_queries = np.stack([task.queries for task in tasks], axis=1)
+    values = np.full(len(asked), np.nan)
+    for start in range(0, len(asked), 256):
+        block = slice(start, start + 256)
+        distances = 1 - asked[block] @ gallery[positions].T
+        tagged = metrics.tag_distance(of_queries[block], of_gallery)
+        tagged[question.own[block, None] == positions] = np.nan  # the query itself is no pair
+        values[block] = [metrics.spearman(a, b) for a, b in zip(distances, tagged, strict=True)]
+    drawn = metrics.resamples(len(asked), settings.resamples, seed=settings.seed)
+    return {
+        "tags": [task.name for task in tasks],
+        "pictures": len(positions),
+        "queries": int((~np.isnan(values)).sum()),
+        "spearman": _figure(metrics.micro_mean(values), metrics.micro_interval(values, drawn)),
+    }
+
+
+def _same(name: str, queries: Sequence[str], gallery: Sequence[str]) -> Notion:
+    classes = tuple(sorted(set(gallery) - {""}))
+    return Notion(name, _numbers(queries, classes), _numbers(gallery, classes), classes, classes)
+
+
+def _numbers(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    known = {label: number for number, label in enumerate(classes)}
+    return np.array([known.get(label, -1) for label in labels])
+
+
+def _pairs(types: Sequence[str], colours: Sequence[str]) -> list[str]:
+    return [f"{colour} {kind}" if kind and colour else "" for kind, colour in zip(types, colours, strict=True)]
+
+
+def _right(notion: Notion, asked: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Whether `found`, int [q, k] of classes, is relevant to `asked`, int [q]."""
+    known = (asked >= 0)[:, None] & (found >= 0)
+    if notion.allowed is None:
+        return known & (asked[:, None] == found)
+    return known & notion.allowed[asked[:, None], found]
+
+
+def _in_gallery(notion: Notion, key: int) -> int:
+    if notion.allowed is None:
+        return int((notion.gallery == key).sum())
+    return int(notion.allowed[key][notion.gallery[notion.gallery >= 0]].sum())
+
+
+def _figure(mean: float, interval: tuple[float, float]) -> dict[str, float | None]:
+    return {"mean": _number(mean), "low": _number(interval[0]), "high": _number(interval[1])}
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN."""
+    return None if math.isnan(value) else round(float(value), 6)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")

@@ -1,0 +1,188 @@
+"""Where the vectors of a system come from: a baseline, a model (kept on disk once computed), or a file."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ml import features
+from ml.embedder import Embedder
+from ml.evaluation import baselines
+from ml.evaluation.pictures import PictureSet
+from ml.weights import Weights
+
+_AT_A_TIME = 64
+# A run that is stopped loses no more than this many pictures' work.
+_SHARD = 2048
+
+Progress = Callable[[str, int, int], AbstractContextManager[Callable[[int], None]]]
+
+
+class NoVectors(Exception):
+    """The system knows nothing of these pictures: a sentence that says so."""
+
+
+class System(Protocol):
+    """Something that is measured.
+
+    Attributes: name, for tables; kind, "baseline", "model" or "features"; held_out_types, types that it was never
+    taught, as far as it says.
+    """
+
+    name: str
+    kind: str
+    held_out_types: tuple[str, ...]
+
+    def described(self) -> dict[str, Any]:
+        """What the JSON says of it, besides name and kind."""
+        ...
+
+    def vectors(self, pictures: PictureSet) -> np.ndarray:
+        """float32 [n, D], unit length, in the order of `pictures`; raises NoVectors."""
+        ...
+
+
+class Baseline:
+    """Pixels, an HSV histogram, or the blend of the two; see `ml.evaluation.baselines`."""
+
+    kind = "baseline"
+    held_out_types: tuple[str, ...] = ()
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def described(self) -> dict[str, Any]:
+        return {"input_size": baselines.INPUT_SIZE, "fit": baselines.FIT}
+
+    def vectors(self, pictures: PictureSet) -> np.ndarray:
+        pixels, _ = pictures.pixels(baselines.INPUT_SIZE, baselines.FIT)
+        if self.name == "pixels":
+            return baselines.pixels(pixels)
+        if self.name == "hsv":
+            return baselines.hsv_histogram(pixels)
+        return baselines.blend(baselines.pixels(pixels), baselines.hsv_histogram(pixels))
+
+
+class Model:
+    """A network. Its vectors are kept under `cache_dir`, by the weights' sha256 and the pictures' digests."""
+
+    kind = "model"
+
+    def __init__(
+        self,
+        weights: Weights,
+        load: Callable[[], Embedder],
+        *,
+        name: str,
+        runtime: str,
+        cache_dir: Path,
+        progress: Progress,
+    ) -> None:
+        """
+        Args:
+            load: starts the runtime; called only when there is something left to compute.
+            runtime: its name, part of the key: the last bits differ between two.
+        """
+        self.name = name
+        training = weights.extra.get("training")
+        told = training.get("held_out_types", ()) if isinstance(training, dict) else ()
+        self.held_out_types = tuple(map(str, told))
+        self.trained = weights.source in ("file", "bundled")  # on who knows what, maybe on these pictures
+        self._weights = weights
+        self._load = load
+        self._runtime = runtime
+        self._cache_dir = cache_dir
+        self._progress = progress
+        self._embedder: Embedder | None = None
+
+    def described(self) -> dict[str, Any]:
+        return {
+            "weights": self._weights.name,
+            "source": self._weights.source,
+            "weights_sha256": self._weights.sha256,
+            "spec": self._weights.spec.to_meta(),
+            "runtime": self._runtime,
+        }
+
+    def vectors(self, pictures: PictureSet) -> np.ndarray:
+        spec = self._weights.spec
+        pixels, digests = pictures.pixels(spec.input_size, spec.fit)
+        key = hashlib.sha256(json.dumps([self.described(), digests], sort_keys=True).encode()).hexdigest()
+        folder = self._cache_dir / "vectors" / key[:32]
+        parts = [folder / f"{start:07}.npy" for start in range(0, len(pixels), _SHARD)]
+        done = sum(part.is_file() for part in parts)
+        if done < len(parts):
+            with self._progress(f"embedding with {self.name}", len(pixels), min(done * _SHARD, len(pixels))) as advance:
+                for number, part in enumerate(parts):
+                    if not part.is_file():
+                        rows = range(number * _SHARD, min((number + 1) * _SHARD, len(pixels)))
+                        _write(part, self._embed(pixels, rows, advance))
+        return np.concatenate([np.load(part) for part in parts])
+
+    def _embed(self, pixels: Any, rows: range, advance: Callable[[int], None]) -> np.ndarray:
+        self._embedder = self._embedder or self._load()
+        vectors = []
+        for start in rows[::_AT_A_TIME]:
+            batch = pixels[start : min(start + _AT_A_TIME, rows.stop)]
+            vectors.append(self._embedder.runtime.embed(list(batch)))
+            advance(len(batch))
+        return np.concatenate(vectors)
+
+
+class FromFile:
+    """What `python -m ml embed` wrote. Pictures are found by name: a leading folder or zip file may differ."""
+
+    kind = "features"
+    held_out_types: tuple[str, ...] = ()
+
+    def __init__(self, path: Path) -> None:
+        """Raises FeaturesError."""
+        self._file = features.load(path)
+        self._path = path
+        self.name = path.stem
+        self._rows: dict[str, int] = {}
+        for row, name in enumerate(self._file.names):
+            for ending in _endings(name):
+                self._rows[ending] = -1 if ending in self._rows else row  # −1: it would be a guess
+
+    def described(self) -> dict[str, Any]:
+        meta = self._file.meta
+        return {"weights": meta.get("name")} | {key: meta.get(key) for key in ("source", "weights_sha256", "spec")}
+
+    def rows(self, pictures: PictureSet) -> np.ndarray:
+        """int [n]: the row of each picture, −1 where the file has none."""
+        return np.array([self._row(sample.name, pictures) for sample in pictures.samples])
+
+    def vectors(self, pictures: PictureSet) -> np.ndarray:
+        rows = self.rows(pictures)
+        if (rows < 0).any():
+            first = pictures.samples[int(np.flatnonzero(rows < 0)[0])].name
+            raise NoVectors(
+                f"{self._path} has no vector for {(rows < 0).sum():,} of the {len(rows):,} pictures of "
+                f"{pictures.name}, {first} for one. Make it with `python -m ml embed` from the same set."
+            )
+        return np.ascontiguousarray(self._file.vectors[rows], np.float32)
+
+    def _row(self, name: str, pictures: PictureSet) -> int:
+        """By the most that the two names can have in common."""
+        found = self._rows.get(f"{pictures.name}/{name}", -1)
+        return found if found >= 0 else self._rows.get(name, -1)
+
+
+def _endings(name: str) -> list[str]:
+    parts = name.replace(os.sep, "/").split("/")
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
+def _write(path: Path, vectors: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".vectors-") as folder:
+        draft = Path(folder) / "part.npy"
+        np.save(draft, vectors)
+        draft.replace(path)
