@@ -1,4 +1,4 @@
-"""`python -m bench search|pipeline|import|memory`."""
+"""`python -m bench embed|search|pipeline|import|memory`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ DESCRIPTION = """\
 Measure this machine. Each command works in a scratch shop of its own (BENCH_VAR_DIR, default var/bench), compares
 what it compares within one run, and wants otherwise idle cores.
 
+  python -m bench embed     images a second from JPEG bytes to vectors, against Keras and raw ONNX Runtime
   python -m bench import    products and photos a second through import_catalog, embedding excluded
   python -m bench pipeline  pictures a second through a real worker, against the raw ONNX Runtime rate
   python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
@@ -34,8 +35,17 @@ def main() -> None:
     search.add_argument("--rows", type=int, default=39_571)
     search.add_argument("--queries", type=int, default=300)
     commands.add_parser("memory")
+    embed = commands.add_parser("embed")
+    embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
+    embed.add_argument("--seconds", type=float, default=4.0)
+    embed.add_argument("--weights", help="instead of the default model")
     options = vars(parser.parse_args())
     command = options.pop("command")
+    if command == "embed":
+        from bench.embed import measure as measure_embedding
+
+        measure_embedding(**options)
+        return
     shop = open_scratch_shop(Path(__file__).resolve().parents[1])
     if command == "import":
         from bench.importing import measure

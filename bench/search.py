@@ -18,7 +18,8 @@ from catalog.importing.records import Record
 from catalog.models import Category, Product
 from ml.images import ImageRejected, to_input
 from recommendations import graphs
-from recommendations.lifecycle import ensure_active_model, ensure_index
+from recommendations.indexes import ensure_index
+from recommendations.lifecycle import ensure_active_model
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.search import similar_products
 

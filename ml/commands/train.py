@@ -1,0 +1,274 @@
+"""`python -m ml train`."""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml.commands.common import Failure, Parents, note, positive, resolve
+from ml.commands.data import prepared_set
+from ml.datasets import DatasetError, Prepared, Sample, Split, groups_of, read_split, split, write_split
+from ml.training.augment import NONE, Augmentation
+from ml.training.plan import LOSSES, Plan, make_plan
+from ml.training.schedule import Schedule, parse_sizes
+from ml.training.sources import LabelledSet, Sampling, renamed, training_source, validation_pictures
+from ml.weights import read_variables
+
+if TYPE_CHECKING:
+    from ml.training.refit import Refit
+
+MINING = ("semi-hard", "batch-hard")
+_DESCRIPTION = """\
+Fine-tune ResNet50 on labelled pictures: a folder per class, or styles.csv beside images/ (a folder
+or a zip; `manage.py export_training_set` writes one from the shop). Evaluates after every epoch,
+keeps the best epoch as model.npz, and goes on where it was stopped when the command is repeated."""
+_EXAMPLES = """\
+examples:
+  python -m ml train photos/ --loss classic-triplet --out runs/triplet      32 triplets a batch, margin 0.2
+  python -m ml train catalog.zip --loss classify --out runs/classifier      accuracy, loss and F-score
+  python -m ml train catalog.zip --split split.json --sizes 64x4,80x3 --out runs/joint
+  KERAS_BACKEND=torch python -m ml train …                                  where PyTorch is installed
+
+losses:
+  joint            triplet loss before, normalised softmax after a batch-norm neck (the default)
+  softmax          normalised softmax alone
+  classify         softmax on the pooled features; the model then names what it sees
+  triplet          mined in batches of P classes × K pictures
+  classic-triplet  random (anchor, positive, negative), 32 triplets a batch"""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="fine-tune ResNet50 on labelled pictures",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, help="folder or zip of labelled pictures")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="model, checkpoint and report")
+    parser.add_argument("--loss", choices=LOSSES, default="joint", help="default: %(default)s")
+    parser.add_argument(
+        "--init", dest="weights", metavar="WEIGHTS", help="what to start from (default: the best there is)"
+    )
+    parser.add_argument("--split", type=Path, metavar="FILE", help="from `python -m ml split` (default: made here)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(command=_train, pooling=None)
+    add = parser.add_argument_group("the model").add_argument
+    add("--dimension", type=positive, help="of the vector (default: 256; classify: the 2048 pooled features)")
+    add("--margin", type=float, default=0.2, help="of the triplet losses (default: %(default)s)")
+    add("--mining", choices=MINING, default="semi-hard", help="of triplet and joint (default: %(default)s)")
+    add("--scale", type=float, default=16.0, help="of the cosines in the normalised softmax (default: %(default)s)")
+    add("--fit", choices=("letterbox", "stretch"), default="letterbox", help="default: %(default)s")
+    add = parser.add_argument_group("the schedule").add_argument
+    add("--sizes", default="48x2,64x3,80x4", help="SIZExEPOCHS, small pictures first (default: %(default)s)")
+    add(
+        "--frozen-epochs",
+        type=float,
+        default=0.25,
+        metavar="N",
+        help="only the heads learn at first (default: %(default)s)",
+    )
+    add("--learning-rate", type=float, default=3e-4, help="at its highest (default: %(default)s)")
+    add("--head-learning-rate", type=float, default=1e-3, help="while frozen (default: %(default)s)")
+    add("--refit-epochs", type=int, default=20, metavar="N", help="at the end the heads alone learn from features that "
+        "stand still (default: %(default)s; 0: not)")  # fmt: skip
+    add("--no-histogram", action="store_true", help="then: the colour part does not read the picture's own colours")
+    add("--weight-decay", type=float, default=0.02, help="default: %(default)s")
+    add("--averaging", type=float, default=0.999, help="of the moving average that is kept (default: %(default)s)")
+    add(
+        "--patience", type=int, default=0, metavar="N", help="stop after N epochs without a better one (default: never)"
+    )
+    add("--steps", type=positive, help="per epoch (default: as many as give every picture once)")
+    add = parser.add_argument_group("the batches").add_argument
+    add("--classes", type=positive, default=16, help="P of P×K (default: %(default)s)")
+    add("--each", type=positive, default=4, help="K of P×K (default: %(default)s)")
+    add(
+        "--power",
+        type=float,
+        default=0.5,
+        help="a class of n pictures is drawn with weight n^POWER (default: %(default)s)",
+    )
+    add("--no-augment", action="store_true", help="pictures as they are")
+    add("--extra", type=Path, action="append", default=[], metavar="DATA", help="another set, e.g. amateur photos; its "
+        "pictures are backgrounds too; may be repeated")  # fmt: skip
+    add("--extra-classes", type=Path, action="append", default=[], metavar="JSON",
+        help="what the first set calls the extra set's types: {\"T-Shirt\": \"Tshirts\", …}")  # fmt: skip
+    add(
+        "--extra-share", type=float, default=0.15, help="of every batch, all extra sets together (default: %(default)s)"
+    )
+    add = parser.add_argument_group("keeping").add_argument
+    add(
+        "--gallery",
+        type=int,
+        default=4000,
+        help="training pictures to search in after every epoch (default: %(default)s)",
+    )
+    add("--checkpoint-minutes", type=float, default=5.0, help="default: %(default)s")
+    add("--cache-dir", type=Path, default=parents.model.get_default("cache_dir"), help="default: %(default)s")
+    add("--restart", action="store_true", help="from the beginning, whatever the folder holds")
+
+
+def _train(options: argparse.Namespace) -> int:
+    try:
+        schedule_phases = parse_sizes(options.sizes)
+    except ValueError as error:
+        raise Failure(f"--sizes: {error}", code=2) from error
+    largest = max(phase.size for phase in schedule_phases)
+    options.out.mkdir(parents=True, exist_ok=True)
+    start = resolve(options)
+    prepared = prepared_set(options.data, input_size=largest, fit=options.fit, cache_dir=options.cache_dir)
+    chosen = _split(options, prepared)
+    extras = _extra_sets(options, largest)
+
+    first = LabelledSet(prepared, chosen)
+    everything = [*first.samples("train"), *(sample for extra in extras for sample in extra.samples("train"))]
+    plan = make_plan(
+        options.loss,
+        everything,
+        dimension=options.dimension,
+        margin=options.margin,
+        mining=options.mining,
+        scale=options.scale,
+    )
+    vocabulary = _vocabulary(plan, everything)
+    _check_pairs(options, first)
+    extra_share = options.extra_share if extras else 0.0
+    sources = [training_source(first, vocabulary, 1.0 - extra_share)]
+    sources += [training_source(extra, vocabulary, extra_share / len(extras)) for extra in extras]
+    sampling = Sampling(min(options.classes, len(vocabulary["type"])), options.each, options.power)
+    batch = 32 if plan.loss == "classic-triplet" else sampling.batch
+    steps = options.steps or max(1, sum(len(source.pixels) for source in sources) // batch)
+    held = validation_pictures(first, vocabulary, gallery=options.gallery, seed=options.seed)
+    if not held.queries:
+        note("No picture is on the validation side: the last epoch is kept, whatever it is worth.")
+    # Keras takes seconds to import: mistakes above are answered at once.
+    from ml.commands.train_run import configure_backend, train_with_progress
+    from ml.training.trainer import Run
+
+    configure_backend()
+    run = Run(
+        plan=plan,
+        schedule=Schedule(
+            schedule_phases,
+            steps,
+            frozen_steps=int(options.frozen_epochs * steps),
+            learning_rate=options.learning_rate,
+            head_learning_rate=options.head_learning_rate,
+        ),
+        sampling=sampling,
+        amounts=NONE if options.no_augment else Augmentation(),
+        sources=sources,
+        backgrounds=_photos(extras),
+        held=held if held.queries else None,
+        variables=read_variables(start),
+        start=start.spec,
+        folder=options.out,
+        settings=_settings(options, start.sha256),
+        seed=options.seed,
+        weight_decay=options.weight_decay,
+        averaging=options.averaging,
+        patience=options.patience,
+        checkpoint_s=60 * options.checkpoint_minutes,
+    )
+    train_with_progress(
+        run,
+        spec=plan.spec(largest, options.fit),
+        vocabulary=vocabulary,
+        how=_refit(options, plan),
+        started_from=start.name,
+        data=options.data.name,
+        restart=options.restart,
+    )
+    return 0
+
+
+def _refit(options: argparse.Namespace, plan: Plan) -> "Refit | None":
+    if not (options.refit_epochs and plan.heads and plan.classes):
+        return None
+    from ml.training.refit import Refit
+
+    return Refit(options.refit_epochs, options.power, scale=plan.scale, colours=not options.no_histogram)
+
+
+def _split(options: argparse.Namespace, prepared: Prepared) -> Split:
+    """The given split, or one made once and kept in the run's folder."""
+    path = options.split or options.out / "split.json"
+    if options.split or path.is_file():
+        return read_split(path)
+    groups = groups_of(prepared.samples, prepared.digests)
+    chosen = split(prepared.samples, groups, val=0.1, test=0.1, seed=options.seed)
+    write_split(path, chosen)
+    counts = Counter(chosen.sides.values())
+    note(f"Split by product: {', '.join(f'{counts[side]:,} {side}' for side in ('train', 'val', 'test'))} ({path}).")
+    return chosen
+
+
+def _extra_sets(options: argparse.Namespace, size: int) -> list[LabelledSet]:
+    if len(options.extra_classes) > len(options.extra):
+        raise Failure("--extra-classes names classes of an --extra set: there are more of them than sets.", code=2)
+    found = []
+    for number, path in enumerate(options.extra):
+        prepared = prepared_set(path, input_size=size, fit=options.fit, cache_dir=options.cache_dir)
+        if number < len(options.extra_classes):
+            prepared = replace(prepared, samples=renamed(prepared.samples, _class_map(options.extra_classes[number])))
+        groups = groups_of(prepared.samples, prepared.digests)
+        chosen = split(prepared.samples, groups, val=0.0, test=0.1, seed=options.seed)
+        write_split(options.out / f"split-{path.stem}.json", chosen)
+        found.append(LabelledSet(prepared, chosen))
+    return found
+
+
+def _class_map(path: Path) -> dict[str, str | list[str]]:
+    try:
+        document = json.loads(path.read_text())
+        if not isinstance(document, dict):
+            raise ValueError("it is not a JSON object")
+        return document
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be used as a class map: {error}.") from error
+
+
+def _vocabulary(plan: Plan, samples: Sequence[Sample]) -> dict[str, tuple[str, ...]]:
+    """The classes of every task that the samples know: mining and figures need them where no softmax does."""
+    tasks = ("type", "gender", "colour", "family")
+    known = {task: tuple(sorted({s.labels[task] for s in samples if task in s.labels})) for task in tasks}
+    return {task: names for task, names in known.items() if names} | dict(plan.classes)
+
+
+def _check_pairs(options: argparse.Namespace, first: LabelledSet) -> None:
+    counts = Counter(sample.labels["type"] for sample in first.samples("train") if "type" in sample.labels)
+    single = sorted(name for name, count in counts.items() if count < 2)
+    if single and options.loss in ("triplet", "classic-triplet", "joint"):
+        note(
+            f"{len(single)} classes have one picture to train on and give no positive pair: {', '.join(single[:5])} …."
+        )
+    if len(single) == len(counts) and options.loss in ("triplet", "classic-triplet"):
+        raise DatasetError("No class has two pictures to train on: a triplet needs an anchor and another of its class.")
+
+
+def _photos(extras: list[LabelledSet]) -> np.ndarray | tuple[()]:
+    pixels = [extra.prepared.pixels[extra.indices("train")] for extra in extras]
+    return np.concatenate(pixels) if pixels else ()
+
+
+def _settings(options: argparse.Namespace, start_sha256: str) -> dict[str, object]:
+    """What a checkpoint must agree with: all that changes what is computed."""
+    apart = {
+        "command",
+        "out",
+        "cache_dir",
+        "checkpoint_minutes",
+        "restart",
+        "weights",
+        "pooling",
+        "refit_epochs",
+        "no_histogram",
+    }
+    chosen = {name: value for name, value in vars(options).items() if name not in apart}
+    return json.loads(json.dumps(chosen | {"init": start_sha256}, default=str))  # as it will read when loaded

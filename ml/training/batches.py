@@ -1,0 +1,108 @@
+"""Which pictures each step sees: a function of seed, phase, epoch and step alone, so that a training that was
+killed goes on with exactly the batch it would have seen."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from ml.training.augment import Augmentation, augment
+from ml.training.sources import Sampling, Source
+
+TRIPLETS = 32  # a batch of the classic loss: 32 anchors, 32 positives, 32 negatives
+
+
+class Batches(keras.utils.PyDataset):
+    """Item i is the batch of step i: (uint8 [n, size, size, 3], {task: int32 [n]}).
+
+    Args:
+        steps: how many batches an epoch has.
+        explicit: batches of 32 triplets, anchors, then positives, then negatives, instead of P×K.
+        backgrounds: uint8 [m, S, S, 3], photos that garments on white are pasted on.
+        key: seed, phase and epoch.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        sampling: Sampling,
+        *,
+        steps: int,
+        size: int,
+        amounts: Augmentation,
+        explicit: bool = False,
+        backgrounds: np.ndarray | tuple[()] = (),
+        key: tuple[int, ...] = (0,),
+    ) -> None:
+        super().__init__()
+        self._sources = sources
+        self._sampling = sampling
+        self._steps = steps
+        self._size = size
+        self._amounts = amounts
+        self._explicit = explicit
+        self._backgrounds = backgrounds
+        self._key = key
+        self._classes = [_by_class(source.labels["type"]) for source in sources]
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        random = np.random.default_rng([*self._key, step])
+        chosen = self._triplets(random) if self._explicit else self._mixed(random)
+        pictures = np.stack(
+            [
+                augment(self._sources[source].pixels[index], self._size, random, self._amounts, self._backgrounds)
+                for source, index in chosen
+            ]
+        )
+        labels = {
+            task: np.array([self._sources[source].labels[task][index] for source, index in chosen], np.int32)
+            for task in self._sources[0].labels
+        }
+        return pictures, labels
+
+    def _mixed(self, random: np.random.Generator) -> list[tuple[int, int]]:
+        """P classes, K pictures each; the classes are drawn from the sources by their shares."""
+        shares = np.array([source.share for source in self._sources])
+        counts = np.floor(shares * self._sampling.classes + random.random()).astype(int)
+        counts[0] = self._sampling.classes - counts[1:].sum()
+        chosen = []
+        for source, count in enumerate(counts.tolist()):
+            for members in self._draw(source, count, random):
+                replace = len(members) < self._sampling.each
+                picked = random.choice(members, self._sampling.each, replace=replace)
+                chosen += [(source, int(index)) for index in picked]
+        return chosen
+
+    def _triplets(self, random: np.random.Generator) -> list[tuple[int, int]]:
+        anchors, positives, negatives = [], [], []
+        classes = self._classes[0]
+        names = [name for name, members in classes.items() if len(members) > 1]
+        weights = self._weights([len(classes[name]) for name in names])
+        for _ in range(TRIPLETS):
+            name = names[int(random.choice(len(names), p=weights))]
+            anchor, positive = random.choice(classes[name], 2, replace=False)
+            others = [other for other in classes if other != name]
+            negative = random.choice(classes[others[int(random.integers(len(others)))]])
+            anchors.append((0, int(anchor)))
+            positives.append((0, int(positive)))
+            negatives.append((0, int(negative)))
+        return anchors + positives + negatives
+
+    def _draw(self, source: int, count: int, random: np.random.Generator) -> list[np.ndarray]:
+        members = list(self._classes[source].values())
+        weights = self._weights([len(indices) for indices in members])
+        usable = min(count, len(members))
+        first = random.choice(len(members), usable, replace=False, p=weights)
+        again = random.choice(len(members), count - usable, p=weights)  # a set of fewer classes than P
+        return [members[index] for index in (*first.tolist(), *again.tolist())]
+
+    def _weights(self, sizes: list[int]) -> np.ndarray:
+        weights = np.array(sizes, np.float64) ** self._sampling.power
+        return weights / weights.sum()
+
+
+def _by_class(labels: np.ndarray) -> dict[int, np.ndarray]:
+    return {int(label): np.flatnonzero(labels == label) for label in np.unique(labels[labels >= 0])}

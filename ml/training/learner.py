@@ -1,0 +1,86 @@
+"""The network with its loss, as one Keras model that trains on any backend."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ml.spec import ModelSpec
+from ml.training import network
+from ml.training.losses import accuracy, cross_entropy, explicit_triplet_loss, mined_triplet_loss, triplet_accuracy
+from ml.training.plan import COLOUR_TASKS, TASK_WEIGHTS, WHOLE, Plan
+
+TRIPLET_WEIGHT = 1.0
+
+
+class Learner(keras.Model):
+    """Attributes: plan; trackers, name → running mean since the last `reset_metrics`; started, the heads that did not
+    begin at random."""
+
+    plan: Plan
+    trackers: dict[str, Any]
+    started: list[str]
+
+    def follow(self, plan: Plan) -> None:
+        """Set the loss; once, before the first step."""
+        self.plan = plan
+        names = [f"loss/{task}" for task in plan.classes] + [f"accuracy/{task}" for task in plan.classes]
+        if plan.loss not in ("classify", "softmax"):
+            names.append("loss/triplet")
+        if plan.loss == "classic-triplet":
+            names.append("accuracy/triplet")
+        self.trackers = {name: keras.metrics.Mean(name=name.replace("/", "_")) for name in names}
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """y: task → int32 [n], negative where not known; for "classic-triplet" x is anchors, positives and
+        negatives one after another, a third each."""
+        terms = {}
+        for task in self.plan.classes:
+            logits = y_pred[f"logits/{task}"]
+            terms[task] = TASK_WEIGHTS[task] * cross_entropy(logits, y[task], self.plan.smoothing)
+            self._track(f"accuracy/{task}", accuracy(logits, y[task]))
+        if self.plan.loss == "classic-triplet":
+            third = ops.shape(y["type"])[0] // 3
+            anchors, positives, negatives = (y_pred[WHOLE][start * third : (start + 1) * third] for start in range(3))
+            terms["triplet"] = explicit_triplet_loss(anchors, positives, negatives, self.plan.margin)
+            self._track("accuracy/triplet", triplet_accuracy(anchors, positives, negatives))
+        elif self.plan.loss in ("triplet", "joint"):
+            terms["triplet"] = TRIPLET_WEIGHT * sum(
+                mined_triplet_loss(
+                    y_pred[f"{head.part}/before"],
+                    y["colour" if head.part == COLOUR_TASKS[0] else "type"],
+                    self.plan.margin,
+                    self.plan.mining,
+                )
+                for head in self.plan.heads
+            )
+        for name, value in terms.items():
+            self._track(f"loss/{name}", value)
+        return sum(terms.values())
+
+    def _track(self, name: str, value: Any) -> None:
+        self.trackers[name].update_state(value)
+
+
+def make_learner(plan: Plan, variables: Mapping[str, np.ndarray], spec: ModelSpec) -> Learner:
+    """The network of `plan`, started from `variables`, those of a model of `spec`; `started` names the heads that
+    were as well."""
+    model = network.build(plan, variables)
+    started = network.transfer_heads(model, plan, variables, spec)
+    learner = Learner(inputs=model.inputs[0], outputs=model.output)
+    learner.follow(plan)
+    learner.started = started
+    return learner
+
+
+def make_head_learner(plan: Plan, dropout: float) -> Learner:
+    """Heads and classifiers alone, started at random; see `network.build_heads`."""
+    model = network.build_heads(plan, dropout)
+    learner = Learner(inputs=model.input, outputs=model.output)
+    learner.follow(plan)
+    learner.started = []
+    return learner

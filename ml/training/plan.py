@@ -1,0 +1,102 @@
+"""What is trained: which heads, which labels, which loss."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ml.datasets import DatasetError, Sample
+from ml.spec import LabelTask, ModelSpec, Part
+
+LOSSES = ("triplet", "classic-triplet", "classify", "softmax", "joint")
+WHOLE = "embedding"  # the part of a model that has only one
+KIND_TASKS = ("type", "gender")
+COLOUR_TASKS = ("colour", "family")
+# Of each task in the loss. Type first: it is what a shopper sees at once.
+TASK_WEIGHTS = {"type": 1.0, "gender": 0.4, "colour": 0.8, "family": 0.3}
+
+
+@dataclass(frozen=True)
+class Head:
+    """A dense layer, then L2: one part of the vector.
+
+    Attributes:
+        inputs: what the layer reads, as in `ml.spec.Part`. "lab_histogram" can only be learned from when the
+            backbone does not learn along, see `ml.training.refit`.
+    """
+
+    part: str
+    dimension: int
+    inputs: tuple[str, ...] = ("pooled",)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Attributes:
+    loss: one of `LOSSES`.
+    heads: parts of the vector; none, the vector is the pooled features themselves.
+    classes: task → its classes in order; empty for the pure triplet losses.
+    neck: a batch norm between each head and its softmax (Luo et al. 2019, "Bag of Tricks … Re-Identification").
+    scale: of the cosines in the normalised softmax.
+    """
+
+    loss: str
+    heads: tuple[Head, ...]
+    classes: Mapping[str, tuple[str, ...]]
+    margin: float = 0.2
+    mining: str = "semi-hard"
+    neck: bool = False
+    scale: float = 16.0
+    smoothing: float = 0.05
+
+    def source_of(self, task: str) -> str:
+        """What a task's logits are computed from: a part's name, or "pooled"."""
+        if not self.heads:
+            return "pooled"
+        if len(self.heads) == 1:
+            return self.heads[0].part
+        return "colour" if task in COLOUR_TASKS else "kind"
+
+    def spec(self, input_size: int, fit: str) -> ModelSpec:
+        """The model that a finished training gives."""
+        parts = tuple(Part(head.part, head.dimension, head.inputs) for head in self.heads)
+        labels = tuple(LabelTask(task, self.source_of(task), names) for task, names in self.classes.items())
+        dimension = sum(head.dimension for head in self.heads) or 2048
+        return ModelSpec("resnet50", input_size, fit, "avg", dimension, parts=parts, labels=labels)
+
+
+def make_plan(
+    loss: str,
+    samples: Sequence[Sample],
+    *,
+    dimension: int | None = None,
+    margin: float = 0.2,
+    mining: str = "semi-hard",
+    scale: float = 16.0,
+) -> Plan:
+    """What `loss` needs, as far as the labels of `samples`, those trained on, allow.
+
+    Args:
+        dimension: of the vector. Left out: 256; for "classify" the 2048 pooled features themselves. With colour
+            labels, "softmax" and "joint" give a quarter of it to a colour part of its own.
+
+    Raises:
+        DatasetError: fewer than two types.
+    """
+    classes = {task: names for task in TASK_WEIGHTS if len(names := _classes(samples, task)) > 1}
+    if "type" not in classes:
+        raise DatasetError(
+            "All pictures are of one class: there is nothing to tell apart. "
+            "Put at least two class folders into the set."
+        )
+    if loss in ("triplet", "classic-triplet"):
+        return Plan(loss, (Head(WHOLE, dimension or 256),), {}, margin, mining)
+    if loss == "classify":
+        return Plan(loss, (Head(WHOLE, dimension),) if dimension else (), classes, margin, mining)
+    size = dimension or 256
+    heads: tuple[Head, ...] = (Head(WHOLE, size),)
+    if "colour" in classes:
+        heads = (Head("kind", size - size // 4), Head("colour", size // 4))
+    return Plan(loss, heads, classes, margin, mining, neck=loss == "joint", scale=scale)
+
+
+def _classes(samples: Sequence[Sample], task: str) -> tuple[str, ...]:
+    return tuple(sorted({sample.labels[task] for sample in samples if task in sample.labels}))

@@ -1,0 +1,119 @@
+"""The last step of a training: the heads alone, from features of the pictures as they are.
+
+While the backbone learns, the heads follow features that change under them and pictures that are cut and pasted. Here
+both stand still: features are computed once, and the heads learn from them in a minute. They may now also read the
+colours of the picture itself (`ml.colours`), which deep features blur.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+
+from ml.colours import lab_histogram
+from ml.training.learner import make_head_learner
+from ml.training.network import named_weights
+from ml.training.plan import Plan
+
+Features = Mapping[str, np.ndarray]  # "pooled" float32 [n, 2048], "lab_histogram" float32 [n, 64]
+
+
+@dataclass(frozen=True)
+class Refit:
+    """Attributes:
+    epochs: over all features.
+    power: a picture of a class of n is drawn with weight n ** (power − 1), as in `sources.Sampling`.
+    dropout: of the pooled features.
+    colours: whether the colour part also reads the histogram.
+    """
+
+    epochs: int = 20
+    power: float = 0.5
+    batch: int = 256
+    learning_rate: float = 1e-3
+    dropout: float = 0.2
+    colours: bool = True
+    scale: float = 16.0
+    smoothing: float = 0.05
+
+
+def refit_plan(plan: Plan, how: Refit) -> Plan:
+    """`plan` with softmax alone, and a colour part that reads the colours."""
+    heads = plan.heads
+    if how.colours:
+        heads = tuple(
+            # Both of length 1: beside the features as they are, some fifty long, the histogram would hardly count.
+            replace(head, inputs=("unit_pooled", "lab_histogram")) if head.part == "colour" else head
+            for head in heads
+        )
+    return replace(plan, loss="softmax", heads=heads, scale=how.scale, smoothing=how.smoothing)
+
+
+def features_of(
+    pixels: np.ndarray,
+    pooled: Callable[[np.ndarray], np.ndarray],
+    *,
+    batch: int = 64,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, np.ndarray]:
+    """Features of pictures uint8 [n, S, S, 3].
+
+    Args:
+        pooled: uint8 [m, S, S, 3] → float32 [m, 2048].
+    """
+    deep, colours = [], []
+    for start in range(0, len(pixels), batch):
+        pictures = np.stack([pixels[index] for index in range(start, min(start + batch, len(pixels)))])
+        deep.append(pooled(pictures))
+        colours.append(lab_histogram(pictures))
+        if progress:
+            progress(start + len(pictures), len(pixels))
+    return {"pooled": np.concatenate(deep), "lab_histogram": np.concatenate(colours)}
+
+
+def refit(
+    plan: Plan, features: Features, labels: Mapping[str, np.ndarray], how: Refit, *, seed: int = 0
+) -> tuple[dict[str, np.ndarray], Callable[[Features], Mapping[str, np.ndarray]]]:
+    """Learn heads and classifiers anew.
+
+    Args:
+        plan: from `refit_plan`.
+        labels: task → int32 [n].
+
+    Returns:
+        `<layer>/<variable>` → array, as `network.to_variables` takes them, and a function from features to the
+        network's outputs.
+    """
+    keras.utils.set_random_seed(seed)
+    learner = make_head_learner(plan, how.dropout)
+    steps = max(1, len(features["pooled"]) // how.batch)
+    rate = keras.optimizers.schedules.CosineDecay(0.0, how.epochs * steps, warmup_target=how.learning_rate,
+                                                  warmup_steps=max(1, steps // 2))  # fmt: skip
+    learner.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=0.01), jit_compile=False)
+    random = np.random.default_rng(seed)
+    names = list(learner.input)
+    weights = _weights(labels["type"], how.power)
+    for _ in range(how.epochs * steps):
+        chosen = random.choice(len(weights), how.batch, p=weights)
+        inputs = {name: features[name][chosen] for name in names}
+        learner.train_on_batch(inputs, {task: known[chosen] for task, known in labels.items()})
+
+    def forward(of: Features) -> Mapping[str, np.ndarray]:
+        outputs: Mapping[str, np.ndarray] = learner.predict({name: of[name] for name in names}, batch_size=4096,
+                                                            verbose=0)  # fmt: skip
+        return outputs
+
+    arrays = {name: keras.ops.convert_to_numpy(variable.value) for name, variable in named_weights(learner).items()}
+    return arrays, forward
+
+
+def _weights(types: np.ndarray, power: float) -> np.ndarray:
+    """Of each picture in the draw; pictures without a type are drawn like those of an average class."""
+    counts = np.bincount(types[types >= 0]).astype(np.float64)
+    weights = np.zeros(len(types))
+    known = types >= 0
+    weights[known] = counts[types[known]] ** (power - 1.0)
+    if known.any() and not known.all():
+        weights[~known] = weights[known].mean()
+    return weights / weights.sum() if known.any() else np.full(len(types), 1.0 / len(types))

@@ -1,0 +1,73 @@
+"""How long at which picture size, and how fast."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Phase:
+    """`epochs` at pictures of `size` px."""
+
+    size: int
+    epochs: int
+
+
+def parse_sizes(text: str) -> tuple[Phase, ...]:
+    """ "48x2,64x3,80x4" → two epochs at 48 px, three at 64, four at 80.
+
+    Raises:
+        ValueError: another form, or a size below 32.
+    """
+    phases = []
+    for item in text.split(","):
+        size, _, epochs = item.strip().partition("x")
+        if not (size.isdigit() and epochs.isdigit() and int(size) >= 32 and int(epochs) >= 1):
+            raise ValueError(f"{item!r} is not SIZExEPOCHS, such as 64x3 with a size of at least 32")
+        phases.append(Phase(int(size), int(epochs)))
+    return tuple(phases)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Attributes:
+    phases: small pictures first: most of what there is to learn shows at half the cost.
+    steps: of one epoch.
+    frozen_steps: at the beginning only the heads learn, so that their first, random gradients spoil nothing.
+    learning_rate: at its highest; a linear warm-up, then half a cosine down to a hundredth.
+    head_learning_rate: while the backbone is frozen.
+    """
+
+    phases: tuple[Phase, ...]
+    steps: int
+    frozen_steps: int = 0
+    learning_rate: float = 3e-4
+    head_learning_rate: float = 1e-3
+    warmup_steps: int = 200
+
+    @property
+    def epochs(self) -> int:
+        return sum(phase.epochs for phase in self.phases)
+
+    def size_of(self, epoch: int) -> int:
+        for phase in self.phases:
+            if epoch < phase.epochs:
+                return phase.size
+            epoch -= phase.epochs
+        return self.phases[-1].size
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from the beginning of the training."""
+        if step < self.frozen_steps:
+            return self.head_learning_rate
+        done = step - self.frozen_steps
+        warmup = min(self.warmup_steps, max(1, self.epochs * self.steps // 10))
+        if done < warmup:
+            return self.learning_rate * (done + 1) / warmup
+        progress = (done - warmup) / max(1, self.epochs * self.steps - self.frozen_steps - warmup)
+        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + float(np.cos(np.pi * min(progress, 1.0)))))
+
+    def cost_left(self, epoch: int, step: int) -> float:
+        """Pixels of work from (epoch, step) to the end, in squares of one pixel times steps: for the ETA."""
+        left = (self.steps - step) * self.size_of(epoch) ** 2
+        return left + sum(self.steps * self.size_of(later) ** 2 for later in range(epoch + 1, self.epochs))

@@ -1,0 +1,117 @@
+"""From labelled sets to what the batches and the validation take."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ml.datasets import DatasetError, Prepared, Sample, Split
+from ml.training.validation import Held
+
+Vocabulary = Mapping[str, tuple[str, ...]]  # task → its classes
+
+
+@dataclass(frozen=True)
+class Source:
+    """Pictures of one origin with their labels.
+
+    Attributes:
+        pixels: uint8 [n, S, S, 3], or what gives one picture for an index.
+        labels: task → int32 [n], −1 where not known.
+        share: of every batch that comes from here; the shares of all sources add up to 1.
+    """
+
+    pixels: "np.ndarray | Rows"
+    labels: Mapping[str, np.ndarray]
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Attributes:
+    classes: P of a P×K batch; `each`: K pictures of every drawn class.
+    power: a class of n pictures is drawn with weight n ** power: 1 keeps the proportions of the set, 0 makes
+        all classes equal, ½ lies between.
+    """
+
+    classes: int = 16
+    each: int = 4
+    power: float = 0.5
+
+    @property
+    def batch(self) -> int:
+        return self.classes * self.each
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """A prepared set, and who is on which side of it."""
+
+    prepared: Prepared
+    split: Split
+
+    def indices(self, side: str) -> np.ndarray:
+        sides = [self.split.sides.get(sample.name, "") for sample in self.prepared.samples]
+        return np.flatnonzero(np.array(sides) == side)
+
+    def samples(self, side: str) -> list[Sample]:
+        return [self.prepared.samples[index] for index in self.indices(side)]
+
+
+def renamed(samples: Sequence[Sample], classes: Mapping[str, str | Sequence[str]]) -> list[Sample]:
+    """Samples whose type is called what the first set calls it; the first of several names counts."""
+    names = {own: other if isinstance(other, str) else next(iter(other), own) for own, other in classes.items()}
+    return [
+        replace(sample, labels={**sample.labels, "type": names.get(sample.labels["type"], sample.labels["type"])})
+        if "type" in sample.labels
+        else sample
+        for sample in samples
+    ]
+
+
+def label_numbers(samples: Sequence[Sample], vocabulary: Vocabulary) -> dict[str, np.ndarray]:
+    """task → int32 [n], −1 where the label is not known or not in the vocabulary."""
+    numbers = {task: {name: number for number, name in enumerate(names)} for task, names in vocabulary.items()}
+    return {
+        task: np.array([known.get(sample.labels.get(task, ""), -1) for sample in samples], np.int32)
+        for task, known in numbers.items()
+    }
+
+
+def training_source(labelled: LabelledSet, vocabulary: Vocabulary, share: float) -> Source:
+    """The training side of a set.
+
+    Raises:
+        DatasetError: it is empty.
+    """
+    indices = labelled.indices("train")
+    if not len(indices):
+        raise DatasetError("No picture of the set is on the training side of its split.")
+    samples = [labelled.prepared.samples[index] for index in indices]
+    return Source(Rows(labelled.prepared.pixels, indices), label_numbers(samples, vocabulary), share)
+
+
+def validation_pictures(labelled: LabelledSet, vocabulary: Vocabulary, *, gallery: int, seed: int) -> Held:
+    """The validation side as queries; it and `gallery` pictures of the training side to be found."""
+    queries = labelled.indices("val")
+    train = labelled.indices("train")
+    chosen = np.sort(np.random.default_rng(seed).permutation(train)[:gallery])
+    indices = np.concatenate([queries, chosen]).astype(int)
+    samples = [labelled.prepared.samples[index] for index in indices]
+    digests = np.array([labelled.prepared.digests[index] for index in indices])
+    return Held(labelled.prepared.pixels[indices], label_numbers(samples, vocabulary), digests, len(queries))
+
+
+class Rows:
+    """Rows of a memory-mapped array, read when they are asked for."""
+
+    def __init__(self, pixels: np.ndarray, indices: np.ndarray) -> None:
+        self._pixels = pixels
+        self._indices = indices
+        self.shape = (len(indices), *pixels.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self._pixels[self._indices[index]]

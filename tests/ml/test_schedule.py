@@ -1,0 +1,38 @@
+"""Sizes and learning rates of a training."""
+
+import pytest
+
+from ml.training.schedule import Phase, Schedule, parse_sizes
+
+
+def test_sizes_are_read_in_order():
+    assert parse_sizes("48x2, 80x1") == (Phase(48, 2), Phase(80, 1))
+
+
+@pytest.mark.parametrize("text", ["", "48", "48x", "x2", "48x0", "16x1", "48x2;64x1", "-48x2"])
+def test_other_forms_are_refused_with_an_example(text):
+    with pytest.raises(ValueError, match="64x3"):
+        parse_sizes(text)
+
+
+def test_an_epoch_has_the_size_of_its_phase():
+    schedule = Schedule(parse_sizes("48x2,80x1"), steps=10)
+    assert [schedule.size_of(epoch) for epoch in range(3)] == [48, 48, 80]
+    assert schedule.epochs == 3
+
+
+def test_the_rate_is_the_heads_then_warms_up_then_falls_to_a_hundredth():
+    schedule = Schedule((Phase(64, 10),), steps=100, frozen_steps=50, learning_rate=1.0, head_learning_rate=7.0,
+                        warmup_steps=20)  # fmt: skip
+    assert schedule.rate_at(49) == 7.0
+    assert schedule.rate_at(50) == pytest.approx(1 / 20)
+    assert schedule.rate_at(69) == 1.0
+    rates = [schedule.rate_at(step) for step in range(70, 1000)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == pytest.approx(0.01, abs=1e-4)
+
+
+def test_what_is_left_counts_pixels():
+    schedule = Schedule(parse_sizes("32x1,64x1"), steps=10)
+    assert schedule.cost_left(0, 5) == 5 * 32**2 + 10 * 64**2
+    assert schedule.cost_left(1, 10) == 0
