@@ -14,10 +14,14 @@ PLAIN_SECONDS = 5.0
 
 
 class Meter:
-    """Counts done things; prints a bar on a terminal and a line every few seconds anywhere else."""
+    """Counts done things; prints a bar on a terminal and a line every few seconds anywhere else.
 
-    def __init__(self, stream: TextIO, title: str, total: int) -> None:
-        self.title, self.total, self.done = title, total, 0
+    `done`: of `total`, before this run; the rate leaves them out.
+    """
+
+    def __init__(self, stream: TextIO, title: str, total: int, *, done: int = 0) -> None:
+        self.title, self.total, self.done = title, total, done
+        self._before = done
         self._stream = stream
         self._began = self._spoke = time.monotonic()
         self._bar: Progress | None = None
@@ -32,13 +36,13 @@ class Meter:
                 TimeRemainingColumn(),
                 console=console,
             )
-            self._task = self._bar.add_task(title, total=total, rate="")
+            self._task = self._bar.add_task(title, total=total, completed=done, rate="")
             self._bar.start()
 
     @property
     def rate(self) -> float:
         """Things a second since the start."""
-        return self.done / max(time.monotonic() - self._began, 1e-9)
+        return (self.done - self._before) / max(time.monotonic() - self._began, 1e-9)
 
     def advance(self, count: int = 1) -> None:
         self.done += count
@@ -46,7 +50,9 @@ class Meter:
             self._bar.update(self._task, completed=self.done, rate=f"{self.rate:,.0f}/s")
         elif time.monotonic() - self._spoke > PLAIN_SECONDS:
             self._spoke = time.monotonic()
-            self._stream.write(f"{self.title}: {self.done:,} of {self.total:,} ({self.rate:,.0f}/s)\n")
+            self._stream.write(
+                f"{self.title}: {self.done:,} of {self.total:,} ({self.rate:,.0f}/s, {self._remaining()})\n"
+            )
             self._stream.flush()
 
     def set(self, done: int, total: int) -> None:
@@ -56,15 +62,21 @@ class Meter:
             self._bar.update(self._task, total=total)
         self.advance(done - self.done)
 
+    def _remaining(self) -> str:
+        seconds = max(self.total - self.done, 0) / max(self.rate, 1e-9)
+        if seconds < 90:
+            return f"{seconds:.0f} s left"
+        return f"{seconds / 60:.0f} min left" if seconds < 5400 else f"{min(seconds / 3600, 9999):.1f} h left"
+
     def close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
 
 
 @contextmanager
-def meter(stream: Any, title: str, total: int) -> Iterator[Meter]:
+def meter(stream: Any, title: str, total: int, *, done: int = 0) -> Iterator[Meter]:
     """`stream`: a command's `self.stderr`."""
-    shown = Meter(getattr(stream, "_out", stream), title, total)
+    shown = Meter(getattr(stream, "_out", stream), title, total, done=done)
     try:
         yield shown
     finally:

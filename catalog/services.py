@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -20,8 +22,13 @@ from ml.images import ImageInfo, ImageRejected, clean
 logger = logging.getLogger(__name__)
 
 
-#: The bytes to store, and what they are.
-AcceptedImage = tuple[bytes, ImageInfo]
+@dataclass(frozen=True)
+class AcceptedImage:
+    """The bytes to store, what they are, and the SHA-256 of the file as it was sent, metadata and all."""
+
+    data: bytes
+    info: ImageInfo
+    source_digest: str
 
 
 class StorageUnavailable(Exception):
@@ -36,7 +43,8 @@ def accept_image(data: bytes) -> AcceptedImage:
     Raises:
         ImageRejected: with a code and a sentence for the uploader.
     """
-    return clean(data, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
+    cleaned, info = clean(data, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
+    return AcceptedImage(cleaned, info, hashlib.sha256(data).hexdigest())
 
 
 def read_upload(upload: UploadedFile) -> bytes:
@@ -89,8 +97,8 @@ def add_image(*, product: Product, data: bytes, alt: str = "") -> ProductImage:
 
 def attach_image(*, product: Product, accepted: AcceptedImage, alt: str = "") -> ProductImage:
     """The second half of `add_image`, without the message: for callers that validate first and announce together."""
-    data, info = accepted
-    name = store_file(data, info)
+    info = accepted.info
+    name = store_file(accepted.data, info)
     try:
         with transaction.atomic():
             # The lock orders two uploads at once, so that positions stay distinct.
@@ -104,6 +112,7 @@ def attach_image(*, product: Product, accepted: AcceptedImage, alt: str = "") ->
                 width=info.width,
                 height=info.height,
                 digest=info.digest,
+                source_digest=accepted.source_digest,
             )
     except IntegrityError as error:
         discard_files([name])

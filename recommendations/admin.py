@@ -5,21 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from catalog.admin import ProductAdmin, ProductImageInline, thumbnail
 from catalog.models import Product, ProductImage
 from recommendations import claims, nudges
-from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding
+from recommendations.coverage import coverage
+from recommendations.indexes import index_bytes
+from recommendations.models import KEPT, EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
 
 LABELS = {
     EmbeddingState.READY: "success",
     EmbeddingState.PENDING: "info",
     EmbeddingState.PROCESSING: "info",
     EmbeddingState.FAILED: "danger",
+}
+
+
+MODEL_LABELS = {
+    ModelState.ACTIVE: "success",
+    ModelState.READY: "info",
+    ModelState.BUILDING: "warning",
 }
 
 
@@ -41,11 +51,12 @@ class SearchableImageInline(ProductImageInline):
     readonly_fields = [*ProductImageInline.readonly_fields, "searchable"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ProductImage]:
-        return super().get_queryset(request).prefetch_related("embeddings__model")
+        rows = ImageEmbedding.objects.filter(model__state=ModelState.ACTIVE).defer("vector")
+        return super().get_queryset(request).prefetch_related(Prefetch("embeddings", rows, to_attr="active_embeddings"))
 
     @admin.display(description="Similar items")
     def searchable(self, image: ProductImage) -> str:
-        rows = [row for row in image.embeddings.all() if row.model.state == "active" and row.digest == image.digest]
+        rows = [row for row in image.active_embeddings if row.digest == image.digest]  # type: ignore[attr-defined]
         if not rows or rows[0].state in {EmbeddingState.PENDING, EmbeddingState.PROCESSING}:
             return "waiting: will appear in a moment"
         if rows[0].state == EmbeddingState.FAILED:
@@ -63,14 +74,37 @@ admin.site.register(Product, SearchableProductAdmin)
 
 @admin.register(EmbeddingModel)
 class EmbeddingModelAdmin(ReadOnlyAdmin):
-    list_display = ["name", "state", "source", "dimension", "input_size", "pooling", "activated_at"]
+    """To look at; `manage.py embedding_models` changes them, as most steps take minutes."""
+
+    list_display = [
+        "name", "status", "source", "backbone", "dimension", "input_size", "pooling", "covered", "index",
+        "activated_at",
+    ]  # fmt: skip
+    ordering = ["pk"]
+
+    @display(description="State", ordering="state", label=MODEL_LABELS)
+    def status(self, model: EmbeddingModel) -> str:
+        return model.state
+
+    @admin.display(description="Pictures")
+    def covered(self, model: EmbeddingModel) -> str:
+        if model.state not in KEPT:
+            return "–"
+        found = coverage(model)
+        failed = f", {found.failed:,} failed" if found.failed else ""
+        return f"{found.ready:,} of {found.total:,}{failed}"
+
+    @admin.display(description="Index")
+    def index(self, model: EmbeddingModel) -> str:
+        size = index_bytes(model)
+        return filesizeformat(size) if size else "–"
 
 
 @admin.register(ImageEmbedding)
 class ImageEmbeddingAdmin(ReadOnlyAdmin):
-    list_display = ["picture", "product", "status", "error_code", "error", "attempts", "embedded_at"]
+    list_display = ["picture", "product", "model", "status", "error_code", "error", "attempts", "embedded_at"]
     list_filter = ["state", "error_code", "model"]
-    list_select_related = ["image__product"]
+    list_select_related = ["image__product", "model"]
     list_per_page = 50
     show_full_result_count = False
     exclude = ["vector"]

@@ -1,9 +1,15 @@
-"""Who works on which picture. Every statement here stands for itself and uses the database's clock."""
+"""Who works on which picture. Every statement here stands for itself and uses the database's clock.
+
+Rows are made, claimed and stored for models that are kept complete (`KEPT`) and no others: what is computed for a
+model that was retired meanwhile is dropped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -12,8 +18,9 @@ from django.db import IntegrityError, connection
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
-from recommendations.models import EmbeddingModel
+from recommendations.models import KEPT, EmbeddingModel
 
+KEPT_STATES = [state.value for state in KEPT]
 CRASHED = "The worker died {0} times on this picture."
 
 
@@ -35,10 +42,12 @@ class Claim:
 def add_missing_rows(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> int:
     """A pending row for every picture that has none, or whose file was replaced; how many there were."""
     sql = """
+        WITH kept AS (SELECT id FROM recommendations_embeddingmodel
+                       WHERE id = %(model)s AND state = ANY(%(kept)s) FOR SHARE)
         INSERT INTO recommendations_imageembedding AS e
                (image_id, model_id, digest, state, attempts, error_code, error, created_at)
-        SELECT i.id, %(model)s, i.digest, 'pending', 0, '', '', now()
-          FROM catalog_productimage i
+        SELECT i.id, kept.id, i.digest, 'pending', 0, '', '', now()
+          FROM kept CROSS JOIN catalog_productimage i
           LEFT JOIN recommendations_imageembedding old ON old.image_id = i.id AND old.model_id = %(model)s
          WHERE (old.id IS NULL OR old.digest <> i.digest)
            AND (%(ids)s::bigint[] IS NULL OR i.id = ANY(%(ids)s::bigint[]))
@@ -48,16 +57,24 @@ def add_missing_rows(model: EmbeddingModel, image_ids: Sequence[int] | None = No
                error_code = '', error = '', vector = NULL, embedded_at = NULL
          WHERE e.digest <> EXCLUDED.digest
     """
-    ids = None if image_ids is None else list(image_ids)
-    for last_try in (False, False, True):
+    parameters: Any = {"model": model.pk, "kept": KEPT_STATES, "ids": None if image_ids is None else list(image_ids)}
+
+    def insert() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return cursor.rowcount
+
+    return _despite_deletes(insert)
+
+
+def _despite_deletes(insert: Callable[[], int]) -> int:
+    """Pictures may be deleted between an insert's SELECT and its INSERT: it is then tried again."""
+    for _ in range(2):
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(sql, {"model": model.pk, "ids": ids})
-                return cursor.rowcount
-        except IntegrityError:  # a picture was deleted between the SELECT and the INSERT
-            if last_try:
-                raise
-    raise AssertionError("unreachable")
+            return insert()
+        except IntegrityError:
+            continue
+    return insert()
 
 
 def claim_batch(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None = None) -> list[Claim]:
@@ -75,14 +92,17 @@ def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, wh
                  WHERE model_id = %(model)s AND state IN ('pending', 'processing')
                    AND (state = 'pending' OR lease_expires_at < clock_timestamp())
                    AND attempts < %(most)s AND {which}
+                   AND EXISTS (SELECT FROM recommendations_embeddingmodel
+                                WHERE id = %(model)s AND state = ANY(%(kept)s))
                    AND (%(ids)s::bigint[] IS NULL OR image_id = ANY(%(ids)s::bigint[]))
                  ORDER BY id LIMIT %(size)s FOR UPDATE SKIP LOCKED) free,
                catalog_productimage i
          WHERE e.id = free.id AND i.id = e.image_id
      RETURNING e.id, e.image_id, e.attempts, e.digest, i.file
     """  # noqa: S608  ("which" is one of two literals above)
-    parameters = {
+    parameters: Any = {
         "model": model.pk,
+        "kept": KEPT_STATES,
         "size": size,
         "lease": settings.EMBEDDING_LEASE_SECONDS,
         "most": settings.EMBEDDING_MAX_ATTEMPTS,
@@ -99,24 +119,59 @@ def store_vectors(claims: Sequence[Claim], vectors: np.ndarray) -> int:
         UPDATE recommendations_imageembedding e
            SET state = 'ready', vector = done.vector, embedded_at = clock_timestamp(),
                lease_expires_at = NULL, error_code = '', error = ''
-          FROM unnest(%b::bigint[], %b::int[], %b::text[], %b::halfvec[]) AS done(id, attempts, digest, vector)
+          FROM unnest(%b::bigint[], %b::int[], %b::text[], %b::halfvec[]) AS done(id, attempts, digest, vector),
+               recommendations_embeddingmodel m
          WHERE e.id = done.id AND e.attempts = done.attempts AND e.digest = done.digest
-           AND e.state = 'processing'
+           AND e.state = 'processing' AND m.id = e.model_id AND m.state = ANY(%b::text[])
     """
+    return _execute_binary(
+        sql,
+        [
+            [claim.id for claim in claims],
+            [claim.attempts for claim in claims],
+            [claim.digest for claim in claims],
+            _half_vectors(vectors),
+            KEPT_STATES,
+        ],
+    )
+
+
+def store_known(model: EmbeddingModel, images: Sequence[tuple[int, str]], vectors: np.ndarray) -> int:
+    """Write vectors that were computed elsewhere, float32 [n, D], for (image id, digest) each; how many were needed.
+
+    A picture that has its vector keeps it, and one whose file is another by now is left alone. Each image at most
+    once.
+    """
+    sql = """
+        WITH kept AS (SELECT id FROM recommendations_embeddingmodel
+                       WHERE id = %b AND state = ANY(%b::text[]) FOR SHARE)
+        INSERT INTO recommendations_imageembedding AS e
+               (image_id, model_id, digest, state, attempts, error_code, error, vector, created_at, embedded_at)
+        SELECT i.id, kept.id, i.digest, 'ready', 0, '', '', given.vector, now(), clock_timestamp()
+          FROM kept CROSS JOIN unnest(%b::bigint[], %b::text[], %b::halfvec[]) AS given(image_id, digest, vector)
+          JOIN catalog_productimage i ON i.id = given.image_id AND i.digest = given.digest
+         ORDER BY i.id
+            ON CONFLICT (image_id, model_id) DO UPDATE
+           SET digest = EXCLUDED.digest, state = 'ready', vector = EXCLUDED.vector,
+               embedded_at = EXCLUDED.embedded_at, lease_expires_at = NULL, error_code = '', error = ''
+         WHERE e.state <> 'ready' OR e.digest <> EXCLUDED.digest
+    """
+    ids, digests = [image for image, _ in images], [digest for _, digest in images]
+    return _despite_deletes(lambda: _execute_binary(sql, [model.pk, KEPT_STATES, ids, digests, _half_vectors(vectors)]))
+
+
+def _half_vectors(vectors: np.ndarray) -> list[HalfVector]:
+    return [HalfVector(vector) for vector in vectors.astype(np.float16)]
+
+
+def _execute_binary(sql: str, parameters: Sequence[Any]) -> int:
+    """Rows changed. Sends vectors in binary, by a cursor that binds on the server: 4 kB each instead of 20 kB of
+    digits to parse."""
     connection.ensure_connection()
     raw = connection.connection
     register_vector(raw)
-    # A server-side binding cursor sends the vectors in binary: 4 kB each instead of 20 kB of digits to parse.
     with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
-        cursor.execute(
-            sql,
-            [
-                [claim.id for claim in claims],
-                [claim.attempts for claim in claims],
-                [claim.digest for claim in claims],
-                [HalfVector(vector) for vector in vectors.astype(np.float16)],
-            ],
-        )
+        cursor.execute(sql, parameters)
         return cursor.rowcount
 
 
@@ -194,6 +249,44 @@ def retry_rows(ids: Sequence[int]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"{RETRY} id = ANY(%s)", [list(ids)])
         return cursor.rowcount
+
+
+def has_unfinished(model: EmbeddingModel) -> bool:
+    """Whether `unfinished` is above zero, without counting."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM recommendations_imageembedding "
+            "WHERE model_id = %s AND state IN ('pending', 'processing'))",
+            [model.pk],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def delete_rows(model: EmbeddingModel, size: int) -> int:
+    """Delete up to `size` rows of a retired model; how many, 0 when none is left."""
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                """
+                DELETE FROM recommendations_imageembedding WHERE id IN
+                       (SELECT e.id FROM recommendations_imageembedding e
+                          JOIN recommendations_embeddingmodel m ON m.id = e.model_id AND m.state = 'retired'
+                         WHERE e.model_id = %s LIMIT %s FOR UPDATE OF e SKIP LOCKED)
+                """,
+                [model.pk, size],
+            )
+            deleted: int = cursor.rowcount
+            if deleted:
+                return deleted
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM recommendations_imageembedding e "
+                "JOIN recommendations_embeddingmodel m ON m.id = e.model_id AND m.state = 'retired' "
+                "WHERE e.model_id = %s)",
+                [model.pk],
+            )
+            if not cursor.fetchone()[0]:
+                return 0
+            time.sleep(0.1)  # some are locked by a statement of a worker, or by a product's deletion
 
 
 def unfinished(model: EmbeddingModel) -> int:

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from ml.runtimes.onnx import OnnxEmbedder
     from recommendations.models import EmbeddingModel
 
-_lock = threading.Lock()
-_loaded: dict[str, OnnxEmbedder] = {}
+# Two: what a worker needs that fills a new model while it serves uploads with the active one. A network takes
+# 100 to 400 MB.
+MAX_LOADED = 2
+_loading = threading.Lock()
+_order = threading.Lock()
+_loaded: dict[str, OnnxEmbedder] = {}  # by graph_sha256, the one used last at the end
 
 
 class ModelUnavailable(Exception):
@@ -52,26 +56,48 @@ def publish(path: Path, graph_sha256: str) -> None:
         raise ModelUnavailable(f"The network could not be put into the media storage: {error}") from error
 
 
+def discard(graph_sha256: str) -> None:
+    """Remove a network that no model needs any more, here and from the storage."""
+    with _order:
+        _loaded.pop(graph_sha256, None)
+    cache_path(graph_sha256).unlink(missing_ok=True)
+    default_storage.delete(storage_name(graph_sha256))
+
+
 def is_published(model: EmbeddingModel) -> bool:
     """Whether a process without the graph could get it."""
     return cache_path(model.graph_sha256).exists() or default_storage.exists(storage_name(model.graph_sha256))
 
 
 def embedder(model: EmbeddingModel) -> OnnxEmbedder:
-    """The network of `model`, ready to run. The first call in a process loads it; later ones cost nothing.
+    """The network of `model`, ready to run. The first call in a process loads it; later ones cost nothing, as long
+    as no more than `MAX_LOADED` models take turns.
 
     Raises:
         ModelUnavailable: the graph is missing or is not the one that the model row names.
     """
-    found = _loaded.get(model.graph_sha256)
+    key = model.graph_sha256
+    found = _recall(key)
     if found is not None:
         return found
-    # Two requests that load at once would hold two copies in memory.
-    with _lock:
-        if model.graph_sha256 not in _loaded:
-            _loaded.clear()  # one model serves at a time; a former one would only hold memory
-            _loaded[model.graph_sha256] = _load(model)
-        return _loaded[model.graph_sha256]
+    with _loading:  # two requests that load at once would hold two copies in memory
+        found = _recall(key)
+        if found is None:
+            with _order:
+                while len(_loaded) >= MAX_LOADED:
+                    del _loaded[next(iter(_loaded))]
+            found = _load(model)
+            with _order:
+                _loaded[key] = found
+    return found
+
+
+def _recall(key: str) -> OnnxEmbedder | None:
+    with _order:
+        found = _loaded.pop(key, None)
+        if found is not None:
+            _loaded[key] = found
+    return found
 
 
 def _load(model: EmbeddingModel) -> OnnxEmbedder:
@@ -109,7 +135,7 @@ def _fetch(model: EmbeddingModel, path: Path) -> None:
     except OSError as error:
         raise GraphMissing(
             f"The network of model {model.name} is not in the media storage ({name}): {error}. "
-            "A worker, or `manage.py embed_catalog` where TensorFlow is installed, makes it again."
+            "A worker, or `manage.py embed_catalog` where requirements/worker.txt is installed, makes it again."
         ) from error
     finally:
         Path(partial).unlink(missing_ok=True)

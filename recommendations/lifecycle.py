@@ -1,35 +1,62 @@
-"""From weights to an active model, and its index."""
+"""The life of an embedding model: draft → building → ready → active → retired.
+
+Everything that changes a model's state is here. The active model and every ready one are kept complete, so that
+switching to a ready model, or back, is one transaction that touches two rows.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
-from ml.embedder import export_in_own_process
 from ml.spec import ModelSpec
-from ml.weights import WeightsError
-from recommendations import graphs
+from recommendations import claims, graphs
+from recommendations.coverage import Coverage, coverage
 from recommendations.graphs import GraphMissing, ModelUnavailable
-from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
-from recommendations.querysets import index_sql
+from recommendations.indexes import drop_index, ensure_index, index_due
+from recommendations.models import EmbeddingModel, ModelState
+from recommendations.publishing import Published, can_export, find_weights, publish
 
 if TYPE_CHECKING:
     from ml.runtimes.onnx import OnnxEmbedder
 
 logger = logging.getLogger(__name__)
 
-LOCKS = {"first_model": 0x100CA11, "index": 0x100CA12}  # Postgres advisory locks
+MODELS_LOCK = 0x100CA11  # Postgres advisory lock: one process makes a model at a time
+MAX_DIMENSION = 4000  # of an indexable halfvec
+DELETE_SLICE = 2000  # rows a statement: about 10 MB of 2048-d vectors, and no lock is held for long
+
+
+class LifecycleError(Exception):
+    """A step that a model's state does not allow; one sentence that says what does."""
+
+
+class NotCovered(LifecycleError):
+    """The model lacks pictures. Attributes: model, coverage."""
+
+    def __init__(self, model: EmbeddingModel, found: Coverage) -> None:
+        super().__init__(f"{model.name} lacks {found.missing:,} of {found.total:,} pictures.")
+        self.model, self.coverage = model, found
+
+
+@dataclass(frozen=True)
+class Switch:
+    """What pages and searches use from now on, what they used before, and how complete the new model is."""
+
+    model: EmbeddingModel
+    previous: EmbeddingModel | None
+    coverage: Coverage
+
+
+# The first model
 
 
 def ensure_active_model(log: Callable[[str], None] = logger.info) -> EmbeddingModel:
@@ -42,9 +69,33 @@ def ensure_active_model(log: Callable[[str], None] = logger.info) -> EmbeddingMo
     """
     model = EmbeddingModel.objects.active()
     if model is None:
-        with _first_model_lock():
+        with _models_lock():
             model = EmbeddingModel.objects.active() or _create_first_model(log)
     return model
+
+
+def _create_first_model(log: Callable[[str], None]) -> EmbeddingModel:
+    setting = settings.EMBEDDING_WEIGHTS or None
+    if not can_export(setting):
+        raise ModelUnavailable(
+            "There is no embedding model yet, and the package onnx, which makes the first one, is not installed here. "
+            "Start a worker, or run `manage.py embed_catalog` where requirements/worker.txt is installed."
+        )
+    log("Preparing the embedding model (once; this takes a moment)…")
+    made = publish(find_weights(setting, pooling=settings.EMBEDDING_POOLING or None, log=log), log=log)
+    model = same_model(made.weights_sha256, made.spec) or _create(made, _free_name(made.name))
+    model.graph_sha256, model.state, model.activated_at = made.graph_sha256, ModelState.ACTIVE, timezone.now()
+    model.save(update_fields=["graph_sha256", "state", "activated_at"])
+    log(f"Embedding model {model.name} is active ({model.dimension}-d, {model.input_size} px).")
+    if model.untrained:
+        log(UNTRAINED_WARNING)
+    return model
+
+
+UNTRAINED_WARNING = (
+    "WARNING: the embedding network is UNTRAINED, so similar products will be poor. For good ones name a weights "
+    "file, or imagenet where a download is possible, to `manage.py embedding_models add`, then build and activate it."
+)
 
 
 def running_network(model: EmbeddingModel) -> OnnxEmbedder:
@@ -56,123 +107,242 @@ def running_network(model: EmbeddingModel) -> OnnxEmbedder:
     try:
         return graphs.embedder(model)
     except GraphMissing as error:
-        if importlib.util.find_spec("tensorflow") is None:
+        setting = model.weights or settings.EMBEDDING_WEIGHTS or None
+        if not can_export(setting):
             raise
-        with _first_model_lock():
+        with _models_lock():
             model.refresh_from_db()
+            if model.state == ModelState.RETIRED:
+                raise ModelUnavailable(f"Model {model.name} was retired.") from error
             if not graphs.is_published(model):
-                exported = _export(logger.info)
-                if exported["weights_sha256"] != model.weights_sha256:
+                found = find_weights(setting, pooling=model.pooling, log=logger.info)
+                if (found.sha256, found.spec) != (model.weights_sha256, model.spec):
                     raise ModelUnavailable(
-                        f"{error} It cannot be made again either: the weights at hand ({exported['name']}) are others."
+                        f"{error} It cannot be made again either: the weights at hand ({found.name}) are others."
                     ) from error
-                model.graph_sha256 = exported["graph_sha256"]
+                model.graph_sha256 = publish(found, log=logger.info).graph_sha256
                 model.save(update_fields=["graph_sha256"])
         return graphs.embedder(model)
 
 
-def _export(log: Callable[[str], None]) -> dict[str, Any]:
-    """Make the graph of the weights in force, publish and cache it; what `python -m ml export` says of it.
+# Adding
+
+
+def add_model(
+    setting: str,
+    *,
+    name: str | None = None,
+    pooling: str | None = None,
+    log: Callable[[str], None] = logger.info,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> EmbeddingModel:
+    """A draft model of these weights, its network published. A retired one of the same weights is a draft again.
+
+    Args:
+        setting: as for EMBEDDING_WEIGHTS, see `ml.weights.resolve`.
+        name: by default the weights' own.
+        pooling: in place of what the weights were made with.
+        progress: called with (bytes so far, bytes in all or None) while weights are downloaded.
 
     Raises:
-        ModelUnavailable: the weights cannot be had.
+        ModelUnavailable: the weights cannot be had, or their network cannot be made.
+        LifecycleError: there is this model already, or another of that name.
     """
-    cache = settings.VAR_DIR / "cache"
-    cache.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=cache) as folder:
-        graph = Path(folder) / "graph.onnx"
-        try:
-            exported = export_in_own_process(
-                settings.EMBEDDING_WEIGHTS or None,
-                graph,
-                cache,
-                pooling=settings.EMBEDDING_POOLING or None,
-                log=log,
-            )
-        except WeightsError as error:
-            raise ModelUnavailable(str(error)) from error
-        graphs.publish(graph, exported["graph_sha256"])
-        cached = graphs.cache_path(exported["graph_sha256"])
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(graph, cached)
-    return exported
-
-
-def _create_first_model(log: Callable[[str], None]) -> EmbeddingModel:
-    if importlib.util.find_spec("tensorflow") is None:
+    if not can_export(setting):
         raise ModelUnavailable(
-            "There is no embedding model yet, and TensorFlow, which makes the first one, is not installed here. "
-            "Start a worker, or run `manage.py embed_catalog` where requirements/worker.txt is installed."
+            "The package onnx, which makes networks of weights, is not installed here. Name an .onnx file, or run this "
+            "where requirements/worker.txt is installed."
         )
-    log("Preparing the embedding model (once; this takes a moment)…")
-    exported = _export(log)
-    model = EmbeddingModel.objects.create(
-        name=exported["name"],
-        source=exported["source"],
-        weights_sha256=exported["weights_sha256"],
-        graph_sha256=exported["graph_sha256"],
-        **asdict(ModelSpec.from_meta(exported["spec"])),
-        state=ModelState.ACTIVE,
-        activated_at=timezone.now(),
+    found = find_weights(setting, pooling=pooling, log=log, progress=progress)
+    if found.spec.dimension > MAX_DIMENSION:
+        raise LifecycleError(
+            f"{found.name} makes vectors of {found.spec.dimension} numbers; Postgres can index {MAX_DIMENSION} at "
+            "most. Shorten them with `python -m ml whiten`."
+        )
+    with _models_lock():
+        same = same_model(found.sha256, found.spec)
+        if same is not None and same.state != ModelState.RETIRED:
+            raise LifecycleError(f"These weights are here already, as model {same.name} ({same.state}).")
+        wanted = name or (same.name if same else found.name)
+        if EmbeddingModel.objects.filter(name=wanted).exclude(pk=same.pk if same else 0).exists():
+            raise LifecycleError(f"There is another model of the name {wanted}. Choose a name of its own with --name.")
+        made = publish(found, log=log)
+        if same is None:
+            return _create(made, wanted)
+        same.name, same.graph_sha256, same.weights, same.state = (
+            wanted, made.graph_sha256, made.weights, ModelState.DRAFT,
+        )  # fmt: skip
+        same.save(update_fields=["name", "graph_sha256", "weights", "state"])
+        return same
+
+
+def _create(made: Published, name: str) -> EmbeddingModel:
+    return EmbeddingModel.objects.create(
+        name=name,
+        source=made.source,
+        weights=made.weights,
+        weights_sha256=made.weights_sha256,
+        graph_sha256=made.graph_sha256,
+        **EmbeddingModel.fields_of(made.spec),
     )
-    log(f"Embedding model {model.name} is active ({model.dimension}-d, {model.input_size} px).")
-    if model.untrained:
-        log(UNTRAINED_WARNING)
+
+
+def same_model(weights_sha256: str, spec: ModelSpec) -> EmbeddingModel | None:
+    """The model, in whatever state, whose vectors are comparable with those of these weights under this spec."""
+    candidates = EmbeddingModel.objects.filter(weights_sha256=weights_sha256)
+    return next((model for model in candidates if model.spec == spec), None)
+
+
+def _free_name(name: str) -> str:
+    taken = set(EmbeddingModel.objects.filter(name__startswith=name).values_list("name", flat=True))
+    numbers = (f"{name}-{number}" for number in range(2, len(taken) + 3))
+    return next(free for free in (name, *numbers) if free not in taken)
+
+
+# Building
+
+
+def begin_build(name: str) -> EmbeddingModel:
+    """From now on every picture gets a vector of this model too; `pipeline.build` or the workers see to it.
+
+    Raises:
+        LifecycleError: no such model, or it is active or retired.
+    """
+    with _locked_models() as models:
+        model = _named(models, name)
+        if model.state == ModelState.ACTIVE:
+            raise LifecycleError(f"{name} is active; `manage.py embed_catalog` completes it.")
+        if model.state == ModelState.RETIRED:
+            raise LifecycleError(f"{name} is retired. `manage.py embedding_models add` makes it a draft again.")
+        if model.state == ModelState.DRAFT:
+            _set_state(model, ModelState.BUILDING)
     return model
 
 
-UNTRAINED_WARNING = (
-    "WARNING: the embedding network is UNTRAINED, so similar products will be poor. For good ones set "
-    "EMBEDDING_WEIGHTS to a weights file, or to imagenet where a download is possible, and start with a new VAR_DIR."
-)
-
-
-def ensure_index(model: EmbeddingModel) -> bool:
-    """Build the model's HNSW index once it pays; whether it exists afterwards.
-
-    Below EMBEDDING_INDEX_MIN_ROWS an exact scan is as fast. Building after the backfill is several times cheaper
-    than keeping the index up to date during it. CONCURRENTLY: searches and stores go on meanwhile.
-    """
-    if not index_due(model):
-        return index_exists(model)
-    with connection.cursor() as cursor:
-        # Not waiting: a waiting statement holds a snapshot, and a concurrent build waits for all older snapshots.
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCKS["index"]])
-        if not cursor.fetchone()[0]:
-            return False  # another process is building it
-        try:
-            if not index_exists(model):
-                # An interrupted concurrent build leaves an invalid index under the name.
-                cursor.execute(f'DROP INDEX IF EXISTS "{model.index_name}"')
-                cursor.execute(index_sql(model))
-                cursor.execute("ANALYZE recommendations_imageembedding")
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCKS["index"]])
-    return True
-
-
-def index_due(model: EmbeddingModel) -> bool:
-    """Whether there is no index yet, and enough vectors for one."""
-    if index_exists(model):
+def finish_build(model: EmbeddingModel) -> bool:
+    """Index a building model that has all its vectors, and call it ready; whether it is no longer building."""
+    if claims.has_unfinished(model):
+        return False  # other processes hold pictures, or died holding them
+    if index_due(model) and not ensure_index(model):
         return False
-    enough = settings.EMBEDDING_INDEX_MIN_ROWS
-    ready = ImageEmbedding.objects.filter(model=model, state=EmbeddingState.READY)
-    return ready[:enough].count() >= enough
+    finished = EmbeddingModel.objects.filter(pk=model.pk, state=ModelState.BUILDING).update(state=ModelState.READY)
+    if finished:
+        logger.info("Model %s is ready.", model.name)
+    model.refresh_from_db(fields=["state"])
+    return model.state != ModelState.BUILDING
 
 
-def index_exists(model: EmbeddingModel) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid", [model.index_name])
-        return cursor.fetchone() is not None
+# Switching
+
+
+def activate(name: str, *, force: bool = False) -> Switch:
+    """Pages and searches use this model from the next request on. One transaction; the former one stays ready.
+
+    Args:
+        force: also when pictures lack a vector, or the model is not built to its end.
+
+    Raises:
+        NotCovered: pictures lack a vector, and not `force`.
+        LifecycleError: the state does not allow it, or the network is missing.
+    """
+    with _locked_models() as models:
+        model = _named(models, name)
+        if model.state == ModelState.ACTIVE:
+            raise LifecycleError(f"{name} is active already.")
+        if model.state in (ModelState.DRAFT, ModelState.RETIRED):
+            raise LifecycleError(f"{name} has no vectors (it is {model.state}). Run `embedding_models build` first.")
+        if not graphs.is_published(model):
+            raise LifecycleError(f"The network of {name} is missing. `embedding_models build {name}` makes it again.")
+        found = coverage(model)
+        if not force and found.missing:
+            raise NotCovered(model, found)
+        return _switch(models, model, found)
+
+
+def rollback() -> Switch:
+    """Back to the model that was active before the present one, in one transaction and however complete it is.
+
+    Raises:
+        LifecycleError: there is none.
+    """
+    with _locked_models() as models:
+        former = [model for model in models if model.state == ModelState.READY and model.activated_at]
+        if not former:
+            raise LifecycleError("There is no former model to go back to: none was active before, or it is retired.")
+        model = max(former, key=lambda model: model.activated_at or timezone.now())
+        return _switch(models, model, coverage(model))
+
+
+def _switch(models: list[EmbeddingModel], model: EmbeddingModel, found: Coverage) -> Switch:
+    previous = next((other for other in models if other.state == ModelState.ACTIVE), None)
+    if previous is not None:  # first: only one may be active at any moment
+        _set_state(previous, ModelState.READY)
+    model.activated_at = timezone.now()
+    model.save(update_fields=["activated_at"])
+    _set_state(model, ModelState.ACTIVE)
+    return Switch(model, previous, found)
+
+
+# Retiring
+
+
+def retire(name: str, *, advance: Callable[[int], None] = lambda _: None) -> EmbeddingModel:
+    """Drop the model's vectors, index and network; its row stays as a record. Again after a kill: goes on.
+
+    From the first step on nothing is computed or stored for it (`claims` asks for the model's state).
+
+    Args:
+        advance: called with the number of rows deleted.
+
+    Raises:
+        LifecycleError: no such model, or it is the active one.
+    """
+    with _locked_models() as models:
+        model = _named(models, name)
+        if model.state == ModelState.ACTIVE:
+            raise LifecycleError(f"{name} is active. Activate another model first, or `embedding_models rollback`.")
+        _set_state(model, ModelState.RETIRED)
+    while not drop_index(model):  # first, so that the deletes need not keep it up to date
+        time.sleep(0.5)
+    while deleted := claims.delete_rows(model, DELETE_SLICE):
+        advance(deleted)
+    others = EmbeddingModel.objects.exclude(state=ModelState.RETIRED)
+    if not others.filter(graph_sha256=model.graph_sha256).exists():
+        graphs.discard(model.graph_sha256)
+    return model
+
+
+# Shared
 
 
 @contextmanager
-def _first_model_lock() -> Iterator[None]:
+def _locked_models() -> Iterator[list[EmbeddingModel]]:
+    """All models, in a transaction in which nobody else changes their states. Embeddings go on being written: the
+    lock is not the one that foreign keys ask for."""
+    with transaction.atomic():
+        yield list(EmbeddingModel.objects.select_for_update(no_key=True).order_by("pk"))
+
+
+def _named(models: list[EmbeddingModel], name: str) -> EmbeddingModel:
+    for model in models:
+        if model.name == name:
+            return model
+    known = ", ".join(model.name for model in models) or "none yet"
+    raise LifecycleError(f"There is no model {name!r}. Models here: {known}.")
+
+
+def _set_state(model: EmbeddingModel, state: ModelState) -> None:
+    model.state = state
+    model.save(update_fields=["state"])
+
+
+@contextmanager
+def _models_lock() -> Iterator[None]:
     """Held by this session, not by a transaction: an export may take a minute."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCKS["first_model"]])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [MODELS_LOCK])
     try:
         yield
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCKS["first_model"]])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [MODELS_LOCK])

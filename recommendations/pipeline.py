@@ -23,13 +23,16 @@ from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
 from recommendations import claims
 from recommendations.claims import Claim
-from recommendations.lifecycle import ensure_active_model, ensure_index, index_due, running_network
-from recommendations.models import EmbeddingModel
+from recommendations.graphs import ModelUnavailable
+from recommendations.indexes import ensure_index, index_due
+from recommendations.lifecycle import LifecycleError, ensure_active_model, finish_build, running_network
+from recommendations.models import EmbeddingModel, ModelState
 
 logger = logging.getLogger(__name__)
 
 DECODE_THREADS = 2
 BATCHES_AHEAD = 2  # decoded while one is in the network; more would only hold leases longer
+PATIENCE = 0.5  # seconds between looks at work that other processes have in hand
 
 
 @dataclass
@@ -45,7 +48,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Drained:
-    """What one drain did, and whether it stopped for time rather than for lack of work."""
+    """What one drain did, and whether work is left: for lack of time, or for other models than the one embedded."""
 
     ready: int
     failed: int
@@ -56,14 +59,17 @@ def sweep() -> bool:
     """Find all that is to do and nobody was told of; whether there is anything for `drain`."""
     if not ProductImage.objects.exists():
         return False  # an empty shop needs no model yet
-    model = ensure_active_model()
-    claims.add_missing_rows(model)
-    claims.fail_exhausted(model)
-    return bool(claims.unfinished(model)) or index_due(model)
+    due = False
+    for model in _kept_models():
+        claims.add_missing_rows(model)
+        claims.fail_exhausted(model)
+        due |= claims.has_unfinished(model) or index_due(model) or model.state == ModelState.BUILDING
+    return due
 
 
 def embed_now(image_ids: Sequence[int]) -> Drained:
-    """Embed these few pictures in this thread."""
+    """Embed these few pictures in this thread, with the active model; for the other models kept complete they are
+    left to `drain`."""
     model = ensure_active_model()
     network = running_network(model)
     claims.add_missing_rows(model, image_ids)
@@ -73,21 +79,108 @@ def embed_now(image_ids: Sequence[int]) -> Drained:
             batch = _prepare(claimed, model, pool)
             stored = _store(batch, _embed(batch, network))
             ready, failed = ready + stored[0], failed + stored[1]
+    others = [claims.add_missing_rows(other, image_ids) for other in _kept_models() if other.pk != model.pk]
+    return Drained(ready, failed, more=any(others))
+
+
+def drain(
+    *,
+    model: EmbeddingModel | None = None,
+    seconds: float | None = None,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Drained:
+    """Embed whatever is to do, for at most `seconds`; when all is done, build the index if it pays.
+
+    Args:
+        model: only for this one; by default for every model kept complete, the active one first.
+        advance: called with the number of pictures done.
+
+    Raises:
+        ModelUnavailable: there is no network to run; pictures stay pending. Models whose network runs are seen to.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    ready = failed = 0
+    unavailable: ModelUnavailable | None = None
+    for each in [model] if model else _kept_models():
+        try:
+            drained = _drain(each, deadline, advance)
+        except ModelUnavailable as error:
+            unavailable = unavailable or error
+            continue
+        ready, failed = ready + drained.ready, failed + drained.failed
+        if drained.more:
+            return Drained(ready, failed, more=True)
+    if unavailable is not None:
+        raise unavailable
     return Drained(ready, failed, more=False)
 
 
-def drain(*, seconds: float | None = None, advance: Callable[[int], None] = lambda _: None) -> Drained:
-    """Embed whatever is to do, for at most `seconds`; when all is done, build the index if it pays.
+def build(
+    model: EmbeddingModel,
+    *,
+    advance: Callable[[int], None] = lambda _: None,
+    waiting: Callable[[int], None] = lambda _: None,
+) -> Drained:
+    """Give every picture a vector of `model`, then its index; returns when it is ready.
+
+    Other processes may be at the same work, and uploads and deletes may go on. After a kill, the next run goes on
+    where this one was; what it had in hand waits for the end of the lease.
+
+    Args:
+        waiting: called twice a second with the number of pictures that other processes hold, while there is
+            nothing else to do.
 
     Raises:
-        ModelUnavailable: there is no network to run; pictures stay pending.
+        ModelUnavailable: its network cannot be run.
+        LifecycleError: it was retired meanwhile.
     """
-    model = ensure_active_model()
+    ready = failed = 0
+    _require_kept(model)
+    running_network(model)  # made again here if it was lost, even when there is nothing to embed
+    while True:
+        drained = drain(model=model, advance=advance)
+        ready, failed = ready + drained.ready, failed + drained.failed
+        _require_kept(model)
+        if model.state != ModelState.BUILDING and not claims.has_unfinished(model):
+            return Drained(ready, failed, more=False)
+        waiting(claims.unfinished(model))
+        time.sleep(PATIENCE)
+
+
+def _require_kept(model: EmbeddingModel) -> None:
+    model.refresh_from_db()
+    if model.state == ModelState.RETIRED:
+        raise LifecycleError(f"{model.name} was retired meanwhile.")
+
+
+def _kept_models() -> list[EmbeddingModel]:
+    """The active model, made on first use, and then all others that are kept complete."""
+    ensure_active_model()
+    return list(EmbeddingModel.objects.kept())
+
+
+def _drain(model: EmbeddingModel, deadline: float | None, advance: Callable[[int], None]) -> Drained:
+    ready = failed = 0
+    claims.fail_exhausted(model)
+    while True:
+        if claims.has_unfinished(model):
+            drained = _drain_backlog(model, deadline, advance)
+            ready, failed = ready + drained.ready, failed + drained.failed
+            if drained.more:
+                return Drained(ready, failed, more=True)
+        # The whole catalog is compared only when nothing else is to do: at a million pictures that takes a second.
+        if not claims.add_missing_rows(model):
+            break
+    if model.state == ModelState.BUILDING:
+        finish_build(model)
+    else:
+        ensure_index(model)
+    return Drained(ready, failed, more=False)
+
+
+def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Callable[[int], None]) -> Drained:
     # Before the first claim: no picture is to suffer for a missing or damaged network.
     network = running_network(model)
-    claims.add_missing_rows(model)
-    claims.fail_exhausted(model)
-    deadline = None if seconds is None else time.monotonic() + seconds
     ready = failed = 0
 
     def collect(write: Future[tuple[int, int]]) -> None:
@@ -108,8 +201,6 @@ def drain(*, seconds: float | None = None, advance: Callable[[int], None] = lamb
                 collect(write)
         finally:
             writer.submit(connections.close_all).result()  # the thread's own connection
-    if not loader.out_of_time:
-        ensure_index(model)
     return Drained(ready, failed, more=loader.out_of_time)
 
 

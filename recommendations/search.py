@@ -151,7 +151,10 @@ def _nearest_products(
             exact = True  # the index scan gave up before it had enough
         else:
             fetch *= FETCH
-    return _matches(best[:limit], metric)
+    matches = _matches(best[:limit], metric)
+    if len(matches) < min(limit, len(best)):  # some were deleted between the two queries
+        matches = _matches(best, metric)[:limit]
+    return matches
 
 
 def _one_per_product(found: Iterable[tuple[int, int, float]]) -> list[tuple[int, float]]:
@@ -168,7 +171,7 @@ def _matches(best: list[tuple[int, float]], metric: str) -> list[Match]:
     return [
         Match(by_id[image_id].product, by_id[image_id], cosine_similarity(distance, metric), Source.VISUAL)
         for image_id, distance in best
-        if image_id in by_id  # deleted a moment ago
+        if image_id in by_id
     ]
 
 

@@ -19,9 +19,12 @@ SLICE_SECONDS = 4.0
 def embed_images(image_ids: list[int]) -> None:
     """Pictures that somebody has just uploaded."""
     try:
-        pipeline.embed_now(image_ids)
+        drained = pipeline.embed_now(image_ids)
     except ModelUnavailable as error:
         logger.error("%s The pictures stay pending.", error)
+        return
+    if drained.more:
+        nudges.nudge_bulk()
 
 
 @shared_task(ignore_result=True)

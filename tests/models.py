@@ -1,17 +1,32 @@
-"""Embedding models for tests: a real network, exported once a run, and tiny made-up ones for search."""
+"""Embedding models for tests: real networks, exported once a run, and tiny made-up ones for search."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.conf import settings
 from django.utils import timezone
 
 from ml.embedder import export_in_own_process
+from ml.layout import head_shapes, untrained_variables
+from ml.spec import ModelSpec, Part
+from ml.weights import write_npz
 from recommendations import graphs
 from recommendations.models import EmbeddingModel, ModelState
+from recommendations.publishing import Published, find_weights, publish
+
+# Two small networks with nothing in common: 2048 numbers compared by cosine, 24 in two parts by Euclidean distance.
+WIDE = ModelSpec("resnet50", 32, "letterbox", "avg", 2048)
+SPLIT = ModelSpec(
+    "resnet50", 40, "stretch", "max", 24, metric="euclidean",
+    parts=(Part("kind", 16), Part("colour", 8, inputs=("pooled", "lab_histogram"))),
+)  # fmt: skip
+Added = Callable[[str], EmbeddingModel]
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +66,61 @@ def plane(db: None) -> EmbeddingModel:
         name="plane", source="file", backbone="resnet50", weights_sha256="0" * 64, graph_sha256="0" * 64,
         input_size=80, fit="letterbox", pooling="avg", dimension=3, state=ModelState.ACTIVE,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def weights_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """`wide` and `split`, seeded and untrained."""
+    folder, chance = tmp_path_factory.mktemp("weights"), np.random.default_rng(5)
+    files = {"wide": folder / "wide.npz", "split": folder / "split.npz"}
+    backbone = untrained_variables()
+    heads = {
+        path: chance.normal(scale=0.1, size=shape).astype(np.float32) for path, shape in head_shapes(SPLIT).items()
+    }
+    write_npz(files["wide"], backbone, WIDE)
+    write_npz(files["split"], backbone | heads, SPLIT)
+    return files
+
+
+@pytest.fixture
+def wide(weights_files: dict[str, Path]) -> str:
+    """For WEIGHTS arguments."""
+    return str(weights_files["wide"])
+
+
+@pytest.fixture
+def split(weights_files: dict[str, Path]) -> str:
+    return str(weights_files["split"])
+
+
+@pytest.fixture(scope="session")
+def published(
+    weights_files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Published, Path]]:
+    """What `embedding_models add` makes of them, and a copy of each network."""
+    folder, made = tmp_path_factory.mktemp("networks"), {}
+    for name, file in weights_files.items():
+        network = publish(find_weights(str(file), pooling=None, log=print), log=print)
+        made[name] = network, folder / f"{name}.onnx"
+        shutil.copy(graphs.cache_path(network.graph_sha256), made[name][1])
+    return made
+
+
+@pytest.fixture
+def added(db: None, published: dict[str, tuple[Published, Path]]) -> Added:
+    """`embedding_models add` of one of the two, without its seconds of work."""
+
+    def add(name: str) -> EmbeddingModel:
+        made, copy = published[name]
+        graphs.publish(copy, made.graph_sha256)
+        shutil.copy(copy, graphs.cache_path(made.graph_sha256))
+        return EmbeddingModel.objects.create(
+            name=made.name,
+            source=made.source,
+            weights=made.weights,
+            weights_sha256=made.weights_sha256,
+            graph_sha256=made.graph_sha256,
+            **EmbeddingModel.fields_of(made.spec),
+        )
+
+    return add

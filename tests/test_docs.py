@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 from collections.abc import Iterator
@@ -143,9 +144,14 @@ def section(path: Path, heading: str) -> str:
 
 
 def options(command: BaseCommand) -> set[str]:
-    return {
-        option for action in command.create_parser("manage.py", "x")._actions for option in action.option_strings
-    }  # fmt: skip
+    """Of the command and of its actions."""
+    found, parsers = set(), [command.create_parser("manage.py", "x")]
+    for parser in parsers:
+        for action in parser._actions:
+            found.update(action.option_strings)
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+    return found
 
 
 @pytest.mark.parametrize("name", OUR_COMMANDS)

@@ -28,14 +28,12 @@ class ClassFolderLayout:
         if not pictures:
             raise ImportFailed(f"{archive.path} holds no pictures in folders: expected one folder per class.")
         for number, name in enumerate(pictures, start=1):
-            path = PurePosixPath(name)
-            kind = path.parent.name
-            short = hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
+            kind = PurePosixPath(name).parent.name
             yield Record(
                 file=name,
                 line=number,
-                sku=f"{re.sub(r'[^A-Za-z0-9]+', '-', kind)[:40].strip('-')}-{short}",
-                title=f"{kind.replace('_', ' ')} {short}"[:255],
+                sku=sku_of(name),
+                title=f"{kind.replace('_', ' ')} {_short(name)}"[:255],
                 category=(kind.replace("_", " ")[:100],),
                 image=name,
             )
@@ -46,3 +44,13 @@ class ClassFolderLayout:
             for name in archive.names()
             if (path := PurePosixPath(name)).suffix.lower() in EXTENSIONS and path.parent.name
         ]
+
+
+def sku_of(name: str) -> str:
+    """The SKU of the product that the picture of this name, relative to the archive, becomes."""
+    kind = PurePosixPath(name).parent.name
+    return f"{re.sub(r'[^A-Za-z0-9]+', '-', kind)[:40].strip('-')}-{_short(name)}"
+
+
+def _short(name: str) -> str:
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:8]

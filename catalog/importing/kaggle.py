@@ -24,7 +24,8 @@ ATTRIBUTES = {
     "usage": "usage",
 }
 CATEGORIES = ("masterCategory", "subCategory", "articleType")
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif")
+UNSORTED = "Other"  # the category of a row that names none
 ABSENT = {"", "NA", "N/A", "nan", "NULL"}
 
 
@@ -78,7 +79,7 @@ class KaggleLayout:
         if not title:
             return RowError(file, line, "no_title", f"product {sku} has neither a name nor a kind")
         # "Watches > Watches" says the same twice.
-        category = tuple(dict.fromkeys(row[column] for column in CATEGORIES if row[column])) or ("Other",)
+        category = tuple(dict.fromkeys(row[column] for column in CATEGORIES if row[column])) or (UNSORTED,)
         return Record(
             file=file,
             line=line,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from django.conf import settings
@@ -18,8 +18,8 @@ from catalog.importing.errors import RowError, RowRejected
 from catalog.importing.records import Layout, Record, problem_of
 from catalog.models import Category, Product, ProductImage
 from catalog.models.product import product_slug
-from catalog.services import accept_image, announce_images, discard_files, store_file
-from ml.images import ImageInfo, ImageRejected
+from catalog.services import AcceptedImage, accept_image, announce_images, discard_files, store_file
+from ml.images import ImageRejected
 
 CHUNK = 500  # products a transaction: what a kill can cost, and what one nudge announces
 STOCK = 10  # the layouts say nothing about stock
@@ -109,11 +109,12 @@ class _Loader:
                     ProductImage(
                         product_id=owners[sku],
                         file=name,
-                        width=info.width,
-                        height=info.height,
-                        digest=info.digest,
+                        width=accepted.info.width,
+                        height=accepted.info.height,
+                        digest=accepted.info.digest,
+                        source_digest=accepted.source_digest,
                     )
-                    for sku, (name, info) in pictures.items()
+                    for sku, (name, accepted) in pictures.items()
                 )
                 announce_images([image.pk for image in images], interactive=False)
         except BaseException:
@@ -155,9 +156,9 @@ class _Loader:
         self.paths[names] = self.categories[address]
         return self.paths[names]
 
-    def _pictures(self, records: list[Record], written: list[str]) -> dict[str, tuple[str, ImageInfo]]:
+    def _pictures(self, records: list[Record], written: list[str]) -> dict[str, tuple[str, AcceptedImage]]:
         """SKU to stored file. Decoding runs in threads: Pillow releases the interpreter for it."""
-        stored: dict[str, tuple[str, ImageInfo]] = {}
+        stored: dict[str, tuple[str, AcceptedImage]] = {}
         results = self.pool.map(lambda record: self._picture(record, written), records)
         for record, result in zip(records, results, strict=True):
             if isinstance(result, RowError):
@@ -166,15 +167,15 @@ class _Loader:
                 stored[record.sku] = result
         return stored
 
-    def _picture(self, record: Record, written: list[str]) -> tuple[str, ImageInfo] | RowError | None:
+    def _picture(self, record: Record, written: list[str]) -> tuple[str, AcceptedImage] | RowError | None:
         if record.image is None:
             return None
         try:
-            data, info = accept_image(self.archive.read(record.image, settings.IMAGE_MAX_BYTES))
+            accepted = accept_image(self.archive.read(record.image, settings.IMAGE_MAX_BYTES))
         except RowRejected as error:
             return RowError(record.file, record.line, error.code, error.reason)
         except ImageRejected as error:
             return RowError(record.file, record.line, error.code, f"{record.image}: {error.message}")
-        name = store_file(data, info)
+        name = store_file(accepted.data, accepted.info)
         written.append(name)
-        return name, info
+        return name, replace(accepted, data=b"")  # a chunk's bytes need not stay in memory

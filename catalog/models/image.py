@@ -42,6 +42,14 @@ class ProductImage(models.Model):
     width = models.PositiveIntegerField(editable=False)
     height = models.PositiveIntegerField(editable=False)
     digest = models.CharField(max_length=64, editable=False, help_text="SHA-256 of the stored file.")
+    source_digest = models.CharField(
+        max_length=64,
+        default="",
+        db_default="",
+        editable=False,
+        blank=True,
+        help_text="SHA-256 of the file as it was sent, before its metadata was removed. Empty: not known.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Arguments and output that `similar` and `search_image` share."""
+"""Arguments and output that commands share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from argparse import ArgumentParser, ArgumentTypeError
 from decimal import Decimal, InvalidOperation
 from json import dumps
 
-from django.core.management.base import OutputWrapper
+from django.core.management.base import CommandError, OutputWrapper
 
+from recommendations.models import EmbeddingModel
 from recommendations.search import MAX_RESULTS, Results
 
 
@@ -35,6 +36,18 @@ def money(text: str) -> Decimal:
     if not amount.is_finite() or amount < 0:
         raise ArgumentTypeError(f"{text!r} is not an amount of money")
     return amount
+
+
+def chosen_model(name: str | None) -> EmbeddingModel:
+    """The model of this name; without one, the active one."""
+    model = EmbeddingModel.objects.filter(name=name).first() if name else EmbeddingModel.objects.active()
+    if model is None:
+        raise CommandError(
+            f"There is no model {name!r}; see `manage.py embedding_models list`."
+            if name
+            else "There is no embedding model yet. Run `manage.py embed_catalog` first."
+        )
+    return model
 
 
 def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-from recommendations.models.embedding_model import EmbeddingModel, ModelState
+from recommendations.models.embedding_model import KEPT, EmbeddingModel, ModelState
 from recommendations.models.image_embedding import EmbeddingState, ImageEmbedding
 
-__all__ = ["EmbeddingModel", "EmbeddingState", "ImageEmbedding", "ModelState"]
+__all__ = ["KEPT", "EmbeddingModel", "EmbeddingState", "ImageEmbedding", "ModelState"]

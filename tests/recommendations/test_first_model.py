@@ -52,9 +52,9 @@ def test_a_corrupt_weights_file_is_refused_by_name(settings: Any, tmp_path: Path
         ensure_active_model()
 
 
-def test_without_tensorflow_the_message_says_where_the_model_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_onnx_package_the_message_says_where_the_model_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "tensorflow" else real(name, *a))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "onnx" else real(name, *a))
     with pytest.raises(ModelUnavailable, match=r"requirements/worker\.txt"):
         ensure_active_model()
 

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from rest_framework.test import APIClient
 
-from recommendations.lifecycle import LOCKS, ensure_index, index_exists
+from recommendations.indexes import INDEX_LOCK, ensure_index, index_exists
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
 from recommendations.querysets import index_sql
 from recommendations.search import MAX_RESULTS, Source, similar_products
@@ -167,7 +167,7 @@ def test_two_processes_that_want_the_index_do_not_wait_for_each_other(plane: Emb
     other = connection.copy()
     try:
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCKS["index"]])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [INDEX_LOCK])
         assert ensure_index(plane) is False
     finally:
         other.close()

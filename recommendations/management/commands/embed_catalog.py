@@ -9,9 +9,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from catalog.progress import meter
 from recommendations import claims, nudges, pipeline
+from recommendations.coverage import coverage
 from recommendations.graphs import ModelUnavailable
 from recommendations.lifecycle import ensure_active_model
-from recommendations.status import pipeline_status
+from recommendations.models import EmbeddingModel
+from recommendations.status import model_warnings
 
 
 class Command(BaseCommand):
@@ -25,11 +27,12 @@ class Command(BaseCommand):
         which.add_argument("--missing", action="store_true", help="what has none yet (the default)")
         which.add_argument("--failed", action="store_true", help="also what failed, afresh")
         which.add_argument("--all", action="store_true", help="everything, afresh")
+        parser.add_argument("--model", metavar="NAME", help="for a model being built or ready; default: the active one")
         parser.add_argument("--enqueue", action="store_true", help="leave it to the workers")
 
     def handle(self, *, failed: bool, all: bool, enqueue: bool, **options: Any) -> None:
         try:
-            model = ensure_active_model(log=self.stderr.write)
+            model = self._kept(options["model"]) if options["model"] else ensure_active_model(log=self.stderr.write)
             if failed or all:
                 claims.retry(model, everything=all)
             claims.add_missing_rows(model)
@@ -38,15 +41,21 @@ class Command(BaseCommand):
                 self.stdout.write("Left to the workers; `manage.py pipeline_status` shows how far they are.")
                 return
             with meter(self.stderr, "Embedding", claims.unfinished(model)) as progress:
-                pipeline.drain(advance=progress.advance)
+                pipeline.drain(model=model, advance=progress.advance)
         except ModelUnavailable as error:
             raise CommandError(str(error)) from error
-        status = pipeline_status()
+        status = coverage(model)
         self.stdout.write(
             f"{progress.done:,} pictures embedded with {model.name}, {progress.rate:,.0f}/s. "
             f"In all: {status.ready:,} ready, {status.failed:,} failed, {status.processing:,} with other workers."
         )
         for code, count in sorted(status.failures.items()):
             self.stdout.write(f"  failed: {count:,} {code}")
-        for warning in status.warnings:
+        for warning in model_warnings(model):
             self.stderr.write(warning)
+
+    def _kept(self, name: str) -> EmbeddingModel:
+        model = EmbeddingModel.objects.kept().filter(name=name).first()
+        if model is None:
+            raise CommandError(f"No model {name!r} is being built, ready or active. See `embedding_models list`.")
+        return model

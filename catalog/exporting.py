@@ -1,0 +1,194 @@
+"""The catalog as a training set, in the layout of Kaggle's "Fashion Product Images"."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import io
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from django.core.files.storage import default_storage
+from django.db.models import QuerySet
+from django.utils.text import slugify
+
+from catalog.importing.kaggle import ATTRIBUTES, COLUMNS, TABLE, UNSORTED
+from catalog.models import Category, Product, ProductImage
+
+CHUNK = 500  # products a query
+THREADS = 4  # a storage behind a network answers slowly; a disk does not mind
+IMAGES = "images"
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class ExportFailed(Exception):
+    """One sentence that says why, and what to do."""
+
+
+@dataclass
+class Exported:
+    """`left_out` holds (file of the shop, reason)."""
+
+    pictures: int = 0
+    kept: int = 0
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+
+def export_training_set(
+    folder: Path,
+    products: QuerySet[Product],
+    *,
+    resume: bool = False,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Exported:
+    """Write `folder/styles.csv` and `folder/images/<id>.jpg` (or whatever a file's own extension is).
+
+    Pictures are copied byte for byte. A product's first picture has its SKU for an id, the others `SKU_2`, `SKU_3`,
+    with the same labels and name, so that a split keeps them together. What the catalog does not know is left
+    empty. The table is written last: a folder with one is complete.
+
+    Args:
+        products: which ones, in this order.
+        resume: `folder` may hold files; pictures that are there in full are kept.
+        advance: called with the number of products done.
+
+    Raises:
+        ExportFailed: the folder is not empty, or cannot be written.
+    """
+    if not resume and folder.is_dir() and any(folder.iterdir()):
+        raise ExportFailed(f"{folder} is not empty. Name another folder, or complete it with --continue.")
+    if folder.exists() and not folder.is_dir():
+        raise ExportFailed(f"{folder} is not a folder.")
+    exported = Exported()
+    names, ids = _CategoryNames(), _PictureIds()
+    lines: list[list[str]] = []
+    try:
+        (folder / IMAGES).mkdir(parents=True, exist_ok=True)
+        (folder / TABLE).unlink(missing_ok=True)
+        with ThreadPoolExecutor(THREADS, "copy") as pool:
+            for chunk in _chunks(products):
+                pictures = [
+                    (ids.of(product, place), product, image)
+                    for product in chunk
+                    for place, image in enumerate(product.images.all(), start=1)
+                ]
+                copies = pool.map(lambda picture: _copy(folder, picture[0], picture[2]), pictures)
+                for (name, product, image), outcome in zip(pictures, copies, strict=True):
+                    if outcome not in (WRITTEN, KEPT):
+                        exported.left_out.append((str(image.file), outcome))
+                        continue
+                    exported.pictures += 1
+                    exported.kept += outcome == KEPT
+                    lines.append(_line(name, product, names.of(product)))
+                advance(len(chunk))
+        _replace(folder / TABLE, _table(lines))
+    except OSError as error:
+        raise ExportFailed(_sentence(folder, error, exported.pictures)) from error
+    return exported
+
+
+WRITTEN, KEPT = "written", "kept"
+
+
+def _copy(folder: Path, name: str, image: ProductImage) -> str:
+    """`WRITTEN`, `KEPT`, or why the picture is left out."""
+    path = folder / IMAGES / f"{name}{PurePosixPath(str(image.file)).suffix}"
+    if path.is_file() and _digest(path.read_bytes()) == image.digest:
+        return KEPT
+    try:
+        with default_storage.open(str(image.file)) as file:
+            data = file.read()
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    if _digest(data) != image.digest:
+        return "is not the file that was uploaded"
+    _replace(path, data)
+    return WRITTEN
+
+
+class _PictureIds:
+    """An id for each picture: the SKU where it can be a file's name, and for later pictures a number behind it."""
+
+    def __init__(self) -> None:
+        self._taken = set(Product.objects.filter(sku__regex=r"_\d+$").values_list("sku", flat=True))
+
+    def of(self, product: Product, place: int) -> str:
+        name = product.sku
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            name = f"{slugify(name)}-{_digest(name.encode())[:8]}".strip("-")
+        if place == 1:
+            return name
+        numbered = f"{name}_{place}"
+        return f"{numbered}-{_digest(product.sku.encode())[:8]}" if numbered in self._taken else numbered
+
+
+def _line(name: str, product: Product, categories: Sequence[str]) -> list[str]:
+    values = {ours: product.attributes.get(ours) for ours in ATTRIBUTES.values()}
+    known = {theirs: values[ours] for theirs, ours in ATTRIBUTES.items() if isinstance(values[ours], str | int | float)}
+    known |= dict(zip(("masterCategory", "subCategory", "articleType"), categories, strict=True))
+    known |= {"id": name, "productDisplayName": product.title}
+    return [" ".join(str(known.get(column, "")).split()) for column in COLUMNS]
+
+
+class _CategoryNames:
+    """Master category, sub-category and article type of a product's category: its top, second and last level."""
+
+    def __init__(self) -> None:
+        self._names = dict(Category.objects.values_list("path", "name"))
+        self._step = Category.steplen
+
+    def of(self, product: Product) -> tuple[str, str, str]:
+        path = product.category.path
+        trail = [self._names.get(path[:end], "") for end in range(self._step, len(path) + 1, self._step)]
+        if trail == [UNSORTED]:
+            return ("", "", "")
+        # "Watches" in "Accessories" is both: the import says once what a table says twice.
+        return (trail[0], trail[1] if len(trail) > 1 else trail[0], trail[-1])
+
+
+def _chunks(products: QuerySet[Product]) -> Iterator[list[Product]]:
+    rows = products.select_related("category").prefetch_related("images").defer("search", "description")
+    chunk: list[Product] = []
+    for product in rows.iterator(chunk_size=CHUNK):
+        chunk.append(product)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _table(lines: Iterable[list[str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(lines)
+    return text.getvalue().encode()
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Readers see all of the file or none."""
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(part).chmod(0o644)
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _sentence(folder: Path, error: OSError, pictures: int) -> str:
+    what = f"The disk of {folder} is full" if error.errno in _DISK_FULL else f"{folder} cannot be written ({error})"
+    return f"{what}; {pictures:,} pictures are there. Remedy that and run the same command with --continue."

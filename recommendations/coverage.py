@@ -1,0 +1,90 @@
+"""How much of the catalog a model has vectors of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.db import connection
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from catalog.models import ProductImage
+from recommendations.models import EmbeddingModel
+
+
+@dataclass
+class Coverage:
+    """`total` is the sum of the four states; `pending` counts pictures without a row and stale rows too."""
+
+    total: int = 0
+    ready: int = 0
+    pending: int = 0
+    processing: int = 0
+    failed: int = 0
+    failures: dict[str, int] = field(default_factory=dict)
+    oldest_pending_s: float | None = None
+
+    @property
+    def missing(self) -> int:
+        """Pictures that may still get a vector. A failed one counts as covered: no waiting will help it."""
+        return self.pending + self.processing
+
+    @property
+    def share(self) -> float:
+        """0 to 1; an empty shop is covered."""
+        return 1 - self.missing / self.total if self.total else 1.0
+
+
+def coverage(model: EmbeddingModel | None) -> Coverage:
+    """Of all accepted pictures; without a model all of them are pending."""
+    if model is None:
+        images = ProductImage.objects.aggregate(count=Count("id"), oldest=Min("created_at"))
+        waited = (timezone.now() - images["oldest"]).total_seconds() if images["oldest"] else None
+        return Coverage(total=images["count"], pending=images["count"], oldest_pending_s=waited)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT CASE WHEN e.id IS NULL OR e.digest <> i.digest THEN 'pending' ELSE e.state END AS state,
+                   CASE WHEN e.state = 'failed' AND e.digest = i.digest THEN e.error_code ELSE '' END AS code,
+                   count(*),
+                   extract(epoch FROM clock_timestamp() - min(coalesce(e.created_at, i.created_at)))
+              FROM catalog_productimage i
+              LEFT JOIN recommendations_imageembedding e ON e.image_id = i.id AND e.model_id = %s
+             GROUP BY 1, 2
+            """,
+            [model.pk],
+        )
+        rows = cursor.fetchall()
+    found = Coverage()
+    for state, code, count, age in rows:
+        setattr(found, state, getattr(found, state) + count)
+        found.total += count
+        if code:
+            found.failures[code] = count
+        if state == "pending":
+            found.oldest_pending_s = round(max(float(age), 0.0), 1)
+    return found
+
+
+def uncovered_skus(model: EmbeddingModel, limit: int) -> list[str]:
+    """The products of `Coverage.missing` pictures, in order of picture, `limit` at most."""
+    return _skus(model, limit, "e.id IS NULL OR e.digest <> i.digest OR e.state IN ('pending', 'processing')")
+
+
+def failed_skus(model: EmbeddingModel, limit: int) -> list[str]:
+    """The products of its failed pictures."""
+    return _skus(model, limit, "e.digest = i.digest AND e.state = 'failed'")
+
+
+def _skus(model: EmbeddingModel, limit: int, which: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT p.sku FROM catalog_productimage i
+              JOIN catalog_product p ON p.id = i.product_id
+              LEFT JOIN recommendations_imageembedding e ON e.image_id = i.id AND e.model_id = %s
+             WHERE {which} ORDER BY i.id LIMIT %s
+            """,  # noqa: S608  ("which" is one of two literals above)
+            [model.pk, limit],
+        )
+        return [sku for (sku,) in cursor.fetchall()]

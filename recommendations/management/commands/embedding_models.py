@@ -1,0 +1,237 @@
+"""Changing the network that the shop runs on, without a moment in which shoppers notice."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from json import dumps
+from math import floor
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from catalog.progress import Meter, meter
+from ml.spec import POOLINGS
+from recommendations import claims, lifecycle, nudges, pipeline
+from recommendations.coverage import Coverage, coverage, failed_skus, uncovered_skus
+from recommendations.graphs import ModelUnavailable
+from recommendations.indexes import index_bytes
+from recommendations.lifecycle import LifecycleError, NotCovered, Switch
+from recommendations.models import EmbeddingModel, ModelState
+
+HELP = """\
+Add, build, switch and retire embedding models. The usual course:
+
+  manage.py embedding_models add better.npz      its network, as a draft
+  manage.py embedding_models build better        a vector of every picture, beside the active model
+  manage.py embedding_models activate better     pages and searches use it from the next request on
+  manage.py embedding_models rollback            ... and the former one again
+  manage.py embedding_models retire better       gives its space back
+
+A model is draft, building, ready, active or retired. Workers keep the active model, those ready and those being
+built complete; retire what is not wanted, or every upload is embedded once more.
+"""
+NAMED = 10  # products that a message names
+RECOUNT_SECONDS = 3.0
+
+
+class Command(BaseCommand):
+    help = HELP
+
+    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
+        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+        listing = actions.add_parser("list", help="every model, how complete it is and which one is active")
+        listing.add_argument("--json", action="store_true", help="for programs")
+        add = actions.add_parser("add", help="make a draft model of weights")
+        add.add_argument("weights", metavar="WEIGHTS", help="as for EMBEDDING_WEIGHTS: a file, imagenet or untrained")
+        add.add_argument("--name", help="default: the weights' own name")
+        add.add_argument("--pooling", choices=POOLINGS, help="in place of what the weights were made with")
+        build = actions.add_parser("build", help="embed every picture with it, beside the active model, and index it")
+        build.add_argument("name", metavar="NAME")
+        build.add_argument("--enqueue", action="store_true", help="leave it to the workers")
+        activate = actions.add_parser("activate", help="switch to it")
+        activate.add_argument("name", metavar="NAME")
+        activate.add_argument("--force", action="store_true", help="also while pictures have no vector of it")
+        actions.add_parser("rollback", help="switch back to the model that was active before")
+        retire = actions.add_parser("retire", help="drop its vectors, index and network")
+        retire.add_argument("name", metavar="NAME")
+
+    def handle(self, *, action: str, **options: Any) -> None:
+        run: Callable[..., None] = getattr(self, f"_{action}")
+        try:
+            run(**options)
+        except (LifecycleError, ModelUnavailable) as error:
+            raise CommandError(str(error)) from error
+
+    def _list(self, *, json: bool, **_: Any) -> None:
+        models = [_described(model) for model in EmbeddingModel.objects.order_by("pk")]
+        if json:
+            self.stdout.write(dumps({"models": models}, indent=2, ensure_ascii=False))
+            return
+        if not models:
+            self.stdout.write("No model yet: the first one is made with the first picture, or by `add`.")
+            return
+        titles = ("name", "state", "source", "backbone", "dim", "px", "coverage", "index", "activated")
+        self.stdout.write(_table([titles, *map(_row, models)]))
+
+    def _add(self, *, weights: str, name: str | None, pooling: str | None, **_: Any) -> None:
+        with self._download() as progress:
+            model = lifecycle.add_model(weights, name=name, pooling=pooling, log=self.stderr.write, progress=progress)
+        self.stdout.write(
+            f"{model.name} is a draft: {model.backbone}, {model.dimension}-d, {model.input_size} px, {model.pooling} "
+            f"pooling. Next: `manage.py embedding_models build {model.name}`."
+        )
+        if model.untrained:
+            self.stderr.write(lifecycle.UNTRAINED_WARNING)
+
+    def _build(self, *, name: str, enqueue: bool, **_: Any) -> None:
+        model = lifecycle.begin_build(name)
+        claims.add_missing_rows(model)
+        if enqueue:
+            nudges.nudge_bulk()
+            self.stdout.write("Left to the workers, who see to uploads first. `list` shows how far they are.")
+            return
+        self._complete(model)
+        found = coverage(model)
+        self.stdout.write(
+            f"{name} is {model.state}: {found.ready:,} of {found.total:,} pictures. "
+            f"Next: `manage.py embedding_models activate {name}`."
+        )
+        self._name_failed(model, found)
+
+    def _activate(self, *, name: str, force: bool, **_: Any) -> None:
+        model = EmbeddingModel.objects.filter(name=name, state=ModelState.READY).first()
+        if model is not None and not force and coverage(model).missing:
+            self._complete(model)  # what was uploaded a moment ago
+        try:
+            switch = lifecycle.activate(name, force=force)
+        except NotCovered as error:
+            raise CommandError(
+                f"{error} {_some(uncovered_skus(error.model, NAMED), error.coverage.missing)} Run `manage.py "
+                f"embedding_models build {name}` first, or activate with --force: products whose pictures it lacks "
+                "have no look-alikes until workers have embedded them."
+            ) from error
+        self._report(switch)
+
+    def _rollback(self, **_: Any) -> None:
+        self._report(lifecycle.rollback())
+
+    def _retire(self, *, name: str, **_: Any) -> None:
+        model = EmbeddingModel.objects.filter(name=name).first()
+        with meter(self.stderr, f"Retiring {name}", model.embeddings.count() if model else 0) as progress:
+            lifecycle.retire(name, advance=progress.advance)
+        self.stdout.write(f"{name} is retired: {progress.done:,} vectors dropped.")
+
+    def _complete(self, model: EmbeddingModel) -> None:
+        """`pipeline.build` under a bar that counts what the workers do, too."""
+        found = coverage(model)
+        with meter(self.stderr, f"Building {model.name}", found.total, done=found.total - found.missing) as progress:
+            recount = _Recount(model, progress)
+            pipeline.build(model, advance=recount.done, waiting=recount.left)
+
+    def _report(self, switch: Switch) -> None:
+        model, found = switch.model, switch.coverage
+        former = f"{switch.previous.name} stays ready: `rollback` goes back." if switch.previous else ""
+        self.stdout.write(f"{model.name} is active. {former}".rstrip())
+        if found.missing:
+            self.stdout.write(
+                f"It lacks {found.missing:,} of {found.total:,} pictures, which workers embed now. "
+                f"{_some(uncovered_skus(model, NAMED), found.missing)}"
+            )
+            nudges.nudge_bulk()
+        self._name_failed(model, found)
+
+    def _name_failed(self, model: EmbeddingModel, found: Coverage) -> None:
+        if found.failed:
+            why = ", ".join(f"{count:,} {code}" for code, count in sorted(found.failures.items()))
+            self.stdout.write(
+                f"{found.failed:,} pictures failed ({why}) and count as covered. "
+                f"{_some(failed_skus(model, NAMED), found.failed)}"
+            )
+
+    @contextmanager
+    def _download(self) -> Iterator[Callable[[int, int | None], None]]:
+        """A bar that appears with the first byte."""
+        bars: list[Meter] = []
+        with ExitStack() as stack:
+
+            def progress(done: int, total: int | None) -> None:
+                if not bars:
+                    bars.append(stack.enter_context(meter(self.stderr, "Downloading weights (kB)", 0)))
+                bars[0].set(done // 1024, (total or done) // 1024)
+
+            yield progress
+
+
+class _Recount:
+    """Sets a bar from the database now and then: other processes may be at the same work."""
+
+    def __init__(self, model: EmbeddingModel, progress: Meter) -> None:
+        self._model, self._progress = model, progress
+        self._next = time.monotonic() + RECOUNT_SECONDS
+
+    def done(self, count: int) -> None:
+        if time.monotonic() < self._next:
+            self._progress.advance(count)
+            return
+        self.left(claims.unfinished(self._model))
+        self._next = time.monotonic() + RECOUNT_SECONDS
+
+    def left(self, count: int) -> None:
+        total = max(self._progress.total, self._progress.done + count)
+        self._progress.set(total - count, total)
+
+
+def _described(model: EmbeddingModel) -> dict[str, Any]:
+    kept = model.state not in (ModelState.DRAFT, ModelState.RETIRED)
+    found = coverage(model) if kept else None
+    return {
+        "name": model.name,
+        "state": model.state,
+        "source": model.source,
+        "backbone": model.backbone,
+        "dimension": model.dimension,
+        "input_size": model.input_size,
+        "fit": model.fit,
+        "pooling": model.pooling,
+        "metric": model.metric,
+        "weights_sha256": model.weights_sha256,
+        "coverage": None if found is None else floor(found.share * 1e6) / 1e6,
+        "total": None if found is None else found.total,
+        "ready": None if found is None else found.ready,
+        "failed": None if found is None else found.failed,
+        "index_bytes": index_bytes(model),
+        "activated_at": model.activated_at.isoformat() if model.activated_at else None,
+    }
+
+
+def _row(model: dict[str, Any]) -> tuple[str, ...]:
+    covered = "–"
+    if model["coverage"] is not None:
+        # Rounded down: 100 % is said only of what is complete.
+        covered = f"{floor(model['coverage'] * 1000) / 10:g} %"
+        covered += f", {model['failed']:,} failed" if model["failed"] else ""
+    index = f"{model['index_bytes'] / 2**20:,.1f} MiB" if model["index_bytes"] else "–"
+    activated = model["activated_at"][:16].replace("T", " ") if model["activated_at"] else "–"
+    return (
+        model["name"], model["state"], model["source"], model["backbone"], str(model["dimension"]),
+        str(model["input_size"]), covered, index, activated,
+    )  # fmt: skip
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _some(skus: list[str], count: int) -> str:
+    """A sentence that names them, and how many pictures more there are."""
+    named = list(dict.fromkeys(skus))
+    more = f" and {count - len(skus):,} more pictures" if count > len(skus) else ""
+    return f"SKU {', '.join(named)}{more}." if named else ""

@@ -1,0 +1,89 @@
+"""Vectors that `python -m ml embed` has computed, on a faster machine perhaps, without computing them again."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from catalog.progress import meter
+from ml import features
+from ml.features import FeaturesError
+from recommendations import transfer
+from recommendations.coverage import coverage
+from recommendations.graphs import ModelUnavailable
+from recommendations.lifecycle import LifecycleError
+from recommendations.models import EmbeddingModel, ModelState
+from recommendations.transfer import Matched, TransferError
+
+NAMED = 10  # unmatched names that are shown
+
+
+class Command(BaseCommand):
+    help = (
+        "Load the vectors of a features file, as `python -m ml embed` and `export_embeddings` write them. A picture "
+        "is found by the SHA-256 of its file, by its file name, or by a name that gives its product's SKU. Pictures "
+        "that have a vector of the model keep it, so running this again is harmless."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE", help="features.npz or features.parquet")
+        parser.add_argument("--model", metavar="NAME", help="refuse vectors of another; default: the file says which")
+        parser.add_argument("--activate", action="store_true", help="complete the model and switch to it")
+        parser.add_argument(
+            "--sample", type=_natural, default=transfer.SAMPLE, metavar="N",
+            help="pictures embedded anew and compared first, 0 for none (default: %(default)s)",
+        )  # fmt: skip
+
+    def handle(self, *, file: Path, activate: bool, sample: int, **options: Any) -> None:
+        try:
+            read = features.load(file)
+            model = transfer.model_for(read, options["model"], self.stderr.write)
+            matched = transfer.match(read)
+            if not matched.images:
+                raise TransferError(
+                    f"None of its {len(read.names):,} names is a picture of this shop (for instance {read.names[0]})."
+                    if read.names
+                    else "It holds no vectors."
+                )
+            with meter(self.stderr, "Importing", len(matched.images)) as progress:
+                written = transfer.store(read, matched, model, sample=sample, advance=progress.advance)
+        except TransferError as error:
+            raise CommandError(f"{file}: {error}") from error
+        except (FeaturesError, ModelUnavailable, LifecycleError) as error:
+            raise CommandError(str(error)) from error
+        self._report(matched, model, written, len(read.names))
+        if activate and model.state != ModelState.ACTIVE:
+            for action in ("build", "activate"):
+                call_command("embedding_models", action, model.name, stdout=self.stdout, stderr=self.stderr)
+
+    def _report(self, matched: Matched, model: EmbeddingModel, written: int, names: int) -> None:
+        how = ", ".join(f"{count:,} by {RULES[rule]}" for rule, count in matched.found.items())
+        self.stdout.write(
+            f"{sum(matched.found.values()):,} of {names:,} names matched ({how}). {written:,} vectors of {model.name} "
+            f"written; {len(matched.images) - written:,} pictures had theirs."
+        )
+        if matched.unmatched:
+            self.stderr.write(f"{len(matched.unmatched):,} names are no pictures of this shop:")
+            for name in matched.unmatched[:NAMED]:
+                self.stderr.write(f"  {name}")
+        model.refresh_from_db()
+        missing = coverage(model).missing
+        rest = f", {missing:,} pictures to go" if missing else ""
+        self.stdout.write(f"{model.name} is {model.state}{rest}.")
+
+
+RULES = {"digest": "checksum", "file": "stored file", "sku": "SKU"}
+
+
+def _natural(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return number
