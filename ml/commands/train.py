@@ -76,7 +76,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     )
     add("--learning-rate", type=float, default=3e-4, help="at its highest (default: %(default)s)")
     add("--head-learning-rate", type=float, default=1e-3, help="while frozen (default: %(default)s)")
-    add("--refit-epochs", type=int, default=20, metavar="N", help="at the end the heads alone learn from features that "
+    add("--refit-epochs", type=int, default=30, metavar="N", help="at the end the heads alone learn from features that "
         "stand still (default: %(default)s; 0: not)")  # fmt: skip
     add("--no-histogram", action="store_true", help="then: the colour part does not read the picture's own colours")
     add("--weight-decay", type=float, default=0.02, help="default: %(default)s")
@@ -193,7 +193,7 @@ def _refit(options: argparse.Namespace, plan: Plan) -> "Refit | None":
         return None
     from ml.training.refit import Refit
 
-    return Refit(options.refit_epochs, options.power, scale=plan.scale, colours=not options.no_histogram)
+    return Refit(options.refit_epochs, options.power, colours=not options.no_histogram)
 
 
 def _split(options: argparse.Namespace, prepared: Prepared) -> Split:

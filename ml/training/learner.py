@@ -41,8 +41,11 @@ class Learner(keras.Model):
         terms = {}
         for task in self.plan.classes:
             logits = y_pred[f"logits/{task}"]
-            terms[task] = TASK_WEIGHTS[task] * cross_entropy(logits, y[task], self.plan.smoothing)
             self._track(f"accuracy/{task}", accuracy(logits, y[task]))
+            if self.plan.cosine_margin:
+                right = ops.one_hot(y[task], logits.shape[-1])  # all zero for an unknown label
+                logits = logits - self.plan.scale * self.plan.cosine_margin * ops.cast(right, logits.dtype)
+            terms[task] = TASK_WEIGHTS[task] * cross_entropy(logits, y[task], self.plan.smoothing)
         if self.plan.loss == "classic-triplet":
             third = ops.shape(y["type"])[0] // 3
             anchors, positives, negatives = (y_pred[WHOLE][start * third : (start + 1) * third] for start in range(3))

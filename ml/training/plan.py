@@ -46,6 +46,7 @@ class Plan:
     neck: bool = False
     scale: float = 16.0
     smoothing: float = 0.05
+    cosine_margin: float = 0.0  # taken off the cosine of the right class (Wang et al. 2018, "CosFace")
 
     def source_of(self, task: str) -> str:
         """What a task's logits are computed from: a part's name, or "pooled"."""
