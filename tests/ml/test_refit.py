@@ -41,4 +41,4 @@ def test_a_rare_class_is_drawn_more_often_than_its_share():
     weights = _weights(np.array([0] * 100 + [1] * 4 + [-1]), 0.5)
     assert weights.sum() == pytest.approx(1)
     assert weights[100:104].sum() / weights[:100].sum() == pytest.approx(2 / 10)  # √4 : √100
-    assert 0 < weights[104]
+    assert weights[104] > 0
