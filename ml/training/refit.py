@@ -15,6 +15,7 @@ from ml.colours import lab_histogram
 from ml.training.learner import make_head_learner
 from ml.training.network import named_weights
 from ml.training.plan import Plan
+from ml.training.sources import Rows
 
 Features = Mapping[str, np.ndarray]  # "pooled" float32 [n, 2048], "lab_histogram" float32 [n, 64]
 
@@ -62,7 +63,7 @@ def refit_plan(plan: Plan, how: Refit) -> Plan:
 
 
 def features_of(
-    pixels: np.ndarray,
+    pixels: np.ndarray | Rows,
     pooled: Callable[[np.ndarray], np.ndarray],
     *,
     batch: int = 64,
