@@ -64,12 +64,28 @@ def open_session(path: Path, *, threads: int | None = None) -> Any:
     Raises:
         WeightsError: missing, damaged, or not a graph of this program.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded
-    import onnxruntime
-
     if not path.is_file():
         raise WeightsError(_MISSING.format(path=path))
     precision = read_graph_meta(path).precision
+    try:
+        return session_of(str(path), precision=precision, threads=threads)
+    except Exception as error:  # its exceptions share no base class but this one
+        raise WeightsError(
+            f"Graph {path} is damaged or not an ONNX file ({str(error)[:120]}). "
+            "Delete it and make it anew with `python -m ml export`."
+        ) from error
+
+
+def session_of(graph: str | bytes, *, precision: str, threads: int | None = None) -> Any:
+    """An `onnxruntime.InferenceSession` on the CPU.
+
+    Args:
+        graph: the name of a file, or its content.
+        precision: what the graph was written for, see `ml.weights.GraphMeta`.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1
@@ -83,13 +99,7 @@ def open_session(path: Path, *, threads: int | None = None) -> Any:
     if precision == "compact":
         # Otherwise kernels would be turned into floats on every pass, not once.
         options.add_session_config_entry("session.disable_quant_qdq", "1")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions share no base class but this one
-        raise WeightsError(
-            f"Graph {path} is damaged or not an ONNX file ({str(error)[:120]}). "
-            "Delete it and make it anew with `python -m ml export`."
-        ) from error
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def usable_cores() -> int:

@@ -7,12 +7,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.progress import meter
 from recommendations import claims, nudges, pipeline
 from recommendations.coverage import coverage
 from recommendations.graphs import ModelUnavailable
 from recommendations.lifecycle import ensure_active_model
-from recommendations.models import EmbeddingModel
+from recommendations.management.indexing import meter_with_index
+from recommendations.models import EmbeddingModel, ModelState
 from recommendations.status import model_warnings
 
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 nudges.nudge_bulk()
                 self.stdout.write("Left to the workers; `manage.py pipeline_status` shows how far they are.")
                 return
-            with meter(self.stderr, "Embedding", claims.unfinished(model)) as progress:
+            with meter_with_index(self.stderr, "Embedding", claims.unfinished(model)) as progress:
                 pipeline.drain(model=model, advance=progress.advance)
         except ModelUnavailable as error:
             raise CommandError(str(error)) from error
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         )
         for code, count in sorted(status.failures.items()):
             self.stdout.write(f"  failed: {count:,} {code}")
-        for warning in model_warnings(model):
+        for warning in model_warnings(model) if model.state == ModelState.ACTIVE else []:
             self.stderr.write(warning)
 
     def _kept(self, name: str) -> EmbeddingModel:

@@ -19,6 +19,7 @@ from recommendations.coverage import Coverage, coverage, failed_skus, uncovered_
 from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import index_bytes
 from recommendations.lifecycle import LifecycleError, NotCovered, Switch
+from recommendations.management.indexing import meter_with_index
 from recommendations.models import EmbeddingModel, ModelState
 
 HELP = """\
@@ -130,7 +131,8 @@ class Command(BaseCommand):
     def _complete(self, model: EmbeddingModel) -> None:
         """`pipeline.build` under a bar that counts what the workers do, too."""
         found = coverage(model)
-        with meter(self.stderr, f"Building {model.name}", found.total, done=found.total - found.missing) as progress:
+        done = found.total - found.missing
+        with meter_with_index(self.stderr, f"Building {model.name}", found.total, done=done) as progress:
             recount = _Recount(model, progress)
             pipeline.build(model, advance=recount.done, waiting=recount.left)
 

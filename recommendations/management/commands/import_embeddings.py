@@ -9,13 +9,13 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.progress import meter
 from ml import features
 from ml.features import FeaturesError
 from recommendations import transfer
 from recommendations.coverage import coverage
 from recommendations.graphs import ModelUnavailable
 from recommendations.lifecycle import LifecycleError
+from recommendations.management.indexing import meter_with_index
 from recommendations.models import EmbeddingModel, ModelState
 from recommendations.transfer import Matched, TransferError
 
@@ -49,7 +49,7 @@ class Command(BaseCommand):
                     if read.names
                     else "It holds no vectors."
                 )
-            with meter(self.stderr, "Importing", len(matched.images)) as progress:
+            with meter_with_index(self.stderr, "Importing", len(matched.images)) as progress:
                 written = transfer.store(read, matched, model, sample=sample, advance=progress.advance)
         except TransferError as error:
             raise CommandError(f"{file}: {error}") from error
