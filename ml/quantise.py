@@ -1,9 +1,19 @@
 """Computing in int8: a compact graph with its convolutions' inputs and outputs quantised too.
 
 A compact graph (`ml.graph`) has int8 kernels that become floats when it is loaded. Where it also knows between
-which values each tensor of its backbone runs, ONNX Runtime can convolve in int8: about half the time on processors
-with VNNI. Those ranges come from real pictures (`calibrate`), and are kept in the metadata of the compact graph, so
-that one file gives both. Preprocessing, the last feature map, pooling, colours, parts and labels stay in floats.
+which values each tensor of its backbone runs, ONNX Runtime can convolve in int8. Those ranges come from real pictures
+(`calibrate`), and are kept in the metadata of the compact graph, so that one file gives both. Preprocessing, the last
+feature map, pooling, colours, parts and labels stay in floats.
+
+ResNet50 at 80 px, 2,000 products, one thread of a processor with AVX-512 VNNI:
+
+            MB     images per second of processor time   cosine with float: smallest   mean
+  float     93.9   110                                                       1         1
+  compact   23.7   110                                                       .9994     .9999
+  int8      23.8   375                                                       .9968     .9994
+
+and among the ten nearest, type, colour, both and gender change by less than .0012. Processors with AVX2 alone add
+products of int8 in 16 bits, which overflow: compare there first (`python -m ml export --verify`).
 """
 
 import json

@@ -12,7 +12,12 @@ import numpy as np
 from ml.spec import ModelSpec, Part
 
 DIMENSION = 256
-SHRINKAGE = 0.2
+# Ten nearest of 2,000 products, features trained on such products, fitted on the same 2,000; 2048 numbers as they are:
+# type .711, macro type .305, colour .525.       shrinkage    0     .5    .8    .9    .95   1
+#                                                type       .675  .690  .697  .701  .705  .709
+#                                                macro type .293  .307  .313  .314  .315  .306
+#                                                colour     .476  .491  .501  .506  .510  .526
+SHRINKAGE = 0.9
 MIN_ROWS = 2  # vectors to fit on, for each number that is kept
 
 

@@ -44,7 +44,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
 def run(options: argparse.Namespace) -> int:
     found = resolve(options)
     pictures = _pictures(options.calibrate, found) if options.calibrate else []
-    note(f"Exporting {found.name} …")
+    note(f"Exporting {found.name}{f', calibrating on {len(pictures)} pictures' if pictures else ''} …")
     with standard_output_on_error():
         digest = export_onnx(found, options.out, precision=options.precision, calibration=pictures)
         cosine = verify(found, options.out, pictures) if options.verify else None
