@@ -109,7 +109,7 @@ def test_a_trained_model_is_where_the_next_training_starts(
     train(shapes, tmp_path / "first", tmp_path / "cache", "--loss", "joint")
     first = tmp_path / "first" / "model.npz"
     assert train(shapes, tmp_path / "second", tmp_path / "cache", "--loss", "joint", "--init", str(first)) == 0
-    assert "The heads embedding start from model" in capsys.readouterr().err
+    assert "The heads embedding, type start from model" in capsys.readouterr().err
     assert resolve(str(tmp_path / "second" / "model.npz"), cache_dir=tmp_path).spec.dimension == 256
 
 

@@ -58,7 +58,8 @@ def test_killing_the_child_in_the_middle_of_2000_pictures_loses_none(
     assert (status.total, status.ready, status.failed) == (total, total, 0)
     attempts = dict(ImageEmbedding.objects.values_list("attempts").annotate(Count("id")))
     assert sum(attempts.values()) == total, "one row a picture"
-    assert set(attempts) == {1, 2}, "what the dead child held was tried once more"
+    # The child may die between two batches, holding nothing; what it held is tried once more, never oftener.
+    assert {1} <= set(attempts) <= {1, 2}
 
 
 def test_without_any_message_the_sweep_finds_the_work(start: Start, network: EmbeddingModel) -> None:
