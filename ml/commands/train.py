@@ -253,8 +253,10 @@ def _check_pairs(options: argparse.Namespace, first: LabelledSet) -> None:
 
 
 def _photos(extras: list[LabelledSet]) -> np.ndarray | tuple[()]:
+    """Backgrounds: the extra pictures that are not white for their greater part, as those of a shop are."""
     pixels = [extra.prepared.pixels[extra.indices("train")] for extra in extras]
-    return np.concatenate(pixels) if pixels else ()
+    photos = [of[[(picture > 243).all(axis=2).mean() < 0.5 for picture in of]] for of in pixels if len(of)]
+    return np.concatenate(photos) if photos else ()
 
 
 def _settings(options: argparse.Namespace, start_sha256: str) -> dict[str, object]:

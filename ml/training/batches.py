@@ -92,12 +92,13 @@ class Batches(keras.utils.PyDataset):
         return anchors + positives + negatives
 
     def _draw(self, source: int, count: int, random: np.random.Generator) -> list[np.ndarray]:
+        """Systematic sampling: a class of weight w is drawn `count` × w times, rounded up or down, so that large
+        classes come as often as their weight says, and few batches lack them."""
         members = list(self._classes[source].values())
-        weights = self._weights([len(indices) for indices in members])
-        usable = min(count, len(members))
-        first = random.choice(len(members), usable, replace=False, p=weights)
-        again = random.choice(len(members), count - usable, p=weights)  # a set of fewer classes than P
-        return [members[index] for index in (*first.tolist(), *again.tolist())]
+        order = random.permutation(len(members))
+        ends = np.cumsum(self._weights([len(members[index]) for index in order]))
+        points = (np.arange(count) + random.random()) / max(count, 1)
+        return [members[order[place]] for place in np.searchsorted(ends[:-1], points, side="right")]
 
     def _weights(self, sizes: list[int]) -> np.ndarray:
         weights = np.array(sizes, np.float64) ** self._sampling.power

@@ -26,11 +26,15 @@ def batches(sources, **options):
     return Batches(sources, Sampling(4, 3, 0.5), **(defaults | options))
 
 
-def test_a_batch_holds_p_classes_of_k_pictures(sources):
-    pictures, labels = batches(sources)[0]
-    assert pictures.shape == (12, 32, 32, 3)
-    assert Counter(labels["type"].tolist()) == {0: 3, 1: 3, 2: 3, 3: 3}
-    assert (labels["colour"] == -1).all()
+def test_a_batch_holds_p_draws_of_k_pictures_as_often_as_the_weights_say(sources):
+    expected = 4 * np.sqrt([40, 8, 2, 1]) / np.sqrt([40, 8, 2, 1]).sum()
+    for step in range(5):
+        pictures, labels = batches(sources)[step]
+        assert pictures.shape == (12, 32, 32, 3)
+        assert (labels["colour"] == -1).all()
+        drawn = np.bincount(labels["type"], minlength=4) / 3
+        assert (drawn >= np.floor(expected)).all()
+        assert (drawn <= np.ceil(expected)).all()
 
 
 def test_pictures_and_labels_belong_together(sources):
