@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import math
 import os
 import resource
 import signal
@@ -59,8 +60,10 @@ _RESAMPLE = Image.Resampling.BICUBIC
 # Shrink by a whole number first, but stay 3x above the target: 12 MP to 80 px in 16 ms instead of 103, and no
 # value differs by more than 3 of 255.
 _REDUCING_GAP = 3.0
-# A JPEG is decoded at 1/2, 1/4 or 1/8 only while both sides stay at least this many times what is needed.
-_DRAFT_MARGIN = 2
+# A JPEG is decoded at 1/2, 1/4 or 1/8 only while both sides stay at least this many times what is needed: 600 × 800 to
+# 224 px in half the time that a margin of 2 takes. The bundled model's vectors of 300 photos of that size, against
+# those from decoding in full: mean cosine .9994, smallest .9970 (margin 2: .99995 and .9986).
+_DRAFT_MARGIN = 1.3
 
 _CHILD_REJECTED = 3
 _FAULT_VARIABLE = "LOOKALIKE_DECODE_FAULT"
@@ -178,7 +181,7 @@ def to_input(
             size, orientation = file.size, _orientation(file)
             if file.format in ("JPEG", "MPO"):
                 needed = _fitted(size, spec)
-                file.draft(None, (needed[0] * _DRAFT_MARGIN, needed[1] * _DRAFT_MARGIN))
+                file.draft(None, (math.ceil(needed[0] * _DRAFT_MARGIN), math.ceil(needed[1] * _DRAFT_MARGIN)))
             image = _rgb(file)
         # The frame is square, so fitting before or after turning the picture comes to the same.
         fitted = _fitted(size, spec)
