@@ -60,6 +60,7 @@ class Architecture:
         bias: whether convolutions have one, besides the batch normalisation.
         scale: whether batch normalisation has a gamma.
         epsilon: of batch normalisation.
+        blue_first: trained on pictures in BGR.
     """
 
     title: str
@@ -67,6 +68,7 @@ class Architecture:
     bias: bool
     scale: bool
     epsilon: float
+    blue_first: bool
 
 
 # (stage, filters, residual blocks), from Keras's applications/resnet.py, ResNet50.
@@ -173,6 +175,6 @@ def _inception_v3(network: Network, x: Any) -> Any:
 
 
 ARCHITECTURES = {
-    "resnet50": Architecture("ResNet50", _resnet50, bias=True, scale=True, epsilon=1.001e-5),
-    "inception_v3": Architecture("InceptionV3", _inception_v3, bias=False, scale=False, epsilon=1e-3),
+    "resnet50": Architecture("ResNet50", _resnet50, bias=True, scale=True, epsilon=1.001e-5, blue_first=True),
+    "inception_v3": Architecture("InceptionV3", _inception_v3, bias=False, scale=False, epsilon=1e-3, blue_first=False),
 }

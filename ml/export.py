@@ -44,12 +44,10 @@ def export_onnx(
             has = read_graph_meta(weights.path).precision
             if precision in (None, has):
                 _copy(weights, weights.path, draft)
-            elif (has, precision) == ("compact", "int8"):
+            elif (has, precision) == ("compact", "int8"):  # which may remember its ranges
                 _save_int8(_onnx(weights).load(str(weights.path)), weights, draft, calibration)
             else:
-                raise WeightsError(
-                    f"{weights.path} is a {has} graph: make a {precision} one from the .npz file that it came from."
-                )
+                _write(weights, draft, precision, calibration)
         else:
             _write(weights, draft, precision or "float", calibration)
         _try(weights, draft)

@@ -131,7 +131,7 @@ class _Backbone:
         self.builder = builder
         self.variables = variables
         self.epsilon = ARCHITECTURES[spec.backbone].epsilon
-        self.takes_blue_first = spec.backbone == "resnet50"
+        self.takes_blue_first = ARCHITECTURES[spec.backbone].blue_first
         self.is_first = True
 
     def convolve(self, x: str, unit: Convolution) -> str:

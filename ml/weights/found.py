@@ -31,5 +31,5 @@ class Weights:
 
     @property
     def ready_made(self) -> bool:
-        """Whether the file is an ONNX graph: it runs as it is, but its variables cannot be had back."""
+        """Whether the file is an ONNX graph: it runs as it is."""
         return self.path is not None and self.path.suffix == ".onnx"

@@ -1,10 +1,14 @@
 """The numbers themselves."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ml import layout
+from ml.spec import ModelSpec
 from ml.weights.errors import WeightsError
 from ml.weights.found import Weights
+from ml.weights.graphs import read_graph_meta
 from ml.weights.h5 import read_h5
 from ml.weights.npz import read_npz
 
@@ -13,15 +17,13 @@ def read_variables(weights: Weights) -> dict[str, np.ndarray]:
     """Variable path → float32 array: the backbone's, and `head/…` and `labels/…` where the model has them.
 
     Raises:
-        WeightsError: the file is gone, damaged, has other variables than its spec asks for, or is a graph.
+        WeightsError: the file is gone, damaged, has other variables than its spec asks for, or is a graph that
+            computes in int8.
     """
     if weights.path is None:
         return layout.untrained_variables(weights.spec.backbone)
     if weights.ready_made:
-        raise WeightsError(
-            f"{weights.path} is a graph for ONNX Runtime: it can neither be trained further nor run on TensorFlow. "
-            "Name the .npz file that it was made from."
-        )
+        return _of_graph(weights.path, weights.spec)
     if weights.path.suffix == ".npz":
         arrays, _, _ = read_npz(weights.path)
         return {path: array.astype(np.float32) for path, array in arrays.items()}
@@ -29,3 +31,24 @@ def read_variables(weights: Weights) -> dict[str, np.ndarray]:
     if backbone != weights.spec.backbone:
         raise WeightsError(f"Weights file {weights.path} holds {backbone}, not {weights.spec.backbone}.")
     return variables
+
+
+def _of_graph(path: Path, spec: ModelSpec) -> dict[str, np.ndarray]:
+    from ml.weights.constants import read_constants
+
+    if read_graph_meta(path).precision == "int8":
+        raise WeightsError(
+            f"{path} computes in int8: it can neither be trained further nor run on TensorFlow. "
+            "Name the compact graph or the .npz file that it was made from."
+        )
+    try:
+        return read_constants(path, spec)
+    except ImportError as error:
+        raise WeightsError(
+            f"The weights in {path} cannot be read here, as the package onnx is not installed: "
+            "install requirements/worker.txt."
+        ) from error
+    except Exception as error:  # protobuf's own errors share no other base class
+        raise WeightsError(
+            f"{path} is damaged or not a graph of this program ({str(error)[:120]}). Copy it again from where it came."
+        ) from error

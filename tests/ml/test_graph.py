@@ -14,7 +14,7 @@ from ml.export import export_onnx, verify
 from ml.runtimes.onnx import OnnxEmbedder
 from ml.runtimes.tensorflow import TensorFlowEmbedder
 from ml.spec import LabelTask, ModelSpec, Part
-from ml.weights import KERAS_FILES, Weights, WeightsError, read_graph_meta, resolve
+from ml.weights import KERAS_FILES, Weights, WeightsError, read_graph_meta, read_variables, resolve, write_npz
 from tests.ml.conftest import draw, encode
 from tests.ml.networks import saved
 
@@ -116,10 +116,36 @@ def test_a_finished_graph_needs_nothing_made(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT)
     assert (tmp_path / "copy.onnx").read_bytes() == (tmp_path / "model.onnx").read_bytes()
-    with pytest.raises(WeightsError, match=r"make a float one from the \.npz file"):
-        export_onnx(found, tmp_path / "float.onnx", precision="float")
     with pytest.raises(WeightsError, match="made for avg pooling"):
         resolve(str(found.path), cache_dir=tmp_path, pooling="max")
+
+
+@pytest.mark.parametrize("spec", [SPLIT, INCEPTION])
+def test_a_graph_gives_its_weights_back(tmp_path: Path, spec: ModelSpec) -> None:
+    weights = saved(tmp_path / "model.npz", spec)
+    batch = pictures(spec)
+    for precision, cosine in (("float", 0.999999), ("compact", 0.99)):
+        export_onnx(weights, tmp_path / f"{precision}.onnx", precision=precision)
+        graph = resolve(str(tmp_path / f"{precision}.onnx"), cache_dir=tmp_path)
+        # As the start of a training, or to run on TensorFlow.
+        export_onnx(replace(graph, path=write_npz_of(graph, tmp_path)), tmp_path / "again.onnx", precision="float")
+        expected = OnnxEmbedder(tmp_path / f"{precision}.onnx").embed(batch)
+        # Weights files hold float16.
+        np.testing.assert_allclose(OnnxEmbedder(tmp_path / "again.onnx").embed(batch), expected, atol=1e-3)
+        assert (expected * OnnxEmbedder(tmp_path / "float.onnx").embed(batch)).sum(axis=1).min() > cosine
+
+
+def write_npz_of(graph: Weights, folder: Path) -> Path:
+    write_npz(folder / "back.npz", read_variables(graph), graph.spec, {})
+    return folder / "back.npz"
+
+
+def test_a_graph_in_int8_cannot_be_trained_further(tmp_path: Path) -> None:
+    weights = saved(tmp_path / "model.npz", replace(PLAIN, input_size=32))
+    calibration = [image for image in pictures(weights.spec, 4) for _ in range(25)]
+    export_onnx(weights, tmp_path / "int8.onnx", precision="int8", calibration=calibration)
+    with pytest.raises(WeightsError, match=r"computes in int8.* Name the compact graph or the \.npz"):
+        read_variables(resolve(str(tmp_path / "int8.onnx"), cache_dir=tmp_path))
 
 
 def test_without_the_onnx_package_the_message_says_what_to_do(
