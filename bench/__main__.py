@@ -1,4 +1,4 @@
-"""`python -m bench embed|search|pipeline|import|memory`."""
+"""`python -m bench embed|fit|search|pipeline|import|memory`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ Measure this machine. Each command works in a scratch shop of its own (BENCH_VAR
 what it compares within one run, and wants otherwise idle cores.
 
   python -m bench embed     images a second from JPEG bytes to vectors, against Keras and raw ONNX Runtime
+  python -m bench fit       what a model makes of pictures prepared otherwise: border, stretch, cut
   python -m bench import    products and photos a second through import_catalog, embedding excluded
   python -m bench pipeline  pictures a second through a real worker, against the raw ONNX Runtime rate
   python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
@@ -39,12 +40,22 @@ def main() -> None:
     embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
     embed.add_argument("--seconds", type=float, default=4.0)
     embed.add_argument("--weights", help="instead of the default model")
+    fit = commands.add_parser("fit")
+    fit.add_argument("--limit", type=int, default=6000, help="studio pictures to find")
+    fit.add_argument("--queries", type=int, default=1000)
+    fit.add_argument("--weights", help="instead of the default model")
+    fit.add_argument("--seed", type=int, default=0)
     options = vars(parser.parse_args())
     command = options.pop("command")
     if command == "embed":
         from bench.embed import measure as measure_embedding
 
         measure_embedding(**options)
+        return
+    if command == "fit":
+        from bench.fit import measure as measure_fit
+
+        measure_fit(**options)
         return
     shop = open_scratch_shop(Path(__file__).resolve().parents[1])
     if command == "import":

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml.runtimes.onnx import session_of
-from ml.weights import INPUT, VECTORS
+from ml.weights import INPUT, INT8_COSINE, PRECISION, VECTORS
 
 if TYPE_CHECKING:
     import onnx
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 Ranges = Mapping[str, tuple[float, float]]  # tensor → (smallest, largest)
 
 _RANGES = "lookalike.ranges"
-_PRECISION = "lookalike.precision"
 _PASS = 16
 # Which share of the pictures stays within a tensor's range; the few beyond are clipped, which makes the steps finer
 # for all. Which is best is chance, as plain backgrounds round one way or the other everywhere: with 128 and with 256
@@ -82,16 +81,22 @@ def _extremes(model: "onnx.ModelProto", names: list[str], pictures: np.ndarray) 
 
 
 def _vectors(model: "onnx.ModelProto", pictures: np.ndarray) -> np.ndarray:
-    precision = next(entry.value for entry in model.metadata_props if entry.key == _PRECISION)
+    precision = next(entry.value for entry in model.metadata_props if entry.key == PRECISION)
     session = session_of(model.SerializeToString(), precision=precision)
     passes = [pictures[start : start + _PASS] for start in range(0, len(pictures), _PASS)]
     return np.concatenate([session.run([VECTORS], {INPUT: batch})[0] for batch in passes])
 
 
-def remember_ranges(model: "onnx.ModelProto", ranges: Ranges) -> None:
-    """Put them into the graph's metadata."""
-    entry = model.metadata_props.add()
-    entry.key, entry.value = _RANGES, json.dumps(ranges)
+def remember_ranges(model: "onnx.ModelProto", ranges: Ranges, pictures: np.ndarray) -> None:
+    """Put them into the graph's metadata, and how close int8 stays with them: the smallest cosine with floats.
+
+    Args:
+        pictures: uint8 [n, S, S, 3], to compare on.
+    """
+    cosine = float((_vectors(to_int8(model, ranges), pictures) * _vectors(model, pictures)).sum(axis=1).min())
+    for key, value in ((_RANGES, json.dumps(ranges)), (INT8_COSINE, f"{cosine:.5f}")):
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
 
 
 def remembered_ranges(model: "onnx.ModelProto") -> dict[str, tuple[float, float]]:
@@ -124,7 +129,7 @@ def to_int8(model: "onnx.ModelProto", ranges: Ranges) -> "onnx.ModelProto":
     made.graph.node.extend(editor.nodes)
     made.graph.initializer.extend(editor.constants.values())
     for entry in made.metadata_props:
-        if entry.key == _PRECISION:
+        if entry.key == PRECISION:
             entry.value = "int8"
     onnx.checker.check_model(made, full_check=True)
     return made

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from django.conf import settings
 
 from ml.embedder import export_in_own_process
+from ml.export import serving_precision
 from ml.spec import ModelSpec
 from ml.weights import Weights, WeightsError, is_ready_made, resolve
 from recommendations import graphs
@@ -57,10 +58,17 @@ def publish(weights: Weights, *, log: Log) -> Published:
         ModelUnavailable: it cannot be made or stored.
     """
     cache = _cache()
+    # "float" is weights as they come: a compact graph computes in floats.
+    chosen = {"auto": serving_precision, "float": lambda _: None, "int8": lambda _: "int8"}
+    precision = chosen[settings.EMBEDDING_PRECISION](weights)
+    if precision:
+        log(f"{weights.name} will compute in {precision}.")
     with TemporaryDirectory(dir=cache) as folder:
         graph = Path(folder) / "graph.onnx"
         try:
-            exported = export_in_own_process(weights.setting, graph, cache, pooling=weights.spec.pooling, log=log)
+            exported = export_in_own_process(
+                weights.setting, graph, cache, pooling=weights.spec.pooling, precision=precision, log=log
+            )
         except WeightsError as error:
             raise ModelUnavailable(str(error)) from error
         if exported["weights_sha256"] != weights.sha256:

@@ -146,6 +146,7 @@ EMBEDDING_WEIGHTS = env.str("EMBEDDING_WEIGHTS", "")  # a name (ml.weights.NAMED
 if EMBEDDING_WEIGHTS.removesuffix("+colour") not in {"", "bundled", "imagenet", "imagenet-inception", "untrained"}:
     EMBEDDING_WEIGHTS = str(Path(EMBEDDING_WEIGHTS).absolute())
 EMBEDDING_POOLING = env.str("EMBEDDING_POOLING", "", validate=validate.OneOf(["", "avg", "max", "gem"]))
+EMBEDDING_PRECISION = env.str("EMBEDDING_PRECISION", "auto", validate=validate.OneOf(["auto", "float", "int8"]))
 EMBEDDING_THREADS = env.int("EMBEDDING_THREADS", 0)  # 0: every core this process may use
 EMBEDDING_BATCH_SIZE = env.int("EMBEDDING_BATCH_SIZE", 32)
 EMBEDDING_LEASE_SECONDS = env.int("EMBEDDING_LEASE_SECONDS", 120)

@@ -5,7 +5,16 @@ The bundled model lies beside this file, one `.onnx` with its hash in SHA256SUMS
 
 from ml.weights.errors import WeightsError
 from ml.weights.found import Weights
-from ml.weights.graphs import INPUT, LABELS, VECTORS, GraphMeta, graph_properties, read_graph_meta
+from ml.weights.graphs import (
+    INPUT,
+    INT8_COSINE,
+    LABELS,
+    PRECISION,
+    VECTORS,
+    GraphMeta,
+    graph_properties,
+    read_graph_meta,
+)
 from ml.weights.npz import write_npz
 from ml.weights.sources import (
     BUNDLED,
@@ -23,10 +32,12 @@ from ml.weights.variables import read_variables
 __all__ = [
     "BUNDLED",
     "INPUT",
+    "INT8_COSINE",
     "KERAS_FILES",
     "LABELS",
     "MIRROR_VARIABLE",
     "NAMED",
+    "PRECISION",
     "VECTORS",
     "GraphMeta",
     "KerasFile",

@@ -15,6 +15,7 @@ from ml.weights.npz import EXTRA
 INPUT, VECTORS, LABELS = "pictures", "vectors", "labels_"
 
 _PREFIX = "lookalike."
+PRECISION, INT8_COSINE = f"{_PREFIX}precision", f"{_PREFIX}int8_cosine"
 _IDENTITY = ("weights_sha256", "source", "name")
 
 # Numbers of fields in onnx.proto (ModelProto, StringStringEntryProto) and of protobuf's wire types.
@@ -29,6 +30,8 @@ class GraphMeta:
     weights_sha256: of the weights that the graph was made from.
     source: of those weights: "file", "imagenet" or "untrained".
     precision: "float", "compact" or "int8"; see `ml.quantise`.
+    int8_cosine: the smallest cosine between int8 and floats that was measured on real pictures, for a compact graph
+        that can be made int8 without any; else None.
     extra: "training" and "metrics", where known.
     """
 
@@ -37,6 +40,7 @@ class GraphMeta:
     source: str
     name: str
     precision: str = "float"
+    int8_cosine: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -48,7 +52,7 @@ def graph_properties(weights: Weights, *, precision: str = "float") -> dict[str,
         f"{_PREFIX}weights_sha256": weights.sha256,
         f"{_PREFIX}source": weights.source,
         f"{_PREFIX}name": weights.name,
-        f"{_PREFIX}precision": precision,
+        PRECISION: precision,
     }
 
 
@@ -62,7 +66,8 @@ def parse_graph_meta(properties: Mapping[str, str], origin: object) -> GraphMeta
         return GraphMeta(
             spec=ModelSpec.from_meta(json.loads(properties[f"{_PREFIX}spec"])),
             **{key: properties[f"{_PREFIX}{key}"] for key in _IDENTITY},
-            precision=properties.get(f"{_PREFIX}precision", "float"),
+            precision=properties.get(PRECISION, "float"),
+            int8_cosine=float(properties[INT8_COSINE]) if INT8_COSINE in properties else None,
             extra={key: json.loads(properties[f"{_PREFIX}{key}"]) for key in EXTRA if f"{_PREFIX}{key}" in properties},
         )
     except (KeyError, ValueError) as error:

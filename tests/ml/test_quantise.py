@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from ml import images
-from ml.export import export_onnx
+from ml.export import export_onnx, serving_precision
 from ml.graph import quantised_kernel
 from ml.quantise import MIN_PICTURES
 from ml.runtimes.onnx import OnnxEmbedder
+from ml.runtimes.processor import multiplies_int8
 from ml.spec import ModelSpec
 from ml.weights import WeightsError, read_graph_meta, resolve
 from tests.ml.conftest import draw, encode
@@ -62,6 +63,42 @@ def test_one_compact_file_gives_int8_without_the_pictures(tmp_path: Path, pictur
     assert cosines(tmp_path / "compact.onnx", tmp_path / "int8.onnx", pictures[:12]).min() > 0.8
     export_onnx(weights, tmp_path / "direct.onnx", precision="int8", calibration=pictures)
     assert cosines(tmp_path / "direct.onnx", tmp_path / "int8.onnx", pictures[:12]).min() > 0.99999
+
+
+def test_int8_serves_where_it_was_tried_and_the_processor_is_made_for_it(
+    tmp_path: Path, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = saved(tmp_path / "model.npz", SPEC)
+    export_onnx(weights, tmp_path / "untried.onnx", precision="compact")
+    export_onnx(weights, tmp_path / "tried.onnx", precision="compact", calibration=pictures)
+    untried, tried = (resolve(str(tmp_path / f"{name}.onnx"), cache_dir=tmp_path) for name in ("untried", "tried"))
+    measured = read_graph_meta(tmp_path / "tried.onnx").int8_cosine
+    assert measured is not None
+    assert 0.99 < measured < 1
+    assert read_graph_meta(tmp_path / "untried.onnx").int8_cosine is None
+    monkeypatch.setattr("ml.export.multiplies_int8", lambda: True)
+    assert [serving_precision(found) for found in (weights, untried, tried)] == [None, None, "int8"]
+    monkeypatch.setattr("ml.export.MIN_INT8_COSINE", 1.0)
+    assert serving_precision(tried) is None
+    monkeypatch.undo()
+    monkeypatch.setattr("ml.export.multiplies_int8", lambda: False)
+    assert serving_precision(tried) is None
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx512f avx512_vnni\n", True),
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx_vnni\n", True),
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx512f\n", False),
+        ("processor\t: 0\nBogoMIPS\t: 243\nFeatures\t: fp asimd asimddp\n", True),
+        ("", False),
+    ],
+)
+def test_what_the_processor_says_of_itself(tmp_path: Path, cpuinfo: str, expected: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+    assert multiplies_int8(tmp_path / "cpuinfo") is expected
+    assert multiplies_int8(tmp_path / "absent") is False
 
 
 def test_int8_without_pictures_says_what_is_missing(tmp_path: Path, pictures: list[np.ndarray]) -> None:

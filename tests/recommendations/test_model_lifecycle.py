@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from catalog.models import Product, ProductImage
 from ml.images import to_input
+from ml.weights import read_graph_meta
 from recommendations import claims, graphs, lifecycle, pipeline, tasks
 from recommendations.coverage import coverage
 from recommendations.indexes import index_exists
@@ -481,3 +482,15 @@ def test_the_admin_shows_models_and_how_complete_they_are(both: list[Product], a
     assert page.count("12 of 12") == 2
     assert admin_client.get(f"/admin/recommendations/embeddingmodel/{model('split').pk}/change/").status_code == 200
     assert "split" in admin_client.get("/admin/recommendations/imageembedding/").content.decode()
+
+
+def test_the_precision_is_chosen_when_a_model_is_added(
+    transactional_db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundled = find_weights("bundled", pooling=None, log=print)
+    for precision, made in (("float", "compact"), ("int8", "int8"), ("auto", "int8")):
+        settings.EMBEDDING_PRECISION = precision
+        monkeypatch.setattr("ml.export.multiplies_int8", lambda: True)
+        published = publish(bundled, log=print)
+        assert read_graph_meta(graphs.cache_path(published.graph_sha256)).precision == made
+        assert published.weights_sha256 == bundled.sha256
