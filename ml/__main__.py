@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ml.commands import embed, evaluate, export, search, split, train, weights, whiten
-from ml.commands.common import Failure, Parents, note
+from ml.commands.common import WEIGHTS, Failure, Parents, note
 from ml.datasets import DatasetError
 from ml.embedder import RUNTIMES, default_cache_dir
 from ml.export import quiet_tensorflow
@@ -36,11 +36,11 @@ examples:
   python -m ml split catalog.zip --out split.json        products for training, choosing, testing
   python -m ml train catalog.zip --split split.json --out runs/joint
   python -m ml evaluate catalog.zip --split split.json --weights runs/joint/model.npz
-  python -m ml whiten features.npz --out small.npz       shorter vectors, fitted on your pictures
+  python -m ml whiten imagenet.npz --out small.npz       shorter vectors, fitted on your pictures
   python -m ml export --weights imagenet --pooling max --out resnet50.onnx
 
-WEIGHTS is imagenet (Keras's ResNet50, downloaded once), untrained, or the path of an .npz,
-.h5 or .onnx file. Left out: the bundled weights, else imagenet, else untrained with a warning."""
+WEIGHTS is bundled, imagenet or imagenet-inception (Keras's, downloaded once), untrained, or the
+path of an .npz, .h5 or .onnx file. Left out: bundled, else imagenet, else untrained with a warning."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     model = argparse.ArgumentParser(add_help=False)
-    model.add_argument("--weights", help="imagenet, untrained, or a file (default: the best there is)")
+    model.add_argument("--weights", help=f"{WEIGHTS} (default: the best there is)")
     model.add_argument("--pooling", choices=POOLINGS, help="in place of what the weights were made with")
     model.add_argument("--cache-dir", type=Path, default=default_cache_dir(), help="default: %(default)s")
     running = argparse.ArgumentParser(add_help=False)

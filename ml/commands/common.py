@@ -15,6 +15,7 @@ from ml.weights import Weights
 # Where standard error is a file and not a screen, a line now and then stands in for the bar.
 _SECONDS_BETWEEN_LINES = 15.0
 
+WEIGHTS = "bundled, imagenet, imagenet-inception, untrained, or a file"  # what --weights takes
 SHEET = "search.png"  # what `search` writes beside a features file
 
 

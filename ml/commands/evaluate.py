@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.commands.common import Failure, Parents, load, note, positive, progress, resolve
+from ml.commands.common import WEIGHTS, Failure, Parents, load, note, positive, progress, resolve
 from ml.commands.data import prepared_set
 from ml.datasets import SIDES, DatasetError, Prepared, Sample, Split, open_set, read_split
 from ml.embedder import Embedder, default_cache_dir
@@ -51,7 +51,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     add("--seed", type=int, default=0, help="of everything drawn at random (default: 0)")
     add = parser.add_argument_group("what is measured").add_argument
     add("--weights", action="append", default=[], metavar="WEIGHTS",
-        help="imagenet, untrained, or a file; may be repeated; none for none (default: the best there is)")  # fmt: skip
+        help=f"{WEIGHTS}; may be repeated; none for none (default: the best there is)")  # fmt: skip
     add("--pooling", choices=POOLINGS, help="in place of what the weights were made with")
     add("--features", action="append", default=[], type=Path, metavar="FILE",
         help="vectors that embed wrote from the same set; may be repeated")  # fmt: skip

@@ -120,8 +120,12 @@ def _train(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise Failure(f"--sizes: {error}", code=2) from error
     largest = max(phase.size for phase in schedule_phases)
+    if schedule_phases[-1].size < largest:
+        raise Failure(f"--sizes: the last size must be the largest, {largest}: the model is for it.", code=2)
     options.out.mkdir(parents=True, exist_ok=True)
     start = resolve(options)
+    if start.spec.backbone != "resnet50":
+        raise Failure(f"{start.name} is no ResNet50, which alone is fine-tuned here: name another --init.", code=2)
     prepared = prepared_set(options.data, input_size=largest, fit=options.fit, cache_dir=options.cache_dir)
     chosen = _split(options, prepared)
     extras = _extra_sets(options, largest)

@@ -36,10 +36,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _summary(values: Any) -> str:
-    """The plain values of a JSON object, on one line; --json shows all."""
-    if not isinstance(values, dict):
-        return str(values)
-    plain = {key: value for key, value in values.items() if isinstance(value, str | int | float)}
-    return ", ".join(
-        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in plain.items()
-    )
+    """The plain values of a JSON object, and of objects in it, on one line; --json shows all."""
+    if isinstance(values, dict):
+        shown = {key: _summary(value) for key, value in values.items() if not isinstance(value, list)}
+        return ", ".join(f"{key}{':' if isinstance(values[key], dict) else ''} {text}" for key, text in shown.items())
+    return f"{values:.3g}" if isinstance(values, float) else str(values)

@@ -13,7 +13,9 @@ from PIL import Image
 
 from ml import Embedder
 from ml.__main__ import main
+from ml.spec import ModelSpec
 from ml.weights import resolve
+from tests.ml.networks import saved
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--init", "untrained", "--sizes", "32x2", "--steps", "3", "--classes", "3", "--each", "2", "--gallery", "20"]
@@ -151,6 +153,20 @@ def test_classes_of_one_picture_give_no_triplet(
         (tmp_path / "set" / name / "1.png").write_bytes((shapes / name / "1.png").read_bytes())
     assert train(tmp_path / "set", tmp_path / "run", tmp_path / "cache", "--loss", "triplet") == 2
     assert "No class has two pictures" in capsys.readouterr().err
+
+
+def test_what_cannot_be_trained_is_said_before_anything_is_read(
+    shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(shapes, tmp_path / "run", tmp_path / "cache", "--sizes", "48x1,32x2") == 2
+    assert "the last size must be the largest, 48" in capsys.readouterr().err
+    assert train(shapes, tmp_path / "run", tmp_path / "cache", "--init", str(inception(tmp_path))) == 2
+    assert "inception is no ResNet50" in capsys.readouterr().err
+
+
+def inception(folder: Path) -> Path:
+    saved(folder / "inception.npz", ModelSpec("inception_v3", 80, "stretch", "avg", 2048))
+    return folder / "inception.npz"
 
 
 def test_an_empty_folder_is_refused_before_anything_is_loaded(

@@ -53,7 +53,7 @@ class Command(BaseCommand):
         kept = f", {exported.kept:,} of them there already" if exported.kept else ""
         self.stdout.write(
             f"{folder}: {exported.pictures:,} pictures of {total:,} products{kept}, "
-            f"{len(exported.left_out):,} left out. Next: `python -m ml train {folder}`."
+            f"{len(exported.left_out):,} left out. Next: `python -m ml train {folder} --out runs/first`."
         )
 
     def _categories(self, addresses: list[str]) -> list[int]:

@@ -49,7 +49,11 @@ class Command(BaseCommand):
         listing = actions.add_parser("list", help="every model, how complete it is and which one is active")
         listing.add_argument("--json", action="store_true", help="for programs")
         add = actions.add_parser("add", help="make a draft model of weights")
-        add.add_argument("weights", metavar="WEIGHTS", help="as for EMBEDDING_WEIGHTS: a file, imagenet or untrained")
+        add.add_argument(
+            "weights",
+            metavar="WEIGHTS",
+            help="as for EMBEDDING_WEIGHTS: bundled, imagenet, untrained, a file, …",
+        )
         add.add_argument("--name", help="default: the weights' own name")
         add.add_argument("--pooling", choices=POOLINGS, help="in place of what the weights were made with")
         build = actions.add_parser("build", help="embed every picture with it, beside the active model, and index it")
