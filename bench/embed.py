@@ -59,13 +59,15 @@ def measure(*, sizes: str, seconds: float, weights: str | None) -> None:
         f"{usable_cores()} cores; best of {ROUNDS} rounds in turn, {seconds:g} s each; wants an otherwise idle machine"
     )
     small = resolve(weights, cache_dir=default_cache_dir())
+    usual: float | None = None  # the first table's (a): what a bundled model of another size is held against
     for text in sizes.split(","):
         if text == "bundled":
             photos = _photos(Path(data) / "fashion-small.zip" if data else None, 512)
-            _table(small, photos, seconds)
+            _table(small, photos, seconds, usual)
         else:
             photos = _photos(Path(data) / "fashion-large.zip" if data else None, 256)
-            _table(_at(int(text)), photos, seconds)
+            found = _table(_at(int(text)), photos, seconds)
+            usual = usual or found
 
 
 def _at(size: int) -> Weights:
@@ -89,7 +91,12 @@ def _jpeg(pixels: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _table(weights: Weights, photos: list[bytes], seconds: float) -> None:
+def _table(weights: Weights, photos: list[bytes], seconds: float, usual: float | None = None) -> float:
+    """Prints it; returns the rate of (a).
+
+    Args:
+        usual: the rate of (a) in another table, to compare with too.
+    """
     spec = weights.spec
     inputs = np.stack([to_input(photo, spec) for photo in photos[: 8 * BATCH]])
     networks = {"fp32": _graph(weights, "float", inputs), "int8": _graph(weights, "int8", inputs)}
@@ -114,6 +121,10 @@ def _table(weights: Weights, photos: list[bytes], seconds: float) -> None:
         alone = rates[f"    raw ONNX Runtime {precision}, batch 1"]
         latency = alone / rates[f"    JPEG bytes → vector, {precision}, one by one"]
         print(f"  {precision}: (c) / (d) = {whole:.3f}; latency of one picture = {latency:.2f} × the raw graph's")
+        if usual:
+            times = rates[f"(c) JPEG bytes → vectors, {precision}"] / usual
+            print(f"  {precision}: (c) = {times:.1f} × (a) of the first table")
+    return keras[0]
 
 
 def _graph(weights: Weights, precision: str, inputs: np.ndarray) -> OnnxEmbedder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 import threading
@@ -15,7 +16,10 @@ from django.core.files.storage import default_storage
 
 if TYPE_CHECKING:
     from ml.runtimes.onnx import OnnxEmbedder
+    from ml.weights import GraphMeta
     from recommendations.models import EmbeddingModel
+
+logger = logging.getLogger(__name__)
 
 # Two: what a worker needs that fills a new model while it serves uploads with the active one. A network takes
 # 100 to 400 MB.
@@ -60,7 +64,8 @@ def discard(graph_sha256: str) -> None:
     """Remove a network that no model needs any more, here and from the storage."""
     with _order:
         _loaded.pop(graph_sha256, None)
-    cache_path(graph_sha256).unlink(missing_ok=True)
+    for path in (cache_path(graph_sha256), _int8_path(cache_path(graph_sha256))):
+        path.unlink(missing_ok=True)
     default_storage.delete(storage_name(graph_sha256))
 
 
@@ -104,16 +109,51 @@ def _load(model: EmbeddingModel) -> OnnxEmbedder:
     from ml.runtimes.onnx import OnnxEmbedder
     from ml.weights import WeightsError
 
-    path = cache_path(model.graph_sha256)
+    path, threads = cache_path(model.graph_sha256), settings.EMBEDDING_THREADS or None
     if not path.exists():
         _fetch(model, path)
     try:
-        return OnnxEmbedder(path, threads=settings.EMBEDDING_THREADS or None, expected_sha256=model.graph_sha256)
+        network = OnnxEmbedder(path, threads=threads, expected_sha256=model.graph_sha256)
+        if not _in_int8(network.meta, path):
+            return network
     except WeightsError as error:
         raise ModelUnavailable(
             f"The network of model {model.name} cannot be used: {error} "
             f"Remove {path}; it will be fetched again from the media storage."
         ) from error
+    del network  # before another one takes as much memory
+    try:
+        return OnnxEmbedder(_int8(path), threads=threads)
+    except WeightsError as error:
+        raise ModelUnavailable(
+            f"The network of model {model.name} cannot compute in int8: {error} Set EMBEDDING_PRECISION=float, or "
+            "export it with `python -m ml export --precision compact --calibrate PHOTOS` and add that file as a model."
+        ) from error
+
+
+def _in_int8(meta: GraphMeta, path: Path) -> bool:
+    """Each host decides for itself: vectors in int8 and in floats are close enough to be compared, and a host without
+    the instructions must not compute in int8."""
+    from ml.export import computes_best_in_int8
+
+    if settings.EMBEDDING_PRECISION == "auto":
+        return meta.precision == "compact" and computes_best_in_int8(path)
+    return settings.EMBEDDING_PRECISION == "int8" and meta.precision != "int8"
+
+
+def _int8(path: Path) -> Path:
+    """The graph beside `path` that computes in int8, made of it on first need."""
+    from ml.embedder import export_in_own_process
+
+    made = _int8_path(path)
+    if not made.exists():
+        logger.info("Making the network in int8, once.")
+        export_in_own_process(str(path), made, path.parent, precision="int8")
+    return made
+
+
+def _int8_path(path: Path) -> Path:
+    return path.with_suffix(".int8.onnx")
 
 
 def _fetch(model: EmbeddingModel, path: Path) -> None:

@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 from django.conf import settings
 
 from ml.embedder import export_in_own_process
-from ml.export import serving_precision
 from ml.spec import ModelSpec
 from ml.weights import Weights, WeightsError, is_ready_made, resolve
 from recommendations import graphs
@@ -57,22 +56,27 @@ def publish(weights: Weights, *, log: Log) -> Published:
     Raises:
         ModelUnavailable: it cannot be made or stored.
     """
+    try:
+        return _publish(weights, log)
+    except OSError as error:
+        raise ModelUnavailable(
+            f"The network of {weights.name} cannot be kept below {settings.VAR_DIR} ({error}). Make room and try again."
+        ) from error
+
+
+def _publish(weights: Weights, log: Log) -> Published:
     cache = _cache()
-    # "float" is weights as they come: a compact graph computes in floats.
-    chosen = {"auto": serving_precision, "float": lambda _: None, "int8": lambda _: "int8"}
-    precision = chosen[settings.EMBEDDING_PRECISION](weights)
-    if precision:
-        log(f"{weights.name} will compute in {precision}.")
     with TemporaryDirectory(dir=cache) as folder:
         graph = Path(folder) / "graph.onnx"
         try:
-            exported = export_in_own_process(
-                weights.setting, graph, cache, pooling=weights.spec.pooling, precision=precision, log=log
-            )
+            exported = export_in_own_process(weights.setting, graph, cache, pooling=weights.spec.pooling, log=log)
         except WeightsError as error:
             raise ModelUnavailable(str(error)) from error
         if exported["weights_sha256"] != weights.sha256:
-            raise ModelUnavailable(f"{weights.path} changed while its network was made. Try again.")
+            raise ModelUnavailable(
+                f"{weights.path} changed while its network was made: its sha256 is {exported['weights_sha256']}, was "
+                f"{weights.sha256}. Try again."
+            )
         graphs.publish(graph, exported["graph_sha256"])
         cached = graphs.cache_path(exported["graph_sha256"])
         cached.parent.mkdir(parents=True, exist_ok=True)

@@ -28,10 +28,10 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 class GraphMeta:
     """Attributes:
     weights_sha256: of the weights that the graph was made from.
-    source: of those weights: "file", "imagenet" or "untrained".
+    source: of those weights: "file", "bundled", "imagenet" or "untrained".
     precision: "float", "compact" or "int8"; see `ml.quantise`.
-    int8_cosine: the smallest cosine between int8 and floats that was measured on real pictures, for a compact graph
-        that can be made int8 without any; else None.
+    int8_cosine: the smallest cosine between int8 and floats on real pictures that were not calibrated on, for a compact
+        graph that can be made int8 without any, and the int8 graph made of it; else None.
     extra: "training" and "metrics", where known.
     """
 

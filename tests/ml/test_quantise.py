@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ml import images
-from ml.export import export_onnx, serving_precision
+from ml.export import computes_best_in_int8, export_onnx
 from ml.graph import quantised_kernel
 from ml.quantise import MIN_PICTURES
 from ml.runtimes.onnx import OnnxEmbedder
@@ -71,18 +71,18 @@ def test_int8_serves_where_it_was_tried_and_the_processor_is_made_for_it(
     weights = saved(tmp_path / "model.npz", SPEC)
     export_onnx(weights, tmp_path / "untried.onnx", precision="compact")
     export_onnx(weights, tmp_path / "tried.onnx", precision="compact", calibration=pictures)
-    untried, tried = (resolve(str(tmp_path / f"{name}.onnx"), cache_dir=tmp_path) for name in ("untried", "tried"))
+    untried, tried = tmp_path / "untried.onnx", tmp_path / "tried.onnx"
     measured = read_graph_meta(tmp_path / "tried.onnx").int8_cosine
     assert measured is not None
     assert 0.99 < measured < 1
     assert read_graph_meta(tmp_path / "untried.onnx").int8_cosine is None
     monkeypatch.setattr("ml.export.multiplies_int8", lambda: True)
-    assert [serving_precision(found) for found in (weights, untried, tried)] == [None, None, "int8"]
+    assert [computes_best_in_int8(graph) for graph in (untried, tried)] == [False, True]
     monkeypatch.setattr("ml.export.MIN_INT8_COSINE", 1.0)
-    assert serving_precision(tried) is None
+    assert not computes_best_in_int8(tried)
     monkeypatch.undo()
     monkeypatch.setattr("ml.export.multiplies_int8", lambda: False)
-    assert serving_precision(tried) is None
+    assert not computes_best_in_int8(tried)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ from django.utils import timezone
 
 from catalog.models import Product, ProductImage
 from ml.images import to_input
-from ml.weights import read_graph_meta
 from recommendations import claims, graphs, lifecycle, pipeline, tasks
 from recommendations.coverage import coverage
 from recommendations.indexes import index_exists
@@ -484,13 +483,21 @@ def test_the_admin_shows_models_and_how_complete_they_are(both: list[Product], a
     assert "split" in admin_client.get("/admin/recommendations/imageembedding/").content.decode()
 
 
-def test_the_precision_is_chosen_when_a_model_is_added(
-    transactional_db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_each_host_chooses_the_precision_and_the_vectors_stay_comparable(
+    transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundled = find_weights("bundled", pooling=None, log=print)
-    for precision, made in (("float", "compact"), ("int8", "int8"), ("auto", "int8")):
-        settings.EMBEDDING_PRECISION = precision
-        monkeypatch.setattr("ml.export.multiplies_int8", lambda: True)
-        published = publish(bundled, log=print)
-        assert read_graph_meta(graphs.cache_path(published.graph_sha256)).precision == made
-        assert published.weights_sha256 == bundled.sha256
+    monkeypatch.setattr("ml.export.multiplies_int8", lambda: True)
+    bundled = lifecycle.add_model("bundled")
+    graph = graphs.cache_path(bundled.graph_sha256)
+    inputs = [to_input(picture("red", seed=number), bundled.spec) for number in range(4)]
+    vectors = {}
+    for setting, precision in (("float", "compact"), ("int8", "int8"), ("auto", "int8")):
+        settings.EMBEDDING_PRECISION = setting
+        graphs._loaded.clear()
+        network = graphs.embedder(bundled)
+        assert network.meta.precision == precision
+        vectors[setting] = network.embed(inputs)
+    assert (vectors["float"] * vectors["auto"]).sum(axis=1).min() > 0.98
+    assert graph.with_suffix(".int8.onnx").exists()
+    graphs.discard(bundled.graph_sha256)
+    assert not list(graph.parent.glob(f"{bundled.graph_sha256}*"))
