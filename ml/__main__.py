@@ -14,6 +14,8 @@ from ml.datasets import DatasetError
 from ml.embedder import RUNTIMES, default_cache_dir
 from ml.export import quiet_tensorflow
 from ml.features import FeaturesError
+from ml.images import ImageRejected
+from ml.runtimes import BadVector
 from ml.spec import POOLINGS
 from ml.training.state import TrainingError
 from ml.weights import WeightsError
@@ -57,8 +59,11 @@ def main(arguments: list[str] | None = None) -> int:
     except Failure as failure:
         note(f"error: {failure}")
         return failure.code
-    except TrainingError as error:
+    except (TrainingError, ImageRejected) as error:
         note(f"error: {error}")
+        return 1
+    except BadVector as error:
+        note(f"error: {error}. The weights seem to be damaged: get them anew, or name others with --weights.")
         return 1
     except (WeightsError, FeaturesError, DatasetError, zipfile.BadZipFile) as error:
         note(f"error: {error}")

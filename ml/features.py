@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from ml.spec import ModelSpec
+
 SUFFIXES = (".npz", ".parquet")
 _LENGTH_TOLERANCE = 1e-3
 _SCHEMA_KEY = b"lookalike"
 _ROW_GROUP = 16384
+_NO_MAKER = "{path} does not say which model made it ({reason}). Make it anew with `python -m ml embed`."
 
 
 class FeaturesError(Exception):
@@ -48,6 +51,16 @@ class Features:
     meta: dict[str, Any]
     digests: list[str] = field(default_factory=list)
     predicted: Mapping[str, Predicted] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Maker:
+    """The model that made a features file; `weights`, the setting that finds it again, None where it is not known."""
+
+    name: str
+    sha256: str
+    spec: ModelSpec
+    weights: str | None
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,26 @@ def load(path: Path) -> Features:
             f"{path} is not a features file ({error}). Make it anew with `python -m ml embed`."
         ) from error
     return features
+
+
+def maker(path: Path, features: Features) -> Maker:
+    """What the meta of the file at `path` says of its model; other programs' files may say less, and can still be
+    measured.
+
+    Raises:
+        FeaturesError: it does not say enough to find the model.
+    """
+    try:
+        name, sha256 = features.meta["name"], features.meta["weights_sha256"]
+        weights = features.meta.get("weights")
+        if not isinstance(name, str) or not isinstance(sha256, str) or not isinstance(weights, str | None):
+            raise ValueError("name, weights_sha256 and weights must be texts")
+        return Maker(name, sha256, ModelSpec.from_meta(features.meta["spec"]), weights)
+    except KeyError as error:
+        reason = f"missing in meta: {error.args[0]}"
+        raise FeaturesError(_NO_MAKER.format(path=path, reason=reason)) from error
+    except (ValueError, TypeError) as error:
+        raise FeaturesError(_NO_MAKER.format(path=path, reason=error)) from error
 
 
 def nearest(

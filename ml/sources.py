@@ -1,6 +1,7 @@
 """Pictures named on a command line: files, folders, and zip files of pictures, one at a time."""
 
 import hashlib
+import lzma
 import os
 import zipfile
 import zlib
@@ -62,7 +63,7 @@ def find(paths: Sequence[Path]) -> Iterator[Source]:
         if path.is_dir():
             for file in sorted(path.rglob("*")):
                 dangling = file.is_symlink() and not file.exists()  # to be listed as unreadable, not passed over
-                if _is_picture(str(file.relative_to(path))) and (file.is_file() or dangling):
+                if is_picture_name(str(file.relative_to(path))) and (file.is_file() or dangling):
                     yield _file(file)
         elif not path.exists():
             raise FileNotFoundError(f"{path} does not exist")
@@ -104,14 +105,30 @@ def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
     Raises:
         ImageRejected: it is too large, or damaged.
+        OSError: the archive cannot be read.
     """
     if entry.file_size > MAX_BYTES:  # before unpacking: a zip bomb announces itself here
         raise ImageRejected("too_many_bytes", f"The file unpacks to {entry.file_size / 2**20:.0f} MB.")
     try:
         with archive.open(entry) as file:
             return file.read(MAX_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError) as error:
         raise ImageRejected("corrupt", f"The zip entry cannot be unpacked ({error}).") from error
+    except OSError as error:
+        if error.errno is not None:  # the disk's; bzip2 reports damage as an OSError without a number
+            raise
+        raise ImageRejected("corrupt", f"The zip entry cannot be unpacked ({error}).") from error
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder of this path is hidden, or is what a Mac adds to a zip file."""
+    parts = Path(name).parts
+    return any(part.startswith(".") for part in parts) or "__MACOSX" in parts
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a path inside a folder or zip file ends like a picture's, and is not hidden."""
+    return name.lower().endswith(EXTENSIONS) and not is_hidden(name)
 
 
 def _prepare(source: Source, spec: InputSpec) -> Read:
@@ -124,12 +141,6 @@ def _prepare(source: Source, spec: InputSpec) -> Read:
         return Read(source, None, digest, rejected.code, rejected.message)
     except OSError as error:
         return Read(source, None, digest, "unreadable", f"The file cannot be read ({error.strerror or error}).")
-
-
-def _is_picture(name: str) -> bool:
-    parts = Path(name).parts
-    hidden = any(part.startswith(".") for part in parts) or "__MACOSX" in parts
-    return name.lower().endswith(EXTENSIONS) and not hidden
 
 
 def _file(path: Path) -> Source:
@@ -154,7 +165,7 @@ def _read_file(path: Path) -> bytes:
 def _zipped(path: Path) -> Iterator[Source]:
     archive = _archive(path)  # stays open as long as one of its pictures is still to be read
     for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
-        if _is_picture(entry.filename):
+        if is_picture_name(entry.filename):
             stamp = f"{entry.file_size}-{entry.CRC:08x}"
             yield Source(f"{path}/{entry.filename}", partial(read_entry, archive, entry), stamp)
 

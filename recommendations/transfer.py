@@ -9,7 +9,8 @@ Which picture a row of such a file describes is found by the first of these that
 4. its name without folder and extension is a SKU, as in Kaggle's `images/1163.jpg`.
 
 The last two find a product, and mean its first picture: the one that an import attached. They do not count where
-both sides have a SHA-256: then the picture is another by now.
+both sides have a SHA-256: then the picture is another by now. The second does not count as soon as the features file
+has any SHA-256: every stored picture has one too, and would have been found by it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from catalog.models import ProductImage
 from catalog.models.image import FOLDER
 from ml.features import Features
 from ml.images import ImageRejected, to_input
+from ml.runtimes import BadVector
 from ml.spec import ModelSpec
 from recommendations import claims
 from recommendations.coverage import coverage
@@ -123,6 +125,8 @@ def model_for(features: Features, name: str | None, log: Log) -> EmbeddingModel:
     """
     try:
         spec, sha256 = ModelSpec.from_meta(features.meta["spec"]), features.meta["weights_sha256"]
+        if not isinstance(sha256, str):
+            raise TypeError(f"weights_sha256 must be a text, not {sha256!r}")
     except (KeyError, TypeError, ValueError) as error:
         raise TransferError(f"The file does not say which model made it ({error}).") from error
     made_with = f"{features.meta.get('name', 'unnamed weights')} (sha256 {sha256[:12]}…)"
@@ -217,7 +221,7 @@ def store(
         advance: called with the number of pictures looked at.
 
     Raises:
-        TransferError: pictures of the sample have other vectors; nothing was written.
+        TransferError: pictures of the sample have other vectors, or none; nothing was written.
         LifecycleError: the model was retired.
     """
     needed = _needed(matched, model)
@@ -269,7 +273,14 @@ def _compare(features: Features, matched: Matched, places: Sequence[int], model:
         except (OSError, ImageRejected):
             continue  # the pipeline will name it
         row = matched.rows[place]
-        cosine = float(network.embed([picture])[0] @ features.vectors[row])
+        try:
+            vector = network.embed([picture])[0]
+        except BadVector as error:
+            raise TransferError(
+                f"{model.name} gives no usable vector of {features.names[row]} ({error.reason}), so the file cannot be "
+                "compared with it: are its weights damaged? --sample 0 imports without comparing."
+            ) from error
+        cosine = float(vector @ features.vectors[row])
         if not cosine >= AGREES:
             strangers.append(f"{features.names[row]} (cosine {cosine:.3f})")
     if strangers:

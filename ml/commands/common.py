@@ -43,6 +43,14 @@ def positive(text: str) -> int:
     return value
 
 
+def not_negative(text: str) -> int:
+    """For `type=` of an option: a whole number from 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return value
+
+
 def note(sentence: str) -> None:
     """Say something that is no result."""
     print(sentence, file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.commands.common import WEIGHTS, Failure, Parents, load, note, positive, progress, resolve
+from ml.commands.common import WEIGHTS, Failure, Parents, load, not_negative, note, positive, progress, resolve
 from ml.commands.data import prepared_set
 from ml.datasets import SIDES, DatasetError, Prepared, Sample, Split, open_set, read_split
 from ml.embedder import Embedder, default_cache_dir
@@ -48,7 +48,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     add("data", type=Path, help="folder or zip: styles.csv + images/, or a folder per class")
     add("--out", type=Path, metavar="DIR", help="metrics.json, index.html and contact sheets")
     add("--json", action="store_true", help="one JSON line, what metrics.json holds")
-    add("--seed", type=int, default=0, help="of everything drawn at random (default: 0)")
+    add("--seed", type=not_negative, default=0, help="of everything drawn at random (default: 0)")
     add = parser.add_argument_group("what is measured").add_argument
     add("--weights", action="append", default=[], metavar="WEIGHTS",
         help=f"{WEIGHTS}; may be repeated; none for none (default: the best there is)")  # fmt: skip

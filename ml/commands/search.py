@@ -69,19 +69,18 @@ def run(options: argparse.Namespace) -> int:
     if options.sheet and options.sheet.suffix.lower() != ".png":
         raise Failure(f"{options.sheet} must end in .png.", code=2)
     known = features.load(options.features)
-    weights, pooling = known.meta.get("weights"), known.meta["spec"].get("pooling")
-    found = resolve(options, weights=weights, pooling=pooling)
-    if (found.sha256, found.spec.to_meta()) != (known.meta.get("weights_sha256"), known.meta["spec"]):
-        maker = known.meta.get("name", "another program")
+    maker = features.maker(options.features, known)
+    found = resolve(options, weights=maker.weights, pooling=maker.spec.pooling)
+    if (found.sha256, found.spec) != (maker.sha256, maker.spec):
         raise WeightsError(
-            f"{options.features} was made with {maker}, not with {found.name}: vectors of "
+            f"{options.features} was made with {maker.name}, not with {found.name}: vectors of "
             "different models cannot be compared. Name the same weights, or run embed again."
         )
     prices = read_prices(options.prices, known.names) if options.prices else None
     among = None
     if prices is not None and options.price_max is not None:
         among = prices <= options.price_max  # no price is NaN, and never within a budget
-    embedder = load(options, weights=weights, pooling=pooling)
+    embedder = load(options, weights=maker.weights, pooling=maker.spec.pooling)
     answers = [_answer(photo, embedder, known, options, among) for photo in options.photos]
     for answer in answers:
         if options.json:

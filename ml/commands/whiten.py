@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ml import features, whitening
 from ml.commands.common import Failure, Parents, note, positive, resolve
-from ml.spec import ModelSpec
 from ml.weights import WeightsError, read_variables, write_npz
 
 
@@ -34,11 +33,12 @@ def run(options: argparse.Namespace) -> int:
     if options.out.suffix != ".npz":
         raise Failure(f"{options.out} must end in .npz.", code=2)
     known = features.load(options.features)
-    spec = ModelSpec.from_meta(known.meta["spec"])
-    found = resolve(options, weights=known.meta["weights"], pooling=spec.pooling)
-    if (found.sha256, found.spec) != (known.meta["weights_sha256"], spec):
+    maker = features.maker(options.features, known)
+    spec = maker.spec
+    found = resolve(options, weights=maker.weights, pooling=spec.pooling)
+    if (found.sha256, found.spec) != (maker.sha256, spec):
         raise WeightsError(
-            f"{options.features} was made with {known.meta['name']}, not with {found.name}: name the same weights."
+            f"{options.features} was made with {maker.name}, not with {found.name}: name the same weights."
         )
     variables = read_variables(found)
     note(f"Fitting on {len(known.names)} vectors …")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import lzma
 import os
 import tempfile
 import zipfile
@@ -16,6 +17,9 @@ import numpy as np
 from ml.datasets.reading import DatasetError, Note, Sample
 from ml.images import ImageRejected, to_input
 
+# Counts the changes of `ml.images.to_input` after which the same file gives other pixels: what was kept before such a
+# change is not used after it.
+DECODING = 2
 _AT_A_TIME = 512
 
 
@@ -45,7 +49,8 @@ def prepare(
 ) -> Prepared:
     """Decode `samples` as the model will see them; pictures that cannot be read are named and left out.
 
-    Done once: the result is kept under `cache_dir`, by what the files are and how they are fitted.
+    Done once: the result is kept under `cache_dir`, by what the files are and how they are fitted. It is not kept
+    where the system failed to read a file, as a network drive may be back the next time.
 
     Args:
         note: called with a sentence about each picture left out.
@@ -55,18 +60,24 @@ def prepare(
         DatasetError: no picture can be read.
         OSError: the cache cannot be written.
     """
-    key = hashlib.sha256(json.dumps([input_size, fit, *((s.name, s.stamp) for s in samples)]).encode()).hexdigest()
-    base = cache_dir / "prepared" / key[:32]
+    described = json.dumps([DECODING, input_size, fit, *((s.name, s.stamp) for s in samples)])
+    base = cache_dir / "prepared" / hashlib.sha256(described.encode()).hexdigest()[:32]
     index = base.with_suffix(".json")
-    if not index.is_file():
+    if index.is_file():
+        names, digests = _names_and_digests(index)
+        pixels = np.load(base.with_suffix(".npy"), mmap_mode="r")
+    else:
         base.parent.mkdir(parents=True, exist_ok=True)
-        _write(samples, _Input(input_size, fit), base, note, progress)
-    kept = json.loads(index.read_text())
-    if not kept["digests"]:
+        names, digests, pixels = _write(samples, _Input(input_size, fit), base, note, progress)
+    if not digests:
         raise DatasetError("None of the pictures can be read.")
-    pixels = np.load(base.with_suffix(".npy"), mmap_mode="r")
     by_name = {sample.name: sample for sample in samples}
-    return Prepared([by_name[name] for name in kept["names"]], pixels, kept["digests"])
+    return Prepared([by_name[name] for name in names], pixels, digests)
+
+
+def _names_and_digests(index: Path) -> tuple[list[str], list[str]]:
+    kept = json.loads(index.read_text())
+    return kept["names"], kept["digests"]
 
 
 def _write(
@@ -75,16 +86,19 @@ def _write(
     base: Path,
     note: Note | None,
     progress: Callable[[int, int], None] | None,
-) -> None:
+) -> tuple[list[str], list[str], np.ndarray]:
+    """Names, digests and pixels of what could be read."""
     names: list[str] = []
     digests: list[str] = []
+    try_again = False
     with tempfile.TemporaryDirectory(dir=base.parent, prefix=".prepare-") as folder:
         raw = Path(folder) / "pixels"
         with raw.open("wb") as file, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
             for start in range(0, len(samples), _AT_A_TIME):
                 chunk = samples[start : start + _AT_A_TIME]
                 for sample, result in zip(chunk, threads.map(lambda s: _pixels(s, fitted), chunk), strict=True):
-                    if isinstance(result, str):
+                    if isinstance(result, Exception):
+                        try_again = try_again or isinstance(result, OSError)
                         if note:
                             note(f"Left out {sample.name}: {result}")
                         continue
@@ -94,21 +108,25 @@ def _write(
                 if progress:
                     progress(start + len(chunk), len(samples))
         shape = (len(names), fitted.input_size, fitted.input_size, 3)
-        _with_header(raw, shape, base.with_suffix(".npy"))
-        draft = Path(folder) / "index.json"
-        draft.write_text(json.dumps({"names": names, "digests": digests}))
-        draft.replace(base.with_suffix(".json"))
+        file_of_pixels = _with_header(raw, shape)
+        pixels = np.load(file_of_pixels, mmap_mode="r")  # of a removed file, they last as long as they are mapped
+        if not try_again:
+            file_of_pixels.replace(base.with_suffix(".npy"))
+            draft = Path(folder) / "index.json"
+            draft.write_text(json.dumps({"names": names, "digests": digests}))
+            draft.replace(base.with_suffix(".json"))
+    return names, digests, pixels
 
 
-def _pixels(sample: Sample, fitted: _Input) -> np.ndarray | str:
+def _pixels(sample: Sample, fitted: _Input) -> np.ndarray | Exception:
     try:
         return to_input(sample.read(), fitted)
-    except (ImageRejected, OSError, zipfile.BadZipFile, zlib.error) as error:
-        return getattr(error, "message", None) or str(error)
+    except (ImageRejected, OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
+        return error
 
 
-def _with_header(raw: Path, shape: tuple[int, ...], destination: Path) -> None:
-    """Raw bytes → .npy without holding them in memory."""
+def _with_header(raw: Path, shape: tuple[int, ...]) -> Path:
+    """Raw bytes → .npy beside them, without holding them in memory."""
     draft = raw.with_suffix(".npy")
     if shape[0]:
         source = np.memmap(raw, np.uint8, "r", shape=shape)
@@ -118,4 +136,4 @@ def _with_header(raw: Path, shape: tuple[int, ...], destination: Path) -> None:
         target.flush()
     else:
         np.save(draft, np.zeros(shape, np.uint8))
-    draft.replace(destination)
+    return draft

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ml.datasets.families import family_of
-from ml.sources import EXTENSIONS, read_entry
+from ml.images import ImageRejected
+from ml.sources import is_hidden, is_picture_name, read_entry
 
 TASKS = ("type", "colour", "family", "gender")
 TABLE = "styles.csv"
@@ -46,7 +47,8 @@ def open_set(path: Path, *, note: Note | None = None) -> list[Sample]:
     """The pictures of a folder or zip file, in order of name.
 
     Two layouts: `styles.csv` beside `images/<id>.jpg` (Kaggle's "Fashion Product Images", and what
-    `manage.py export_training_set` writes), else one folder per class, whose name is the type.
+    `manage.py export_training_set` writes), else one folder per class, whose name is the type. Hidden files and
+    folders are passed over.
 
     Args:
         note: called with a sentence about what was left out.
@@ -56,7 +58,7 @@ def open_set(path: Path, *, note: Note | None = None) -> list[Sample]:
     """
     try:
         files = dict(_zipped(path) if path.is_file() else _in_folder(path))
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise DatasetError(f"{path} is neither a folder nor a readable zip file ({error}).") from error
     table = next((name for name in sorted(files, key=len) if PurePosixPath(name).name == TABLE), None)
     samples = _from_table(path, table, files, note) if table else _from_class_folders(files)
@@ -77,18 +79,21 @@ def _in_folder(path: Path) -> Iterator[tuple[str, _File]]:
     if not path.is_dir():
         raise FileNotFoundError("it does not exist")
     for file in sorted(path.rglob("*")):
-        if file.is_file() and (file.name == TABLE or file.suffix.lower() in EXTENSIONS):
+        name = file.relative_to(path).as_posix()
+        if _is_wanted(name) and file.is_file():
             status = file.stat()
-            name = file.relative_to(path).as_posix()
             yield name, _File(file.read_bytes, f"{status.st_size}-{status.st_mtime_ns}")
 
 
 def _zipped(path: Path) -> Iterator[tuple[str, _File]]:
     archive = zipfile.ZipFile(path)  # stays open as long as one of its pictures is still to be read
     for entry in archive.infolist():
-        name = PurePosixPath(entry.filename)
-        if name.name == TABLE or name.suffix.lower() in EXTENSIONS:
+        if _is_wanted(entry.filename):
             yield entry.filename, _File(partial(read_entry, archive, entry), f"{entry.file_size}-{entry.CRC:08x}")
+
+
+def _is_wanted(name: str) -> bool:
+    return is_picture_name(name) or (PurePosixPath(name).name == TABLE and not is_hidden(name))
 
 
 def _from_class_folders(files: Mapping[str, _File]) -> list[Sample]:
@@ -102,7 +107,7 @@ def _from_class_folders(files: Mapping[str, _File]) -> list[Sample]:
 def _from_table(path: Path, table: str, files: Mapping[str, _File], note: Note | None) -> list[Sample]:
     try:
         rows = list(csv.DictReader(io.StringIO(files[table].read().decode("utf-8-sig"), newline="")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ImageRejected, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{table} in {path} cannot be read as CSV ({error}).") from error
     if not rows or not {"id", "articleType"} <= rows[0].keys():
         raise DatasetError(f"{table} in {path} must have rows, and at least the columns id and articleType.")

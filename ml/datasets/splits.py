@@ -68,7 +68,7 @@ def split(
     random = np.random.default_rng(seed)
     types = [sample.labels.get("type", "") for sample in samples]
     counts = {name: types.count(name) for name in sorted(set(types))}
-    eligible = [name for name, count in counts.items() if 20 <= count <= 300]
+    eligible = [name for name, count in counts.items() if name and 20 <= count <= 300]  # "": the type is not known
     held_out = tuple(sorted(random.permutation(eligible)[:hold_out].tolist())) if hold_out else ()
     members: dict[int, list[int]] = {}
     for index, group in enumerate(groups.tolist()):

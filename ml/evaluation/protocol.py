@@ -297,16 +297,21 @@ def confusions(lists: np.ndarray, notion: Notion, rows: np.ndarray) -> list[dict
 
 
 def find_self(pictures: PictureSet, queries: PictureSet, vectors: np.ndarray, gallery: np.ndarray) -> dict[str, Any]:
-    """Where pictures find the picture of the same file name in another set.
+    """Where pictures find the picture of the same file name in another set; a name that several different pictures of
+    that set have is no counterpart.
 
     Raises:
-        ValueError: the two sets have no name in common.
+        ValueError: the two sets have no such name in common.
     """
-    by_stem = {name.rsplit("/", 1)[-1]: place for name, place in pictures.place.items()}
-    wanted = [by_stem.get(sample.name.rsplit("/", 1)[-1], -1) for sample in queries.samples]
+    by_file_name: dict[str, int] = {}
+    for name, place in pictures.place.items():
+        file_name = name.rsplit("/", 1)[-1]
+        if by_file_name.setdefault(file_name, place) != place:
+            by_file_name[file_name] = -1  # of several different pictures: it would be a guess
+    wanted = [by_file_name.get(sample.name.rsplit("/", 1)[-1], -1) for sample in queries.samples]
     rows = np.flatnonzero(np.array(wanted) >= 0)
     if not rows.size:
-        raise ValueError(f"No picture of {queries.name} has the file name of one in {pictures.name}.")
+        raise ValueError(f"No picture of {queries.name} has the file name of exactly one in {pictures.name}.")
     targets = np.array(wanted)[rows]
     ranks = np.concatenate(
         [

@@ -91,8 +91,8 @@ class Model:
         """
         self.name = name
         training = weights.extra.get("training")
-        told = training.get("held_out_types", ()) if isinstance(training, dict) else ()
-        self.held_out_types = tuple(map(str, told))
+        told = training.get("held_out_types") if isinstance(training, dict) else None
+        self.held_out_types = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
         self.trained = weights.source in ("file", "bundled")  # on who knows what, maybe on these pictures
         self._weights = weights
         self._load = load

@@ -22,7 +22,8 @@ from PIL import Image
 
 from ml import Embedder
 from ml.__main__ import main
-from ml.features import load
+from ml.commands.common import described
+from ml.features import Features, load, save
 from ml.partial import folder_for
 from ml.runtimes import checked, stack
 from ml.spec import LabelTask, ModelSpec
@@ -272,6 +273,46 @@ def test_a_model_without_one_good_vector_is_said_to_be_damaged(
     assert main(["embed", str(tmp_path), "-o", str(tmp_path / "out.npz")]) == 1
     assert "weights are damaged. Its vector is unusable: not finite" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["0.png"]
+
+
+def test_a_network_without_a_vector_for_a_photo_ends_search_in_one_sentence(
+    untrained: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    embedder = Embedder(Whiteless(untrained.spec), untrained)
+    monkeypatch.setattr("ml.commands.search.load", lambda options, **_: embedder)
+    meta = described(untrained) | {"weights": untrained.setting}
+    save(tmp_path / "known.npz", Features(["a.jpg"], np.eye(1, 2048, dtype=np.float32), meta))
+    Image.new("RGB", (80, 80), "white").save(tmp_path / "white.png")
+    assert main(["search", str(tmp_path / "known.npz"), str(tmp_path / "white.png")]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("error: Vector 0: not finite, expected length 1. The weights seem to be damaged: ")
+
+
+@pytest.mark.parametrize("command", [("search", "a.jpg"), ("whiten", "-o", "out.npz")])
+def test_vectors_of_an_unknown_model_are_refused(
+    command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "known.npz"
+    save(file, Features(["a.jpg"], np.eye(1, 4, dtype=np.float32), {"spec": {"dimension": 4}}))
+    assert main([command[0], str(file), *command[1:]]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {file} does not say which model made it (missing in meta: name). Make it anew with "
+        "`python -m ml embed`.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("split", "set", "-o", "s.json", "--seed"), ("split", "set", "-o", "s.json", "--hold-out"),
+     ("evaluate", "set", "--seed")],
+)  # fmt: skip
+def test_a_negative_number_where_none_can_be_is_wrong_usage(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*command, "-1"])
+    assert caught.value.code == 2
+    assert f"argument {command[-1]}: must not be negative" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

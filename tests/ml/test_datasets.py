@@ -1,6 +1,7 @@
 """Labelled sets: read, decoded once, split without leaks."""
 
 import json
+import lzma
 import zipfile
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ml.datasets import (
     split,
     write_split,
 )
+from ml.images import MAX_BYTES
 from tests.ml.conftest import draw, encode
 
 HEADER = "id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,productDisplayName\n"
@@ -92,6 +94,33 @@ def test_a_set_that_cannot_be_used_says_why(kind: str, tmp_path: Path) -> None:
         open_set(path)
 
 
+@pytest.mark.parametrize("kind", ["damaged", "too large"])
+def test_a_table_that_cannot_be_unpacked_is_named(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "set.zip"
+    table = HEADER.encode() if kind == "damaged" else bytes(MAX_BYTES + 1)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("styles.csv", table)
+    if kind == "damaged":
+        data = bytearray(path.read_bytes())
+        data[45:75] = b"\xff" * 30
+        path.write_bytes(data)
+    with pytest.raises(DatasetError, match=r"styles\.csv in .*set\.zip cannot be read"):
+        open_set(path)
+
+
+def test_hidden_files_and_folders_hold_no_classes(tmp_path: Path) -> None:
+    folder = class_folders(tmp_path / "set", Dress=1, __MACOSX=1)
+    for name in (".thumbnails/0.png", "Dress/._0.png", "__MACOSX/Dress/0.png", "Dress/.old/1.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(encode(draw()))
+    (folder / ".thumbnails" / "styles.csv").write_text(HEADER)
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for file in sorted(folder.rglob("*.*")):
+            archive.write(file, file.relative_to(folder))
+    for path in (folder, tmp_path / "set.zip"):
+        assert [sample.name for sample in open_set(path)] == ["Dress/0.png"]
+
+
 def test_every_family_holds_colours_and_no_colour_is_in_two() -> None:
     colours = [colour for members in FAMILIES.values() for colour in members]
     assert len(FAMILIES) == 12
@@ -114,6 +143,46 @@ def test_pictures_are_decoded_once_and_bad_ones_named(tmp_path: Path) -> None:
     assert len(notes) == 1
     (folder / "Dress" / "1.png").write_bytes(encode(draw(seed=5)))
     assert len(prepare(open_set(folder), **arguments).samples) == 3
+
+
+def test_what_an_older_decoding_kept_is_decoded_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+
+    def read() -> bytes:
+        reads.append("again")
+        return encode(draw())
+
+    samples = [Sample("0.png", {"type": "a"}, read)]
+    for decoding in (2, 2, 3):
+        monkeypatch.setattr("ml.datasets.prepared.DECODING", decoding)
+        prepare(samples, input_size=32, fit="letterbox", cache_dir=tmp_path)
+    assert len(reads) == 2
+
+
+def test_a_picture_that_the_system_could_not_read_is_tried_again(tmp_path: Path) -> None:
+    """Another that is damaged stays left out."""
+    data, attempts, notes = encode(draw()), [TimeoutError("the drive is gone"), None], []
+
+    def flaky() -> bytes:
+        if error := attempts.pop(0):
+            raise error
+        return data
+
+    def damaged() -> bytes:
+        raise lzma.LZMAError("Corrupt input data")
+
+    samples = [Sample(f"{name}.png", {"type": "a"}, read) for name, read in
+               (("0", lambda: data), ("1", flaky), ("2", damaged))]  # fmt: skip
+    arguments = {"input_size": 32, "fit": "letterbox", "cache_dir": tmp_path, "note": notes.append}
+    first, second, third = (prepare(samples, **arguments) for _ in range(3))
+    assert [len(prepared.samples) for prepared in (first, second, third)] == [1, 2, 2]
+    assert first.pixels.shape == (1, 32, 32, 3)
+    np.testing.assert_array_equal(first.pixels[0], third.pixels[1])
+    assert notes == [
+        "Left out 1.png: the drive is gone",
+        "Left out 2.png: Corrupt input data",
+        "Left out 2.png: Corrupt input data",
+    ]
 
 
 def test_a_set_of_unreadable_pictures_is_refused(tmp_path: Path) -> None:
@@ -154,6 +223,11 @@ def test_types_held_out_are_tested_on_whole() -> None:
     for sample in samples:
         if sample.labels["type"] in chosen.held_out_types:
             assert chosen.sides[sample.name] == "test"
+
+
+def test_pictures_without_a_type_are_no_type_to_hold_out() -> None:
+    samples = [Sample(f"{i}", {"type": "Hats"} if i % 2 else {"gender": "Men"}, bytes) for i in range(60)]
+    assert split(samples, np.arange(60), hold_out=2).held_out_types == ("Hats",)
 
 
 @pytest.mark.parametrize(("val", "test"), [(0.5, 0.5), (-0.1, 0.1), (0.0, 1.0)])

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from ml.__main__ import main
 from ml.commands.evaluate import CLASS_MAP
 from ml.datasets import open_set
 from ml.evaluation import protocol
+from ml.evaluation.vectors import Model
+from ml.weights import Weights
 from tests.ml.conftest import encode
 from tests.ml.test_imports import HEAVY, imported_by
 
@@ -310,6 +312,31 @@ def test_a_large_picture_finds_its_own_thumbnail(catalog: Path, cache: Path, tmp
     assert (pixels["queries"], pixels["without_a_counterpart"]) == (2, 1)
     assert (pixels["within_1"]["mean"], pixels["not_first"]) == (1, [])
     assert hsv["within_10"]["mean"] == 1
+
+
+def test_a_file_name_that_several_pictures_have_finds_none_of_them(photos: Path, cache: Path) -> None:
+    """Round/1.png and Square/1.png are two pictures; 3.png and 4.png there is once."""
+    done = evaluate(
+        photos, "--weights", "none", "--baselines", "pixels", "--find-self", photos, "--json", cache=cache
+    )  # fmt: skip
+    (pixels,) = found(done)["find_self"]["systems"]
+    assert (pixels["queries"], pixels["without_a_counterpart"]) == (2, 4)
+    assert pixels["not_first"] == []
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [({"held_out_types": ["Hats", "Belts"]}, ("Hats", "Belts")), ({"held_out_types": None}, ()), ({}, ()), (None, ())],
+)
+def test_a_model_says_which_types_it_was_never_taught(
+    training: object, expected: tuple[str, ...], untrained: Weights, tmp_path: Path
+) -> None:
+    told = replace(untrained, extra={"training": training})
+    model = Model(
+        told, lambda: pytest.fail("not needed"), name="m", runtime="onnx", cache_dir=tmp_path,
+        progress=lambda *_: contextlib.nullcontext(lambda _: None),
+    )  # fmt: skip
+    assert model.held_out_types == expected
 
 
 def test_the_published_class_map_names_classes_that_exist() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.features import Features, FeaturesError, Match, Predicted, load, nearest, save
+from ml.features import Features, FeaturesError, Maker, Match, Predicted, load, maker, nearest, save
+from ml.spec import ModelSpec
 
 KINDS = ("features.npz", "features.parquet")
 
@@ -126,6 +127,29 @@ def test_a_full_disk_leaves_the_file_that_was_there(kind: str, tmp_path: Path) -
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert len(load(tmp_path / kind).names) == 2
     assert [path.name for path in tmp_path.iterdir()] == [kind]
+
+
+SPEC = ModelSpec("resnet50", 80, "letterbox", "avg", 2048)
+META = {"name": "shop", "weights_sha256": "ab", "spec": SPEC.to_meta()}
+
+
+def test_a_file_says_which_model_made_it() -> None:
+    features = Features([], np.zeros((0, 2048), np.float32), META | {"weights": "shop.npz"})
+    assert maker(Path("f.npz"), features) == Maker("shop", "ab", SPEC, "shop.npz")
+    assert maker(Path("f.npz"), Features([], features.vectors, META)).weights is None
+
+
+@pytest.mark.parametrize("change", [{"name": None}, {"weights_sha256": 5}, {"spec": 5}, {"spec": {}}, {"weights": []}])
+def test_a_file_that_does_not_say_which_model_made_it_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(FeaturesError, match=r"f\.npz does not say which model made it"):
+        maker(Path("f.npz"), Features([], np.zeros((0, 2048), np.float32), META | change))
+
+
+@pytest.mark.parametrize("key", ["name", "weights_sha256", "spec"])
+def test_what_a_file_does_not_say_is_named(key: str) -> None:
+    meta = {other: value for other, value in META.items() if other != key}
+    with pytest.raises(FeaturesError, match=f"missing in meta: {key}"):
+        maker(Path("f.npz"), Features([], np.zeros((0, 2048), np.float32), meta))
 
 
 PLANE = Features(

@@ -78,8 +78,9 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -
     assert caught.value.code == "too_many_bytes"
 
 
-def test_a_damaged_member_of_a_zip_file_is_a_picture_that_is_corrupt(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "shop.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_member_of_a_zip_file_is_a_picture_that_is_corrupt(method: int, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "shop.zip", "w", method) as archive:
         archive.writestr("1.jpg", bytes(range(256)) * 40)
     data = bytearray((tmp_path / "shop.zip").read_bytes())
     data[60:90] = b"\xff" * 30

@@ -78,6 +78,13 @@ def test_parts_that_are_no_parts_are_a_clear_error() -> None:
         ModelSpec.from_meta(SPLIT.to_meta() | {"parts": [{"name": "kind"}]})
 
 
+@pytest.mark.parametrize("inputs", [[["pooled"]], [{}], [None]])
+def test_inputs_that_are_no_names_are_a_clear_error(inputs: list[object]) -> None:
+    parts = [SPLIT.to_meta()["parts"][0] | {"inputs": inputs}]
+    with pytest.raises(ValueError, match="inputs of part kind must be of pooled"):
+        ModelSpec.from_meta(SPLIT.to_meta() | {"parts": parts})
+
+
 def test_missing_keys_are_listed() -> None:
     with pytest.raises(ValueError, match="missing in meta: input_size, fit, pooling, dimension"):
         ModelSpec.from_meta({"architecture": "resnet50"})

@@ -19,13 +19,14 @@ from catalog.models import Product, ProductImage
 from ml import features
 from ml.features import Features
 from ml.images import to_input
+from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
 from recommendations import claims, lifecycle
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
 from recommendations.publishing import Published
 from recommendations.search import similar_products
-from recommendations.transfer import match
-from tests.models import Added
+from recommendations.transfer import TransferError, match, model_for, store
+from tests.models import WIDE, Added
 from tests.pictures import COLOURS, picture
 from tests.shopkeeper import Shopkeeper
 
@@ -303,6 +304,32 @@ def test_vectors_that_no_model_makes_are_refused(
     np.savez(file, meta=np.array(json.dumps(read.meta)), **arrays)
     assert "f.npz is not a features file" in refusal("import_embeddings", file)
     assert not ImageEmbedding.objects.exists()
+
+
+@pytest.mark.parametrize("sha256", [None, 5])
+def test_a_file_whose_weights_have_no_checksum_is_refused(sha256: int | None) -> None:
+    meta = {"name": "shop", "spec": WIDE.to_meta(), "weights_sha256": sha256}
+    with pytest.raises(TransferError, match="does not say which model made it"):
+        model_for(Features([], np.zeros((0, 2048), np.float32), meta), None, print)
+
+
+class Damaged:
+    """A network whose weights are not what they were."""
+
+    def embed(self, pictures: list[np.ndarray]) -> np.ndarray:
+        raise BadVector(0, "not finite, expected length 1")
+
+
+def test_a_damaged_network_cannot_compare_and_nothing_is_imported(
+    plane: EmbeddingModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recommendations.transfer.running_network", lambda model: Damaged())
+    shop = Shopkeeper()
+    image = shop.image(shop.product())
+    read = Features(["a.jpg"], np.eye(1, 3, dtype=np.float32), {}, [image.digest])
+    with pytest.raises(TransferError, match=r"plane gives no usable vector of a\.jpg \(not finite"):
+        store(read, match(read), plane)
+    assert not ImageEmbedding.objects.filter(state="ready").exists()
 
 
 def test_files_that_cannot_be_used_are_named(shop_of: list[Product], plane: EmbeddingModel, tmp_path: Path) -> None:
