@@ -2,21 +2,33 @@
 
 import argparse
 import json
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.commands.common import Failure, Parents, note, positive, resolve
+from ml.commands.common import Failure, Parents, not_negative, note, positive, resolve
 from ml.commands.data import prepared_set
 from ml.datasets import DatasetError, Prepared, Sample, Split, groups_of, read_split, split, write_split
 from ml.training.augment import NONE, Augmentation
-from ml.training.plan import LOSSES, Plan, make_plan
-from ml.training.schedule import Schedule, parse_sizes
-from ml.training.sources import LabelledSet, Sampling, renamed, training_source, validation_pictures
+from ml.training.plan import LOSSES, Plan, check_types, make_plan
+from ml.training.schedule import Phase, Schedule, parse_sizes
+from ml.training.sources import (
+    TRIPLETS,
+    ClassMap,
+    LabelledSet,
+    Sampling,
+    data_digest,
+    held_out,
+    renamed,
+    training_source,
+    validation_pictures,
+)
+from ml.training.state import DATA, MODEL, locked, not_written
 from ml.weights import read_variables
 
 if TYPE_CHECKING:
@@ -42,6 +54,19 @@ losses:
   classic-triplet  random (anchor, positive, negative), 32 triplets a batch"""
 
 
+def _number(low: float, high: float = math.inf, *, below: bool = False) -> Callable[[str], float]:
+    """For `type=` of an option: a number from `low` to `high`, or below it."""
+
+    def number(text: str) -> float:
+        value = float(text)
+        if not (low <= value < math.inf and (value < high if below else value <= high)):
+            upper = "" if high == math.inf else f" to {'below ' if below else ''}{high:g}"
+            raise argparse.ArgumentTypeError(f"must be a number from {low:g}{upper}, not {text}")
+        return value
+
+    return number
+
+
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
     parser = commands.add_parser(
         "train",
@@ -57,7 +82,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
         "--init", dest="weights", metavar="WEIGHTS", help="what to start from (default: the best there is)"
     )
     parser.add_argument("--split", type=Path, metavar="FILE", help="from `python -m ml split` (default: made here)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=not_negative, default=0)
     parser.set_defaults(command=_train, pooling=None)
     add = parser.add_argument_group("the model").add_argument
     add("--dimension", type=positive, help="of the vector (default: 256; classify: the 2048 pooled features)")
@@ -80,17 +105,17 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
         "stand still (default: %(default)s; 0: not)")  # fmt: skip
     add("--no-histogram", action="store_true", help="then: the colour part does not read the picture's own colours")
     add("--weight-decay", type=float, default=0.02, help="default: %(default)s")
-    add("--averaging", type=float, default=0.999, help="of the moving average that is kept (default: %(default)s)")
-    add(
-        "--patience", type=int, default=0, metavar="N", help="stop after N epochs without a better one (default: never)"
-    )
+    add("--averaging", type=_number(0, 1, below=True), default=0.999, help="of the moving average that is kept "
+        "(default: %(default)s)")  # fmt: skip
+    add("--patience", type=not_negative, default=0, metavar="N", help="stop after N epochs at the last size without a "
+        "better one (default: never)")  # fmt: skip
     add("--steps", type=positive, help="per epoch (default: as many as give every picture once)")
     add = parser.add_argument_group("the batches").add_argument
     add("--classes", type=positive, default=16, help="P of P×K (default: %(default)s)")
     add("--each", type=positive, default=4, help="K of P×K (default: %(default)s)")
     add(
         "--power",
-        type=float,
+        type=_number(0),
         default=0.5,
         help="a class of n pictures is drawn with weight n^POWER (default: %(default)s)",
     )
@@ -98,10 +123,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     add("--extra", type=Path, action="append", default=[], metavar="DATA", help="another set, e.g. amateur photos; its "
         "pictures are backgrounds too; may be repeated")  # fmt: skip
     add("--extra-classes", type=Path, action="append", default=[], metavar="JSON",
-        help="what the first set calls the extra set's types: {\"T-Shirt\": \"Tshirts\", …}")  # fmt: skip
-    add(
-        "--extra-share", type=float, default=0.15, help="of every batch, all extra sets together (default: %(default)s)"
-    )
+        help="what the first set calls the extra set's types, or null: {\"T-Shirt\": \"Tshirts\", …}")  # fmt: skip
+    add("--extra-share", type=_number(0, 0.9), default=0.15, help="of every batch, all extra sets together; "
+        "classic-triplet draws from all pictures alike (default: %(default)s)")  # fmt: skip
     add = parser.add_argument_group("keeping").add_argument
     add(
         "--gallery",
@@ -111,26 +135,52 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     )
     add("--checkpoint-minutes", type=float, default=5.0, help="default: %(default)s")
     add("--cache-dir", type=Path, default=parents.model.get_default("cache_dir"), help="default: %(default)s")
-    add("--restart", action="store_true", help="from the beginning, whatever the folder holds")
+    add("--restart", action="store_true", help="from the beginning: model, checkpoint and report in the folder are "
+        "removed, splits stay")  # fmt: skip
 
 
 def _train(options: argparse.Namespace) -> int:
+    phases = _phases(options)
+    _check_matplotlib()
+    with locked(options.out):
+        _train_locked(options, phases)
+    return 0
+
+
+def _phases(options: argparse.Namespace) -> tuple[Phase, ...]:
     try:
-        schedule_phases = parse_sizes(options.sizes)
+        phases = parse_sizes(options.sizes)
     except ValueError as error:
         raise Failure(f"--sizes: {error}", code=2) from error
-    largest = max(phase.size for phase in schedule_phases)
-    if schedule_phases[-1].size < largest:
+    largest = max(phase.size for phase in phases)
+    if phases[-1].size < largest:
         raise Failure(f"--sizes: the last size must be the largest, {largest}: the model is for it.", code=2)
-    options.out.mkdir(parents=True, exist_ok=True)
+    return phases
+
+
+def _check_matplotlib() -> None:
+    """Now, and not when the first epoch is over."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise Failure(
+            f"matplotlib draws the report and cannot be imported ({error}): install requirements/worker.txt."
+        ) from error
+
+
+def _train_locked(options: argparse.Namespace, phases: tuple[Phase, ...]) -> None:
+    largest = phases[-1].size
     start = resolve(options)
     if start.spec.backbone != "resnet50":
         raise Failure(f"{start.name} is no ResNet50, which alone is fine-tuned here: name another --init.", code=2)
+    if start.path and start.path.resolve() == (options.out / MODEL).resolve():
+        raise Failure(f"--init {start.path} is what --out would write over: name another folder.", code=2)
     prepared = prepared_set(options.data, input_size=largest, fit=options.fit, cache_dir=options.cache_dir)
     chosen = _split(options, prepared)
-    extras = _extra_sets(options, largest)
+    extras = _extra_sets(options, largest, chosen.held_out_types)
 
     first = LabelledSet(prepared, chosen)
+    check_types(first.samples("train"))  # it alone is what a model is chosen by
     everything = [*first.samples("train"), *(sample for extra in extras for sample in extra.samples("train"))]
     plan = make_plan(
         options.loss,
@@ -141,12 +191,12 @@ def _train(options: argparse.Namespace) -> int:
         scale=options.scale,
     )
     vocabulary = _vocabulary(plan, everything)
-    _check_pairs(options, first)
+    _check_pairs(options, everything)
     extra_share = options.extra_share if extras else 0.0
     sources = [training_source(first, vocabulary, 1.0 - extra_share)]
     sources += [training_source(extra, vocabulary, extra_share / len(extras)) for extra in extras]
     sampling = Sampling(min(options.classes, len(vocabulary["type"])), options.each, options.power)
-    batch = 32 if plan.loss == "classic-triplet" else sampling.batch
+    batch = 3 * TRIPLETS if plan.loss == "classic-triplet" else sampling.batch
     steps = options.steps or max(1, sum(len(source.pixels) for source in sources) // batch)
     held = validation_pictures(first, vocabulary, gallery=options.gallery, seed=options.seed)
     if not held.queries:
@@ -159,7 +209,7 @@ def _train(options: argparse.Namespace) -> int:
     run = Run(
         plan=plan,
         schedule=Schedule(
-            schedule_phases,
+            phases,
             steps,
             frozen_steps=int(options.frozen_epochs * steps),
             learning_rate=options.learning_rate,
@@ -173,7 +223,7 @@ def _train(options: argparse.Namespace) -> int:
         variables=read_variables(start),
         start=start.spec,
         folder=options.out,
-        settings=_settings(options, start.sha256),
+        settings=_settings(options, start.sha256) | {DATA: data_digest([first, *extras], vocabulary)},
         seed=options.seed,
         weight_decay=options.weight_decay,
         averaging=options.averaging,
@@ -187,9 +237,9 @@ def _train(options: argparse.Namespace) -> int:
         how=_refit(options, plan),
         started_from=start.name,
         data=options.data.name,
+        held_out_types=chosen.held_out_types,
         restart=options.restart,
     )
-    return 0
 
 
 def _refit(options: argparse.Namespace, plan: Plan) -> "Refit | None":
@@ -204,16 +254,40 @@ def _split(options: argparse.Namespace, prepared: Prepared) -> Split:
     """The given split, or one made once and kept in the run's folder."""
     path = options.split or options.out / "split.json"
     if options.split or path.is_file():
-        return read_split(path)
+        chosen = read_split(path)
+        _check_split(options, path, chosen, prepared)
+        return chosen
     groups = groups_of(prepared.samples, prepared.digests)
     chosen = split(prepared.samples, groups, val=0.1, test=0.1, seed=options.seed)
-    write_split(path, chosen)
+    _keep_split(path, chosen)
     counts = Counter(chosen.sides.values())
     note(f"Split by product: {', '.join(f'{counts[side]:,} {side}' for side in ('train', 'val', 'test'))} ({path}).")
     return chosen
 
 
-def _extra_sets(options: argparse.Namespace, size: int) -> list[LabelledSet]:
+def _check_split(options: argparse.Namespace, path: Path, chosen: Split, prepared: Prepared) -> None:
+    """Say which part of the set a split does not know; DatasetError when nothing is left to train on."""
+    sides = [chosen.sides.get(sample.name) for sample in prepared.samples]
+    unknown = sides.count(None)
+    if "train" not in sides:
+        why = f"it does not know {unknown:,} of them, so it may be of another set" if unknown else "all are on others"
+        raise DatasetError(
+            f"None of the {len(sides):,} pictures of {options.data} is on the training side of {path}: {why}. "
+            f"Make one for this set with `python -m ml split {options.data} -o FILE`, and name it with --split."
+        )
+    if unknown:
+        note(f"{path} does not know {unknown:,} of the {len(sides):,} pictures of {options.data}: left out.")
+
+
+def _keep_split(path: Path, chosen: Split) -> None:
+    try:
+        write_split(path, chosen)
+    except OSError as error:
+        raise not_written(path, error) from error
+
+
+def _extra_sets(options: argparse.Namespace, size: int, held_out_types: Sequence[str]) -> list[LabelledSet]:
+    """The --extra sets under the first set's names, without the types that are held out of training."""
     if len(options.extra_classes) > len(options.extra):
         raise Failure("--extra-classes names classes of an --extra set: there are more of them than sets.", code=2)
     found = []
@@ -223,16 +297,25 @@ def _extra_sets(options: argparse.Namespace, size: int) -> list[LabelledSet]:
             prepared = replace(prepared, samples=renamed(prepared.samples, _class_map(options.extra_classes[number])))
         groups = groups_of(prepared.samples, prepared.digests)
         chosen = split(prepared.samples, groups, val=0.0, test=0.1, seed=options.seed)
-        write_split(options.out / f"split-{path.stem}.json", chosen)
+        if held_out_types:
+            before = Counter(chosen.sides.values())["train"]
+            chosen = held_out(chosen, prepared.samples, groups, held_out_types)
+            dropped = before - Counter(chosen.sides.values())["train"]
+            note(f"{dropped:,} pictures of {path.name} are left out: their types are held out of training.")
+        _keep_split(options.out / f"split-{path.stem}.json", chosen)
         found.append(LabelledSet(prepared, chosen))
     return found
 
 
-def _class_map(path: Path) -> dict[str, str | list[str]]:
+def _class_map(path: Path) -> ClassMap:
     try:
         document = json.loads(path.read_text())
         if not isinstance(document, dict):
             raise ValueError("it is not a JSON object")
+        for own, other in document.items():
+            names = other if isinstance(other, list) else [other]
+            if other is not None and not all(isinstance(name, str) for name in names):
+                raise ValueError(f"{own} must be called a name, a list of names, or null, not {json.dumps(other)}")
         return document
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be used as a class map: {error}.") from error
@@ -245,8 +328,8 @@ def _vocabulary(plan: Plan, samples: Sequence[Sample]) -> dict[str, tuple[str, .
     return {task: names for task, names in known.items() if names} | dict(plan.classes)
 
 
-def _check_pairs(options: argparse.Namespace, first: LabelledSet) -> None:
-    counts = Counter(sample.labels["type"] for sample in first.samples("train") if "type" in sample.labels)
+def _check_pairs(options: argparse.Namespace, samples: Sequence[Sample]) -> None:
+    counts = Counter(sample.labels["type"] for sample in samples if "type" in sample.labels)
     single = sorted(name for name, count in counts.items() if count < 2)
     if single and options.loss in ("triplet", "classic-triplet", "joint"):
         note(

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,15 +15,14 @@ from ml.spec import ModelSpec
 from ml.training import network
 from ml.training.plan import Plan
 from ml.training.refit import Refit, features_of, refit, refit_plan
-from ml.training.report import write_report
+from ml.training.report import remove_report, write_report
 from ml.training.sources import Vocabulary
-from ml.training.state import TrainingError
+from ml.training.state import MODEL, check_finite, not_written
 from ml.training.trainer import CHECKPOINT, Progress, Run, Trainer, chosen_by
 from ml.training.validation import Held, Validation, judge
 from ml.weights import write_npz
 from ml.weights.npz import read_npz
 
-MODEL = "model.npz"
 _SHOWN = (
     "type_p10",
     "type_macro_p10",
@@ -56,15 +55,20 @@ def train_with_progress(
     how: Refit | None,
     started_from: str,
     data: str,
+    held_out_types: Sequence[str] = (),
     restart: bool = False,
 ) -> None:
     """Train, saying what goes on, and leave model and report; see `Trainer.train` for what it raises.
 
     Args:
         how: the heads alone at the end; None, not.
+        held_out_types: types that nothing of was trained on, for the model to say.
+        restart: forget what a run before left in the folder; splits stay.
     """
     if restart:
-        (run.folder / CHECKPOINT).unlink(missing_ok=True)
+        for name in (CHECKPOINT, MODEL):
+            (run.folder / name).unlink(missing_ok=True)
+        remove_report(run.folder)
     keras.utils.set_random_seed(run.seed)
     trainer = Trainer(run)
     if trainer.resume():
@@ -74,24 +78,28 @@ def train_with_progress(
     screen = _Screen()
 
     about = {"data": data, "started from": started_from} | _about(run)
+    origin = {"data": data, "started_from": started_from, "held_out_types": list(held_out_types)}
 
     def report(found: Validation | None, entry: Mapping[str, Any]) -> None:
         # After every epoch: a training that is killed has its report all the same.
-        write_report(
-            run.folder,
-            trainer.position.history,
-            found=found if entry["best"] else None,
-            held=run.held,
-            vocabulary=vocabulary,
-            about=about,
-        )
+        try:
+            write_report(
+                run.folder,
+                trainer.position.history,
+                found=found if entry["best"] else None,
+                held=run.held,
+                vocabulary=vocabulary,
+                about=about,
+            )
+        except OSError as error:
+            raise not_written(run.folder / "index.html", error) from error
 
     def epoch_done(found: Validation | None, entry: Mapping[str, Any]) -> None:
         screen.clear()
         note(_line(entry, run.schedule.epochs))
         if entry["best"]:
             variables = network.to_variables(trainer.averaged_weights(), network.gains_of(trainer.learner), run.plan)
-            _write_model(trainer, variables, spec, {"data": data, "started_from": started_from}, entry)
+            _write_model(trainer, variables, spec, origin, entry)
         report(found, entry)
 
     trainer.train(on_step=screen.step, on_epoch=epoch_done, on_validation=screen.validation)
@@ -103,7 +111,7 @@ def train_with_progress(
         trainer.position.refitted = True
         if entry["best"]:
             refitted = plan.spec(spec.input_size, spec.fit)
-            _write_model(trainer, variables, refitted, {"data": data, "started_from": started_from}, entry)
+            _write_model(trainer, variables, refitted, origin, entry)
         report(found, entry)
         trainer.checkpoint()
     kept = [entry for entry in trainer.position.history if entry["best"]][-1]
@@ -165,7 +173,7 @@ def _write_model(
     trainer: Trainer,
     variables: Mapping[str, np.ndarray],
     spec: ModelSpec,
-    origin: Mapping[str, str],
+    origin: Mapping[str, Any],
     entry: Mapping[str, Any],
 ) -> None:
     run = trainer.run
@@ -176,11 +184,11 @@ def _write_model(
         "pictures": [len(source.pixels) for source in run.sources],
     }
     path = run.folder / MODEL
+    check_finite(variables)
     try:
         write_npz(path, variables, spec, {"training": training, "metrics": entry["validation"]})
     except OSError as error:
-        reason = error.strerror or error
-        raise TrainingError(f"{path} cannot be written ({reason}). Make room and repeat the command.") from error
+        raise not_written(path, error) from error
 
 
 def _line(entry: Mapping[str, Any], epochs: int) -> str:

@@ -1,5 +1,5 @@
-"""Which pictures each step sees: a function of seed, phase, epoch and step alone, so that a training that was
-killed goes on with exactly the batch it would have seen."""
+"""Which pictures each step sees: a function of seed, epoch and step alone, so that a training that was killed goes on
+with exactly the batch it would have seen."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,7 @@ import keras
 import numpy as np
 
 from ml.training.augment import Augmentation, augment
-from ml.training.sources import Sampling, Source
-
-TRIPLETS = 32  # a batch of the classic loss: 32 anchors, 32 positives, 32 negatives
+from ml.training.sources import TRIPLETS, Sampling, Source
 
 
 class Batches(keras.utils.PyDataset):
@@ -17,9 +15,10 @@ class Batches(keras.utils.PyDataset):
 
     Args:
         steps: how many batches an epoch has.
-        explicit: batches of 32 triplets, anchors, then positives, then negatives, instead of P×K.
+        explicit: batches of 32 triplets, anchors, then positives, then negatives, instead of P×K; from all sources
+            as if they were one, whatever their shares.
         backgrounds: uint8 [m, S, S, 3], photos that garments on white are pasted on.
-        key: seed, phase and epoch.
+        key: seed and epoch.
     """
 
     def __init__(
@@ -44,6 +43,7 @@ class Batches(keras.utils.PyDataset):
         self._backgrounds = backgrounds
         self._key = key
         self._classes = [_by_class(source.labels["type"]) for source in sources]
+        self._pooled = _pooled(self._classes)
 
     def __len__(self) -> int:
         return self._steps
@@ -78,7 +78,7 @@ class Batches(keras.utils.PyDataset):
 
     def _triplets(self, random: np.random.Generator) -> list[tuple[int, int]]:
         anchors, positives, negatives = [], [], []
-        classes = self._classes[0]
+        classes = self._pooled
         names = [name for name, members in classes.items() if len(members) > 1]
         weights = self._weights([len(classes[name]) for name in names])
         for _ in range(TRIPLETS):
@@ -86,10 +86,10 @@ class Batches(keras.utils.PyDataset):
             anchor, positive = random.choice(classes[name], 2, replace=False)
             others = [other for other in classes if other != name]
             negative = random.choice(classes[others[int(random.integers(len(others)))]])
-            anchors.append((0, int(anchor)))
-            positives.append((0, int(positive)))
-            negatives.append((0, int(negative)))
-        return anchors + positives + negatives
+            anchors.append(anchor)
+            positives.append(positive)
+            negatives.append(negative)
+        return [(int(source), int(index)) for source, index in anchors + positives + negatives]
 
     def _draw(self, source: int, count: int, random: np.random.Generator) -> list[np.ndarray]:
         """Systematic sampling: a class of weight w is drawn `count` × w times, rounded up or down, so that large
@@ -107,3 +107,12 @@ class Batches(keras.utils.PyDataset):
 
 def _by_class(labels: np.ndarray) -> dict[int, np.ndarray]:
     return {int(label): np.flatnonzero(labels == label) for label in np.unique(labels[labels >= 0])}
+
+
+def _pooled(sources: Sequence[dict[int, np.ndarray]]) -> dict[int, np.ndarray]:
+    """Class → int [n, 2]: the source and the place in it of each of its pictures."""
+    rows: dict[int, list[np.ndarray]] = {}
+    for number, classes in enumerate(sources):
+        for label, members in classes.items():
+            rows.setdefault(label, []).append(np.stack([np.full_like(members, number), members], axis=1))
+    return {label: np.concatenate(parts) for label, parts in rows.items()}

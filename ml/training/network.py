@@ -13,7 +13,7 @@ import numpy as np
 from keras import layers, ops
 
 from ml import layout
-from ml.spec import HISTOGRAM_BINS, ModelSpec
+from ml.spec import HISTOGRAM_BINS, ModelSpec, Part
 from ml.training.losses import unit
 from ml.training.plan import Head, Plan
 
@@ -108,14 +108,14 @@ def _heads(inputs: dict[str, Any], plan: Plan) -> dict[str, Any]:
 def transfer_heads(model: "keras.Model", plan: Plan, variables: Mapping[str, np.ndarray], spec: ModelSpec) -> list[str]:
     """Start heads and classifiers from those of `variables`, a model of `spec`, where they fit; which ones did.
 
-    A part fits that has the same name and dimension, a classifier the same classes and source.
+    A part fits that has the same name, dimension and inputs, a classifier the same classes and a source that fits.
     """
     begun = []
     for head in plan.heads:
-        kernel = variables.get(f"head/{head.part}/kernel")
-        layer = model.get_layer(f"head_{head.part}")
-        if kernel is not None and kernel.shape == tuple(layer.kernel.shape):
-            layer.kernel.assign(kernel)
+        # The inputs, not the kernel's shape alone: features and features of length 1 are equally many.
+        if Part(head.part, head.dimension, head.inputs) in spec.parts:
+            layer = model.get_layer(f"head_{head.part}")
+            layer.kernel.assign(variables[f"head/{head.part}/kernel"])
             layer.bias.assign(variables[f"head/{head.part}/bias"])
             begun.append(head.part)
     known = {(task.name, task.source, task.names) for task in spec.labels}

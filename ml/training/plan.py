@@ -82,12 +82,8 @@ def make_plan(
     Raises:
         DatasetError: fewer than two types.
     """
+    check_types(samples)
     classes = {task: names for task in TASK_WEIGHTS if len(names := _classes(samples, task)) > 1}
-    if "type" not in classes:
-        raise DatasetError(
-            "All pictures are of one class: there is nothing to tell apart. "
-            "Put at least two class folders into the set."
-        )
     if loss in ("triplet", "classic-triplet"):
         return Plan(loss, (Head(WHOLE, dimension or 256),), {}, margin, mining)
     if loss == "classify":
@@ -97,6 +93,15 @@ def make_plan(
     if "colour" in classes:
         heads = (Head("kind", size - size // 4), Head("colour", size // 4))
     return Plan(loss, heads, classes, margin, mining, neck=loss == "joint", scale=scale)
+
+
+def check_types(samples: Sequence[Sample]) -> None:
+    """Raises DatasetError: fewer than two types."""
+    if len(_classes(samples, "type")) < 2:
+        raise DatasetError(
+            "All pictures are of one class: there is nothing to tell apart. "
+            "Put at least two class folders into the set."
+        )
 
 
 def _classes(samples: Sequence[Sample], task: str) -> tuple[str, ...]:

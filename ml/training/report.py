@@ -2,11 +2,14 @@
 
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from ml.sheets import Tile, contact_sheet
 from ml.training.scores import ClassificationScores
@@ -37,7 +40,11 @@ def write_report(
     Args:
         history: one entry an epoch.
         found: of this epoch if it is the best so far; None leaves the pictures of the best one as they are.
+        held: None, there are no such pictures.
         about: what was trained, for the top of the page.
+
+    Raises:
+        OSError: one of them cannot be written; what was there before stays.
     """
     document: dict[str, Any] = {"about": dict(about), "epochs": list(history)}
     pictures = {"Learning curves": _curves(folder / "curves.png", history)}
@@ -46,16 +53,27 @@ def write_report(
             task: _per_class(scores, vocabulary[task]) for task, scores in found.classification.items()
         }
         for task, scores in found.classification.items():
-            _confusion(folder / f"confusion-{task}.png", scores, vocabulary[task])
+            _confusion(_confusion_path(folder, task), scores, vocabulary[task])
         _neighbours(folder / "neighbours.png", found, held, vocabulary)
-    elif (folder / "report.json").is_file():
+    elif held and (folder / "report.json").is_file():
         document["classification"] = json.loads((folder / "report.json").read_text()).get("classification", {})
-    for path in sorted(folder.glob("confusion-*.png")):
-        pictures[f"Confusion: {path.stem.removeprefix('confusion-')}"] = path
-    if (folder / "neighbours.png").is_file():
+    # Not what else lies in the folder: a run before, with another loss, may have left pictures.
+    pictures |= {f"Confusion: {task}": _confusion_path(folder, task) for task in document.get("classification", {})}
+    if held and (folder / "neighbours.png").is_file():
         pictures["Nearest neighbours"] = folder / "neighbours.png"
     _replace(folder / "report.json", json.dumps(document, indent=1).encode())
     _replace(folder / "index.html", _page(document, pictures).encode())
+
+
+def remove_report(folder: Path) -> None:
+    """All that `write_report` wrote."""
+    names = ("report.json", "index.html", "curves.png", "neighbours.png")
+    for path in [*(folder / name for name in names), *folder.glob(_confusion_path(folder, "*").name)]:
+        path.unlink(missing_ok=True)
+
+
+def _confusion_path(folder: Path, task: str) -> Path:
+    return folder / f"confusion-{task}.png"
 
 
 def _curves(path: Path, history: Sequence[Mapping[str, Any]]) -> Path:
@@ -106,9 +124,8 @@ def _neighbours(path: Path, found: Validation, held: Held, vocabulary: Vocabular
         ]
         rows.append(row)
     sheet = contact_sheet(rows, tile=96, title="Validation pictures and their six nearest")
-    draft = path.with_name(f".{path.name}")
-    sheet.save(draft, "PNG")
-    draft.replace(path)
+    with _whole(path) as draft:
+        sheet.save(draft, "PNG")
 
 
 def _named(label: int, vocabulary: Vocabulary) -> str:
@@ -173,22 +190,28 @@ def _loss(training: Mapping[str, float]) -> str:
 
 def _figure(rows: int, columns: int, size: tuple[float, float]) -> Any:
     # Without pyplot: it keeps every figure, and picks a window system.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns)
 
 
 def _saved(figure: Any, path: Path) -> Path:
-    draft = path.with_name(f".{path.name}")
-    figure.savefig(draft, dpi=110, format="png")
-    draft.replace(path)
+    with _whole(path) as draft:
+        figure.savefig(draft, dpi=110, format="png")
     return path
 
 
 def _replace(path: Path, content: bytes) -> None:
+    with _whole(path) as draft:
+        draft.write_bytes(content)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A draft that becomes `path` when nothing was raised, and is gone otherwise."""
     draft = path.with_name(f".{path.name}")
-    draft.write_bytes(content)
-    draft.replace(path)
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

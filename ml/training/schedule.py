@@ -49,6 +49,19 @@ class Schedule:
     def epochs(self) -> int:
         return sum(phase.epochs for phase in self.phases)
 
+    def is_over(self, epoch: int, *, best: int | None, patience: int) -> bool:
+        """Whether no more is to be trained when `epoch` is the next.
+
+        Args:
+            best: the best epoch so far.
+            patience: epochs at the last size without a better one after which it is over; 0, all are trained. Those
+                at smaller sizes lead there and are no reason to stop.
+        """
+        if epoch >= self.epochs:
+            return True
+        waiting_since = max(best or 0, self.epochs - self.phases[-1].epochs - 1)
+        return bool(patience) and best is not None and epoch - 1 - waiting_since >= patience
+
     def size_of(self, epoch: int) -> int:
         for phase in self.phases:
             if epoch < phase.epochs:

@@ -1,5 +1,7 @@
 """From labelled sets to what the batches and the validation take."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +11,8 @@ from ml.datasets import DatasetError, Prepared, Sample, Split
 from ml.training.validation import Held
 
 Vocabulary = Mapping[str, tuple[str, ...]]  # task → its classes
+ClassMap = Mapping[str, str | Sequence[str] | None]  # another set's type → what the first set calls it
+TRIPLETS = 32  # a batch of the classic loss: 32 anchors, 32 positives, 32 negatives
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,44 @@ class LabelledSet:
         return [self.prepared.samples[index] for index in self.indices(side)]
 
 
-def renamed(samples: Sequence[Sample], classes: Mapping[str, str | Sequence[str]]) -> list[Sample]:
-    """Samples whose type is called what the first set calls it; the first of several names counts."""
-    names = {own: other if isinstance(other, str) else next(iter(other), own) for own, other in classes.items()}
-    return [
-        replace(sample, labels={**sample.labels, "type": names.get(sample.labels["type"], sample.labels["type"])})
-        if "type" in sample.labels
-        else sample
-        for sample in samples
-    ]
+def renamed(samples: Sequence[Sample], classes: ClassMap) -> list[Sample]:
+    """Samples whose type is called what the first set calls it; the first of several names counts, and with None the
+    type is not known."""
+    return [replace(sample, labels=_renamed(sample.labels, classes)) for sample in samples]
+
+
+def _renamed(labels: Mapping[str, str], classes: ClassMap) -> dict[str, str]:
+    own = labels.get("type")
+    if own is None:
+        return dict(labels)
+    other = classes.get(own, own)
+    if other is None:
+        return {task: label for task, label in labels.items() if task != "type"}
+    return {**labels, "type": other if isinstance(other, str) else next(iter(other), own)}
+
+
+def held_out(split: Split, samples: Sequence[Sample], groups: np.ndarray, types: Sequence[str]) -> Split:
+    """`split` with all of `types`, and what shares a group with them, on the test side, as `ml.datasets.split` has it.
+
+    Args:
+        groups: int [n], of the samples, from `ml.datasets.groups_of`.
+    """
+    apart = {group for group, sample in zip(groups.tolist(), samples, strict=True)
+             if sample.labels.get("type") in types}  # fmt: skip
+    sides = {sample.name: "test" if group in apart else split.sides[sample.name]
+             for group, sample in zip(groups.tolist(), samples, strict=True)}  # fmt: skip
+    return Split(sides, tuple(types))
+
+
+def data_digest(sets: Sequence[LabelledSet], vocabulary: Vocabulary) -> str:
+    """Of everything that is trained on and chosen by: names, pixels and labels of the pictures."""
+    digest = hashlib.sha256(json.dumps(sorted(vocabulary.items())).encode())
+    for of in sets:
+        for side in ("train", "val"):
+            rows = [(of.prepared.samples[index], of.prepared.digests[index]) for index in of.indices(side)]
+            known = [[sample.name, pixels, sorted(sample.labels.items())] for sample, pixels in rows]
+            digest.update(json.dumps(known).encode())
+    return digest.hexdigest()
 
 
 def label_numbers(samples: Sequence[Sample], vocabulary: Vocabulary) -> dict[str, np.ndarray]:
@@ -82,13 +115,15 @@ def training_source(labelled: LabelledSet, vocabulary: Vocabulary, share: float)
     """The training side of a set.
 
     Raises:
-        DatasetError: it is empty.
+        DatasetError: it is empty, or no type is known.
     """
     indices = labelled.indices("train")
     if not len(indices):
         raise DatasetError("No picture of the set is on the training side of its split.")
-    samples = [labelled.prepared.samples[index] for index in indices]
-    return Source(Rows(labelled.prepared.pixels, indices), label_numbers(samples, vocabulary), share)
+    labels = label_numbers([labelled.prepared.samples[index] for index in indices], vocabulary)
+    if (labels["type"] < 0).all():
+        raise DatasetError("No picture on the training side of the set has a type: batches are drawn by type.")
+    return Source(Rows(labelled.prepared.pixels, indices), labels, share)
 
 
 def validation_pictures(labelled: LabelledSet, vocabulary: Vocabulary, *, gallery: int, seed: int) -> Held:

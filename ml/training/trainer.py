@@ -33,8 +33,8 @@ class Run:
         variables: of the model that it starts from; `start`, that model's spec.
         backgrounds: uint8 [m, S, S, 3], or empty.
         held: validation pictures; None trains without, and keeps the last epoch.
-        patience: epochs without a better figure after which it stops; 0 never.
-        settings: what was asked for; a checkpoint of other settings is refused.
+        patience: epochs at the last size without a better figure after which it stops; 0 never.
+        settings: what was asked for, and on which data; a checkpoint of other settings is refused.
     """
 
     plan: Plan
@@ -83,22 +83,13 @@ class Trainer:
         """Go on from the checkpoint in the run's folder; False when there is none.
 
         Raises:
-            TrainingError: it is damaged, or of a training that was asked for otherwise.
+            TrainingError: it is damaged, or of a training that was asked for otherwise or had other data.
         """
         path = self.run.folder / CHECKPOINT
         if not path.is_file():
             return False
         kept = state.load(path)
-        if dict(kept.settings) != dict(self.run.settings):
-            changed = sorted(
-                key
-                for key in {*kept.settings, *self.run.settings}
-                if kept.settings.get(key) != self.run.settings.get(key)
-            )
-            raise TrainingError(
-                f"{path} belongs to a training with another {', '.join(changed)}. "
-                "Repeat its command to go on with it, or name another folder with --out."
-            )
+        state.check_agrees(path, kept.settings, self.run.settings)
         self.position = kept.position
         self._prepare()
         for name, variable in network.named_weights(self.learner).items():
@@ -106,6 +97,7 @@ class Trainer:
         for index, variable in enumerate(self.learner.optimizer.variables):
             variable.assign(kept.optimizer[str(index)])
         self.average.values = {name: array.copy() for name, array in kept.averages.items()}
+        self.average.updates = kept.position.averaged
         return True
 
     def train(
@@ -122,11 +114,11 @@ class Trainer:
             on_epoch: after every epoch, with its entry of the history.
 
         Raises:
-            TrainingError: the loss is not finite, or the checkpoint cannot be written.
+            TrainingError: loss or weights are not finite, or the checkpoint cannot be written.
         """
-        schedule = self.run.schedule
-        while self.position.epoch < schedule.epochs:
+        while not self._is_over():
             losses = self._epoch(on_step)
+            state.check_finite(self._weights())  # a finite loss may have had gradients that were not
             found = self._validate(on_validation)
             entry = self._entry(losses, found)
             self.position.history.append(entry)
@@ -135,17 +127,16 @@ class Trainer:
             # The model first: were the checkpoint first and a kill between, the best epoch's model would be lost.
             on_epoch(found, entry)
             self.checkpoint()
-            if self._exhausted():
-                return
 
     def averaged_weights(self) -> dict[str, np.ndarray]:
         """`<layer>/<variable>` → array: what is evaluated and kept."""
         return self.average.values or self._weights()
 
     def checkpoint(self) -> None:
-        """Write the state; TrainingError when the disk is full, the last one stays."""
+        """Write the state; TrainingError when the disk is full or a weight is not finite, the last one stays."""
         self.position.seconds += time.monotonic() - self._started
         self._started = time.monotonic()
+        self.position.averaged = self.average.updates
         optimizer = {str(i): np.array(_array(v)) for i, v in enumerate(self.learner.optimizer.variables)}
         path = self.run.folder / CHECKPOINT
         try:
@@ -191,10 +182,10 @@ class Trainer:
                 if not np.isfinite(figures["loss"]):
                     raise TrainingError(
                         f"The loss is not finite in step {step + 1} of epoch {epoch + 1}. Nothing later was kept. "
-                        "Remove the folder and start again with a smaller --learning-rate."
+                        "Begin anew with --restart and a smaller --learning-rate."
                     )
                 self.position.step = step + 1
-                if number % self.average.every == 0:
+                if (number + 1) % self.average.every == 0:
                     self.average.update(self._weights())
                 seen += len(pictures)
                 for name, value in figures.items():
@@ -256,9 +247,9 @@ class Trainer:
             "seconds": self.position.seconds + time.monotonic() - self._started,
         }
 
-    def _exhausted(self) -> bool:
-        best = self.position.best_epoch
-        return bool(self.run.patience) and best is not None and self.position.epoch - 1 - best >= self.run.patience
+    def _is_over(self) -> bool:
+        position = self.position
+        return self.run.schedule.is_over(position.epoch, best=position.best_epoch, patience=self.run.patience)
 
     def _weights(self) -> dict[str, np.ndarray]:
         return {name: np.array(_array(variable)) for name, variable in network.named_weights(self.learner).items()}

@@ -70,6 +70,20 @@ def test_explicit_triplets_are_of_equal_and_of_other_class(sources):
     assert (pictures[:32] != pictures[32:64]).any(axis=(1, 2, 3)).all(), "no picture is its own positive"
 
 
+def test_a_triplet_may_be_of_several_sources():
+    from ml.training.sources import Source
+
+    def source(first: int, labels: list[int]) -> Source:
+        numbers = np.arange(first, first + len(labels), dtype=np.uint8)
+        return Source(numbers[:, None, None, None] * np.ones((1, 32, 32, 3), np.uint8), {"type": np.array(labels)})
+
+    pictures, labels = batches([source(0, [0, 1]), source(2, [1, 2])], explicit=True)[0]
+    numbers = pictures[:, 0, 0, 0]
+    assert set(labels["type"][:64]) == {1}, "no other class has two pictures"
+    assert (np.sort([numbers[:32], numbers[32:64]], axis=0) == [[1], [2]]).all()
+    assert set(numbers[64:]) == {0, 3}
+
+
 def test_every_source_gets_its_share(sources):
     from dataclasses import replace
 

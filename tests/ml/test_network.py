@@ -17,7 +17,8 @@ from ml.layout import layers_in_file_order, variable_shapes
 from ml.runtimes import BadVector, checked
 from ml.runtimes.onnx import OnnxEmbedder
 from ml.runtimes.tensorflow import TensorFlowEmbedder
-from ml.spec import ModelSpec
+from ml.spec import ModelSpec, Part
+from ml.training.plan import Head, Plan
 from ml.weights import Weights, WeightsError, read_graph_meta, read_variables, resolve
 from tests.ml.conftest import draw, encode
 from tests.ml.networks import variables
@@ -203,6 +204,18 @@ def test_the_short_way_in_takes_files_bytes_and_pixels(graph: Path, cache_dir: P
     assert (vectors[0] @ vectors.T).min() > 0.99999
     with pytest.raises(ValueError, match="onnx or tensorflow"):
         Embedder.load("untrained", runtime="torch", cache_dir=cache_dir)
+
+
+@pytest.mark.parametrize(("inputs", "begun"), [(("pooled",), ["colour"]), (("unit_pooled",), [])])
+def test_a_head_starts_from_one_that_reads_the_same(inputs: tuple[str, ...], begun: list[str]) -> None:
+    from ml.training.network import build_heads, transfer_heads
+
+    plan = Plan("softmax", (Head("colour", 8),), {})
+    spec = ModelSpec("resnet50", 80, "letterbox", "avg", 8, parts=(Part("colour", 8, inputs),))
+    heads = {"head/colour/kernel": np.ones((2048, 8), np.float32), "head/colour/bias": np.ones(8, np.float32)}
+    model = build_heads(plan, 0.0)
+    assert transfer_heads(model, plan, heads, spec) == begun
+    assert bool((np.asarray(model.get_layer("head_colour").kernel) == 1).all()) == bool(begun)
 
 
 @pytest.mark.realdata

@@ -32,6 +32,20 @@ def test_the_rate_is_the_heads_then_warms_up_then_falls_to_a_hundredth():
     assert rates[-1] == pytest.approx(0.01, abs=1e-4)
 
 
+def test_patience_counts_epochs_at_the_last_size_alone():
+    schedule = Schedule(parse_sizes("48x4,80x5"), steps=10)
+    assert not schedule.is_over(4, best=0, patience=2), "three worse epochs, but at a smaller size"
+    assert not schedule.is_over(6, best=4, patience=2)
+    assert schedule.is_over(7, best=4, patience=2)
+    assert not schedule.is_over(7, best=5, patience=2)
+    assert not schedule.is_over(7, best=4, patience=0)
+    assert schedule.is_over(9, best=8, patience=0)
+
+
+def test_without_a_best_epoch_nothing_is_over_before_its_end():
+    assert not Schedule(parse_sizes("80x3"), steps=10).is_over(2, best=None, patience=1)
+
+
 def test_what_is_left_counts_pixels():
     schedule = Schedule(parse_sizes("32x1,64x1"), steps=10)
     assert schedule.cost_left(0, 5) == 5 * 32**2 + 10 * 64**2
