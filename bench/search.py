@@ -18,10 +18,11 @@ from catalog.importing.records import Record
 from catalog.models import Category, Product
 from ml.images import ImageRejected, to_input
 from recommendations import graphs
+from recommendations.filters import Filters
 from recommendations.indexes import ensure_index
 from recommendations.lifecycle import ensure_active_model
 from recommendations.models import EmbeddingModel, ImageEmbedding
-from recommendations.search import similar_products
+from recommendations.search import Wish, similar_products
 
 REAL_VECTORS = 4000
 NOISE = 0.3  # of the vector's own length: a copy keeps a cosine of about 0.96 with its original
@@ -53,12 +54,13 @@ def measure(shop: ScratchShop, *, rows: int, queries: int) -> None:
 def _measure_one(label: str, model: EmbeddingModel, rows: int, queries: int, budget: Decimal | None) -> None:
     chance = np.random.default_rng(5)
     chosen = list(Product.objects.filter(sku__in=[f"B{number}" for number in chance.integers(rows, size=queries)]))
-    similar_products(chosen[0], limit=K, price_max=budget)
+    wish = Wish(K, Filters(price_max=budget))
+    similar_products(chosen[0], wish)
     times, full, recall = [], 0, []
     expected = K if budget is None else min(K, int(budget) - 1)
     for number, product in enumerate(chosen):
         began = time.perf_counter()
-        found = similar_products(product, limit=K, price_max=budget).matches
+        found = similar_products(product, wish).matches
         times.append((time.perf_counter() - began) * 1000)
         full += len(found) >= expected
         if number < 50:

@@ -7,6 +7,8 @@ from django.conf import settings
 
 from catalog.services import read_upload
 from ml.images import ImageRejected
+from recommendations.filters import Filters
+from recommendations.search import Wish
 
 
 class PhotoSearchForm(forms.Form):
@@ -41,8 +43,8 @@ class PhotoSearchForm(forms.Form):
         self.add_error("photo", forms.ValidationError(error.message, code=error.code))
 
     @property
-    def limit(self) -> int:
-        return 2 * settings.SIMILAR_PRODUCTS
+    def wish(self) -> Wish:
+        return Wish(2 * settings.SIMILAR_PRODUCTS, Filters(price_max=self.cleaned_data["price_max"]))
 
     def error_codes(self) -> dict[str, Any]:
         return {name: [entry.code for entry in errors.as_data()] for name, errors in self.errors.items()}

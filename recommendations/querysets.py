@@ -44,9 +44,9 @@ class ImageEmbeddingQuerySet(models.QuerySet["ImageEmbedding"]):
         metric: str | None = None,
         exact: bool = False,
     ) -> Self:
-        """Order by distance to `vector`, shape (model.dimension,), unit length; nearest first.
+        """Order by distance to `vector`, shape (model.dimension,), any length but 0; nearest first.
 
-        Annotates `distance`; `cosine_similarity` makes a score of it. The cast repeats the expression of the model's
+        Annotates `distance`; `similarity` makes a score of it. The cast repeats the expression of the model's
         partial HNSW index, or Postgres would not use it; `exact` orders by another expression, so that it cannot.
         """
         if isinstance(vector, np.ndarray):
@@ -60,9 +60,10 @@ def _column(model: EmbeddingModel) -> Cast:
     return Cast("vector", HalfVectorField(dimensions=model.dimension))
 
 
-def cosine_similarity(distance: float, metric: str) -> float:
-    """Of two unit vectors at this distance, -1 to 1."""
-    return 1.0 - distance if metric == "cosine" else 1.0 - distance**2 / 2.0
+def similarity(distance: float, metric: str, length: float = 1.0) -> float:
+    """The product of a query vector of this length with a stored unit vector at this distance: for a unit query
+    their cosine, -1 to 1."""
+    return length * (1.0 - distance) if metric == "cosine" else (length**2 + 1.0 - distance**2) / 2.0
 
 
 def index_sql(model: EmbeddingModel) -> str:

@@ -36,9 +36,7 @@ def photo_search(request: HttpRequest) -> HttpResponse:
             unavailable, status = "That were many searches in a short time. Please wait a moment.", 429
         elif form.is_valid():
             try:
-                results = search_photo(
-                    form.cleaned_data["photo"], limit=form.limit, price_max=form.cleaned_data["price_max"]
-                )
+                results = search_photo(form.cleaned_data["photo"], form.wish)
                 status = 200
             except ImageRejected as error:
                 logger.info("Photo refused: %s", error.code)

@@ -17,6 +17,7 @@ from catalog.services import read_upload
 from ml.images import ImageRejected
 from recommendations.api.serializers import PhotoParameters, ResultsSerializer, SearchParameters
 from recommendations.graphs import ModelUnavailable
+from recommendations.queries import NoColourPart
 from recommendations.search import Results, search_photo, similar_products
 from recommendations.throttling import PhotoSearchThrottle
 
@@ -37,7 +38,10 @@ class SimilarProductsView(APIView):
         product = Product.objects.published().filter(slug=slug).first()
         if product is None:
             raise Http404
-        return _answer(request, similar_products(product, **parameters.search))
+        try:
+            return _answer(request, similar_products(product, parameters.wish))
+        except NoColourPart as error:
+            raise ParseError(str(error), "no_colour_part") from error
 
 
 class PhotoSearchView(APIView):
@@ -54,9 +58,11 @@ class PhotoSearchView(APIView):
             raise ParseError("Send one photo.", "several_photos")
         try:
             data = read_upload(parameters.validated_data["photo"])
-            results = search_photo(data, **parameters.search)
+            results = search_photo(data, parameters.wish)
         except ImageRejected as error:
             raise ImageProblem(error) from error
+        except NoColourPart as error:
+            raise ParseError(str(error), "no_colour_part") from error
         except ModelUnavailable as error:
             raise ModelProblem(str(error)) from error
         return _answer(request, results)
@@ -64,7 +70,8 @@ class PhotoSearchView(APIView):
 
 def _answer(request: Request, results: Results) -> Response:
     body = results.to_json()
-    for entry in body["results"]:
+    above = body.get("above_budget")
+    for entry in [*body["results"], *([above["nearest"]] if above else [])]:
         if entry["image"]:
             entry["image"] = request.build_absolute_uri(entry["image"])
     return Response(body)

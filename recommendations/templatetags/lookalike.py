@@ -9,7 +9,7 @@ from django.conf import settings
 
 from catalog.models import Product
 from recommendations.models import EmbeddingModel
-from recommendations.search import similar_products
+from recommendations.search import Wish, similar_products
 from recommendations.status import model_warnings
 
 register = template.Library()
@@ -18,7 +18,7 @@ register = template.Library()
 @register.inclusion_tag("recommendations/strip.html")
 def similar_strip(product: Product) -> dict[str, Any]:
     """The row of similar products on a product page; four queries, however long."""
-    results = similar_products(product, limit=settings.SIMILAR_PRODUCTS, fill=True)
+    results = similar_products(product, Wish(settings.SIMILAR_PRODUCTS), fill=True)
     return {"matches": results.matches}
 
 

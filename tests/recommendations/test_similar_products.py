@@ -12,15 +12,17 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from rest_framework.test import APIClient
 
+from catalog.models import Product
+from recommendations.filters import Filters
 from recommendations.indexes import INDEX_LOCK, ensure_index, index_exists
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
 from recommendations.querysets import index_sql
-from recommendations.search import MAX_RESULTS, Source, similar_products
+from recommendations.search import MAX_RESULTS, Source, Wish, similar_products
 from tests.shopkeeper import Shopkeeper
 
 
-def titles(product: object, **options: object) -> list[str]:
-    return [match.product.title for match in similar_products(product, **options).matches]  # type: ignore[arg-type]
+def titles(product: Product, *, limit: int, **filters: Any) -> list[str]:
+    return [match.product.title for match in similar_products(product, Wish(limit, Filters(**filters))).matches]
 
 
 def test_the_nearest_come_first_with_their_cosine_and_never_the_product_itself(
@@ -30,7 +32,7 @@ def test_the_nearest_come_first_with_their_cosine_and_never_the_product_itself(
     shop.embedded(plane, "opposite", [-1, 0, 0])
     shop.embedded(plane, "scarlet", [3, 4, 0])
     shop.embedded(plane, "crimson", [1, 0, 0])
-    matches = similar_products(red, limit=10).matches
+    matches = similar_products(red, Wish(10)).matches
     assert [match.product.title for match in matches] == ["crimson", "scarlet", "opposite"]
     assert [match.score for match in matches] == pytest.approx([1.0, 0.6, -1.0], abs=1e-3)
     assert {match.source for match in matches} == {Source.VISUAL}
@@ -42,7 +44,7 @@ def test_a_product_with_several_pictures_is_one_hit_with_the_picture_that_matche
     red = shop.embedded(plane, "red", [1, 0, 0])
     many = shop.embedded(plane, "many", [0, 1, 0], *([[1, 0.1, 0]] * 30))
     shop.embedded(plane, "one", [1, 1, 0])
-    matches = similar_products(red, limit=2).matches
+    matches = similar_products(red, Wish(2)).matches
     assert [match.product.title for match in matches] == ["many", "one"]
     assert matches[0].image in list(many.images.all())[1:]
 
@@ -91,14 +93,14 @@ def test_places_without_a_look_alike_are_filled_from_the_category_and_say_so(
     red = shop.product("no picture yet", category="clothes")
     shop.product("same category", category="clothes")
     shop.product("elsewhere", category="footwear")
-    results = similar_products(red, limit=3, fill=True)
+    results = similar_products(red, Wish(3), fill=True)
     assert [(match.product.title, match.source, match.score) for match in results.matches] == [
         ("same category", Source.CATEGORY, None)
     ]
 
 
 def test_without_any_model_there_is_an_empty_answer(shop: Shopkeeper) -> None:
-    results = similar_products(shop.product(), limit=3)
+    results = similar_products(shop.product(), Wish(3))
     assert (results.model, results.matches) == (None, [])
 
 
@@ -125,7 +127,7 @@ def test_the_query_uses_the_index_of_its_model_and_finds_the_same(plane: Embeddi
     assert plane.index_name in query.explain()
     assert plane.index_name not in ImageEmbedding.objects.nearest(vector, plane, exact=True)[:20].explain()
     assert len(set(query.values_list("image_id", flat=True)) & set(exact)) >= 19
-    assert len(similar_products(red, limit=MAX_RESULTS).matches) == MAX_RESULTS
+    assert len(similar_products(red, Wish(MAX_RESULTS)).matches) == MAX_RESULTS
 
 
 def clone_images(image_id: int, count: int) -> None:
