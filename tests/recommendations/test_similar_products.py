@@ -13,6 +13,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from catalog.models import Product
+from ml.spec import ModelSpec, Part
 from recommendations.filters import Filters
 from recommendations.indexes import INDEX_LOCK, ensure_index, index_exists
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
@@ -212,6 +213,92 @@ def test_the_api_answers_like_the_command(shop: Shopkeeper, plane: EmbeddingMode
     assert body["results"][0]["image"].startswith("http://testserver/media/products/")
     body = client.get(f"/api/v1/products/{red.slug}/similar/?limit=2&price_max=1.5").json()
     assert [entry["title"] for entry in body["results"]] == ["0", "1"]
+
+
+@pytest.fixture
+def coloured(db: None) -> EmbeddingModel:
+    """An active model whose vectors are [kind (2); colour (2)]."""
+    spec = ModelSpec("resnet50", 80, "letterbox", "avg", 4, parts=(Part("kind", 2), Part("colour", 2)))
+    return EmbeddingModel.objects.create(
+        name="coloured", source="file", weights_sha256="0" * 64, graph_sha256="0" * 64, state=ModelState.ACTIVE,
+        **EmbeddingModel.fields_of(spec),
+    )  # fmt: skip
+
+
+def test_the_weight_of_the_colour_decides_what_is_alike(shop: Shopkeeper, coloured: EmbeddingModel) -> None:
+    red_dress = shop.embedded(coloured, "red dress", [1, 0, 1, 0])
+    shop.embedded(coloured, "blue dress", [1, 0, 0, 1])
+    shop.embedded(coloured, "red shoe", [0, 1, 1, 0])
+    client, address = APIClient(), f"/api/v1/products/{red_dress.slug}/similar/"
+    for weight, first, score in (("0", "blue dress", 1.0), ("0.9", "red shoe", 0.9), ("0.25", "blue dress", 0.75)):
+        body = client.get(f"{address}?colour_weight={weight}").json()
+        assert (body["results"][0]["title"], body["results"][0]["score"]) == (first, pytest.approx(score, abs=2e-3))
+    out = io.StringIO()
+    call_command("similar", red_dress.sku, "-k", "1", "--colour-weight", "1", stdout=out)
+    assert "red shoe" in out.getvalue()
+
+
+def test_a_model_that_knows_no_colours_says_so(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    response = APIClient().get(f"/api/v1/products/{red.slug}/similar/?colour_weight=0.3")
+    assert (response.status_code, response.json()["code"]) == (400, "no_colour_part")
+    with pytest.raises(CommandError, match="does not tell colour and kind apart"):
+        call_command("similar", red.sku, "--colour-weight", "0.3")
+
+
+def test_the_api_filters_by_category_stock_brand_and_attributes(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    shop.embedded(plane, "shoe", [1, 0, 0], category="footwear/shoes", attributes={"colour": "Red"})
+    shop.embedded(plane, "boot", [1, 0, 0], category="footwear/boots", attributes={"colour": "Blue"}, brand="Tindra")
+    shop.embedded(plane, "gone", [1, 0, 0], stock=0, brand="Kestrel")
+    for query, expected in (
+        ("category=footwear", {"shoe", "boot"}),
+        ("in_stock=true", {"shoe", "boot"}),
+        ("brand=Tindra&brand=Kestrel", {"boot", "gone"}),
+        ("attribute=colour:Red", {"shoe"}),
+        ("attribute=colour:Red&attribute=colour:Blue&category=footwear/boots", {"boot"}),
+        ("attribute=colour:Red&price_min=30", set()),
+    ):
+        body = APIClient().get(f"/api/v1/products/{red.slug}/similar/?{query}").json()
+        assert {entry["title"] for entry in body["results"]} == expected, query
+
+
+def test_pages_follow_one_another_by_their_cursor(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    for number in range(5):
+        shop.embedded(plane, str(number), [1, number, 0])
+    client, address = APIClient(), f"/api/v1/products/{red.slug}/similar/?limit=2"
+    seen, cursor = [], ""
+    while cursor is not None:
+        body = client.get(f"{address}&cursor={cursor}" if cursor else address).json()
+        seen.append([entry["title"] for entry in body["results"]])
+        cursor = body.get("next")
+    assert seen == [["0", "1"], ["2", "3"], ["4"]]
+
+
+def test_a_budget_that_nothing_meets_is_told_what_there_is_above_it(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    shop.embedded(plane, "dear", [1, 0, 0], price=Decimal(90))
+    shop.embedded(plane, "less dear", [0, 1, 0], price=Decimal(60))
+    shop.embedded(plane, "on request", [1, 0, 0], price=None)
+    body = APIClient().get(f"/api/v1/products/{red.slug}/similar/?price_max=10").json()
+    above = body["above_budget"]
+    assert (body["results"], above["count"], above["lowest_price"]) == ([], 2, "60.00")
+    assert above["nearest"]["title"] == "less dear"
+    out = io.StringIO()
+    call_command("similar", red.sku, "--price-max", "10", stdout=out)
+    assert "2 products cost more, from 60.00" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["category=nowhere", "cursor=%25", "attribute=red", "colour_weight=2", "colour_weight=NaN", "price_min=-1"],
+)
+def test_the_api_refuses_senseless_wishes(shop: Shopkeeper, plane: EmbeddingModel, query: str) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    response = APIClient().get(f"/api/v1/products/{red.slug}/similar/?{query}")
+    assert response.status_code == 400
+    assert query.partition("=")[0] in response.json()["errors"]
 
 
 @pytest.mark.parametrize(
