@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
@@ -14,6 +14,7 @@ from unfold.decorators import action, display
 from catalog.admin import ProductAdmin, ProductImageInline, thumbnail
 from catalog.models import Product, ProductImage
 from recommendations import claims, nudges
+from recommendations.comparison_page import comparison_page
 from recommendations.coverage import coverage
 from recommendations.indexes import index_bytes
 from recommendations.models import KEPT, EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
@@ -81,6 +82,11 @@ class EmbeddingModelAdmin(ReadOnlyAdmin):
         "activated_at",
     ]  # fmt: skip
     ordering = ["pk"]
+    actions_list = ["compare"]
+
+    @action(description="Compare two models", url_path="compare", permissions=["view"])
+    def compare(self, request: HttpRequest) -> HttpResponse:
+        return comparison_page(request, self)
 
     @display(description="State", ordering="state", label=MODEL_LABELS)
     def status(self, model: EmbeddingModel) -> str:

@@ -151,17 +151,19 @@ class Wish:
         return self.own_kind or self.sort == Sort.VALUE
 
 
-def similar_products(product: Product, wish: Wish, *, fill: bool = False) -> Results:
+def similar_products(
+    product: Product, wish: Wish, *, fill: bool = False, model: EmbeddingModel | None = None
+) -> Results:
     """Products that look most like `product`, never itself, one hit a product, best first: `wish.limit` of them
     whenever so many exist.
 
     The stored vector of its first embedded picture is the query: nothing is computed. With `fill`, places that
-    no look-alike takes go to products of the same category.
+    no look-alike takes go to products of the same category. `model` answers in place of the active one.
 
     Raises:
         NoColourPart: a weight for the colour, of which the model knows nothing.
     """
-    model = EmbeddingModel.objects.active()
+    model = model or EmbeddingModel.objects.active()
     found = Results(model, [])
     if model is not None:
         query = _query_of_product(product, model, wish)

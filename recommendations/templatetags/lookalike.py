@@ -26,3 +26,9 @@ def similar_strip(product: Product) -> dict[str, Any]:
 def model_banner() -> dict[str, Any]:
     """What staff must know of the embedding model."""
     return {"warnings": model_warnings(EmbeddingModel.objects.active())}
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """`.934` → `93 %`; a dash where there is nothing to say."""
+    return "–" if share is None else f"{100 * share:.0f} %"

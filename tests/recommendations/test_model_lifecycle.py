@@ -24,6 +24,7 @@ from ml.images import to_input
 from recommendations import claims, graphs, lifecycle, pipeline, tasks
 from recommendations.coverage import coverage
 from recommendations.indexes import index_exists
+from recommendations.management.commands.embedding_models import Command
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
 from recommendations.publishing import find_weights, publish
 from recommendations.search import Wish, search_photo, similar_products
@@ -310,6 +311,34 @@ def test_activating_embeds_what_was_uploaded_since_the_build(both: list[Product]
     assert coverage(model("split")).missing == 1
     assert "split is active" in run("activate", "split")
     assert states("split") == {"ready": 13, "pending": 0, "failed": 0}
+
+
+def test_a_model_without_its_index_is_not_activated(both: list[Product], settings: Any) -> None:
+    settings.EMBEDDING_INDEX_MIN_ROWS = 10  # of twelve pictures
+    EmbeddingModel.objects.filter(name="split").update(state=ModelState.BUILDING)
+    assert "The index of split is not built yet" in refusal("activate", "split")
+    assert EmbeddingModel.objects.active() == model("wide")
+    assert "It has no index yet, which workers build now" in run("activate", "split", "--force")
+    run("rollback")
+    assert not index_exists(model("split"))
+    run("activate", "split")
+    assert index_exists(model("split")), "a ready one is completed first"
+
+
+def test_an_upload_in_the_moment_of_the_switch_only_delays_it(
+    both: list[Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, complete, times = Shopkeeper(), Command._complete, iter(range(2))
+
+    def complete_and_upload(self: Command, chosen: EmbeddingModel) -> None:
+        complete(self, chosen)
+        if next(times, None) is not None:
+            shop.image(shop.product())
+
+    monkeypatch.setattr(Command, "_complete", complete_and_upload)
+    shop.image(shop.product())
+    assert "split is active" in run("activate", "split")
+    assert states("split") == {"ready": 15, "pending": 0, "failed": 0}
 
 
 def test_there_is_nothing_to_roll_back_to_before_the_first_switch(running: list[Product]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from json import dumps
 from math import floor
 from typing import Any
@@ -15,10 +15,18 @@ from django.core.management.base import BaseCommand, CommandError
 from catalog.progress import Meter, meter
 from ml.spec import POOLINGS
 from recommendations import claims, lifecycle, nudges, pipeline
+from recommendations.comparing import NotComparable, compare, require_comparable
 from recommendations.coverage import Coverage, coverage, failed_skus, uncovered_skus
 from recommendations.graphs import ModelUnavailable
-from recommendations.indexes import index_bytes
+from recommendations.indexes import index_bytes, index_due
 from recommendations.lifecycle import LifecycleError, NotCovered, Switch
+from recommendations.management.arguments import chosen_model
+from recommendations.management.comparison import (
+    add_compare_arguments,
+    chosen_products,
+    drawn_products,
+    write_comparison,
+)
 from recommendations.management.indexing import meter_with_index
 from recommendations.models import EmbeddingModel, ModelState
 
@@ -27,6 +35,7 @@ Add, build, switch and retire embedding models. The usual course:
 
   manage.py embedding_models add better.npz      its network, as a draft
   manage.py embedding_models build better        a vector of every picture, beside the active model
+  manage.py embedding_models compare fashion better   what each shows beside the same products
   manage.py embedding_models activate better     pages and searches use it from the next request on
   manage.py embedding_models rollback            ... and the former one again
   manage.py embedding_models retire better       gives its space back
@@ -36,6 +45,7 @@ built complete; retire what is not wanted, or every upload is embedded once more
 """
 NAMED = 10  # products that a message names
 RECOUNT_SECONDS = 3.0
+UPLOADS_BETWEEN = 5  # times that an upload may come between the last look and the switch
 
 
 class Command(BaseCommand):
@@ -59,6 +69,7 @@ class Command(BaseCommand):
         build = actions.add_parser("build", help="embed every picture with it, beside the active model, and index it")
         build.add_argument("name", metavar="NAME")
         build.add_argument("--enqueue", action="store_true", help="leave it to the workers")
+        add_compare_arguments(actions.add_parser("compare", help="what two models show beside the same products"))
         activate = actions.add_parser("activate", help="switch to it")
         activate.add_argument("name", metavar="NAME")
         activate.add_argument("--force", action="store_true", help="also while pictures have no vector of it")
@@ -70,7 +81,7 @@ class Command(BaseCommand):
         run: Callable[..., None] = getattr(self, f"_{action}")
         try:
             run(**options)
-        except (LifecycleError, ModelUnavailable) as error:
+        except (LifecycleError, ModelUnavailable, NotComparable) as error:
             raise CommandError(str(error)) from error
 
     def _list(self, *, json: bool, **_: Any) -> None:
@@ -109,12 +120,21 @@ class Command(BaseCommand):
         )
         self._name_failed(model, found)
 
+    def _compare(self, *, first: str, second: str, sku: list[str] | None, **options: Any) -> None:
+        a, b = chosen_model(first), chosen_model(second)
+        require_comparable(a, b)
+        products = chosen_products(sku) if sku else drawn_products(a, b, options["sample"], options["seed"])
+        with meter(self.stderr, "Comparing", len(products)) as progress:
+            found = compare(a, b, products, options["k"], advance=progress.advance)
+        write_comparison(self.stdout, found, as_json=options["json"])
+
     def _activate(self, *, name: str, force: bool, **_: Any) -> None:
         model = EmbeddingModel.objects.filter(name=name, state=ModelState.READY).first()
-        if model is not None and not force and coverage(model).missing:
-            self._complete(model)  # what was uploaded a moment ago
         try:
-            switch = lifecycle.activate(name, force=force)
+            if model is not None and not force:
+                switch = self._complete_and_activate(model)
+            else:
+                switch = lifecycle.activate(name, force=force)
         except NotCovered as error:
             raise CommandError(
                 f"{error} {_some(uncovered_skus(error.model, NAMED), error.coverage.missing)} Run `manage.py "
@@ -122,6 +142,15 @@ class Command(BaseCommand):
                 "have no look-alikes until workers have embedded them."
             ) from error
         self._report(switch)
+
+    def _complete_and_activate(self, model: EmbeddingModel) -> Switch:
+        """Embeds what was uploaded a moment ago first. While staff upload, that may be true again a moment later."""
+        for _ in range(UPLOADS_BETWEEN):
+            if coverage(model).missing or index_due(model):
+                self._complete(model)
+            with suppress(NotCovered):
+                return lifecycle.activate(model.name)
+        return lifecycle.activate(model.name)
 
     def _rollback(self, **_: Any) -> None:
         self._report(lifecycle.rollback())
@@ -149,6 +178,9 @@ class Command(BaseCommand):
                 f"It lacks {found.missing:,} of {found.total:,} pictures, which workers embed now. "
                 f"{_some(uncovered_skus(model, NAMED), found.missing)}"
             )
+        if index_due(model):
+            self.stdout.write("It has no index yet, which workers build now: until then searches take longer.")
+        if found.missing or index_due(model):
             nudges.nudge_bulk()
         self._name_failed(model, found)
 
