@@ -201,7 +201,7 @@ def require_comparable(first: EmbeddingModel, second: EmbeddingModel) -> None:
     for model in (first, second):
         if model.state not in KEPT:
             raise NotComparable(
-                f"{model.name} has no vectors (it is {model.state}). Run `embedding_models build` first."
+                f"{model.name} has no vectors (it is {model.state}). Run `embedding_models build {model.name}` first."
             )
 
 

@@ -50,7 +50,7 @@ class ComparisonForm(forms.Form):
     seed = forms.IntegerField(min_value=0, max_value=2**31, widget=forms.HiddenInput)
 
     def clean_sku(self) -> list[str]:
-        skus = re.split(r"[\s,;]+", self.cleaned_data["sku"].replace("\0", "").strip())
+        skus = re.split(r"[\s,;]+", self.cleaned_data["sku"].strip())
         if len(skus) > MOST_SKUS:
             raise forms.ValidationError(f"Name {MOST_SKUS} products at most.")
         return [sku for sku in skus if sku]

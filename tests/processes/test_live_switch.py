@@ -81,7 +81,7 @@ def test_the_shop_changes_its_model_and_back_under_traffic(
     )
     web = start("web", "--bind", f"127.0.0.1:{PORT}", PHOTO_SEARCH_RATE="100000/min")
     workers = [start("worker", **QUICK), start("scheduler", **QUICK)]
-    until(lambda: answers(PORT, "/readyz"), 60, lambda: web.log)
+    until(lambda: answers(PORT, "/healthz"), 60, lambda: web.log)
 
     # (from, to): within it the answer may be of either model.
     switches: list[tuple[float, float, str]] = []

@@ -280,8 +280,9 @@ def test_the_page_without_pictures_says_so(plane: EmbeddingModel, other: Embeddi
         ({"first": "1", "second": "0"}, "Select a valid choice"),
         ({"first": "x"}, "Select a valid choice"),
         ({"k": "5000"}, "Select a valid choice"),
-        ({"sku": "A\0B " * 30}, "Name 20 products at most"),
-        ({"seed": "-1"}, "compare-form"),
+        ({"sku": "A B, " * 30}, "Name 20 products at most"),
+        ({"sku": "A\0B"}, "Null characters are not allowed"),
+        ({"seed": "-1"}, "Seed: Ensure this value"),
     ],
 )
 def test_nonsense_in_the_address_is_an_error_beside_its_field(

@@ -221,6 +221,31 @@ def test_pictures_deleted_and_replaced_during_a_build_leave_nothing_wrong(runnin
     assert ImageEmbedding.objects.filter(model__name="split").count() == 11
 
 
+def test_a_product_deleted_while_a_worker_makes_its_row_is_gone(running: list[Product], added: Added) -> None:
+    """Between the deletion of the embeddings and that of the picture the worker looks for what is missing."""
+    added("split")
+    building = lifecycle.begin_build("split")
+    made: list[int] = []
+
+    def make_rows() -> None:
+        made.append(claims.add_missing_rows(building))
+        connections.close_all()
+
+    worker = threading.Thread(target=make_rows)
+
+    def in_between(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if sql.startswith('DELETE FROM "catalog_productimage"'):
+            worker.start()
+            worker.join(timeout=1)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(in_between):
+        running[0].delete()
+    worker.join()
+    assert made == [11]
+    assert not ImageEmbedding.objects.exclude(image__product__in=running[1:]).exists()
+
+
 def test_a_build_that_was_killed_goes_on_where_it_was(running: list[Product], added: Added, settings: Any) -> None:
     settings.EMBEDDING_BATCH_SIZE = 5
     added("split")
