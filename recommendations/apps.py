@@ -6,6 +6,7 @@ class RecommendationsConfig(AppConfig):
     verbose_name = "Similar products"
 
     def ready(self) -> None:
-        from recommendations import checks, nudges  # noqa: F401  (registers the checks)
+        from recommendations import checks, nudges, viewed  # noqa: F401  (registers the checks)
 
         nudges.connect()
+        viewed.connect()
