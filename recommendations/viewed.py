@@ -27,8 +27,8 @@ class Viewed:
         self.ids: tuple[int, ...] = ()
         self.changed = False
         if self._has_cookie and self._remembers:
-            # The default stands in for a cookie that is broken, forged, too old or signed with a former key.
-            self.ids = _decode(request.get_signed_cookie(COOKIE, default="", salt=SALT, max_age=MAX_AGE))
+            # None for a cookie that is broken, forged, too old or signed with a former key.
+            self.ids = _decode(request.get_signed_cookie(COOKIE, default=None, salt=SALT, max_age=MAX_AGE))
 
     def add(self, product_id: int) -> None:
         """For a shopper who asked for privacy meanwhile: forget what there is."""
@@ -79,7 +79,7 @@ def on_product_viewed(*, request: HttpRequest, product: Product, **_: Any) -> No
         viewed_of(request).add(product.pk)
 
 
-def _decode(text: str) -> tuple[int, ...]:
+def _decode(text: str | None) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split("."))[:MOST] if text else ()
     except ValueError:  # signed by a version that wrote it otherwise
