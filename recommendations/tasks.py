@@ -6,7 +6,7 @@ import logging
 
 from celery import shared_task
 
-from recommendations import nudges, pipeline
+from recommendations import counting, nudges, pipeline
 from recommendations.graphs import ModelUnavailable
 
 logger = logging.getLogger(__name__)
@@ -51,3 +51,9 @@ def sweep() -> None:
         return
     if found:
         nudges.nudge_bulk()
+
+
+@shared_task(ignore_result=True)
+def prune_strip_counts() -> None:
+    """Daily."""
+    counting.prune()

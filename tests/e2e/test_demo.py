@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
@@ -90,6 +92,35 @@ def test_a_photo_and_a_budget_find_look_alikes_without_reloading(demo: Demo, pag
     expect(first).to_be_visible(timeout=30_000)
 
 
+def test_what_was_viewed_inspires_a_strip_whose_clicks_are_counted_until_it_is_cleared(demo: Demo, page: Page) -> None:
+    page.goto("/c/red-things/")
+    page.locator(".grid .card a").last.click()
+    similar = page.get_by_role("region", name="Similar items")
+    similar.scroll_into_view_if_needed()
+    expect(similar.get_by_role("link").nth(1)).to_be_in_viewport()
+    similar.get_by_role("link").nth(1).click()
+    expect(page.locator("h1.product__title")).to_be_visible()
+
+    page.goto("/")
+    personal = page.get_by_role("region", name="Inspired by what you viewed")
+    expect(personal.get_by_role("link").first).to_be_visible()
+    personal.get_by_role("button", name="Clear").click()
+    expect(page.get_by_text("Cleared.")).to_be_visible()
+    expect(personal).to_have_count(0)
+
+    found = {rate["position"]: rate for rate in rates(demo) if (rate["strip"], rate["source"]) == ("similar", "visual")}
+    assert found[2]["seen"] >= 1
+    assert (found[1]["clicked"], found[2]["clicked"]) == (0, 1)
+
+
+def rates(demo: Demo) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "click_through", "--json"],
+        cwd=ROOT, env=demo.environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return json.loads(done.stdout)["rates"]
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("path", ["/", "/c/red-things/", "/search/?q=red", "/search/photo/", "/api/v1/docs/"])
 def test_pages_fit_their_window_and_log_no_errors(
@@ -110,8 +141,6 @@ def test_the_command_line_answers_beside_the_running_shop(demo: Demo) -> None:
         cwd=ROOT, env=demo.environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    import json
-
     found = json.loads(done.stdout)["results"]
     assert len(found) == 10
     assert "BRANDNEW" not in {entry["sku"] for entry in found}
