@@ -14,7 +14,8 @@ from ml.images import ImageRejected
 from recommendations.forms import PhotoSearchForm
 from recommendations.graphs import ModelUnavailable
 from recommendations.models import EmbeddingModel
-from recommendations.search import Results, search_photo
+from recommendations.search import Results
+from recommendations.strips import photo_cards
 from recommendations.throttling import PhotoSearchThrottle
 
 RETRY_SECONDS = 5
@@ -36,7 +37,7 @@ def photo_search(request: HttpRequest) -> HttpResponse:
             unavailable, status = "That were many searches in a short time. Please wait a moment.", 429
         elif form.is_valid():
             try:
-                results = search_photo(form.cleaned_data["photo"], form.wish)
+                results = photo_cards(form.cleaned_data["photo"], form.wish)
                 status = 200
             except ImageRejected as error:
                 logger.info("Photo refused: %s", error.code)

@@ -194,6 +194,7 @@ SHOP_NAME = env.str("SHOP_NAME", "Lookalike")
 SHOP_CURRENCY = env.str("SHOP_CURRENCY", "USD")
 PRODUCTS_PER_PAGE = env.int("PRODUCTS_PER_PAGE", 24)
 SIMILAR_PRODUCTS = env.int("SIMILAR_PRODUCTS", 6)
+STRIP_SHOW_SOLD_OUT = env.bool("STRIP_SHOW_SOLD_OUT", False)
 
 # Language and time
 LANGUAGE_CODE = "en"

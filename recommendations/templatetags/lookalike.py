@@ -9,17 +9,16 @@ from django.conf import settings
 
 from catalog.models import Product
 from recommendations.models import EmbeddingModel
-from recommendations.search import Wish, similar_products
 from recommendations.status import model_warnings
+from recommendations.strips import product_strip
 
 register = template.Library()
 
 
 @register.inclusion_tag("recommendations/strip.html")
 def similar_strip(product: Product) -> dict[str, Any]:
-    """The row of similar products on a product page; four queries, however long."""
-    results = similar_products(product, Wish(settings.SIMILAR_PRODUCTS), fill=True)
-    return {"matches": results.matches}
+    """The row of similar products on a product page."""
+    return {"matches": product_strip(product, settings.SIMILAR_PRODUCTS).matches}
 
 
 @register.inclusion_tag("recommendations/admin_banner.html")
