@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -25,7 +24,7 @@ LISTED = 10
 CATEGORY = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12)
 GENDER = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08)
 VARIETY = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
-SHAPES = (0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+SHAPES = (-1.0, 0.5, 0.6, 0.7, 0.8, 0.9)
 RUN = 20  # products that stand together in the catalog
 ATTRIBUTES = ("colour", "gender", "usage")
 COLUMNS = ("type", "both", "gender", "usage", "likeness", "variety")
@@ -39,6 +38,7 @@ class Catalog:
     vectors: np.ndarray
     shapes: np.ndarray
     labels: dict[str, np.ndarray]
+    borne: Counter[str]
 
     def look(self, place: int) -> styles.Look:
         return styles.Look(styles.style_of(self.products[place]), None, self.vectors[place], self.shapes[place])
@@ -70,7 +70,7 @@ def measure(shop: ScratchShop, *, limit: int, queries: int, seed: int) -> None:
     for weight in VARIETY:
         row(f"as the shop, variety {weight:.2f}", replace(ARRANGEMENT, variety=weight))
     row("as the shop", ARRANGEMENT)
-    _measure_styles(catalog, looks)
+    _measure_styles(catalog, looks, asking, found, catalog.borne)
 
 
 def _figures(
@@ -104,33 +104,29 @@ def _figures(
     ]
 
 
-def _measure_styles(catalog: Catalog, looks: list[styles.Look]) -> None:
-    """Which shape cosine tells one style in several colours from many styles of one careless name."""
-    named: dict[object, list[int]] = defaultdict(list)
-    for place, look in enumerate(looks):
-        if look.style.key is not None and look.style.colour:
-            named[look.style.key].append(place)
-    rare, careless = [], []
-    for places in named.values():
-        colours = [looks[place].style.colour for place in places]
-        pairs = [
-            float(catalog.shapes[one] @ catalog.shapes[other])
-            for (one, its), (other, others) in combinations(zip(places, colours, strict=True), 2)
-            if its != others
-        ]
-        if 2 <= len(places) <= 4 and len(set(colours)) == len(places):
-            rare += pairs
-        elif len(places) >= 15:
-            careless += pairs
-    neighbours = [float(catalog.shapes[one] @ catalog.shapes[other]) for one, other in pairwise(range(len(looks)))]
-    print(
-        f"\nPairs of one name in two colours: {len(rare):,} of names that 2 to 4 products bear, each in its own colour;"
-    )
-    print(f"{len(careless):,} of names that 15 or more bear. Share of them taken for one style, by cosine of shape:")
-    print(f"{'shape':>10}{'rare name':>12}{'careless':>12}{'any two':>12}")
-    for least in SHAPES:
-        shares = [float(np.mean(np.array(values) >= least)) for values in (rare, careless, neighbours)]
-        print(f"{least:>10.2f}" + "".join(f"{share:>12.3f}" for share in shares))
+def _measure_styles(
+    catalog: Catalog, looks: list[styles.Look], asking: np.ndarray, found: np.ndarray, borne: Counter[str]
+) -> None:
+    """Whether names and shapes tell one style in several colours from many styles of one careless name."""
+    print("\nProducts on a card of another of the same name and another colour, by how many products of the whole")
+    print("catalog bear the name: a few are colours of a style, many are many styles.")
+    print(f"{'shape':>10}{'up to 6':>12}{'7 to 20':>12}{'more':>12}{'cards with several colours':>30}")
+    for shape in SHAPES:
+        counts, cards = Counter[int](), 0
+        for places in found:
+            for first, *others in styles.collapsed([looks[place] for place in places], shape=shape):
+                style = looks[places[first]].style
+                named = [other for other in others if looks[places[other]].style.key == style.key is not None]
+                bearers = borne[_name(style)]
+                counts[0 if bearers <= 6 else 1 if bearers <= 20 else 2] += len(named)
+                cards += bool(named)
+        total = max(sum(counts.values()), 1)
+        shares = "".join(f"{counts[place] / total:>12.3f}" for place in range(3))
+        print(f"{shape:>10.2f}{shares}{cards / len(asking):>30.2f}")
+
+
+def _name(style: styles.Style) -> str:
+    return repr(style.key)
 
 
 def _catalog(shop: ScratchShop, limit: int, seed: int) -> Catalog:
@@ -154,16 +150,15 @@ def _catalog(shop: ScratchShop, limit: int, seed: int) -> Catalog:
         print(f"  embedding {len(inputs):,} pictures, once…")
         vectors = embedder.runtime.embed(inputs)
         np.save(kept, vectors)
-    categories = {record.category: number for number, record in enumerate(chosen, 1)}
-    products = [
-        Product(
-            sku=record.sku,
-            title=record.title,
-            category_id=categories[record.category],
-            attributes=record.attributes,
-        )
-        for record in chosen
-    ]
+    categories = {record.category: number for number, record in enumerate(records, 1)}
+
+    def product(record: Record) -> Product:
+        place = categories[record.category]
+        return Product(sku=record.sku, title=record.title, category_id=place, attributes=record.attributes)
+
+    borne = Counter(_name(styles.style_of(product(record))) for record in records)
     labels = {name: np.array([record.attributes.get(name, "") for record in chosen]) for name in ATTRIBUTES}
     labels["type"] = np.array([record.category[-1] for record in chosen])
-    return Catalog(products, vectors, queries.without_colour(vectors, embedder.spec), labels)
+    return Catalog(
+        [product(record) for record in chosen], vectors, queries.without_colour(vectors, embedder.spec), labels, borne
+    )

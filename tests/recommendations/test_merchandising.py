@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from math import cos, sin
 from typing import Any
 
 import pytest
@@ -27,8 +28,8 @@ def dresses(shop: Shopkeeper, plane: EmbeddingModel) -> dict[str, Product]:
     """Less and less like "red"."""
     made = {"red": shop.embedded(plane, "red", [1, 0, 0], category="clothes/dresses", brand="Kestrel")}
     for place, title in enumerate(("scarlet", "crimson", "pink"), start=1):
-        made[title] = shop.embedded(plane, title, [1, place / 10, 0], category="clothes/dresses", brand="Tindra")
-    made["boot"] = shop.embedded(plane, "boot", [1, 0.4, 0], category="shoes", brand="Kestrel")
+        made[title] = shop.embedded(plane, title, [1, place * 0.15, 0], category="clothes/dresses", brand="Tindra")
+    made["boot"] = shop.embedded(plane, "boot", [1, 0.6, 0], category="shoes", brand="Kestrel")
     return made
 
 
@@ -63,7 +64,11 @@ def test_a_veto_survives_new_pictures_and_another_model(
     for place, product in enumerate(dresses.values()):
         image = product.images.get()
         image.embeddings.create(
-            model=next_model, digest=image.digest, state="ready", vector=[1, place / 10], embedded_at=product.created_at
+            model=next_model,
+            digest=image.digest,
+            state="ready",
+            vector=[cos(place / 7), sin(place / 7)],
+            embedded_at=product.created_at,
         )
     found = product_strip(dresses["red"], 6, PLAIN)
     assert found.model == next_model
@@ -119,12 +124,13 @@ def test_a_pin_outweighs_a_rule(shop: Shopkeeper, dresses: dict[str, Product]) -
 
 
 def test_a_rule_moves_what_looks_alike_forwards_and_back(shop: Shopkeeper, dresses: dict[str, Product]) -> None:
-    rule = Rule.objects.create(effect="boost", boost=0.1, category=shop.category("shoes"))
+    rule = Rule.objects.create(effect="boost", boost=0.2, category=shop.category("shoes"))
     assert titles(dresses["red"]) == ["boot", "scarlet", "crimson", "pink"]
-    assert product_strip(dresses["red"], 1).matches[0].score == pytest.approx(1.16**-0.5, abs=1e-3), "still the cosine"
-    Rule.objects.filter(pk=rule.pk).update(boost=-0.1, category=None, brand="Tindra")
+    (boot,) = product_strip(dresses["red"], 1, PLAIN).matches
+    assert boot.score == pytest.approx(1.36**-0.5, abs=1e-3), "still the cosine"
+    Rule.objects.filter(pk=rule.pk).update(boost=-0.2, category=None, brand="Tindra")
     assert titles(dresses["red"]) == ["boot", "scarlet", "crimson", "pink"]
-    Rule.objects.filter(pk=rule.pk).update(boost=-0.1, brand="Kestrel")
+    Rule.objects.filter(pk=rule.pk).update(boost=-0.2, brand="Kestrel")
     assert titles(dresses["red"]) == ["scarlet", "crimson", "pink", "boot"]
 
 
