@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-
 import numpy as np
-
-#: Above this cosine two pictures are of one product to a shopper.
-SAME_PICTURE = 0.995
 
 
 def by_value(scores: np.ndarray, prices: np.ndarray, reference: float, weight: float) -> np.ndarray:
@@ -49,31 +44,3 @@ def diverse(scores: np.ndarray, vectors: np.ndarray, count: int, weight: float) 
         left[best] = False
         closest = np.maximum(closest, vectors @ vectors[best])
     return np.array(chosen, int)
-
-
-def collapsed(styles: Sequence[Hashable], vectors: np.ndarray) -> list[list[int]]:
-    """One card for what a shopper takes for one thing: the same style, or the same picture.
-
-    Args:
-        styles: of each, in order; None for a style of its own.
-        vectors: float32 [n, D], unit length.
-
-    Returns:
-        Groups of positions, in the order of their first.
-    """
-    groups: list[list[int]] = []
-    same = vectors @ vectors.T >= SAME_PICTURE if len(vectors) else np.zeros((0, 0), bool)
-    for position, style in enumerate(styles):
-        home = next(
-            (
-                group
-                for group in groups
-                if (style is not None and styles[group[0]] == style) or bool(same[position, group[0]])
-            ),
-            None,
-        )
-        if home is None:
-            groups.append([position])
-        else:
-            home.append(position)
-    return groups

@@ -14,6 +14,27 @@ CENT = Decimal("0.01")  # the step of `Product.price`
 
 
 @dataclass(frozen=True)
+class Scope:
+    """Products of a category with all below it, of a brand, or of both.
+
+    Attributes:
+        path: of the category; empty for any.
+        brand: empty for any.
+    """
+
+    path: str = ""
+    brand: str = ""
+
+    def conditions(self, prefix: str = "") -> Q:
+        found = Q()
+        if self.path:
+            found &= Q(**{f"{prefix}category__path__startswith": self.path})
+        if self.brand:
+            found &= Q(**{f"{prefix}brand": self.brand})
+        return found
+
+
+@dataclass(frozen=True)
 class Filters:
     """All of them hold; of several brands or values of an attribute, one does.
 
@@ -23,6 +44,7 @@ class Filters:
         in_stock: only what can be sent today.
         attributes: name → values, as in `Product.attributes`.
         excluded: ids of products that are not wanted.
+        barred: and whole ranges of them.
     """
 
     category: Category | None = None
@@ -32,6 +54,7 @@ class Filters:
     brands: frozenset[str] = frozenset()
     attributes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     excluded: frozenset[int] = frozenset()
+    barred: tuple[Scope, ...] = ()
 
     def conditions(self, prefix: str = "") -> Q:
         """For `filter`; without `excluded`, and without `published`, which every search asks for.
@@ -55,6 +78,8 @@ class Filters:
             for value in sorted(values):  # containment, as it has an index
                 one_of |= Q(**{f"{prefix}attributes__contains": {name: value}})
             found &= one_of
+        for scope in self.barred:
+            found &= ~scope.conditions(prefix)
         return found
 
     @property

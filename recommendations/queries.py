@@ -52,6 +52,20 @@ def vectors_of(products: Sequence[int], model: EmbeddingModel) -> dict[int, np.n
     return {pk: np.asarray(vector, np.float32) for pk, vector in rows}
 
 
+def picture_vectors(images: Sequence[int], model: EmbeddingModel) -> dict[int, np.ndarray]:
+    """Picture → float32 [D], for those that have one."""
+    rows = ImageEmbedding.objects.current(model).filter(image_id__in=images).values_list("image_id", "vector")
+    return {pk: np.asarray(vector, np.float32) for pk, vector in rows}
+
+
+def without_colour(vectors: np.ndarray, spec: ModelSpec) -> np.ndarray:
+    """What is left of vectors when their colour is no matter: float32 [n, d], unit length; all of them where the
+    model does not tell."""
+    kept = [part for name, part in parts_of(spec).items() if name != COLOUR] or [slice(None)]
+    rest = np.concatenate([vectors[:, part] for part in kept], axis=1)
+    return rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-6)
+
+
 def _first_pictures(products: Sequence[int], model: EmbeddingModel):  # type: ignore[no-untyped-def]
     rows = ImageEmbedding.objects.current(model).filter(image__product_id__in=products)
     return rows.order_by("image__product_id", "image__position", "image_id").distinct("image__product_id")

@@ -23,6 +23,7 @@ from recommendations.paging import DEPTH, to_cursor
 from recommendations.plans import plan
 from recommendations.queries import Query, query_of
 from recommendations.querysets import similarity
+from recommendations.styles import style_of
 
 # Rows asked for a product wanted: several pictures a product are common.
 FETCH = 4
@@ -32,8 +33,6 @@ _decoding = BoundedSemaphore(2)
 DECODE_PATIENCE = 10.0  # seconds
 
 
-# Added to the cosine of a look-alike of the product's own category, and of its gender.
-OWN_CATEGORY, OWN_GENDER = 0.05, 0.02
 # A saving of the whole price weighs as much as this much cosine.
 SAVING = 0.3
 # What is arranged anew is chosen from this many times the places to fill.
@@ -50,21 +49,31 @@ class Sort(StrEnum):
 class Source(StrEnum):
     """Why a product is shown."""
 
+    PINNED = "pinned"
     VISUAL = "visual"
     CATEGORY = "category"
+    PARENT = "parent"
+    NEWEST = "newest"
 
 
 @dataclass(frozen=True)
 class Match:
     """A product to show. `image` is the picture that matched; `score` its cosine similarity, None if not visual.
 
-    Where kind and colour are weighted, `score` is the weighted mean of their cosines.
+    Where kind and colour are weighted, `score` is the weighted mean of their cosines. `others` are products that a
+    shopper takes for the same one, and which have no card of their own.
     """
 
     product: Product
     image: ProductImage | None
     score: float | None
     source: Source
+    others: tuple[Product, ...] = ()
+
+    @property
+    def colours(self) -> int:
+        """In how many there is this product, as far as they are known and were found."""
+        return len({style_of(product).colour for product in (self.product, *self.others)} - {""})
 
     def to_json(self) -> dict[str, Any]:
         """The shape that commands and API share."""
@@ -133,8 +142,6 @@ class Wish:
         metric: None for the model's own.
         sort: `VALUE` puts cheaper look-alikes first: cheaper than the product that asks, or, for a photo, than what
             looks alike costs in the middle.
-        own_kind: whether a product's look-alikes from its own category, and for the same gender, go a little before
-            others.
     """
 
     limit: int
@@ -143,36 +150,23 @@ class Wish:
     colour: float | None = None
     metric: str | None = None
     sort: Sort = Sort.LIKENESS
-    own_kind: bool = False
-
-    @property
-    def is_arranged(self) -> bool:
-        """Whether the order is another than that of likeness."""
-        return self.own_kind or self.sort == Sort.VALUE
 
 
-def similar_products(
-    product: Product, wish: Wish, *, fill: bool = False, model: EmbeddingModel | None = None
-) -> Results:
+def similar_products(product: Product, wish: Wish, *, model: EmbeddingModel | None = None) -> Results:
     """Products that look most like `product`, never itself, one hit a product, best first: `wish.limit` of them
     whenever so many exist.
 
-    The stored vector of its first embedded picture is the query: nothing is computed. With `fill`, places that
-    no look-alike takes go to products of the same category. `model` answers in place of the active one.
+    The stored vector of its first embedded picture is the query: nothing is computed. `model` answers in place of
+    the active one.
 
     Raises:
         NoColourPart: a weight for the colour, of which the model knows nothing.
     """
     model = model or EmbeddingModel.objects.active()
-    found = Results(model, [])
-    if model is not None:
-        query = _query_of_product(product, model, wish)
-        if query is not None:
-            found = _answer(query, model, wish, own=frozenset({product.pk}), asking=product)
-    if fill and len(found.matches) < wish.limit:
-        others = _same_category(product, wish.limit - len(found.matches), found.matches, wish.filters)
-        found = Results(model, found.matches + others, found.above)
-    return found
+    query = None if model is None else _query_of_product(product, model, wish)
+    if model is None or query is None:
+        return Results(model, [])
+    return _answer(query, model, wish, own=frozenset({product.pk}), asking=product)
 
 
 def similar_to_taste(liked: Sequence[Product], disliked: Sequence[Product], wish: Wish) -> Results:
@@ -254,10 +248,10 @@ def _answer(
     """A page, and whether there is another."""
     filters = wish.filters.without(own | wish.shown)
     # One more than asked for says whether there is a next page.
-    pool = wish.limit * POOL if wish.is_arranged else wish.limit
+    pool = wish.limit * POOL if wish.sort == Sort.VALUE else wish.limit
     matches = _nearest_products(query, model, filters, pool + 1, wish.metric)
-    if wish.is_arranged and matches:
-        matches = _arranged(matches, wish, asking)
+    if wish.sort == Sort.VALUE and matches:
+        matches = _by_value(matches, asking)
     above = None
     if not matches and not wish.shown and wish.filters.price_max is not None:
         above = _above_budget(query, model, wish, own)
@@ -266,21 +260,12 @@ def _answer(
     return Results(model, page, above, to_cursor(shown) if rest and len(shown) <= DEPTH else None)
 
 
-def _arranged(matches: list[Match], wish: Wish, asking: Product | None) -> list[Match]:
+def _by_value(matches: list[Match], asking: Product | None) -> list[Match]:
     scores = np.array([match.score for match in matches], float)
-    if wish.own_kind and asking is not None:
-        gender = asking.attributes.get("gender")
-        bonuses = [
-            (np.array([match.product.category_id == asking.category_id for match in matches]), OWN_CATEGORY),
-            (np.array([match.product.attributes.get("gender") == gender for match in matches]), OWN_GENDER),
-        ]
-        scores += sum(bonus * holds for holds, bonus in bonuses)
-    if wish.sort == Sort.VALUE:
-        prices = np.array([np.nan if m.product.price is None else float(m.product.price) for m in matches])
-        own_price = asking.price if asking else None
-        reference = float(own_price) if own_price is not None else float(np.nanmedian(np.append(prices, 0.0)))
-        return [matches[place] for place in arranging.by_value(scores, prices, reference, SAVING)]
-    return [matches[place] for place in np.argsort(-scores, kind="stable")]
+    prices = np.array([np.nan if m.product.price is None else float(m.product.price) for m in matches])
+    own_price = asking.price if asking else None
+    reference = float(own_price) if own_price is not None else float(np.nanmedian(np.append(prices, 0.0)))
+    return [matches[place] for place in arranging.by_value(scores, prices, reference, SAVING)]
 
 
 def _above_budget(query: Query, model: EmbeddingModel, wish: Wish, own: frozenset[int]) -> AboveBudget | None:
@@ -335,10 +320,3 @@ def _matches(best: list[tuple[int, float]], query: Query, metric: str) -> list[M
         for image_id, distance in best
         if image_id in by_id
     ]
-
-
-def _same_category(product: Product, count: int, shown: list[Match], filters: Filters) -> list[Match]:
-    others = Product.objects.published().filter(filters.conditions(), category_id=product.category_id)
-    excluded = {product.pk, *filters.excluded, *(match.product.pk for match in shown)}
-    others = others.exclude(pk__in=excluded).for_cards()
-    return [Match(other, other.main_image, None, Source.CATEGORY) for other in others[:count]]

@@ -18,7 +18,8 @@ from recommendations import counting
 from recommendations.forms import PhotoSearchForm
 from recommendations.graphs import ModelUnavailable
 from recommendations.models import EmbeddingModel
-from recommendations.search import Results, search_photo
+from recommendations.search import Results
+from recommendations.strips import photo_cards
 from recommendations.throttling import PhotoSearchThrottle, StripReportThrottle
 from recommendations.viewed import asks_for_privacy, viewed_of
 
@@ -41,7 +42,7 @@ def photo_search(request: HttpRequest) -> HttpResponse:
             unavailable, status = "That were many searches in a short time. Please wait a moment.", 429
         elif form.is_valid():
             try:
-                results = search_photo(form.cleaned_data["photo"], form.wish)
+                results = photo_cards(form.cleaned_data["photo"], form.wish)
                 status = 200
             except ImageRejected as error:
                 logger.info("Photo refused: %s", error.code)

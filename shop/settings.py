@@ -204,6 +204,7 @@ SIMILAR_PRODUCTS = env.int("SIMILAR_PRODUCTS", 6)
 PERSONAL_STRIP = env.bool("PERSONAL_STRIP", True)
 STRIP_CLICKS = env.bool("STRIP_CLICKS", True)
 STRIP_CLICKS_DAYS = env.int("STRIP_CLICKS_DAYS", 400, validate=validate.Range(min=1))
+STRIP_SHOW_SOLD_OUT = env.bool("STRIP_SHOW_SOLD_OUT", False)
 
 # Language and time
 LANGUAGE_CODE = "en"

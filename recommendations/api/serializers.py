@@ -11,6 +11,14 @@ from recommendations.paging import BadCursor, from_cursor
 from recommendations.search import MAX_RESULTS, Source, Wish
 
 
+class StripParameters(serializers.Serializer):
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_RESULTS, required=False, help_text="How many cards.")
+
+    @property
+    def cards(self) -> int:
+        return int(self.validated_data.get("limit", settings.SIMILAR_PRODUCTS))
+
+
 class SearchParameters(serializers.Serializer):
     limit = serializers.IntegerField(min_value=1, max_value=MAX_RESULTS, required=False, help_text="How many products.")
     price_max = serializers.DecimalField(
@@ -77,6 +85,17 @@ class MatchSerializer(serializers.Serializer):
     score = serializers.FloatField(allow_null=True, help_text="Cosine similarity, at most 1.")
     image = serializers.CharField(allow_null=True, help_text="The picture that matched.")
     source = serializers.ChoiceField(choices=[source.value for source in Source])  # type: ignore[assignment]
+
+
+class CardSerializer(MatchSerializer):
+    """Documents `search.Match` where products that are one to a shopper are one entry."""
+
+    colours = serializers.IntegerField(help_text="In how many there is this product, as far as known; 0 for unknown.")
+
+
+class StripSerializer(serializers.Serializer):
+    model = serializers.CharField(allow_null=True)
+    results = CardSerializer(many=True)
 
 
 class AboveBudgetSerializer(serializers.Serializer):

@@ -15,10 +15,17 @@ from catalog.api.errors import ImageProblem
 from catalog.models import Product
 from catalog.services import read_upload
 from ml.images import ImageRejected
-from recommendations.api.serializers import PhotoParameters, ResultsSerializer, SearchParameters
+from recommendations.api.serializers import (
+    PhotoParameters,
+    ResultsSerializer,
+    SearchParameters,
+    StripParameters,
+    StripSerializer,
+)
 from recommendations.graphs import ModelUnavailable
 from recommendations.queries import NoColourPart
 from recommendations.search import Results, search_photo, similar_products
+from recommendations.strips import product_strip
 from recommendations.throttling import PhotoSearchThrottle
 
 
@@ -42,6 +49,20 @@ class SimilarProductsView(APIView):
             return _answer(request, similar_products(product, parameters.wish))
         except NoColourPart as error:
             raise ParseError(str(error), "no_colour_part") from error
+
+
+class StripView(APIView):
+    permission_classes = [AllowAny]
+
+    @extend_schema(parameters=[StripParameters], responses=StripSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        """The cards that the page of this product shows: pins, look-alikes, and what is near at hand."""
+        parameters = StripParameters(data=request.query_params)
+        parameters.is_valid(raise_exception=True)
+        product = Product.objects.published().select_related("category").filter(slug=slug).first()
+        if product is None:
+            raise Http404
+        return _answer(request, product_strip(product, parameters.cards), cards=True)
 
 
 class PhotoSearchView(APIView):
@@ -68,8 +89,11 @@ class PhotoSearchView(APIView):
         return _answer(request, results)
 
 
-def _answer(request: Request, results: Results) -> Response:
+def _answer(request: Request, results: Results, *, cards: bool = False) -> Response:
     body = results.to_json()
+    if cards:
+        for entry, match in zip(body["results"], results.matches, strict=True):
+            entry["colours"] = match.colours
     above = body.get("above_budget")
     for entry in [*body["results"], *([above["nearest"]] if above else [])]:
         if entry["image"]:

@@ -14,8 +14,9 @@ from catalog.models import Product
 from recommendations.counting import label_of
 from recommendations.models import EmbeddingModel, Strip
 from recommendations.personal import inspired_by
-from recommendations.search import Results, Wish, similar_products
+from recommendations.search import Results
 from recommendations.status import model_warnings
+from recommendations.strips import product_strip
 from recommendations.viewed import viewed_of
 
 register = template.Library()
@@ -23,9 +24,8 @@ register = template.Library()
 
 @register.inclusion_tag("recommendations/strip.html")
 def similar_strip(product: Product) -> dict[str, Any]:
-    """The row of similar products on a product page; four queries, however long."""
-    results = similar_products(product, Wish(settings.SIMILAR_PRODUCTS), fill=True)
-    return {"results": results}
+    """The row of similar products on a product page."""
+    return {"results": product_strip(product, settings.SIMILAR_PRODUCTS)}
 
 
 @register.inclusion_tag("recommendations/personal_strip.html", takes_context=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recommendations.arranging import by_value, collapsed, diverse
+from recommendations.arranging import by_value, diverse
 
 
 def test_a_saving_outweighs_as_much_likeness_as_its_weight() -> None:
@@ -19,11 +19,3 @@ def test_the_next_one_is_unlike_those_before() -> None:
     assert diverse(scores, vectors, 3, 0.0).tolist() == [0, 1, 2]
     assert diverse(scores, vectors, 2, 0.3).tolist() == [0, 2]
     assert diverse(scores[:0], vectors[:0], 5, 0.3).tolist() == []
-
-
-def test_one_style_and_one_picture_are_one_card() -> None:
-    vectors = np.array([[1, 0], [0, 1], [0, 1], [1, 0.01]], np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    assert collapsed(["a", "b", "a", None], vectors) == [[0, 2, 3], [1]]
-    assert collapsed([None, None, None, "c"], vectors) == [[0, 3], [1, 2]]
-    assert collapsed([], np.zeros((0, 2), np.float32)) == []

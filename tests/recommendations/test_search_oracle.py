@@ -300,11 +300,3 @@ def test_cheaper_look_alikes_come_first_and_those_without_a_price_save_nothing(s
     assert np.mean([float(m.product.price or 100) for m in found]) < np.mean(
         [float(m.product.price or 100) for m in plain[:10]]
     )
-
-
-def test_its_own_kind_goes_before_and_shuts_nobody_out(shop: Shop) -> None:
-    product = shop.products[1]
-    plain, own = (similar_products(product, Wish(10, own_kind=kind)).matches for kind in (False, True))
-    alike = [sum(match.product.category_id == product.category_id for match in found) for found in (plain, own)]
-    assert alike[1] >= alike[0]
-    assert len(similar_products(product, Wish(100, own_kind=True)).matches) == 100

@@ -88,18 +88,6 @@ def test_vectors_of_another_model_are_never_mixed_in(shop: Shopkeeper, plane: Em
     assert titles(red, limit=5) == []
 
 
-def test_places_without_a_look_alike_are_filled_from_the_category_and_say_so(
-    shop: Shopkeeper, plane: EmbeddingModel
-) -> None:
-    red = shop.product("no picture yet", category="clothes")
-    shop.product("same category", category="clothes")
-    shop.product("elsewhere", category="footwear")
-    results = similar_products(red, Wish(3), fill=True)
-    assert [(match.product.title, match.source, match.score) for match in results.matches] == [
-        ("same category", Source.CATEGORY, None)
-    ]
-
-
 def test_without_any_model_there_is_an_empty_answer(shop: Shopkeeper) -> None:
     results = similar_products(shop.product(), Wish(3))
     assert (results.model, results.matches) == (None, [])
