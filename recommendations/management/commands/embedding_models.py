@@ -14,11 +14,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from catalog.progress import Meter, meter
 from ml.spec import POOLINGS
-from recommendations import claims, lifecycle, nudges, pipeline
+from recommendations import calibration, claims, lifecycle, nudges, pipeline
+from recommendations.calibration import Calibration, MatchKind
 from recommendations.coverage import Coverage, coverage, failed_skus, uncovered_skus
 from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import index_bytes
 from recommendations.lifecycle import LifecycleError, NotCovered, Switch
+from recommendations.management.arguments import chosen_model
 from recommendations.management.indexing import meter_with_index
 from recommendations.models import EmbeddingModel, ModelState
 
@@ -30,6 +32,7 @@ Add, build, switch and retire embedding models. The usual course:
   manage.py embedding_models activate better     pages and searches use it from the next request on
   manage.py embedding_models rollback            ... and the former one again
   manage.py embedding_models retire better       gives its space back
+  manage.py embedding_models calibrate           finds out anew what its cosines mean in this shop
 
 A model is draft, building, ready, active or retired. Workers keep the active model, those ready and those being
 built complete; retire what is not wanted, or every upload is embedded once more.
@@ -65,6 +68,10 @@ class Command(BaseCommand):
         actions.add_parser("rollback", help="switch back to the model that was active before")
         retire = actions.add_parser("retire", help="drop its vectors, index and network")
         retire.add_argument("name", metavar="NAME")
+        calibrate = actions.add_parser(
+            "calibrate", help="find out what its cosines mean in this shop; done by itself as the catalog grows"
+        )
+        calibrate.add_argument("--model", metavar="NAME", help="default: the active one")
 
     def handle(self, *, action: str, **options: Any) -> None:
         run: Callable[..., None] = getattr(self, f"_{action}")
@@ -113,6 +120,8 @@ class Command(BaseCommand):
         model = EmbeddingModel.objects.filter(name=name, state=ModelState.READY).first()
         if model is not None and not force and coverage(model).missing:
             self._complete(model)  # what was uploaded a moment ago
+        if model is not None:
+            calibration.calibrate_if_due(model)  # so that shoppers have words from the first moment
         try:
             switch = lifecycle.activate(name, force=force)
         except NotCovered as error:
@@ -131,6 +140,16 @@ class Command(BaseCommand):
         with meter(self.stderr, f"Retiring {name}", model.embeddings.count() if model else 0) as progress:
             lifecycle.retire(name, advance=progress.advance)
         self.stdout.write(f"{name} is retired: {progress.done:,} vectors dropped.")
+
+    def _calibrate(self, *, model: str | None, **_: Any) -> None:
+        chosen = chosen_model(model)
+        made = calibration.calibrate(chosen)
+        if made is None:
+            raise CommandError(
+                f"{chosen.name} has vectors of fewer than {calibration.LEAST_PICTURES} pictures of products on show: "
+                "too few to say what a cosine means."
+            )
+        self.stdout.write(_meaning(chosen, made))
 
     def _complete(self, model: EmbeddingModel) -> None:
         """`pipeline.build` under a bar that counts what the workers do, too."""
@@ -212,6 +231,8 @@ def _described(model: EmbeddingModel) -> dict[str, Any]:
         "ready": None if found is None else found.ready,
         "failed": None if found is None else found.failed,
         "index_bytes": index_bytes(model),
+        "match_kind": model.calibration.get("kind"),
+        "calibration_error": model.calibration.get("error"),
         "activated_at": model.activated_at.isoformat() if model.activated_at else None,
     }
 
@@ -234,6 +255,17 @@ def _table(rows: list[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _meaning(model: EmbeddingModel, made: Calibration) -> str:
+    if made.kind == MatchKind.RANK:
+        return (
+            f"{model.name}: the products lack labels (categories and colours), so `match` is a rank among "
+            f"{made.pairs:,} pairs, not a chance."
+        )
+    what = "the same kind and colour" if made.colours else "the same kind, as few products have a colour"
+    error = "" if made.error is None else f" Calibration error on held-out neighbours: {made.error:.3f}."
+    return f"{model.name}: `match` is the chance of {what}, from {made.pairs:,} pairs.{error}"
 
 
 def _some(skus: list[str], count: int) -> str:
