@@ -75,7 +75,7 @@ def pool_adjacent_violators(values: np.ndarray, weights: np.ndarray) -> np.ndarr
     return np.repeat(means, lengths)
 
 
-def fit(scores: np.ndarray, outcomes: np.ndarray, weights: np.ndarray | None = None, *, bins: int = BINS) -> Curve:
+def fit(scores: np.ndarray, outcomes: np.ndarray, *, bins: int = BINS) -> Curve:
     """How the mean outcome grows with the score.
 
     Between the centres of the regression's steps it is interpolated, so that two scores seldom get one value.
@@ -83,15 +83,10 @@ def fit(scores: np.ndarray, outcomes: np.ndarray, weights: np.ndarray | None = N
     Args:
         scores: float [n], n from 1.
         outcomes: [n], 0 to 1.
-        weights: float [n]; one each unless given.
     """
-    weights = np.ones(len(scores)) if weights is None else np.asarray(weights, float)
     order = np.argsort(scores, kind="stable")
-    pooled = []
-    for part in np.array_split(order, min(bins, len(order))):
-        weight = weights[part].sum()
-        pooled.append((weights[part] @ scores[part] / weight, weights[part] @ outcomes[part] / weight, weight))
-    centres, means, totals = np.array(pooled, float).T
+    parts = np.array_split(order, min(bins, len(order)))
+    centres, means, totals = np.array([(scores[part].mean(), outcomes[part].mean(), len(part)) for part in parts]).T
     steps = pool_adjacent_violators(means, totals)
     first = np.flatnonzero(np.diff(steps, prepend=-1.0) > 0)
     ends = np.append(first[1:], len(steps))

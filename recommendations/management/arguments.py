@@ -118,7 +118,7 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
         stdout.write(dumps(results.to_json(), indent=2, ensure_ascii=False))
         return
     if results.kinds:
-        kinds = ", ".join(f"{kind.category} {kind.share:.0%}" for kind in results.kinds)
+        kinds = ", ".join(f"{kind.category.address} {kind.share:.0%}" for kind in results.kinds)
         stdout.write(f"Seems to show: {kinds}.")
     for match in results.matches:
         price = "on request" if match.product.price is None else f"{match.product.price} {match.product.currency}"
