@@ -30,10 +30,12 @@ class Query:
     vector: float32 [D], or a stored vector that never leaves the database.
     length: of the vector. Weighted parts make it another than 1; scores are products with the stored unit
         vectors, so that with weights they are the weighted mean of the parts' cosines.
+    even: the vector before its parts were weighted; None where they are not.
     """
 
     vector: np.ndarray | Subquery
     length: float = 1.0
+    even: np.ndarray | None = None
 
 
 def query_of(vector: np.ndarray) -> Query:
@@ -91,9 +93,9 @@ def weighted(vector: np.ndarray, spec: ModelSpec, colour: float) -> np.ndarray:
     Raises:
         NoColourPart
     """
-    parts = parts_of(spec)
-    if COLOUR not in parts or len(parts) == 1:
+    if not has_colour_part(spec):
         raise NoColourPart("The active model does not tell colour and kind apart.")
+    parts = parts_of(spec)
     weights = np.empty(len(vector), np.float32)
     for name, part in parts.items():
         weights[part] = colour if name == COLOUR else (1.0 - colour) / (len(parts) - 1)
@@ -109,9 +111,9 @@ def recoloured(vector: np.ndarray, spec: ModelSpec, swatch: np.ndarray) -> np.nd
     Raises:
         NoColourPart
     """
-    parts = parts_of(spec)
-    if COLOUR not in parts or len(parts) == 1:
+    if not has_colour_part(spec):
         raise NoColourPart("The active model does not tell colour and kind apart.")
+    parts = parts_of(spec)
     changed = vector.copy()
     changed[parts[COLOUR]] = swatch * _length(spec)
     return changed
@@ -140,6 +142,12 @@ def parts_of(spec: ModelSpec) -> dict[str, slice]:
         found[part.name] = slice(start, start + part.dimension)
         start += part.dimension
     return found or {"": slice(0, spec.dimension)}
+
+
+def has_colour_part(spec: ModelSpec) -> bool:
+    """Whether colour and the rest can be weighted against each other."""
+    parts = parts_of(spec)
+    return COLOUR in parts and len(parts) > 1
 
 
 def _length(spec: ModelSpec) -> np.float32:

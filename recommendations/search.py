@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
-from threading import BoundedSemaphore
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.db.models import Count, Min
 
 from catalog.models import Product, ProductImage
-from ml.images import to_input
-from recommendations import arranging, graphs, queries
+from recommendations import arranging, queries
+from recommendations.calibration import calibration_of
 from recommendations.filters import ANYTHING, Filters
-from recommendations.graphs import ModelUnavailable
+from recommendations.kinds import Kind, kinds_of
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.paging import DEPTH, to_cursor
+from recommendations.photos import SeenPhoto, look_at
 from recommendations.plans import plan
 from recommendations.queries import Query, query_of
 from recommendations.querysets import similarity
@@ -28,10 +27,6 @@ from recommendations.styles import style_of
 # Rows asked for a product wanted: several pictures a product are common.
 FETCH = 4
 MAX_RESULTS = 100
-# A picture of the largest size takes some 300 MB while it is decoded.
-_decoding = BoundedSemaphore(2)
-DECODE_PATIENCE = 10.0  # seconds
-
 
 # A saving of the whole price weighs as much as this much cosine.
 SAVING = 0.3
@@ -60,14 +55,17 @@ class Source(StrEnum):
 class Match:
     """A product to show. `image` is the picture that matched; `score` its cosine similarity, None if not visual.
 
-    Where kind and colour are weighted, `score` is the weighted mean of their cosines. `others` are products that a
-    shopper takes for the same one, and which have no card of their own.
+    Where kind and colour are weighted, `score` is the weighted mean of their cosines; `match`, 0 to 100, and `word`
+    always speak of both evenly, see `recommendations.calibration`. `others` are products that a shopper takes for the
+    same one, and which have no card of their own.
     """
 
     product: Product
     image: ProductImage | None
     score: float | None
     source: Source
+    match: int | None = None
+    word: str = ""
     others: tuple[Product, ...] = ()
 
     @property
@@ -84,6 +82,7 @@ class Match:
             "price": None if self.product.price is None else str(self.product.price),
             "currency": self.product.currency,
             "score": None if self.score is None else round(self.score, 6),
+            "match": self.match,
             "image": self.image.file.url if self.image else None,
             "source": self.source.value,
         }
@@ -112,22 +111,34 @@ class Results:
     """Attributes:
     above: set when a budget left nothing over.
     next: cursor of the page after this one; None on the last.
+    kinds: of a photo, what it seems to show.
     """
 
     model: EmbeddingModel | None
     matches: list[Match]
     above: AboveBudget | None = None
     next: str | None = None
+    kinds: list[Kind] = field(default_factory=list)
+
+    @property
+    def nothing_similar(self) -> bool:
+        """Whether even the most alike is below what this model takes for similar."""
+        meaning, known = calibration_of(self.model), [m.match for m in self.matches if m.match is not None]
+        return meaning is not None and bool(known) and max(known) < meaning.floor
 
     def to_json(self) -> dict[str, Any]:
+        meaning = calibration_of(self.model)
         found: dict[str, Any] = {
             "model": self.model.name if self.model else None,
+            "match_kind": meaning.kind.value if meaning else None,
             "results": [match.to_json() for match in self.matches],
         }
         if self.above:
             found["above_budget"] = self.above.to_json()
         if self.next:
             found["next"] = self.next
+        if self.kinds:
+            found["kinds"] = [kind.to_json() for kind in self.kinds]
         return found
 
 
@@ -206,24 +217,26 @@ def in_another_colour(product: Product, colour: str, wish: Wish) -> Results:
 
 
 def search_photo(data: bytes, wish: Wish) -> Results:
-    """Products that look most like the photo. The photo is neither stored nor logged.
+    """Products that look most like the photo, and on the first page what it seems to show. The photo is neither
+    stored nor logged.
 
     Raises:
         ImageRejected: not a picture we take.
         ModelUnavailable: there is no network to embed it with.
         NoColourPart: as for `similar_products`.
     """
-    model = EmbeddingModel.objects.active()
-    if model is None:
-        raise ModelUnavailable("Photo search is being prepared: there is no embedding model yet.")
-    if not _decoding.acquire(timeout=DECODE_PATIENCE):
-        raise ModelUnavailable("Too many photos are being looked at just now. Please try again in a moment.")
-    try:
-        picture = to_input(data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
-    finally:
-        _decoding.release()
-    vector = graphs.embedder(model).embed([picture])[0]
-    return _answer(_as_wished(vector, model, wish), model, wish)
+    photo = look_at(data)
+    found = search_seen(photo, wish)
+    return found if wish.shown else replace(found, kinds=kinds_of(photo.vector, photo.model))
+
+
+def search_seen(photo: SeenPhoto, wish: Wish) -> Results:
+    """The same for a photo that was looked at before.
+
+    Raises:
+        NoColourPart: as for `similar_products`.
+    """
+    return _answer(_as_wished(photo.vector, photo.model, wish), photo.model, wish)
 
 
 def _query_of_product(product: Product, model: EmbeddingModel, wish: Wish) -> Query | None:
@@ -234,7 +247,9 @@ def _query_of_product(product: Product, model: EmbeddingModel, wish: Wish) -> Qu
 
 
 def _as_wished(vector: np.ndarray, model: EmbeddingModel, wish: Wish) -> Query:
-    return query_of(vector if wish.colour is None else queries.weighted(vector, model.spec, wish.colour))
+    if wish.colour is None:
+        return query_of(vector)
+    return replace(query_of(queries.weighted(vector, model.spec, wish.colour)), even=vector)
 
 
 def _answer(
@@ -255,7 +270,7 @@ def _answer(
     above = None
     if not matches and not wish.shown and wish.filters.price_max is not None:
         above = _above_budget(query, model, wish, own)
-    page, rest = matches[: wish.limit], matches[wish.limit :]
+    page, rest = rated(matches[: wish.limit], query, model), matches[wish.limit :]
     shown = wish.shown | {match.product.pk for match in page}
     return Results(model, page, above, to_cursor(shown) if rest and len(shown) <= DEPTH else None)
 
@@ -268,6 +283,25 @@ def _by_value(matches: list[Match], asking: Product | None) -> list[Match]:
     return [matches[place] for place in arranging.by_value(scores, prices, reference, SAVING)]
 
 
+def rated(matches: list[Match], query: Query, model: EmbeddingModel) -> list[Match]:
+    """The same with `match` and `word`, where the model's cosines have a meaning yet."""
+    meaning = calibration_of(model)
+    if meaning is None:
+        return matches
+    cosines = {match.image.pk: match.score for match in matches if match.image and match.score is not None}
+    if query.even is not None:
+        rows = ImageEmbedding.objects.nearest(query.even, model, exact=True).filter(image_id__in=list(cosines))
+        distances = rows.values_list("image_id", "distance")  # type: ignore[misc]
+        cosines = {image: similarity(distance, model.metric) for image, distance in distances}
+    known = {image: meaning.match(score) for image, score in cosines.items() if score is not None}
+    return [
+        replace(match, match=known[match.image.pk], word=meaning.word(known[match.image.pk]))
+        if match.image and match.image.pk in known
+        else match
+        for match in matches
+    ]
+
+
 def _above_budget(query: Query, model: EmbeddingModel, wish: Wish, own: frozenset[int]) -> AboveBudget | None:
     dearer = wish.filters.without(own).above_budget()
     alike = _nearest_products(query, model, dearer, MAX_RESULTS, wish.metric)
@@ -276,7 +310,8 @@ def _above_budget(query: Query, model: EmbeddingModel, wish: Wish, own: frozense
     found = Product.objects.published().filter(dearer.conditions()).exclude(pk__in=own)
     counted = found.filter(images__embeddings__in=ImageEmbedding.objects.servable(model))
     totals = counted.order_by().aggregate(count=Count("pk", distinct=True), lowest=Min("price"))
-    return AboveBudget(totals["count"], totals["lowest"], min(alike, key=lambda match: match.product.price or 0))
+    nearest = min(alike, key=lambda match: match.product.price or 0)
+    return AboveBudget(totals["count"], totals["lowest"], rated([nearest], query, model)[0])
 
 
 def _nearest_products(

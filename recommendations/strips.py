@@ -16,7 +16,9 @@ from recommendations import arranging, queries, styles
 from recommendations.filters import ANYTHING, Filters
 from recommendations.merchandising import Wishes, wishes_for
 from recommendations.models import EmbeddingModel
-from recommendations.search import MAX_RESULTS, POOL, Match, Results, Source, Wish, search_photo, similar_products
+from recommendations.paging import DEPTH, to_cursor
+from recommendations.photos import SeenPhoto
+from recommendations.search import MAX_RESULTS, POOL, Match, Results, Source, Wish, search_seen, similar_products
 
 # What is like the product but for its looks counts as much, for places that no look-alike takes.
 _ATTRIBUTES = {"gender": 2, "colour": 1, "usage": 1}
@@ -73,17 +75,21 @@ def product_strip(product: Product, limit: int, arrangement: Arrangement = ARRAN
     return Results(cards.model, cards.chosen(limit, arrangement.variety))
 
 
-def photo_cards(data: bytes, wish: Wish) -> Results:
-    """`search_photo` for shoppers: one card for what is one thing, nothing sold out; a page has no next one.
+def photo_cards(photo: SeenPhoto, wish: Wish) -> Results:
+    """`search_seen` for shoppers: one card for what is one thing, nothing sold out. What a card stands for is not on the
+    pages after it.
 
     Raises:
-        ImageRejected, ModelUnavailable, NoColourPart: as for `search_photo`.
+        NoColourPart: as for `search_seen`.
     """
     pool = min(MAX_RESULTS, wish.limit * POOL)
-    found = search_photo(data, replace(wish, limit=pool, filters=available(wish.filters)))
+    found = search_seen(photo, replace(wish, limit=pool, filters=available(wish.filters)))
     cards = _Cards(found.model)
     cards.add(found.matches)
-    return replace(found, matches=cards.chosen(wish.limit, 0.0), next=None)
+    chosen = cards.chosen(wish.limit, 0.0)
+    shown = wish.shown | {product.pk for match in chosen for product in (match.product, *match.others)}
+    has_next = (len(cards) > wish.limit or found.next is not None) and len(shown) <= DEPTH
+    return replace(found, matches=chosen, next=to_cursor(shown) if has_next else None)
 
 
 def available(filters: Filters = ANYTHING) -> Filters:

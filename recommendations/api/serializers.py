@@ -6,9 +6,10 @@ from django.conf import settings
 from rest_framework import serializers
 
 from catalog.models import Category
+from recommendations.calibration import MatchKind
 from recommendations.filters import Filters
 from recommendations.paging import BadCursor, from_cursor
-from recommendations.search import MAX_RESULTS, Source, Wish
+from recommendations.search import MAX_RESULTS, Sort, Source, Wish
 
 
 class StripParameters(serializers.Serializer):
@@ -36,6 +37,12 @@ class SearchParameters(serializers.Serializer):
     )
     colour_weight = serializers.FloatField(
         min_value=0, max_value=1, required=False, help_text="Of the colour against the kind; 0.5 unless told."
+    )
+    sort = serializers.ChoiceField(
+        choices=[sort.value for sort in Sort],
+        required=False,
+        default=Sort.LIKENESS.value,
+        help_text="`value`: cheaper look-alikes first.",
     )
     cursor = serializers.CharField(required=False, help_text="`next` of the page before.")
 
@@ -67,7 +74,8 @@ class SearchParameters(serializers.Serializer):
             attributes=attributes,
         )
         limit = asked.get("limit", settings.SIMILAR_PRODUCTS)
-        return Wish(limit, filters, asked.get("cursor", frozenset()), asked.get("colour_weight"))
+        shown, colour = asked.get("cursor", frozenset()), asked.get("colour_weight")
+        return Wish(limit, filters, shown, colour, sort=Sort(asked["sort"]))
 
 
 class PhotoParameters(SearchParameters):
@@ -83,6 +91,9 @@ class MatchSerializer(serializers.Serializer):
     price = serializers.DecimalField(max_digits=10, decimal_places=2, allow_null=True)
     currency = serializers.CharField()
     score = serializers.FloatField(allow_null=True, help_text="Cosine similarity, at most 1.")
+    match = serializers.IntegerField(
+        allow_null=True, help_text="0 to 100, see `match_kind`; null while that is not known."
+    )
     image = serializers.CharField(allow_null=True, help_text="The picture that matched.")
     source = serializers.ChoiceField(choices=[source.value for source in Source])  # type: ignore[assignment]
 
@@ -106,8 +117,22 @@ class AboveBudgetSerializer(serializers.Serializer):
     nearest = MatchSerializer(help_text="The cheapest of the most alike.")
 
 
+class KindSerializer(serializers.Serializer):
+    """Documents `kinds.Kind.to_json`."""
+
+    category = serializers.CharField(help_text="Its address.")
+    name = serializers.CharField()
+    share = serializers.FloatField(help_text="Of the neighbours' votes, 0 to 1.")
+
+
 class ResultsSerializer(serializers.Serializer):
     model = serializers.CharField(allow_null=True)
+    match_kind = serializers.ChoiceField(
+        choices=[kind.value for kind in MatchKind],
+        allow_null=True,
+        help_text="What `match` is: the chance of the same kind and colour, in percent, or a rank.",
+    )
     results = MatchSerializer(many=True)
     above_budget = AboveBudgetSerializer(required=False, help_text="When nothing is within the budget.")
     next = serializers.CharField(required=False, help_text="Cursor of the next page, where there is one.")
+    kinds = KindSerializer(many=True, required=False, help_text="What a photo seems to show; on its first page.")

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError, OutputWrapper
 from catalog.models import Category
 from recommendations.filters import Filters
 from recommendations.models import EmbeddingModel
-from recommendations.search import MAX_RESULTS, Results, Wish
+from recommendations.search import MAX_RESULTS, Results, Sort, Wish
 
 
 def add_search_arguments(parser: ArgumentParser) -> None:
@@ -34,6 +34,7 @@ def add_search_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--colour-weight", type=share, metavar="W", help="of the colour against the kind: 0 kind alone, 1 colour alone"
     )
+    parser.add_argument("--sort", choices=[sort.value for sort in Sort], default=Sort.LIKENESS.value, help="what first")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
@@ -59,7 +60,8 @@ def wish_of(options: Mapping[str, Any]) -> Wish:
         brands=frozenset(options["brand"]),
         attributes=attributes,
     )
-    return Wish(options["k"], filters, colour=options["colour_weight"], metric=options.get("metric"))
+    colour, sort = options["colour_weight"], Sort(options["sort"])
+    return Wish(options["k"], filters, colour=colour, metric=options.get("metric"), sort=sort)
 
 
 def attribute(text: str) -> tuple[str, str]:
@@ -115,10 +117,16 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
     if as_json:
         stdout.write(dumps(results.to_json(), indent=2, ensure_ascii=False))
         return
+    if results.kinds:
+        kinds = ", ".join(f"{kind.category.address} {kind.share:.0%}" for kind in results.kinds)
+        stdout.write(f"Seems to show: {kinds}.")
     for match in results.matches:
         price = "on request" if match.product.price is None else f"{match.product.price} {match.product.currency}"
         score = "" if match.score is None else f"{match.score:.4f}"
-        stdout.write(f"{score:>7}  {match.product.sku:<14} {price:>14}  {match.product.title}")
+        likely = "" if match.match is None else f"{match.match}"
+        stdout.write(f"{score:>7} {likely:>4}  {match.product.sku:<14} {price:>14}  {match.product.title}")
+    if results.nothing_similar:
+        stdout.write("Nothing really similar: this is the nearest there is.")
     if results.above:
         above = results.above
         stdout.write(

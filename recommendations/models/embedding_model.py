@@ -60,6 +60,11 @@ class EmbeddingModel(models.Model):
         blank=True,
         help_text="All that the network says of its vectors, parts and labels included. Empty: what the columns say.",
     )
+    calibration = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What its cosines mean in this shop, see `recommendations.calibration`. Empty: not yet known.",
+    )
     state = models.CharField(max_length=10, choices=ModelState, default=ModelState.DRAFT)
     created_at = models.DateTimeField(auto_now_add=True)
     activated_at = models.DateTimeField(null=True, blank=True)

@@ -121,6 +121,42 @@ def rates(demo: Demo) -> list[dict[str, Any]]:
     return json.loads(done.stdout)["rates"]
 
 
+def search_for_green(page: Page, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(picture(COLOURS["green"], size=(200, 260), format="PNG"))
+    page.goto("/search/photo/")
+    page.locator('input[name="photo"]').set_input_files(photo)
+    page.get_by_role("button", name="Find look-alikes").click()
+    expect(page.get_by_role("radio", name="All kinds")).to_be_checked(timeout=30_000)
+
+
+def test_a_photo_search_goes_on_without_the_photo(demo: Demo, page: Page, tmp_path: Path) -> None:
+    search_for_green(page, tmp_path)
+    cards = page.locator("[data-results-grid] .card__title")
+    expect(cards).to_have_count(12)
+    with page.expect_request("**/search/photo/") as asked:
+        page.get_by_role("radio", name="Green things").check()
+    assert b"photo.png" not in (asked.value.post_data_buffer or b"")
+    expect(cards).to_have_count(8)
+    page.get_by_role("radio", name="All kinds").check()
+    expect(cards).to_have_count(12)
+    page.get_by_role("button", name="Show more").click()
+    expect(cards).to_have_count(24)
+    page.locator("#refine-price").fill("0.01")
+    expect(page.get_by_text(re.compile("Nothing under"))).to_be_visible()
+    expect(page.locator("#refine-price")).to_be_focused()
+
+
+def test_without_javascript_too(demo: Demo, browser: Browser, tmp_path: Path) -> None:
+    with browser.new_context(base_url=demo.url, java_script_enabled=False) as context:
+        page = context.new_page()
+        search_for_green(page, tmp_path)
+        page.get_by_role("radio", name="Green things").check()
+        page.get_by_role("button", name="Update").click()
+        expect(page.locator("[data-results-grid] .card__title")).to_have_count(8)
+        expect(page.get_by_role("radio", name="Green things")).to_be_checked()
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("path", ["/", "/c/red-things/", "/search/?q=red", "/search/photo/", "/api/v1/docs/"])
 def test_pages_fit_their_window_and_log_no_errors(

@@ -13,7 +13,6 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from catalog.models import Product
-from ml.spec import ModelSpec, Part
 from recommendations.filters import Filters
 from recommendations.indexes import INDEX_LOCK, ensure_index, index_exists
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
@@ -176,7 +175,7 @@ def test_the_command_prints_json_in_the_published_shape(shop: Shopkeeper, plane:
     assert math.isclose(entry.pop("score"), 1.0, abs_tol=1e-3)
     assert entry == {
         "sku": twin.sku, "slug": twin.slug, "title": "twin", "price": "9.90", "currency": "USD",
-        "image": twin.images.get().file.url, "source": "visual",
+        "match": None, "image": twin.images.get().file.url, "source": "visual",
     }  # fmt: skip
 
 
@@ -201,16 +200,6 @@ def test_the_api_answers_like_the_command(shop: Shopkeeper, plane: EmbeddingMode
     assert body["results"][0]["image"].startswith("http://testserver/media/products/")
     body = client.get(f"/api/v1/products/{red.slug}/similar/?limit=2&price_max=1.5").json()
     assert [entry["title"] for entry in body["results"]] == ["0", "1"]
-
-
-@pytest.fixture
-def coloured(db: None) -> EmbeddingModel:
-    """An active model whose vectors are [kind (2); colour (2)]."""
-    spec = ModelSpec("resnet50", 80, "letterbox", "avg", 4, parts=(Part("kind", 2), Part("colour", 2)))
-    return EmbeddingModel.objects.create(
-        name="coloured", source="file", weights_sha256="0" * 64, graph_sha256="0" * 64, state=ModelState.ACTIVE,
-        **EmbeddingModel.fields_of(spec),
-    )  # fmt: skip
 
 
 def test_the_weight_of_the_colour_decides_what_is_alike(shop: Shopkeeper, coloured: EmbeddingModel) -> None:
@@ -308,4 +297,4 @@ def test_the_api_knows_no_hidden_or_unknown_product(shop: Shopkeeper) -> None:
 
 def test_the_api_answers_an_empty_list_before_anything_is_embedded(shop: Shopkeeper) -> None:
     response = APIClient().get(f"/api/v1/products/{shop.product().slug}/similar/")
-    assert (response.status_code, response.json()) == (200, {"model": None, "results": []})
+    assert (response.status_code, response.json()) == (200, {"model": None, "match_kind": None, "results": []})

@@ -14,7 +14,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from catalog.progress import Meter, meter
 from ml.spec import POOLINGS
-from recommendations import claims, lifecycle, nudges, pipeline
+from recommendations import calibration, claims, lifecycle, nudges, pipeline
+from recommendations.calibration import Calibration, MatchKind
 from recommendations.comparing import NotComparable, compare, require_comparable
 from recommendations.coverage import Coverage, coverage, failed_skus, uncovered_skus
 from recommendations.graphs import ModelUnavailable
@@ -39,6 +40,7 @@ Add, build, switch and retire embedding models. The usual course:
   manage.py embedding_models activate better     pages and searches use it from the next request on
   manage.py embedding_models rollback            ... and the former one again
   manage.py embedding_models retire better       gives its space back
+  manage.py embedding_models calibrate           finds out anew what its cosines mean in this shop
 
 A model is draft, building, ready, active or retired. Workers keep the active model, those ready and those being
 built complete; retire what is not wanted, or every upload is embedded once more.
@@ -76,6 +78,10 @@ class Command(BaseCommand):
         actions.add_parser("rollback", help="switch back to the model that was active before")
         retire = actions.add_parser("retire", help="drop its vectors, index and network")
         retire.add_argument("name", metavar="NAME")
+        calibrate = actions.add_parser(
+            "calibrate", help="find out what its cosines mean in this shop; done by itself as the catalog grows"
+        )
+        calibrate.add_argument("--model", metavar="NAME", help="default: the active one")
 
     def handle(self, *, action: str, **options: Any) -> None:
         run: Callable[..., None] = getattr(self, f"_{action}")
@@ -134,6 +140,8 @@ class Command(BaseCommand):
             if model is not None and not force:
                 switch = self._complete_and_activate(model)
             else:
+                if model is not None:
+                    calibration.calibrate_if_due(model)
                 switch = lifecycle.activate(name, force=force)
         except NotCovered as error:
             raise CommandError(
@@ -148,6 +156,7 @@ class Command(BaseCommand):
         for _ in range(UPLOADS_BETWEEN):
             if coverage(model).missing or index_due(model):
                 self._complete(model)
+            calibration.calibrate_if_due(model)  # so that shoppers have words from the first moment
             with suppress(NotCovered):
                 return lifecycle.activate(model.name)
         return lifecycle.activate(model.name)
@@ -160,6 +169,16 @@ class Command(BaseCommand):
         with meter(self.stderr, f"Retiring {name}", model.embeddings.count() if model else 0) as progress:
             lifecycle.retire(name, advance=progress.advance)
         self.stdout.write(f"{name} is retired: {progress.done:,} vectors dropped.")
+
+    def _calibrate(self, *, model: str | None, **_: Any) -> None:
+        chosen = chosen_model(model)
+        made = calibration.calibrate(chosen)
+        if made is None:
+            raise CommandError(
+                f"{chosen.name} has vectors of fewer than {calibration.LEAST_PICTURES} pictures of products on show: "
+                "too few to say what a cosine means."
+            )
+        self.stdout.write(_meaning(chosen, made))
 
     def _complete(self, model: EmbeddingModel) -> None:
         """`pipeline.build` under a bar that counts what the workers do, too."""
@@ -244,6 +263,8 @@ def _described(model: EmbeddingModel) -> dict[str, Any]:
         "ready": None if found is None else found.ready,
         "failed": None if found is None else found.failed,
         "index_bytes": index_bytes(model),
+        "match_kind": model.calibration.get("kind"),
+        "calibration_error": model.calibration.get("error"),
         "activated_at": model.activated_at.isoformat() if model.activated_at else None,
     }
 
@@ -266,6 +287,17 @@ def _table(rows: list[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _meaning(model: EmbeddingModel, made: Calibration) -> str:
+    if made.kind == MatchKind.RANK:
+        return (
+            f"{model.name}: the products lack labels (categories and colours), so `match` is a rank among "
+            f"{made.pairs:,} pairs, not a chance."
+        )
+    what = "the same kind and colour" if made.colours else "the same kind, as few products have a colour"
+    error = "" if made.error is None else f" Calibration error on held-out neighbours: {made.error:.3f}."
+    return f"{model.name}: `match` is the chance of {what}, from {made.pairs:,} pairs.{error}"
 
 
 def _some(skus: list[str], count: int) -> str:
