@@ -11,6 +11,7 @@ from django.db.models import Avg, Subquery
 from catalog.models import Product
 from ml.spec import ModelSpec
 from recommendations.models import EmbeddingModel, ImageEmbedding
+from recommendations.querysets import ImageEmbeddingQuerySet
 
 COLOUR = "colour"  # the part of a vector that tells it
 EVEN = 0.5  # kind and colour as they are stored
@@ -40,10 +41,9 @@ def query_of(vector: np.ndarray) -> Query:
     return Query(vector, float(np.linalg.norm(vector)))
 
 
-def stored_query(product: Product, model: EmbeddingModel) -> Query | None:
-    """The vector of the product's first embedded picture; None where none is."""
-    own = _first_pictures([product.pk], model).values_list("pk", flat=True).first()
-    return None if own is None else Query(ImageEmbedding.objects.vector_of(own, model))
+def stored_query(product: Product, model: EmbeddingModel) -> Query:
+    """The vector of the product's first embedded picture. Where none is, all distances to it are NULL."""
+    return Query(_first_pictures([product.pk], model).as_vector(model))
 
 
 def vectors_of(products: Sequence[int], model: EmbeddingModel) -> dict[int, np.ndarray]:
@@ -52,7 +52,7 @@ def vectors_of(products: Sequence[int], model: EmbeddingModel) -> dict[int, np.n
     return {pk: np.asarray(vector, np.float32) for pk, vector in rows}
 
 
-def _first_pictures(products: Sequence[int], model: EmbeddingModel):  # type: ignore[no-untyped-def]
+def _first_pictures(products: Sequence[int], model: EmbeddingModel) -> ImageEmbeddingQuerySet:
     rows = ImageEmbedding.objects.current(model).filter(image__product_id__in=products)
     return rows.order_by("image__product_id", "image__position", "image_id").distinct("image__product_id")
 

@@ -32,9 +32,13 @@ class ImageEmbeddingQuerySet(models.QuerySet["ImageEmbedding"]):
         """Those of them whose product is on show."""
         return self.current(model).filter(image__product__published=True)
 
-    def vector_of(self, embedding_id: int, model: EmbeddingModel) -> Subquery:
-        """A stored vector as a query: it never leaves the database."""
-        return Subquery(self.model.objects.filter(pk=embedding_id).values(column=_column(model))[:1])
+    def as_vector(self, model: EmbeddingModel) -> Subquery:
+        """The vector of the first row as a query: it never leaves the database."""
+        return Subquery(self.values(column=_column(model))[:1])
+
+    def with_products(self) -> Self:
+        """With picture and product, all in one query, and without what nobody shows."""
+        return self.select_related("image__product").defer("vector", "image__product__search")
 
     def nearest(
         self,

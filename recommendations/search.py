@@ -24,8 +24,8 @@ from recommendations.plans import plan
 from recommendations.queries import Query, query_of
 from recommendations.querysets import similarity
 
-# Rows asked for a product wanted: several pictures a product are common.
-FETCH = 4
+# How much further a search looks that found too few products.
+FURTHER = 4
 MAX_RESULTS = 100
 # A picture of the largest size takes some 300 MB while it is decoded.
 _decoding = BoundedSemaphore(2)
@@ -296,43 +296,40 @@ def _nearest_products(
     query: Query, model: EmbeddingModel, filters: Filters, limit: int, metric: str | None
 ) -> list[Match]:
     metric = metric or model.metric
-    fetch = limit * FETCH
-    exact = metric != model.metric or plan(filters, fetch).exact
+    chosen = plan(filters, limit)
+    exact, fetch = chosen.exact or metric != model.metric, chosen.fetch
     while True:
         rows = ImageEmbedding.objects.nearest(query.vector, model, metric=metric, exact=exact)
         rows = rows.filter(filters.conditions("image__product__"))
         if filters.excluded:
             rows = rows.exclude(image__product_id__in=sorted(filters.excluded))
-        found = list(rows.values_list("image__product_id", "image_id", "distance")[:fetch])  # type: ignore[misc]
+        found = list(rows.with_products()[:fetch])
         best = _one_per_product(found)
         if len(best) >= limit or (exact and len(found) < fetch):
             break
         if len(found) < fetch:
             exact = True  # the index scan gave up before it had enough
         else:
-            fetch *= FETCH
-    matches = _matches(best[:limit], query, metric)
-    if len(matches) < min(limit, len(best)):  # some were deleted between the two queries
-        matches = _matches(best, query, metric)[:limit]
-    return matches
-
-
-def _one_per_product(found: Iterable[tuple[int, int, float]]) -> list[tuple[int, float]]:
-    """(image, distance) of each product's nearest picture; `found` is (product, image, distance), nearest first."""
-    best: dict[int, tuple[int, float]] = {}
-    for product_id, image_id, distance in found:
-        best.setdefault(product_id, (image_id, distance))
-    return list(best.values())
-
-
-def _matches(best: list[tuple[int, float]], query: Query, metric: str) -> list[Match]:
-    images = ProductImage.objects.select_related("product").defer("product__search")
-    by_id = images.in_bulk([image_id for image_id, _ in best])
+            fetch *= FURTHER
+    if best and best[0].distance is None:  # type: ignore[attr-defined]  # the product that asks has no vector
+        return []
     return [
-        Match(by_id[image_id].product, by_id[image_id], similarity(distance, metric, query.length), Source.VISUAL)
-        for image_id, distance in best
-        if image_id in by_id
+        Match(
+            row.image.product,
+            row.image,
+            similarity(row.distance, metric, query.length),  # type: ignore[attr-defined]
+            Source.VISUAL,
+        )
+        for row in best[:limit]
     ]
+
+
+def _one_per_product(found: Iterable[ImageEmbedding]) -> list[ImageEmbedding]:
+    """Each product's nearest picture; `found` is nearest first."""
+    best: dict[int, ImageEmbedding] = {}
+    for row in found:
+        best.setdefault(row.image.product_id, row)
+    return list(best.values())
 
 
 def _same_category(product: Product, count: int, shown: list[Match], filters: Filters) -> list[Match]:
