@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from django.db.models import Avg, Subquery
+from django.db.models import Avg
 
-from catalog.models import Product
 from ml.spec import ModelSpec
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.querysets import ImageEmbeddingQuerySet
@@ -28,22 +27,17 @@ class NoColourPart(ValueError):
 @dataclass(frozen=True)
 class Query:
     """Attributes:
-    vector: float32 [D], or a stored vector that never leaves the database.
+    vector: float32 [D], or the id of a product: its stored vector, which never leaves the database.
     length: of the vector. Weighted parts make it another than 1; scores are products with the stored unit
         vectors, so that with weights they are the weighted mean of the parts' cosines.
     """
 
-    vector: np.ndarray | Subquery
+    vector: np.ndarray | int
     length: float = 1.0
 
 
 def query_of(vector: np.ndarray) -> Query:
     return Query(vector, float(np.linalg.norm(vector)))
-
-
-def stored_query(product: Product, model: EmbeddingModel) -> Query:
-    """The vector of the product's first embedded picture. Where none is, all distances to it are NULL."""
-    return Query(_first_pictures([product.pk], model).as_vector(model))
 
 
 def vectors_of(products: Sequence[int], model: EmbeddingModel) -> dict[int, np.ndarray]:

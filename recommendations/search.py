@@ -22,7 +22,7 @@ from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.paging import DEPTH, to_cursor
 from recommendations.plans import plan
 from recommendations.queries import Query, query_of
-from recommendations.querysets import similarity
+from recommendations.querysets import Neighbour, similarity
 
 # How much further a search looks that found too few products.
 FURTHER = 4
@@ -232,7 +232,7 @@ def search_photo(data: bytes, wish: Wish) -> Results:
 
 def _query_of_product(product: Product, model: EmbeddingModel, wish: Wish) -> Query | None:
     if wish.colour is None:
-        return queries.stored_query(product, model)
+        return Query(product.pk)
     vector = queries.vectors_of([product.pk], model).get(product.pk)
     return None if vector is None else _as_wished(vector, model, wish)
 
@@ -298,12 +298,11 @@ def _nearest_products(
     metric = metric or model.metric
     chosen = plan(filters, limit)
     exact, fetch = chosen.exact or metric != model.metric, chosen.fetch
+    products = Product.objects.published().filter(filters.conditions()).defer("search").order_by()
+    if filters.excluded:
+        products = products.exclude(pk__in=sorted(filters.excluded))
     while True:
-        rows = ImageEmbedding.objects.nearest(query.vector, model, metric=metric, exact=exact)
-        rows = rows.filter(filters.conditions("image__product__"))
-        if filters.excluded:
-            rows = rows.exclude(image__product_id__in=sorted(filters.excluded))
-        found = list(rows.with_products()[:fetch])
+        found = ImageEmbedding.objects.neighbours(query.vector, model, products, fetch, metric=metric, exact=exact)
         best = _one_per_product(found)
         if len(best) >= limit or (exact and len(found) < fetch):
             break
@@ -311,24 +310,18 @@ def _nearest_products(
             exact = True  # the index scan gave up before it had enough
         else:
             fetch *= FURTHER
-    if best and best[0].distance is None:  # type: ignore[attr-defined]  # the product that asks has no vector
-        return []
     return [
-        Match(
-            row.image.product,
-            row.image,
-            similarity(row.distance, metric, query.length),  # type: ignore[attr-defined]
-            Source.VISUAL,
-        )
-        for row in best[:limit]
+        Match(product, image, similarity(distance, metric, query.length), Source.VISUAL)
+        for product, image, distance in best[:limit]
+        if distance is not None  # the product that asks has no vector
     ]
 
 
-def _one_per_product(found: Iterable[ImageEmbedding]) -> list[ImageEmbedding]:
+def _one_per_product(found: Iterable[Neighbour]) -> list[Neighbour]:
     """Each product's nearest picture; `found` is nearest first."""
-    best: dict[int, ImageEmbedding] = {}
-    for row in found:
-        best.setdefault(row.image.product_id, row)
+    best: dict[int, Neighbour] = {}
+    for neighbour in found:
+        best.setdefault(neighbour.product.pk, neighbour)
     return list(best.values())
 
 
