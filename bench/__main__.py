@@ -6,6 +6,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 from bench.shop import open_scratch_shop
+from bench.vectors import SETS
 
 DESCRIPTION = """\
 Measure this machine. Each command works in a scratch shop of its own (BENCH_VAR_DIR, default var/bench), compares
@@ -34,8 +35,12 @@ def main() -> None:
     pipeline = commands.add_parser("pipeline")
     pipeline.add_argument("--images", type=int, default=3000)
     search = commands.add_parser("search")
-    search.add_argument("--rows", type=int, default=39_571)
+    search.add_argument("--sets", default=",".join(SETS), help="of " + ", ".join(SETS))
     search.add_argument("--queries", type=int, default=300)
+    search.add_argument("--quick", action="store_true", help="2,000 photos and few searches: does it run?")
+    search.add_argument("--libraries", default="scikit-learn,faiss,hnswlib", help="to compare with; empty for none")
+    search.add_argument("--build-only", action="store_true", help="fill and index, and leave it to the next run")
+    search.add_argument("--fresh", action="store_true", help="fill and index anew what an earlier run left")
     strips = commands.add_parser("strips")
     strips.add_argument("--limit", type=int, default=8000, help="products")
     strips.add_argument("--queries", type=int, default=500)
@@ -63,6 +68,8 @@ def main() -> None:
         measure_fit(**options)
         return
     shop = open_scratch_shop(Path(__file__).resolve().parents[1])
+    if command != "search":
+        shop.empty()
     if command == "import":
         from bench.importing import measure
     elif command == "pipeline":

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from django.db.models import Avg, Subquery
+from django.db.models import Avg
 
-from catalog.models import Product
 from ml.spec import ModelSpec
 from recommendations.models import EmbeddingModel, ImageEmbedding
+from recommendations.querysets import ImageEmbeddingQuerySet
 
 COLOUR = "colour"  # the part of a vector that tells it
 EVEN = 0.5  # kind and colour as they are stored
@@ -27,25 +27,19 @@ class NoColourPart(ValueError):
 @dataclass(frozen=True)
 class Query:
     """Attributes:
-    vector: float32 [D], or a stored vector that never leaves the database.
+    vector: float32 [D], or the id of a product: its stored vector, which never leaves the database.
     length: of the vector. Weighted parts make it another than 1; scores are products with the stored unit
         vectors, so that with weights they are the weighted mean of the parts' cosines.
     even: the vector before its parts were weighted; None where they are not.
     """
 
-    vector: np.ndarray | Subquery
+    vector: np.ndarray | int
     length: float = 1.0
     even: np.ndarray | None = None
 
 
 def query_of(vector: np.ndarray) -> Query:
     return Query(vector, float(np.linalg.norm(vector)))
-
-
-def stored_query(product: Product, model: EmbeddingModel) -> Query | None:
-    """The vector of the product's first embedded picture; None where none is."""
-    own = _first_pictures([product.pk], model).values_list("pk", flat=True).first()
-    return None if own is None else Query(ImageEmbedding.objects.vector_of(own, model))
 
 
 def vectors_of(products: Sequence[int], model: EmbeddingModel) -> dict[int, np.ndarray]:
@@ -68,7 +62,7 @@ def without_colour(vectors: np.ndarray, spec: ModelSpec) -> np.ndarray:
     return rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-6)
 
 
-def _first_pictures(products: Sequence[int], model: EmbeddingModel):  # type: ignore[no-untyped-def]
+def _first_pictures(products: Sequence[int], model: EmbeddingModel) -> ImageEmbeddingQuerySet:
     rows = ImageEmbedding.objects.current(model).filter(image__product_id__in=products)
     return rows.order_by("image__product_id", "image__position", "image_id").distinct("image__product_id")
 

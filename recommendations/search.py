@@ -21,11 +21,11 @@ from recommendations.paging import DEPTH, to_cursor
 from recommendations.photos import SeenPhoto, look_at
 from recommendations.plans import plan
 from recommendations.queries import Query, query_of
-from recommendations.querysets import similarity
+from recommendations.querysets import Neighbour, similarity
 from recommendations.styles import style_of
 
-# Rows asked for a product wanted: several pictures a product are common.
-FETCH = 4
+# How much further a search looks that found too few products.
+FURTHER = 4
 MAX_RESULTS = 100
 
 # A saving of the whole price weighs as much as this much cosine.
@@ -241,7 +241,7 @@ def search_seen(photo: SeenPhoto, wish: Wish) -> Results:
 
 def _query_of_product(product: Product, model: EmbeddingModel, wish: Wish) -> Query | None:
     if wish.colour is None:
-        return queries.stored_query(product, model)
+        return Query(product.pk)
     vector = queries.vectors_of([product.pk], model).get(product.pk)
     return None if vector is None else _as_wished(vector, model, wish)
 
@@ -318,40 +318,30 @@ def _nearest_products(
     query: Query, model: EmbeddingModel, filters: Filters, limit: int, metric: str | None
 ) -> list[Match]:
     metric = metric or model.metric
-    fetch = limit * FETCH
-    exact = metric != model.metric or plan(filters, fetch).exact
+    chosen = plan(filters, limit)
+    exact, fetch = chosen.exact or metric != model.metric, chosen.fetch
+    products = Product.objects.published().filter(filters.conditions()).defer("search").order_by()
+    if filters.excluded:
+        products = products.exclude(pk__in=sorted(filters.excluded))
     while True:
-        rows = ImageEmbedding.objects.nearest(query.vector, model, metric=metric, exact=exact)
-        rows = rows.filter(filters.conditions("image__product__"))
-        if filters.excluded:
-            rows = rows.exclude(image__product_id__in=sorted(filters.excluded))
-        found = list(rows.values_list("image__product_id", "image_id", "distance")[:fetch])  # type: ignore[misc]
+        found = ImageEmbedding.objects.neighbours(query.vector, model, products, fetch, metric=metric, exact=exact)
         best = _one_per_product(found)
         if len(best) >= limit or (exact and len(found) < fetch):
             break
         if len(found) < fetch:
             exact = True  # the index scan gave up before it had enough
         else:
-            fetch *= FETCH
-    matches = _matches(best[:limit], query, metric)
-    if len(matches) < min(limit, len(best)):  # some were deleted between the two queries
-        matches = _matches(best, query, metric)[:limit]
-    return matches
-
-
-def _one_per_product(found: Iterable[tuple[int, int, float]]) -> list[tuple[int, float]]:
-    """(image, distance) of each product's nearest picture; `found` is (product, image, distance), nearest first."""
-    best: dict[int, tuple[int, float]] = {}
-    for product_id, image_id, distance in found:
-        best.setdefault(product_id, (image_id, distance))
-    return list(best.values())
-
-
-def _matches(best: list[tuple[int, float]], query: Query, metric: str) -> list[Match]:
-    images = ProductImage.objects.select_related("product").defer("product__search")
-    by_id = images.in_bulk([image_id for image_id, _ in best])
+            fetch *= FURTHER
     return [
-        Match(by_id[image_id].product, by_id[image_id], similarity(distance, metric, query.length), Source.VISUAL)
-        for image_id, distance in best
-        if image_id in by_id
+        Match(product, image, similarity(distance, metric, query.length), Source.VISUAL)
+        for product, image, distance in best[:limit]
+        if distance is not None  # the product that asks has no vector
     ]
+
+
+def _one_per_product(found: Iterable[Neighbour]) -> list[Neighbour]:
+    """Each product's nearest picture; `found` is nearest first."""
+    best: dict[int, Neighbour] = {}
+    for neighbour in found:
+        best.setdefault(neighbour.product.pk, neighbour)
+    return list(best.values())

@@ -76,8 +76,8 @@ def product_strip(product: Product, limit: int, arrangement: Arrangement = ARRAN
 
 
 def photo_cards(photo: SeenPhoto, wish: Wish) -> Results:
-    """`search_seen` for shoppers: one card for what is one thing, nothing sold out. What a card stands for is not on the
-    pages after it.
+    """`search_seen` for shoppers: one card for what is one thing, nothing sold out. What a card stands for is not on
+    the pages after it.
 
     Raises:
         NoColourPart: as for `search_seen`.

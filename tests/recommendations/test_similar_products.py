@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from catalog.models import Product
@@ -115,6 +116,11 @@ def test_the_query_uses_the_index_of_its_model_and_finds_the_same(plane: Embeddi
     assert plane.index_name in query.explain()
     assert plane.index_name not in ImageEmbedding.objects.nearest(vector, plane, exact=True)[:20].explain()
     assert len(set(query.values_list("image_id", flat=True)) & set(exact)) >= 19
+    with CaptureQueriesContext(connection) as sent, connection.cursor() as cursor:
+        assert len(similar_products(red, Wish(10)).matches) == 10
+        assert len(sent) == 3, "the model, the statistics, the neighbours"
+        cursor.execute("EXPLAIN " + sent[-1]["sql"])
+        assert plane.index_name in str(cursor.fetchall())
     assert len(similar_products(red, Wish(MAX_RESULTS)).matches) == MAX_RESULTS
 
 
