@@ -1,4 +1,4 @@
-"""`python -m bench embed|fit|search|pipeline|import|memory`."""
+"""`python -m bench embed|fit|search|plans|pipeline|import|memory`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench import    products and photos a second through import_catalog, embedding excluded
   python -m bench pipeline  pictures a second through a real worker, against the raw ONNX Runtime rate
   python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
+  python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
   python -m bench memory    resident memory of web and worker processes
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
@@ -35,6 +36,9 @@ def main() -> None:
     search = commands.add_parser("search")
     search.add_argument("--rows", type=int, default=39_571)
     search.add_argument("--queries", type=int, default=300)
+    plans = commands.add_parser("plans")
+    plans.add_argument("--rows", type=int, default=100_000)
+    plans.add_argument("--queries", type=int, default=40)
     commands.add_parser("memory")
     embed = commands.add_parser("embed")
     embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
@@ -64,6 +68,8 @@ def main() -> None:
         from bench.pipeline import measure
     elif command == "search":
         from bench.search import measure
+    elif command == "plans":
+        from bench.plans import measure
     else:
         from bench.memory import measure
     measure(shop, **options)

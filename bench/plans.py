@@ -1,0 +1,124 @@
+"""What a visit of the vector index costs against a comparison: the constant behind `recommendations.plans`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from math import exp, log, sqrt
+
+import numpy as np
+from django.conf import settings
+from django.db import connection
+
+from bench.search import _fill, _vectors
+from bench.shop import ScratchShop
+from catalog.models import Product
+from recommendations.filters import Filters
+from recommendations.indexes import ensure_index
+from recommendations.lifecycle import ensure_active_model
+from recommendations.models import EmbeddingModel, ImageEmbedding
+from recommendations.plans import VISIT
+from recommendations.queries import stored_query
+from recommendations.search import FETCH
+
+SHARES = (0.8, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005)
+RESULTS = (10, 50)  # products a page
+
+
+@dataclass(frozen=True)
+class Point:
+    """Medians of one filter. Attributes:
+    walk, compare: milliseconds.
+    full: whether the walk always filled the page: where it gives up, the search compares after all.
+    """
+
+    share: float
+    walk: float
+    compare: float
+    full: bool
+
+
+def measure(shop: ScratchShop, *, rows: int, queries: int) -> None:
+    settings.EMBEDDING_WEIGHTS = "bundled"
+    model = ensure_active_model(log=lambda line: print(f"  {line}"))
+    _fill(model, _vectors(shop, model, rows))
+    ensure_index(model)
+    with connection.cursor() as cursor:
+        for table in ("recommendations_imageembedding", "catalog_productimage", "catalog_product"):
+            cursor.execute(f"VACUUM ANALYZE {table}")
+        cursor.execute("CHECKPOINT")  # or its writes would fall into what is measured
+    print(f"{rows:,} x {model.dimension}; medians of {queries} queries, each both ways in turn")
+    for results in RESULTS:
+        fetch = (results + 1) * FETCH
+        points = [_point(model, share, rows, fetch, queries) for share in SHARES]
+        print(f"\n{results} products, {fetch} rows to fetch")
+        print(f"{'leaves':>8} {'rows':>8} {'walk ms':>9} {'compare ms':>11}")
+        for point in points:
+            gave_up = "" if point.full else "  (the walk gave up)"
+            print(f"{point.share:8.1%} {point.share * rows:8,.0f} {point.walk:9.2f} {point.compare:11.2f}{gave_up}")
+        _conclude(points, rows, fetch)
+
+
+def _conclude(points: list[Point], rows: int, fetch: int) -> None:
+    usable = [point for point in points if point.full]
+    visit = _slope([fetch / point.share for point in usable], [point.walk for point in usable])
+    compared = _slope([point.share * rows for point in points], [point.compare for point in points])
+    print(f"one visit {1000 * visit:.2f} us, one comparison {1000 * compared:.2f} us: VISIT = {visit / compared:.1f}")
+    crossing = _crossing(points)
+    if crossing is None:
+        print("the two never cross")
+        return
+    print(
+        f"they cross where the filter leaves {crossing:.2%}: VISIT = {crossing**2 * rows / fetch:.1f}; "
+        f"the VISIT in force, {VISIT:g}, changes over at {sqrt(VISIT * fetch / rows):.2%}"
+    )
+
+
+def _point(model: EmbeddingModel, share: float, rows: int, fetch: int, queries: int) -> Point:
+    filters = Filters(price_max=Decimal(round(share * rows)))
+    chance = np.random.default_rng(6)
+    skus = [f"B{number}" for number in chance.choice(rows, size=queries + 1, replace=False)]
+    walks, compares, full = [], [], True
+    for number, product in enumerate(Product.objects.defer("search").filter(sku__in=skus)):
+        query = stored_query(product, model)
+        assert query is not None
+
+        def ask(exact: bool, vector: object = query.vector, own: int = product.pk) -> int:
+            found = ImageEmbedding.objects.nearest(vector, model, exact=exact)
+            found = found.filter(filters.conditions("image__product__")).exclude(image__product_id__in=[own])
+            return len(found.values_list("image__product_id", "image_id", "distance")[:fetch])
+
+        walk, got = _timed(lambda ask=ask: ask(False))
+        compare, there = _timed(lambda ask=ask: ask(True))
+        if number:  # the first one warms up
+            walks.append(walk)
+            compares.append(compare)
+            full &= got == there
+    return Point(share, float(np.median(walks)), float(np.median(compares)), full)
+
+
+def _timed(work: Callable[[], int]) -> tuple[float, int]:
+    """Milliseconds, and what it gave."""
+    began = time.perf_counter()
+    found = work()
+    return (time.perf_counter() - began) * 1000, found
+
+
+def _slope(counts: list[float], times: list[float]) -> float:
+    """Of a line through the points, by least squares of relative errors: short times count as much as long ones."""
+    weights = 1 / np.array(times)
+    line = np.polynomial.polynomial.polyfit(counts, times, 1, w=weights)
+    return float(line[1])
+
+
+def _crossing(points: list[Point]) -> float | None:
+    """The share at which both take equally long, between the two that lie about it."""
+    for wide, narrow in pairwise(points):
+        above, below = log(wide.walk / wide.compare), log(narrow.walk / narrow.compare)
+        if above < 0 <= below:
+            part = above / (above - below)
+            return exp(log(wide.share) + part * (log(narrow.share) - log(wide.share)))
+    return None
