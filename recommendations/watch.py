@@ -122,9 +122,8 @@ class RecallCheck:
             notes.append("There is no vector index yet: every search compares with all that its filter leaves.")
         tallies = []
         for budget in found:
-            tally = Tally(
-                budget.share, budget.leaves, None if budget.price_max is None else str(budget.price_max), True
-            )
+            price_max = None if budget.price_max is None else str(budget.price_max)
+            tally = Tally(budget.share, budget.leaves, price_max, walks=indexed)
             # One result more than asked for is what a search looks for, to know whether there is a next page.
             tally.walks &= not plan(tally.filters, (K + 1) * FETCH).exact
             tallies.append(tally)

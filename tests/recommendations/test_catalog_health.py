@@ -54,11 +54,11 @@ def test_with_one_place_a_list_the_middle_is_shown_by_all_and_the_rest_are_orpha
 
 def test_a_hub_stands_in_many_lists(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     shop.embedded(plane, "middle", [1, 0, 0], sku="MIDDLE")
-    for turn in np.linspace(0, 2 * np.pi, 6, endpoint=False):
+    for turn in np.linspace(0, 2 * np.pi, 5, endpoint=False):
         shop.embedded(plane, "around", [1, np.cos(turn), np.sin(turn)])
     found = report("-k", "1")
     assert skus(found["hubs"]) == ["MIDDLE"]
-    assert found["hubs"]["products"][0]["lists"] == 6
+    assert found["hubs"]["products"][0]["lists"] == 5
     assert found["hubs"]["skewness"] > 1.4
 
 
@@ -92,7 +92,7 @@ def test_vectors_are_read_as_they_are_stored_in_order_of_product_and_picture(
     one, two = first.images.order_by("pk")
     first.images.filter(pk=one.pk).update(position=9)
     owners, vectors = current_vectors(plane)
-    expected = [ImageEmbedding.objects.get(image=image).vector.to_list() for image in (two, one)]
+    expected = [ImageEmbedding.objects.get(image=image).vector for image in (two, one)]
     assert owners[:2].tolist() == [first.pk, first.pk]
     assert (vectors[:2] == np.array(expected, np.float16)).all()
     assert (len(vectors), vectors.dtype) == (3, np.float16)
