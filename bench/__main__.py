@@ -1,4 +1,4 @@
-"""`python -m bench embed|fit|search|strips|pipeline|import|memory`."""
+"""`python -m bench embed|fit|search|plans|strips|pipeline|import|memory`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench pipeline  pictures a second through a real worker, against the raw ONNX Runtime rate
   python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
   python -m bench strips    what own kind, variety and one card a style do to what a strip shows
+  python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
   python -m bench memory    resident memory of web and worker processes
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
@@ -45,6 +46,9 @@ def main() -> None:
     strips.add_argument("--limit", type=int, default=8000, help="products")
     strips.add_argument("--queries", type=int, default=500)
     strips.add_argument("--seed", type=int, default=0)
+    plans = commands.add_parser("plans")
+    plans.add_argument("--rows", type=int, default=100_000)
+    plans.add_argument("--queries", type=int, default=40)
     commands.add_parser("memory")
     embed = commands.add_parser("embed")
     embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
@@ -78,6 +82,8 @@ def main() -> None:
         from bench.search import measure
     elif command == "strips":
         from bench.strips import measure
+    elif command == "plans":
+        from bench.plans import measure
     else:
         from bench.memory import measure
     measure(shop, **options)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from django.db import models
-from django.db.models import BooleanField, ExpressionWrapper, F, Q, Value
+from django.db.models import BooleanField, ExpressionWrapper, F, Min, Q, Value
 from django.db.models.functions import Cast, Coalesce
 from pgvector import HalfVector
 from pgvector.django import CosineDistance, HalfVectorField, L2Distance
@@ -57,6 +57,13 @@ class ImageEmbeddingQuerySet(models.QuerySet["ImageEmbedding"]):
         distance = DISTANCES[metric or model.metric](_column(model), HalfVector(vector.astype(np.float16)))
         nearest = self.servable(model).annotate(distance=distance)
         return nearest.order_by(F("distance") + Value(0.0) if exact else "distance")
+
+    def nearest_products(self, vector: np.ndarray, model: EmbeddingModel) -> models.QuerySet[Any, Any]:
+        """(product id, distance of its nearest picture), nearest first: compares with every row, whatever there is
+        by way of an index. What searches are measured against; filter first."""
+        rows = self.nearest(vector, model, exact=True).order_by()
+        grouped = rows.values("image__product_id").annotate(best=Min("distance"))
+        return grouped.order_by("best", "image__product_id").values_list("image__product_id", "best")
 
     def neighbours(
         self,

@@ -120,6 +120,7 @@ CELERY_TASK_ROUTES = {
     "recommendations.tasks.sweep": {"queue": "interactive"},
     "recommendations.tasks.embed_pending": {"queue": "bulk"},
     "recommendations.tasks.prune_strip_counts": {"queue": "bulk"},
+    "recommendations.tasks.check_recall": {"queue": "bulk"},
     "catalog.tasks.remove_rowless_files": {"queue": "bulk"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -172,6 +173,16 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
 }
+
+# Watching
+RECALL_CHECK_HOURS = env.int("RECALL_CHECK_HOURS", 24, validate=validate.Range(min=0))  # 0: never
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+if RECALL_CHECK_HOURS:
+    CELERY_BEAT_SCHEDULE["check-recall"] = {
+        "task": "recommendations.tasks.check_recall",
+        "schedule": RECALL_CHECK_HOURS * 3600,
+        "options": {"expires": 3600},
+    }
 
 # Pictures
 IMAGE_MAX_BYTES = env.int("IMAGE_MAX_BYTES", 20 * 2**20)

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('recommendations', '0002_model_spec_and_weights'),
+        ('recommendations', '0003_search_health'),
     ]
 
     operations = [

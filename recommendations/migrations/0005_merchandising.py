@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0003_product_filters'),
-        ('recommendations', '0002_model_spec_and_weights'),
+        ('recommendations', '0004_strip_clicks'),
     ]
 
     operations = [

@@ -1,6 +1,7 @@
 from recommendations.models.embedding_model import KEPT, EmbeddingModel, ModelState
 from recommendations.models.image_embedding import EmbeddingState, ImageEmbedding
 from recommendations.models.merchandising import MOST_BOOST, Effect, Pin, Rule, Veto
+from recommendations.models.search_health import SearchHealth
 from recommendations.models.strip_count import Place, Strip, StripCount
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Pin",
     "Place",
     "Rule",
+    "SearchHealth",
     "Strip",
     "StripCount",
     "Veto",

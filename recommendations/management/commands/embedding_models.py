@@ -29,6 +29,7 @@ from recommendations.management.comparison import (
     write_comparison,
 )
 from recommendations.management.indexing import meter_with_index
+from recommendations.management.tables import table
 from recommendations.models import EmbeddingModel, ModelState
 
 HELP = """\
@@ -99,7 +100,7 @@ class Command(BaseCommand):
             self.stdout.write("No model yet: the first one is made with the first picture, or by `add`.")
             return
         titles = ("name", "state", "source", "backbone", "dim", "px", "coverage", "index", "activated")
-        self.stdout.write(_table([titles, *map(_row, models)]))
+        self.stdout.write(table([titles, *map(_row, models)]))
 
     def _add(self, *, weights: str, name: str | None, pooling: str | None, **_: Any) -> None:
         with self._download() as progress:
@@ -281,12 +282,6 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
         model["name"], model["state"], model["source"], model["backbone"], str(model["dimension"]),
         str(model["input_size"]), covered, index, activated,
     )  # fmt: skip
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def _meaning(model: EmbeddingModel, made: Calibration) -> str:
