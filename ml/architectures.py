@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+#: Mean of ImageNet's red, green and blue, 0 … 255: Keras's "caffe" preprocessing, which ResNet50 v1 was trained with.
+IMAGENET_MEAN = (123.68, 116.779, 103.939)
+
 
 @dataclass(frozen=True)
 class Convolution:

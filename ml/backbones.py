@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml import colours
+from ml.architectures import IMAGENET_MEAN
 from ml.graph import GEM_EPSILON, UNIT_EPSILON
 from ml.layout import variable_shapes
 from ml.spec import ModelSpec, Part
@@ -17,9 +18,6 @@ from ml.weights import LABELS, VECTORS, Weights, read_variables
 
 if TYPE_CHECKING:
     import keras
-
-# ImageNet's mean in blue, green, red: Keras's "caffe" preprocessing, which ResNet50 v1 was trained with.
-_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 def build(weights: Weights) -> "keras.Model":
@@ -45,12 +43,14 @@ def build(weights: Weights) -> "keras.Model":
     if any("lab_histogram" in part.inputs for part in spec.parts):
         inputs["lab_histogram"] = lab_histogram(pictures)
     sources = {"pooled": pooled} | {part.name: _part(part, inputs, variables) for part in spec.parts}
-    parts = [sources[part.name] * len(spec.parts) ** -0.5 for part in spec.parts] or [inputs["unit_pooled"]]
-    outputs = [keras.layers.Identity(name=VECTORS)(keras.ops.concatenate(parts, axis=-1))]
+    labels = {}
     for task in spec.labels:
         scores = _dense(sources[task.source], f"labels/{task.name}", variables)
-        outputs.append(keras.layers.Softmax(name=LABELS + task.name)(scores))
-    model = keras.Model(pictures, outputs, name=spec.backbone)
+        labels[task.name] = keras.layers.Softmax(name=LABELS + task.name)(scores)
+    scale = len(spec.parts) ** -0.5 if spec.parts else 1.0
+    parts = [_moved(part, sources[part.name], labels, variables) * scale for part in spec.parts]
+    vectors = keras.layers.Identity(name=VECTORS)(keras.ops.concatenate(parts or [inputs["unit_pooled"]], axis=-1))
+    model = keras.Model(pictures, [vectors, *labels.values()], name=spec.backbone)
     model.trainable = False
     return model
 
@@ -79,7 +79,7 @@ def preprocess(pictures: Any, name: str) -> Any:
     if name == "inception_v3":
         return layers.Rescaling(1 / 127.5, offset=-1.0, name="to_plus_minus_one")(pictures)
     bgr = ops.take(ops.cast(pictures, "float32"), [2, 1, 0], axis=-1)
-    return layers.Rescaling(1.0, offset=[-mean for mean in _MEAN_BGR], name="minus_mean")(bgr)
+    return layers.Rescaling(1.0, offset=[-mean for mean in reversed(IMAGENET_MEAN)], name="minus_mean")(bgr)
 
 
 def pool(feature_map: Any, pooling: str) -> Any:
@@ -138,6 +138,19 @@ def _part(part: Part, inputs: Mapping[str, Any], variables: Mapping[str, np.ndar
 
     x = ops.concatenate([inputs[name] for name in part.inputs], axis=-1)
     return unit(_dense(x, f"head/{part.name}", variables) if part.linear else x)
+
+
+def _moved(part: Part, x: Any, labels: Mapping[str, Any], variables: Mapping[str, np.ndarray]) -> Any:
+    """A part after it went towards the directions of its classes."""
+    from keras import ops
+
+    if not part.towards:
+        return x
+    for task, weight in part.towards:
+        kernel = variables[f"labels/{task}/kernel"]
+        directions = kernel / np.maximum(np.linalg.norm(kernel, axis=0), UNIT_EPSILON)
+        x = x + weight * ops.matmul(labels[task], directions.T)
+    return unit(x)
 
 
 def _dense(x: Any, path: str, variables: Mapping[str, np.ndarray]) -> Any:

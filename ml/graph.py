@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml import colours
-from ml.architectures import ARCHITECTURES, Convolution
+from ml.architectures import ARCHITECTURES, IMAGENET_MEAN, Convolution
 from ml.spec import ModelSpec, Part
 from ml.weights import INPUT, LABELS, VECTORS
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # What ONNX Runtime of 2022 and OpenVINO understand; nothing newer is needed.
 _OPSET, _IR_VERSION = 17, 8
-# ImageNet's mean in red, green, blue: Keras's "caffe" preprocessing, which ResNet50 v1 was trained with.
-_MEAN = np.array([123.68, 116.779, 103.939], np.float32).reshape(1, 3, 1, 1)
 GEM_EPSILON = 1e-6
 UNIT_EPSILON = 1e-12
 
@@ -52,15 +50,15 @@ def build_graph(
     sources = {"pooled": inputs["pooled"]}
     for part in spec.parts:
         sources[part.name] = _part(builder, part, inputs, variables)
-    if spec.parts:
-        scale = builder.constant(np.float32(len(spec.parts) ** -0.5))
-        joined = builder.op("Concat", *(sources[part.name] for part in spec.parts), axis=1)
-        builder.op("Mul", joined, scale, output=VECTORS)
-    else:
-        builder.op("Identity", inputs["unit_pooled"], output=VECTORS)
     for task in spec.labels:
         scores = _dense(builder, sources[task.source], f"labels/{task.name}", variables)
         builder.op("Softmax", scores, axis=1, output=LABELS + task.name)
+    if spec.parts:
+        scale = builder.constant(np.float32(len(spec.parts) ** -0.5))
+        moved = [_moved(builder, part, sources[part.name], variables) for part in spec.parts]
+        builder.op("Mul", builder.op("Concat", *moved, axis=1), scale, output=VECTORS)
+    else:
+        builder.op("Identity", inputs["unit_pooled"], output=VECTORS)
     model = builder.model(spec)
     onnx.helper.set_model_props(model, dict(properties))
     onnx.checker.check_model(model, full_check=True)
@@ -183,7 +181,7 @@ def _preprocessed(builder: _Builder, spec: ModelSpec, pixels: str) -> str:
     if spec.backbone == "inception_v3":  # to -1 … 1
         scaled = builder.op("Mul", pixels, builder.constant(np.float32(1 / 127.5)))
         return builder.op("Sub", scaled, builder.constant(np.float32(1)))
-    return builder.op("Sub", pixels, builder.constant(_MEAN))
+    return builder.op("Sub", pixels, builder.constant(np.array(IMAGENET_MEAN, np.float32).reshape(1, 3, 1, 1)))
 
 
 def _pooled(builder: _Builder, spec: ModelSpec, feature_map: str) -> str:
@@ -204,6 +202,18 @@ def _part(builder: _Builder, part: Part, inputs: Mapping[str, str], variables: M
         else builder.op("Concat", *(inputs[name] for name in part.inputs), axis=1)
     )
     return _unit(builder, _dense(builder, x, f"head/{part.name}", variables) if part.linear else x)
+
+
+def _moved(builder: _Builder, part: Part, x: str, variables: Mapping[str, np.ndarray]) -> str:
+    """A part after it went towards the directions of its classes."""
+    if not part.towards:
+        return x
+    for task, weight in part.towards:
+        kernel = f"labels/{task}/kernel"
+        steps = weight / np.maximum(np.linalg.norm(variables[kernel], axis=0), UNIT_EPSILON)
+        shares = builder.op("Mul", LABELS + task, builder.constant(steps.astype(np.float32)))
+        x = builder.op("Gemm", shares, kernel, x, transB=1)
+    return _unit(builder, x)
 
 
 def _dense(builder: _Builder, x: str, path: str, variables: Mapping[str, np.ndarray]) -> str:

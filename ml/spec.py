@@ -1,5 +1,6 @@
 """What a model is: everything that two embeddings must have in common to be comparable."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,12 +28,16 @@ class Part:
         inputs: what it is made from, concatenated: "pooled" (the backbone's pooled features), "unit_pooled"
             (those L2-normalised), "lab_histogram" (`ml.colours`).
         linear: whether a kernel and a bias lie between; without them the part is its inputs.
+        towards: (label task, weight): the part moves towards the directions of the classes, each as far as it is
+            probable, and is L2-normalised again: part + Σ weight · Σ probability · direction, as a Hopfield network
+            retrieves what it knows (Ramsauer et al. 2020, arXiv 2008.02217). The tasks read the part before that.
     """
 
     name: str
     dimension: int
     inputs: tuple[str, ...] = ("pooled",)
     linear: bool = True
+    towards: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class LabelTask:
 
     Attributes:
         name: e.g. "type" or "colour".
-        source: "pooled", or the name of a part; the part is taken after its L2 normalisation.
+        source: "pooled", or the name of a part; the part is taken after its (first) L2 normalisation.
         names: of the classes, in the order of the probabilities.
     """
 
@@ -91,6 +96,8 @@ class ModelSpec:
             self._validate_part(part)
         for task in self.labels:
             self._validate_labels(task)
+        for part in self.parts:
+            self._validate_towards(part)
         _all_different("part", [part.name for part in self.parts])
         _all_different("label task", [task.name for task in self.labels])
         expected = sum(part.dimension for part in self.parts) or BACKBONES[self.backbone]
@@ -121,6 +128,15 @@ class ModelSpec:
                 f"not {part.dimension!r}"
             )
 
+    def _validate_towards(self, part: Part) -> None:
+        own = [task.name for task in self.labels if task.source == part.name]
+        for task, weight in part.towards:
+            if task not in own:
+                raise ValueError(f"part {part.name} can only move towards label tasks that read it, not {task!r}")
+            if not isinstance(weight, int | float) or not 0 < weight < math.inf:
+                raise ValueError(f"part {part.name} must move towards {task} by a positive number, not {weight!r}")
+        _all_different(f"task of part {part.name}", [task for task, _ in part.towards])
+
     def _validate_labels(self, task: LabelTask) -> None:
         if not isinstance(task.name, str) or not _NAME.fullmatch(task.name):
             raise ValueError(f"a label task's name must be lower-case letters, digits and _, not {task.name!r}")
@@ -140,15 +156,7 @@ class ModelSpec:
             "metric": self.metric,
         }
         if self.parts:
-            meta["parts"] = [
-                {
-                    "name": part.name,
-                    "dimension": part.dimension,
-                    "inputs": list(part.inputs),
-                    "linear": part.linear,
-                }
-                for part in self.parts
-            ]
+            meta["parts"] = [_part_to_meta(part) for part in self.parts]
         if self.labels:
             meta["labels"] = [
                 {"name": task.name, "source": task.source, "names": list(task.names)} for task in self.labels
@@ -167,13 +175,19 @@ class ModelSpec:
             raise ValueError(f"missing in meta: {', '.join(missing)}")
         try:
             parts = tuple(
-                Part(part["name"], part["dimension"], tuple(part["inputs"]), part["linear"])
+                Part(
+                    part["name"],
+                    part["dimension"],
+                    tuple(part["inputs"]),
+                    part["linear"],
+                    tuple((task, weight) for task, weight in part.get("towards", {}).items()),
+                )
                 for part in meta.get("parts", ())
             )
             labels = tuple(
                 LabelTask(task["name"], task["source"], tuple(task["names"])) for task in meta.get("labels", ())
             )
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"parts or labels in meta are not as they should be ({error!r})") from error
         spec = cls(
             backbone=meta["architecture"],
@@ -187,6 +201,18 @@ class ModelSpec:
         )
         spec.validate()
         return spec
+
+
+def _part_to_meta(part: Part) -> dict[str, Any]:
+    meta: dict[str, Any] = {
+        "name": part.name,
+        "dimension": part.dimension,
+        "inputs": list(part.inputs),
+        "linear": part.linear,
+    }
+    if part.towards:
+        meta["towards"] = dict(part.towards)
+    return meta
 
 
 def _one_of(field: str, value: object, allowed: tuple[str, ...]) -> None:

@@ -29,7 +29,7 @@ Vectors are kept under the cache folder: asking again is quick."""
 _EXAMPLES = """\
 examples:
   python -m ml evaluate catalog.zip --split split.json --out report/       the part "val" asks
-  python -m ml evaluate catalog.zip --split split.json --part test --weights runs/joint/model.npz
+  python -m ml evaluate catalog.zip --split split.json --part test --weights runs/first/model.npz
   python -m ml evaluate photos/ --weights none --baselines pixels,hsv       without any network
   python -m ml evaluate catalog.zip --queries-from amateur.zip              the same kind across sets
   python -m ml evaluate catalog.zip --find-self large.zip                   a picture and its thumbnail"""

@@ -43,12 +43,12 @@ _EXAMPLES = """\
 examples:
   python -m ml train photos/ --loss classic-triplet --out runs/triplet      32 triplets a batch, margin 0.2
   python -m ml train catalog.zip --loss classify --out runs/classifier      accuracy, loss and F-score
-  python -m ml train catalog.zip --split split.json --sizes 64x4,80x3 --out runs/joint
+  python -m ml train catalog.zip --split split.json --sizes 64x4,80x3 --out runs/first
   KERAS_BACKEND=torch python -m ml train …                                  where PyTorch is installed
 
 losses:
-  joint            triplet loss before, normalised softmax after a batch-norm neck (the default)
-  softmax          normalised softmax alone
+  softmax          normalised softmax: a direction for each class (the default)
+  joint            triplet loss before, normalised softmax after a batch-norm neck
   classify         softmax on the pooled features; the model then names what it sees
   triplet          mined in batches of P classes × K pictures
   classic-triplet  random (anchor, positive, negative), 32 triplets a batch"""
@@ -77,7 +77,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     )
     parser.add_argument("data", type=Path, help="folder or zip of labelled pictures")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="model, checkpoint and report")
-    parser.add_argument("--loss", choices=LOSSES, default="joint", help="default: %(default)s")
+    parser.add_argument("--loss", choices=LOSSES, default="softmax", help="default: %(default)s")
     parser.add_argument(
         "--init", dest="weights", metavar="WEIGHTS", help="what to start from (default: the best there is)"
     )
@@ -247,7 +247,7 @@ def _refit(options: argparse.Namespace, plan: Plan) -> "Refit | None":
         return None
     from ml.training.refit import Refit
 
-    return Refit(options.refit_epochs, options.power, colours=not options.no_histogram)
+    return Refit(options.refit_epochs, colours=not options.no_histogram)
 
 
 def _split(options: argparse.Namespace, prepared: Prepared) -> Split:

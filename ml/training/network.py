@@ -6,6 +6,7 @@ and what comes out is again a ResNet50 in Keras's layout, with batch norms that 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -13,12 +14,12 @@ import numpy as np
 from keras import layers, ops
 
 from ml import layout
+from ml.architectures import IMAGENET_MEAN
 from ml.spec import HISTOGRAM_BINS, ModelSpec, Part
 from ml.training.losses import unit
 from ml.training.plan import Head, Plan
 
 EPSILON = 1.001e-5  # of Keras's ResNet batch norms
-_MEAN_BGR = (103.939, 116.779, 123.68)
 _STAGES = (("conv2", 64, 3), ("conv3", 128, 4), ("conv4", 256, 6), ("conv5", 512, 3))
 NECK_EPSILON = 1e-3
 SPREAD = 0.05  # standard deviation that every kernel starts its training with, see `Convolution`
@@ -50,8 +51,9 @@ def unfold(folded: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def build(plan: Plan, variables: Mapping[str, np.ndarray]) -> "keras.Model":
     """uint8 [N, S, S, 3] of any S → a dict of what the losses need.
 
-    Outputs: "pooled" [N, 2048]; for every head "<part>/before" [N, d], unit vectors before the neck, and
-    "<part>" [N, d], unit vectors after it; "logits/<task>" [N, classes].
+    Outputs: "pooled" [N, 2048]; for every head "<part>/before" [N, d], unit vectors before the neck, "<part>" [N, d],
+    unit vectors after it, and "<part>/vector" [N, d], the part of the vector, those moved towards their classes;
+    "logits/<task>" [N, classes].
 
     Args:
         variables: of the backbone, as `ml.weights.read_variables` gives them.
@@ -95,13 +97,19 @@ def _heads(inputs: dict[str, Any], plan: Plan) -> dict[str, Any]:
                 center=False, epsilon=NECK_EPSILON, momentum=0.95, name=f"neck_{head.part}"
             )(before)
         outputs[head.part] = layers.UnitNormalization(name=f"unit_{head.part}")(after)
+    directions = {}
     for task, classes in plan.classes.items():
         source = plan.source_of(task)
         if source == "pooled":
             outputs[f"logits/{task}"] = layers.Dense(len(classes), name=f"labels_{task}")(pooled)
         else:
             layer = CosineSoftmax(len(classes), plan.scale, name=f"labels_{task}")
-            outputs[f"logits/{task}"] = layer(outputs[source])
+            outputs[f"logits/{task}"], directions[task] = layer(outputs[source])
+    for head in plan.heads:
+        moved = outputs[head.part]
+        for task, weight in head.towards:
+            moved = layers.Add()([moved, layers.Rescaling(weight)(directions[task])])
+        outputs[f"{head.part}/vector"] = layers.UnitNormalization(name=f"vector_{head.part}")(moved)
     return outputs
 
 
@@ -111,9 +119,10 @@ def transfer_heads(model: "keras.Model", plan: Plan, variables: Mapping[str, np.
     A part fits that has the same name, dimension and inputs, a classifier the same classes and a source that fits.
     """
     begun = []
+    parts = [replace(part, towards=()) for part in spec.parts]
     for head in plan.heads:
         # The inputs, not the kernel's shape alone: features and features of length 1 are equally many.
-        if Part(head.part, head.dimension, head.inputs) in spec.parts:
+        if Part(head.part, head.dimension, head.inputs) in parts:
             layer = model.get_layer(f"head_{head.part}")
             layer.kernel.assign(variables[f"head/{head.part}/kernel"])
             layer.bias.assign(variables[f"head/{head.part}/bias"])
@@ -188,7 +197,7 @@ def _head_variables(weights: Mapping[str, np.ndarray], head: Head, neck: bool) -
 def _preprocess(pictures: Any, channels_first: bool) -> Any:
     """uint8 RGB → float32 BGR minus the mean, in the backend's own layout."""
     bgr = ops.take(ops.cast(pictures, "float32"), [2, 1, 0], axis=-1)
-    centred = layers.Rescaling(1.0, offset=[-mean for mean in _MEAN_BGR], name="minus_mean")(bgr)
+    centred = layers.Rescaling(1.0, offset=[-mean for mean in reversed(IMAGENET_MEAN)], name="minus_mean")(bgr)
     return ops.transpose(centred, (0, 3, 1, 2)) if channels_first else centred
 
 
@@ -237,7 +246,10 @@ class Convolution(layers.Conv2D):
 
 class CosineSoftmax(layers.Layer):
     """Normalised softmax (Zhai and Wu 2019, "Classification is a Strong Baseline for Deep Metric Learning"):
-    logits are `scale` times the cosine to one direction a class."""
+    logits are `scale` times the cosine to one direction a class.
+
+    Beside them, the mean direction: of the classes, each counting as much as it is probable.
+    """
 
     def __init__(self, classes: int, scale: float, **options: Any) -> None:
         super().__init__(**options)
@@ -247,5 +259,7 @@ class CosineSoftmax(layers.Layer):
     def build(self, shape: tuple[int | None, ...]) -> None:
         self.kernel = self.add_weight(name="kernel", shape=(shape[-1], self.classes), initializer="glorot_uniform")
 
-    def call(self, features: Any) -> Any:
-        return self.scale * ops.matmul(features, unit(self.kernel, axis=0))
+    def call(self, features: Any) -> tuple[Any, Any]:
+        directions = unit(self.kernel, axis=0)
+        logits = self.scale * ops.matmul(features, directions)
+        return logits, ops.matmul(ops.softmax(logits, axis=-1), ops.transpose(directions))

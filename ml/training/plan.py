@@ -21,11 +21,13 @@ class Head:
     Attributes:
         inputs: what the layer reads, as in `ml.spec.Part`. "lab_histogram" can only be learned from when the
             backbone does not learn along, see `ml.training.refit`.
+        towards: as in `ml.spec.Part`.
     """
 
     part: str
     dimension: int
     inputs: tuple[str, ...] = ("pooled",)
+    towards: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Plan:
 
     def spec(self, input_size: int, fit: str) -> ModelSpec:
         """The model that a finished training gives."""
-        parts = tuple(Part(head.part, head.dimension, head.inputs) for head in self.heads)
+        parts = tuple(Part(head.part, head.dimension, head.inputs, towards=head.towards) for head in self.heads)
         labels = tuple(LabelTask(task, self.source_of(task), names) for task, names in self.classes.items())
         dimension = sum(head.dimension for head in self.heads) or 2048
         return ModelSpec("resnet50", input_size, fit, "avg", dimension, parts=parts, labels=labels)

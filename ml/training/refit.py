@@ -2,7 +2,8 @@
 
 While the backbone learns, the heads follow features that change under them and pictures that are cut and pasted. Here
 both stand still: features are computed once, and the heads learn from them in a minute. They may now also read the
-colours of the picture itself (`ml.colours`), which deep features blur.
+colours of the picture itself (`ml.colours`), which deep features blur, and at last the parts move towards the classes
+that the model names (`ml.spec.Part`): what it knows of a picture as a whole counts in the ranking too.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ import numpy as np
 from ml.colours import lab_histogram
 from ml.training.learner import make_head_learner
 from ml.training.network import named_weights
-from ml.training.plan import Plan
+from ml.training.plan import Head, Plan
 from ml.training.sources import Rows
 
 Features = Mapping[str, np.ndarray]  # "pooled" float32 [n, 2048], "lab_histogram" float32 [n, 64]
@@ -24,7 +25,6 @@ Features = Mapping[str, np.ndarray]  # "pooled" float32 [n, 2048], "lab_histogra
 class Refit:
     """Attributes:
     epochs: over all features.
-    power: a picture of a class of n is drawn with weight n ** (power − 1), as in `sources.Sampling`.
     dropout: of the pooled features.
     colours: whether the colour part also reads the histogram.
     scale, cosine_margin: of the normalised softmax. A margin draws a class together, so that what is near is of
@@ -33,33 +33,34 @@ class Refit:
     """
 
     epochs: int = 30
-    power: float = 0.5
     batch: int = 768
     learning_rate: float = 8e-3
     dropout: float = 0.0
     colours: bool = True
     scale: float = 16.0
     smoothing: float = 0.0
-    cosine_margin: float = 0.3
+    cosine_margin: float = 0.4
+    towards: tuple[tuple[str, float], ...] = (("type", 1.0), ("gender", 0.2))
 
 
 def refit_plan(plan: Plan, how: Refit) -> Plan:
     """`plan` with softmax alone, and a colour part that reads the colours."""
-    heads = plan.heads
-    if how.colours:
-        heads = tuple(
-            # Both of length 1: beside the features as they are, some fifty long, the histogram would hardly count.
-            replace(head, inputs=("unit_pooled", "lab_histogram")) if head.part == "colour" else head
-            for head in heads
-        )
     return replace(
         plan,
         loss="softmax",
-        heads=heads,
+        heads=tuple(_refit_head(plan, head, how) for head in plan.heads),
         scale=how.scale,
         smoothing=how.smoothing,
         cosine_margin=how.cosine_margin,
     )
+
+
+def _refit_head(plan: Plan, head: Head, how: Refit) -> Head:
+    if how.colours and head.part == "colour":
+        # Both of length 1: beside the features as they are, some fifty long, the histogram would hardly count.
+        head = replace(head, inputs=("unit_pooled", "lab_histogram"))
+    own = [task for task in plan.classes if plan.source_of(task) == head.part]
+    return replace(head, towards=tuple((task, weight) for task, weight in how.towards if task in own))
 
 
 def features_of(
@@ -106,9 +107,8 @@ def refit(
     learner.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=0.0), jit_compile=False)
     random = np.random.default_rng(seed)
     names = list(learner.input)
-    weights = _weights(labels["type"], how.power)
     for _ in range(how.epochs * steps):
-        chosen = random.choice(len(weights), batch, p=weights)
+        chosen = random.integers(0, len(features["pooled"]), batch)
         inputs = {name: features[name][chosen] for name in names}
         learner.train_on_batch(inputs, {task: known[chosen] for task, known in labels.items()})
 
@@ -119,14 +119,3 @@ def refit(
 
     arrays = {name: keras.ops.convert_to_numpy(variable.value) for name, variable in named_weights(learner).items()}
     return arrays, forward
-
-
-def _weights(types: np.ndarray, power: float) -> np.ndarray:
-    """Of each picture in the draw; pictures without a type are drawn like those of an average class."""
-    counts = np.bincount(types[types >= 0]).astype(np.float64)
-    weights = np.zeros(len(types))
-    known = types >= 0
-    weights[known] = counts[types[known]] ** (power - 1.0)
-    if known.any() and not known.all():
-        weights[~known] = weights[known].mean()
-    return weights / weights.sum() if known.any() else np.full(len(types), 1.0 / len(types))

@@ -49,7 +49,7 @@ def vectors_of(outputs: Mapping[str, np.ndarray], plan: Plan) -> np.ndarray:
     if not plan.heads:
         pooled = outputs["pooled"]
         return pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)
-    return np.concatenate([outputs[head.part] for head in plan.heads], axis=1) / np.sqrt(len(plan.heads))
+    return np.concatenate([outputs[f"{head.part}/vector"] for head in plan.heads], axis=1) / np.sqrt(len(plan.heads))
 
 
 def validate(

@@ -51,7 +51,7 @@ def test_an_imported_catalog_goes_out_as_it_came_in(kaggle_folder: Callable[...,
     folder, out = kaggle_folder(rows), tmp_path / "out"
     call_command("import_catalog", folder, stdout=io.StringIO(), stderr=io.StringIO())
     said, _ = run(out)
-    assert f"{out}: 4 pictures of 4 products, 0 left out. Next: `python -m ml train {out}`." in said
+    assert f"{out}: 4 pictures of 4 products, 0 left out. Next: `python -m ml train {out} --out runs/first`." in said
     rows[2]["usage"] = ""  # what stood for nothing is nothing
     assert table(out) == {line["id"]: line for line in rows}
     assert next(csv.reader((out / "styles.csv").open())) == list(COLUMNS)

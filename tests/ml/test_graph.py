@@ -25,11 +25,15 @@ SPLIT = replace(
     pooling="gem",
     dimension=24 + 64 + 16,
     parts=(
-        Part("kind", 24),
+        Part("kind", 24, towards=(("type", 1.5), ("season", 0.5))),
         Part("colour", 64, ("lab_histogram",), linear=False),
         Part("mixed", 16, ("unit_pooled", "lab_histogram")),
     ),
-    labels=(LabelTask("type", "kind", ("dress", "shoe", "watch")), LabelTask("gender", "pooled", ("women", "men"))),
+    labels=(
+        LabelTask("type", "kind", ("dress", "shoe", "watch")),
+        LabelTask("gender", "pooled", ("women", "men")),
+        LabelTask("season", "kind", ("summer", "winter")),
+    ),
 )
 INCEPTION = ModelSpec("inception_v3", 80, "stretch", "avg", 2048)
 
@@ -63,7 +67,8 @@ def test_resnet50_is_that_of_keras(tmp_path: Path, pooling: str) -> None:
 
 def test_gem_parts_colours_and_labels_are_those_of_keras(tmp_path: Path) -> None:
     onnx, probabilities = compare(saved(tmp_path / "split.npz", SPLIT), tmp_path)
-    assert [(task, values.shape) for task, values in probabilities.items()] == [("type", (6, 3)), ("gender", (6, 2))]
+    shapes = {task: values.shape for task, values in probabilities.items()}
+    assert shapes == {"type": (6, 3), "gender": (6, 2), "season": (6, 2)}
     assert probabilities["type"].sum(axis=1) == pytest.approx(np.ones(6), abs=1e-5)
     vectors = onnx.embed(pictures(SPLIT))
     parts = [vectors[:, :24], vectors[:, 24:88], vectors[:, 88:]]

@@ -17,7 +17,7 @@ from ml.layout import layers_in_file_order, variable_shapes
 from ml.runtimes import BadVector, checked
 from ml.runtimes.onnx import OnnxEmbedder
 from ml.runtimes.tensorflow import TensorFlowEmbedder
-from ml.spec import ModelSpec, Part
+from ml.spec import LabelTask, ModelSpec, Part
 from ml.training.plan import Head, Plan
 from ml.weights import Weights, WeightsError, read_graph_meta, read_variables, resolve
 from tests.ml.conftest import draw, encode
@@ -211,7 +211,10 @@ def test_a_head_starts_from_one_that_reads_the_same(inputs: tuple[str, ...], beg
     from ml.training.network import build_heads, transfer_heads
 
     plan = Plan("softmax", (Head("colour", 8),), {})
-    spec = ModelSpec("resnet50", 80, "letterbox", "avg", 8, parts=(Part("colour", 8, inputs),))
+    labels = (LabelTask("family", "colour", ("blue", "red")),)
+    parts = (Part("colour", 8, inputs, towards=(("family", 1.0),)),)
+    spec = ModelSpec("resnet50", 80, "letterbox", "avg", 8, parts=parts, labels=labels)
+    spec.validate()
     heads = {"head/colour/kernel": np.ones((2048, 8), np.float32), "head/colour/bias": np.ones(8, np.float32)}
     model = build_heads(plan, 0.0)
     assert transfer_heads(model, plan, heads, spec) == begun

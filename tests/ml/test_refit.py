@@ -32,13 +32,11 @@ def test_heads_find_what_is_in_the_features_and_colours_what_is_only_in_the_hist
     assert weights["head_colour/kernel"].shape == (2048 + 64, 8)
     vectors = vectors_of(outputs, plan)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert plan.spec(80, "letterbox").parts[0].towards == (("type", 1.0),)
+
+    directions = weights["labels_type/kernel"] / np.linalg.norm(weights["labels_type/kernel"], axis=0)
+    certain = np.exp(outputs["logits/type"])
+    moved = outputs["kind"] + certain / certain.sum(axis=1, keepdims=True) @ directions.T
+    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+    np.testing.assert_allclose(vectors[:, :24], moved / np.sqrt(2), atol=1e-4)
     assert plan.spec(80, "letterbox").parts[1].inputs == ("unit_pooled", "lab_histogram")
-
-
-def test_a_rare_class_is_drawn_more_often_than_its_share():
-    from ml.training.refit import _weights
-
-    weights = _weights(np.array([0] * 100 + [1] * 4 + [-1]), 0.5)
-    assert weights.sum() == pytest.approx(1)
-    assert weights[100:104].sum() / weights[:100].sum() == pytest.approx(2 / 10)  # √4 : √100
-    assert weights[104] > 0

@@ -9,7 +9,7 @@ SPEC = ModelSpec("resnet50", 80, "letterbox", "avg", 2048)
 SPLIT = replace(
     SPEC,
     dimension=256,
-    parts=(Part("kind", 192), Part("colour", 64, ("lab_histogram",), linear=False)),
+    parts=(Part("kind", 192, towards=(("type", 0.5),)), Part("colour", 64, ("lab_histogram",), linear=False)),
     labels=(LabelTask("type", "kind", ("dress", "shoe")),),
 )
 
@@ -27,6 +27,7 @@ def test_parts_and_labels_are_named_only_where_there_are_any() -> None:
         "inputs": ["lab_histogram"],
         "linear": False,
     }
+    assert SPLIT.to_meta()["parts"][0]["towards"] == {"type": 0.5}
     assert SPLIT.to_meta()["labels"] == [{"name": "type", "source": "kind", "names": ["dress", "shoe"]}]
 
 
@@ -63,6 +64,14 @@ def test_a_wrong_field_is_named_with_what_it_may_be(change: dict, message: str) 
         ({"parts": (Part("kind", 0),)}, "dimension of part kind must be a positive whole number"),
         ({"parts": (Part("kind", 256, ("pixels",)),)}, "inputs of part kind must be of pooled, unit_pooled"),
         ({"parts": (Part("kind", 256, linear=False),)}, "dimension of part kind must be 2048, as it has no kernel"),
+        (
+            {"labels": (LabelTask("type", "colour", ("a", "b")),)},
+            "part kind can only move towards label tasks that",
+        ),
+        (
+            {"parts": (Part("kind", 192, towards=(("type", 0.0),)), SPLIT.parts[1])},
+            "part kind must move towards type by a positive number, not 0.0",
+        ),
         ({"labels": (LabelTask("type", "colours", ("a", "b")),)}, "source of labels type must be pooled or kind"),
         ({"labels": (LabelTask("type", "kind", ("a",)),)}, "labels type must name at least two classes"),
         ({"labels": (LabelTask("type", "kind", ("a", "a")),)}, "class of type a stands there twice"),
@@ -76,6 +85,12 @@ def test_a_wrong_part_or_label_is_named(change: dict, message: str) -> None:
 def test_parts_that_are_no_parts_are_a_clear_error() -> None:
     with pytest.raises(ValueError, match="parts or labels in meta are not as they should be"):
         ModelSpec.from_meta(SPLIT.to_meta() | {"parts": [{"name": "kind"}]})
+
+
+def test_a_part_moves_towards_named_tasks() -> None:
+    parts = [SPLIT.to_meta()["parts"][0] | {"towards": ["type"]}, SPLIT.to_meta()["parts"][1]]
+    with pytest.raises(ValueError, match="parts or labels in meta are not as they should be"):
+        ModelSpec.from_meta(SPLIT.to_meta() | {"parts": parts})
 
 
 @pytest.mark.parametrize("inputs", [[["pooled"]], [{}], [None]])
