@@ -74,7 +74,7 @@ def _readable(found: CatalogHealth) -> str:
         return "\n".join(lines)
     if found.complete:
         lines += [
-            f"Coverage  {found.coverage:.1%} of what is on show stands in a list",
+            f"Coverage  {found.coverage:.2%} of what is on show stands in a list",
             f"Orphans   {len(found.orphans):,} stand in none, though they have a vector",
         ]
     else:
