@@ -86,7 +86,7 @@ def stock_shop(count: int, *, seed: int = 0) -> Shop:
     )
     owner = np.sort(np.concatenate([np.arange(count), chance.integers(0, count, size=count // 3)]))
     images = ProductImage.objects.bulk_create(
-        ProductImage(product=products[position], file=f"products/{number}", position=number, width=1, height=1,
+        ProductImage(product=products[position], file=f"products/none-{number}", position=number, width=1, height=1,
                      digest=f"{number:064x}")
         for number, position in enumerate(owner)
     )  # fmt: skip
