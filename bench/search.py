@@ -13,7 +13,7 @@ import numpy as np
 from bench.rivals import MODULES, Rival, missing, rivals
 from bench.shop import ScratchShop
 from bench.stock import Stock, stock
-from bench.vectors import SETS, Vectors, VectorSet, vectors_of
+from bench.vectors import PART, SETS, Vectors, VectorSet, vectors_of
 from catalog.models import Product
 from ml.runtimes.onnx import usable_cores
 from recommendations.filters import Filters
@@ -24,7 +24,7 @@ SELECTIVITIES = (None, 0.5, 0.1, 0.01, 0.001)
 K = 10
 WARM_UP = 300  # searches of other products first: a shop that is in use has its index in memory
 TRUTHS = 100  # searches whose answers are held against a comparison with everything
-QUICK_ROWS, QUICK_QUERIES = 2000, 30
+QUICK_ROWS, QUICK_QUERIES = PART, 30
 RIVAL_SECONDS, RIVAL_LEAST = 20.0, 10  # a slow one is asked less often
 SAME = 1e-4  # as alike as the tenth: halves of floats tell no finer, and some photos are in the catalog twice
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +10,11 @@ from bench.shop import ScratchShop
 from ml import Embedder
 from ml.embedder import default_cache_dir
 from ml.runtimes.onnx import usable_cores
-from ml.sources import find, read_ahead
+from ml.sources import Source, find, read_ahead
 from ml.weights import Weights, resolve
 
 BATCH = 32
+PART = 2000  # pictures in a file
 NOISE = 0.3  # of the vector's own length: a copy keeps a cosine of about 0.96 with its original
 _SLICE = 50_000  # copies made at a time
 
@@ -76,28 +76,28 @@ def vectors_of(wanted: VectorSet, shop: ScratchShop, *, most: int | None) -> Vec
 
 
 def _real(weights: Weights, shop: ScratchShop, most: int | None) -> np.ndarray:
-    """float32 [n, D], unit length."""
-    folder = shop.var / "vectors"
-    whole = folder / f"{weights.sha256[:12]}-{'photos' if shop.photos else 'drawn'}.npy"
-    kept = whole if most is None else whole.with_stem(f"{whole.stem}-{most}")
-    for path in (whole, kept):
-        if path.exists():
-            return np.asarray(np.load(path)[:most])
-    embedder = Embedder.load(weights.setting)
-    sources = list(find([shop.catalog()]))[:most]
-    print(f"  embedding {len(sources):,} pictures with {weights.name}, once…", flush=True)
-    began = time.perf_counter()
-    found = [
-        embedder.runtime.embed([read.pixels for read in reads if read.pixels is not None])
-        for reads in read_ahead(sources, embedder.spec, batch=BATCH, workers=usable_cores())
-    ]
-    real = np.concatenate(found)
-    print(f"  {len(real) / (time.perf_counter() - began):.0f} pictures a second")
+    """float32 [n, D], unit length. Kept part by part: a run that is cut short is gone on with."""
+    folder = shop.var / "vectors" / f"{weights.sha256[:12]}-{'photos' if shop.photos else 'drawn'}"
     folder.mkdir(parents=True, exist_ok=True)
-    partial = kept.with_suffix(".part.npy")
-    np.save(partial, real)
-    partial.replace(kept)
-    return real
+    sources = list(find([shop.catalog()]))[:most]
+    parts = {folder / f"{start}.npy": sources[start : start + PART] for start in range(0, len(sources), PART)}
+    left = {path: part for path, part in parts.items() if not path.exists()}
+    if left:
+        print(f"  embedding {sum(map(len, left.values())):,} pictures with {weights.name}, once…", flush=True)
+        embedder = Embedder.load(weights.setting)
+        for path, part in left.items():
+            np.save(path.with_suffix(".new.npy"), _embedded(part, embedder))
+            path.with_suffix(".new.npy").replace(path)
+    return np.concatenate([np.load(path) for path in parts])[:most]
+
+
+def _embedded(sources: list[Source], embedder: Embedder) -> np.ndarray:
+    return np.concatenate(
+        [
+            embedder.runtime.embed([read.pixels for read in reads if read.pixels is not None])
+            for reads in read_ahead(sources, embedder.spec, batch=BATCH, workers=usable_cores())
+        ]
+    )
 
 
 def _with_copies(real: np.ndarray, rows: int) -> np.ndarray:
