@@ -132,7 +132,7 @@ def _neighbour(row: Any) -> Neighbour:
     """Of a product that also carries its picture's columns."""
     columns, values = _image_columns(), vars(row)
     image = ProductImage.from_db(row._state.db, columns, [values.pop(_IMAGE + column) for column in columns])
-    ProductImage._meta.get_field("product").set_cached_value(image, row)  # type: ignore[attr-defined]
+    ProductImage._meta.get_field("product").set_cached_value(image, row)
     return Neighbour(row, image, values.pop("distance"))
 
 
