@@ -42,7 +42,7 @@ def label(shop: Shopkeeper, plane: EmbeddingModel, client: Client) -> str:
     """Of the strip on a product's page: two look-alikes, then one of the category."""
     red = shop.embedded(plane, "red", [1, 0, 0])
     shop.embedded(plane, "scarlet", [1, 0.1, 0])
-    shop.embedded(plane, "crimson", [1, 0.2, 0])
+    shop.embedded(plane, "crimson", [1, 0.4, 0])
     shop.product("no picture")
     found = labels(client, red.get_absolute_url())
     assert len(found) == 1
