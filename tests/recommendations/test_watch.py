@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from catalog.models import Product
-from recommendations import recall_checks, tasks
+from recommendations import nudges, recall_checks, tasks
 from recommendations.budgets import budgets
 from recommendations.indexes import drop_index, ensure_index
 from recommendations.models import EmbeddingModel, ModelState, SearchHealth
@@ -197,8 +197,22 @@ def test_a_check_may_be_put_down_after_every_product(small: Shop) -> None:
     assert untimed == [{**each, "p50_ms": 0, "p95_ms": 0} for each in whole.to_json()["filters"]]
 
 
+def test_a_task_hands_on_what_is_left_in_a_message(small: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    with nudges.broker() as broker:
+        broker.default_channel.queue_purge(nudges.BULK_QUEUE)
+        monkeypatch.setattr(tasks, "SLICE_SECONDS", 0.0)
+        tasks.check_recall()
+        assert SearchHealth.objects.count() == 0
+        message = broker.SimpleQueue(nudges.BULK_QUEUE).get(timeout=10)
+        message.ack()
+    assert message.headers["task"] == "recommendations.tasks.check_recall"
+    monkeypatch.setattr(tasks, "SLICE_SECONDS", 600.0)
+    tasks.check_recall(*message.payload[0])
+    assert SearchHealth.objects.get().report["products"] == recall_checks.SAMPLE
+
+
 def test_the_last_result_is_shown_by_the_status(small: Shop, capsys: pytest.CaptureFixture[str]) -> None:
-    tasks.check_recall()
+    assert recall_checks.slice_of_check(None, seconds=600) is None
     found = pipeline_status().to_json()["recall"]
     assert (found["lowest"], found["products"]) == (1.0, recall_checks.SAMPLE)
     assert found["measured_at"] == SearchHealth.objects.get().measured_at.isoformat()
