@@ -62,7 +62,7 @@ def test_staff_upload_a_photo_and_shoppers_see_similar_items(demo: Demo, page: P
     page.locator("#id_price").fill("12.50")
     page.locator("#id_stock").fill("3")
     page.locator(".select2-selection").first.click()
-    page.locator(".select2-search__field").fill("Red")
+    page.locator(".select2-dropdown .select2-search__field").fill("Red")
     page.locator(".select2-results__option", has_text="Red things").click()
     page.locator("#id_new_pictures").set_input_files(photo)
     page.get_by_role("button", name="Save", exact=True).click()
