@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Cast, Coalesce
 from pgvector import HalfVector
@@ -67,6 +69,7 @@ class ImageEmbeddingQuerySet(models.QuerySet["ImageEmbedding"]):
         *,
         metric: str | None = None,
         exact: bool = False,
+        effort: int | None = None,
     ) -> list[Neighbour]:
         """`nearest`, with all that a page shows of it: the nearest `count` pictures of these published products.
 
@@ -77,6 +80,7 @@ class ImageEmbeddingQuerySet(models.QuerySet["ImageEmbedding"]):
             query: as for `nearest`, or the id of a product: the stored vector of its first embedded picture, which
                 never leaves the database. Where it has none, every distance is None.
             products: without the products' search vectors, which nobody shows.
+            effort: `hnsw.ef_search` of this search; None for the connection's.
         """
         wanted, conditions = products.query.sql_with_params()
         asking, parameters = _asking(query, model)
@@ -88,7 +92,9 @@ class ImageEmbeddingQuerySet(models.QuerySet["ImageEmbedding"]):
             model=int(model.pk),
             count=int(count),
         )
-        return [_neighbour(row) for row in products.model.objects.raw(statement, [*parameters, *conditions])]
+        rows = products.model.objects.raw(statement, [*parameters, *conditions])
+        with nullcontext() if effort is None else _effort(effort):
+            return [_neighbour(row) for row in rows]
 
 
 _IMAGE = "image__"
@@ -111,6 +117,13 @@ _OWN_VECTOR = """
 """
 
 
+@contextmanager
+def _effort(ef_search: int) -> Iterator[None]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL hnsw.ef_search = %s", [ef_search])
+        yield
+
+
 def _asking(query: np.ndarray | int, model: EmbeddingModel) -> tuple[str, list[Any]]:
     if isinstance(query, np.ndarray):
         return f"%s::halfvec({model.dimension:d})", [HalfVector(query.astype(np.float16)).to_text()]
@@ -125,7 +138,7 @@ def _neighbour(row: Any) -> Neighbour:
     """Of a product that also carries its picture's columns."""
     columns, values = _image_columns(), vars(row)
     image = ProductImage.from_db(row._state.db, columns, [values.pop(_IMAGE + column) for column in columns])
-    ProductImage._meta.get_field("product").set_cached_value(image, row)  # type: ignore[attr-defined]
+    ProductImage._meta.get_field("product").set_cached_value(image, row)
     return Neighbour(row, image, values.pop("distance"))
 
 
