@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Min, Q, Value
 from django.db.models.functions import Cast, Coalesce
 from pgvector import HalfVector
@@ -74,6 +76,7 @@ class ImageEmbeddingQuerySet(models.QuerySet["ImageEmbedding"]):
         *,
         metric: str | None = None,
         exact: bool = False,
+        effort: int | None = None,
     ) -> list[Neighbour]:
         """`nearest`, with all that a page shows of it: the nearest `count` pictures of these published products.
 
@@ -84,6 +87,7 @@ class ImageEmbeddingQuerySet(models.QuerySet["ImageEmbedding"]):
             query: as for `nearest`, or the id of a product: the stored vector of its first embedded picture, which
                 never leaves the database. Where it has none, every distance is None.
             products: without the products' search vectors, which nobody shows.
+            effort: `hnsw.ef_search` of this search; None for the connection's.
         """
         wanted, conditions = products.query.sql_with_params()
         asking, parameters = _asking(query, model)
@@ -95,7 +99,9 @@ class ImageEmbeddingQuerySet(models.QuerySet["ImageEmbedding"]):
             model=int(model.pk),
             count=int(count),
         )
-        return [_neighbour(row) for row in products.model.objects.raw(statement, [*parameters, *conditions])]
+        rows = products.model.objects.raw(statement, [*parameters, *conditions])
+        with nullcontext() if effort is None else _effort(effort):
+            return [_neighbour(row) for row in rows]
 
 
 _IMAGE = "image__"
@@ -116,6 +122,13 @@ _OWN_VECTOR = """
   ORDER BY picture.position, picture.id
   LIMIT 1)
 """
+
+
+@contextmanager
+def _effort(ef_search: int) -> Iterator[None]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL hnsw.ef_search = %s", [ef_search])
+        yield
 
 
 def _asking(query: np.ndarray | int, model: EmbeddingModel) -> tuple[str, list[Any]]:

@@ -19,7 +19,7 @@ from recommendations.kinds import Kind, kinds_of
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.paging import DEPTH, to_cursor
 from recommendations.photos import SeenPhoto, look_at
-from recommendations.plans import plan
+from recommendations.plans import EFFORT, plan
 from recommendations.queries import Query, query_of
 from recommendations.querysets import Neighbour, similarity
 from recommendations.styles import style_of
@@ -320,11 +320,14 @@ def _nearest_products(
     metric = metric or model.metric
     chosen = plan(filters, limit)
     exact, fetch = chosen.exact or metric != model.metric, chosen.fetch
+    effort = chosen.effort if chosen.effort > EFFORT else None
     products = Product.objects.published().filter(filters.conditions()).defer("search").order_by()
     if filters.excluded:
         products = products.exclude(pk__in=sorted(filters.excluded))
     while True:
-        found = ImageEmbedding.objects.neighbours(query.vector, model, products, fetch, metric=metric, exact=exact)
+        found = ImageEmbedding.objects.neighbours(
+            query.vector, model, products, fetch, metric=metric, exact=exact, effort=None if exact else effort
+        )
         best = _one_per_product(found)
         if len(best) >= limit or (exact and len(found) < fetch):
             break
