@@ -1,4 +1,4 @@
-"""`python -m bench embed|fit|search|pipeline|import|memory`."""
+"""`python -m bench embed|fit|search|plans|strips|pipeline|import|memory`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 from bench.shop import open_scratch_shop
+from bench.vectors import SETS
 
 DESCRIPTION = """\
 Measure this machine. Each command works in a scratch shop of its own (BENCH_VAR_DIR, default var/bench), compares
@@ -16,6 +17,8 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench import    products and photos a second through import_catalog, embedding excluded
   python -m bench pipeline  pictures a second through a real worker, against the raw ONNX Runtime rate
   python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
+  python -m bench strips    what own kind, variety and one card a style do to what a strip shows
+  python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
   python -m bench memory    resident memory of web and worker processes
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
@@ -33,8 +36,19 @@ def main() -> None:
     pipeline = commands.add_parser("pipeline")
     pipeline.add_argument("--images", type=int, default=3000)
     search = commands.add_parser("search")
-    search.add_argument("--rows", type=int, default=39_571)
+    search.add_argument("--sets", default=",".join(SETS), help="of " + ", ".join(SETS))
     search.add_argument("--queries", type=int, default=300)
+    search.add_argument("--quick", action="store_true", help="2,000 photos and few searches: does it run?")
+    search.add_argument("--libraries", default="scikit-learn,faiss,hnswlib", help="to compare with; empty for none")
+    search.add_argument("--build-only", action="store_true", help="fill and index, and leave it to the next run")
+    search.add_argument("--fresh", action="store_true", help="fill and index anew what an earlier run left")
+    strips = commands.add_parser("strips")
+    strips.add_argument("--limit", type=int, default=8000, help="products")
+    strips.add_argument("--queries", type=int, default=500)
+    strips.add_argument("--seed", type=int, default=0)
+    plans = commands.add_parser("plans")
+    plans.add_argument("--rows", type=int, default=100_000)
+    plans.add_argument("--queries", type=int, default=40)
     commands.add_parser("memory")
     embed = commands.add_parser("embed")
     embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
@@ -58,12 +72,18 @@ def main() -> None:
         measure_fit(**options)
         return
     shop = open_scratch_shop(Path(__file__).resolve().parents[1])
+    if command != "search":
+        shop.empty()
     if command == "import":
         from bench.importing import measure
     elif command == "pipeline":
         from bench.pipeline import measure
     elif command == "search":
         from bench.search import measure
+    elif command == "strips":
+        from bench.strips import measure
+    elif command == "plans":
+        from bench.plans import measure
     else:
         from bench.memory import measure
     measure(shop, **options)

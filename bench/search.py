@@ -1,135 +1,172 @@
-"""The similar-products query as a product page makes it, on as many vectors as the real catalog has."""
+"""The similar-products query as a product page makes it, on up to a million vectors, beside other ways to find
+neighbours."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
-from django.db import connection
-from pgvector import HalfVector
-from pgvector.psycopg import register_vector
 
+from bench.rivals import MODULES, Rival, missing, rivals
 from bench.shop import ScratchShop
-from catalog.importing.archive import open_archive
-from catalog.importing.errors import RowRejected
-from catalog.importing.kaggle import KaggleLayout
-from catalog.importing.records import Record
-from catalog.models import Category, Product
-from ml.images import ImageRejected, to_input
-from recommendations import graphs
-from recommendations.indexes import ensure_index
-from recommendations.lifecycle import ensure_active_model
-from recommendations.models import EmbeddingModel, ImageEmbedding
-from recommendations.search import similar_products
+from bench.stock import Stock, stock
+from bench.vectors import PART, SETS, Vectors, VectorSet, vectors_of
+from catalog.models import Product
+from ml.runtimes.onnx import usable_cores
+from recommendations.filters import Filters
+from recommendations.plans import plan
+from recommendations.search import Wish, similar_products
 
-REAL_VECTORS = 4000
-NOISE = 0.3  # of the vector's own length: a copy keeps a cosine of about 0.96 with its original
 SELECTIVITIES = (None, 0.5, 0.1, 0.01, 0.001)
 K = 10
+WARM_UP = 300  # searches of other products first: a shop that is in use has its index in memory
+TRUTHS = 100  # searches whose answers are held against a comparison with everything
+QUICK_ROWS, QUICK_QUERIES = PART, 30
+RIVAL_SECONDS, RIVAL_LEAST = 20.0, 10  # a slow one is asked less often
+SAME = 1e-4  # as alike as the tenth: halves of floats tell no finer, and some photos are in the catalog twice
 
 
-def measure(shop: ScratchShop, *, rows: int, queries: int) -> None:
-    model = ensure_active_model(log=lambda line: print(f"  {line}"))
-    vectors = _vectors(shop, model, rows)
-    _fill(model, vectors)
-    began = time.perf_counter()
-    ensure_index(model)
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE recommendations_imageembedding")
-        cursor.execute("VACUUM ANALYZE catalog_product")
-        cursor.execute("SELECT pg_relation_size(%s::regclass)", [model.index_name])
-        size = cursor.fetchone()[0]
+@dataclass(frozen=True)
+class Timing:
+    """Attributes:
+    p50, p95: milliseconds.
+    full: share of the answers with as many products as there are, at most `K`.
+    recall: share of what is found that is as alike as the tenth best.
+    """
+
+    p50: float
+    p95: float
+    full: float
+    recall: float
+
+
+def measure(
+    shop: ScratchShop, *, sets: str, queries: int, quick: bool, libraries: str, build_only: bool, fresh: bool
+) -> None:
+    wanted = [SETS[name] for name in sets.split(",")]
+    others = [name for name in libraries.split(",") if name]
+    if unknown := set(others) - set(MODULES):
+        raise SystemExit(f"--libraries takes {', '.join(MODULES)}; not {', '.join(sorted(unknown))}.")
+    print(f"{usable_cores()} cores; milliseconds of one search for {K} products; wants an otherwise idle machine")
+    if shop.photos is None:
+        print("LOOKALIKE_DATA is not set: vectors of drawn pictures, and of an untrained network where 2,048 wide.")
+    for line in missing(others):
+        print(f"left out: {line}")
+    for entry in wanted:
+        _measure_set(shop, entry, min(queries, QUICK_QUERIES) if quick else queries, quick, others, build_only, fresh)
+
+
+def _measure_set(
+    shop: ScratchShop, wanted: VectorSet, queries: int, quick: bool, others: list[str], build_only: bool, fresh: bool
+) -> None:
+    vectors = vectors_of(wanted, shop, most=QUICK_ROWS if quick else None)
+    filled = stock(shop, vectors, fresh=fresh)
+    print(f"\n{wanted.name}: {vectors.describe()}")
     print(
-        f"{rows:,} x {model.dimension} halfvec ({shop.describe()}; {min(rows, REAL_VECTORS):,} real vectors, the rest "
-        f"perturbed copies of them). HNSW index: {size / 2**20:,.0f} MiB, built in {time.perf_counter() - began:.0f} s."
+        f"  HNSW index of halves: {filled.index_mib:,.0f} MiB, built in {filled.indexed_s:.0f} s "
+        f"(rows written in {filled.filled_s:.0f} s)"
     )
-    print(f"{'filter':>10} {'p50 ms':>8} {'p95 ms':>8} {'full pages':>11} {'recall@10':>10}")
+    kept = shop.var / "vectors" / f"{vectors.key}.hnswlib"
+    if build_only:
+        for rival in rivals(others, vectors.values, kept):
+            print(f"  {rival.name}: built in {rival.built_s:.0f} s")
+        return
+    chosen = np.random.default_rng(5).permutation(vectors.real)
+    asking, before = chosen[:queries], chosen[-WARM_UP:]
+    print(f"\n  {'filter':>7} {'plan':>6} {'p50':>8} {'p95':>8} {'N of N':>8} {'recall@10':>10}")
+    unfiltered = 0.0
     for share in SELECTIVITIES:
-        budget = None if share is None else Decimal(round(share * rows))
-        _measure_one("none" if share is None else f"{share:.1%}", model, rows, queries, budget)
+        found = _ours(vectors, filled, asking, before, share)
+        unfiltered = unfiltered or found.p50
+        chosen_plan = plan(_filters(len(vectors.values), share), K + 1)
+        way = "exact" if chosen_plan.exact or not filled.index_mib else "index"
+        print(
+            f"  {'none' if share is None else f'{share:.1%}':>7} {way:>6} {found.p50:8.2f} {found.p95:8.2f} "
+            f"{found.full:8.1%} {found.recall:10.3f}"
+        )
+    truths = _tenth_best(vectors.values, asking[:TRUTHS], None)
+    print(
+        f"\n  {'':<32} {'threads':>8} {'p50':>8} {'p95':>8} {'recall@10':>10} {'MiB':>7} {'built s':>8} {'x ours':>7}"
+    )
+    for rival in rivals(others, vectors.values, kept):
+        for label, found in _theirs(rival, vectors.values, asking, truths):
+            print(
+                f"  {rival.name:<32} {label:>8} {found.p50:8.2f} {found.p95:8.2f} {found.recall:10.3f} "
+                f"{rival.index_mib:7,.0f} {rival.built_s:8.1f} {found.p50 / unfiltered:7.1f}",
+                flush=True,
+            )
 
 
-def _measure_one(label: str, model: EmbeddingModel, rows: int, queries: int, budget: Decimal | None) -> None:
-    chance = np.random.default_rng(5)
-    chosen = list(Product.objects.filter(sku__in=[f"B{number}" for number in chance.integers(rows, size=queries)]))
-    similar_products(chosen[0], limit=K, price_max=budget)
-    times, full, recall = [], 0, []
-    expected = K if budget is None else min(K, int(budget) - 1)
-    for number, product in enumerate(chosen):
+def _filters(rows: int, share: float | None) -> Filters:
+    """A budget that this share of the products meets."""
+    return Filters(price_max=None if share is None else Decimal(round(share * rows)))
+
+
+def _ours(vectors: Vectors, filled: Stock, asking: np.ndarray, before: np.ndarray, share: float | None) -> Timing:
+    """The product's own call, all its queries and Python included."""
+    wish = Wish(K, _filters(len(vectors.values), share))
+    meets = None if wish.filters.price_max is None else filled.prices <= int(wish.filters.price_max)
+    truths = _tenth_best(vectors.values, asking[:TRUTHS], meets)
+    by_sku = {product.sku: product for product in Product.objects.filter(sku__in=[f"B{n}" for n in (*asking, *before)])}
+    for number in before:
+        similar_products(by_sku[f"B{number}"], wish)
+    times, full, right, listed = [], 0, 0, 0
+    for place, number in enumerate(asking):
+        product = by_sku[f"B{number}"]
         began = time.perf_counter()
-        found = similar_products(product, limit=K, price_max=budget).matches
+        found = similar_products(product, wish).matches
         times.append((time.perf_counter() - began) * 1000)
+        exist = len(vectors.values) if meets is None else int(meets.sum())
+        expected = min(K, exist - (meets is None or bool(meets[number])))
         full += len(found) >= expected
-        if number < 50:
-            recall.append(_recall(product, model, budget, {match.product.pk for match in found}))
-    p50, p95 = np.percentile(times, [50, 95])
-    print(f"{label:>10} {p50:8.2f} {p95:8.2f} {full / len(chosen):11.1%} {np.mean(recall):10.3f}")
+        if place < len(truths):
+            rows = [int(match.product.sku[1:]) for match in found]
+            right += int((vectors.values[rows] @ vectors.values[number] >= truths[place] - SAME).sum())
+            listed += expected
+    return Timing(*np.percentile(times, [50, 95]), full / len(asking), right / max(listed, 1))
 
 
-def _recall(product: Product, model: EmbeddingModel, budget: Decimal | None, found: set[int]) -> float:
-    vector = np.asarray(ImageEmbedding.objects.get(image__product=product).vector, dtype=np.float32)
-    exact = ImageEmbedding.objects.nearest(vector, model, exact=True).exclude(image__product=product)
-    if budget is not None:
-        exact = exact.filter(image__product__price__lte=budget)
-    truth = set(exact[:K].values_list("image__product_id", flat=True))
-    return len(truth & found) / max(len(truth), 1)
+def _theirs(rival: Rival, vectors: np.ndarray, asking: np.ndarray, truths: np.ndarray) -> list[tuple[str, Timing]]:
+    """With one thread, and with as many as the library takes by itself."""
+    found = []
+    if rival.limited is None:
+        return [("1", _timed(rival.ask, vectors, asking, truths))]
+    with rival.limited():
+        found.append(("1", _timed(rival.ask, vectors, asking, truths)))
+    return [*found, ("default", _timed(rival.ask, vectors, asking, truths))]
 
 
-def _vectors(shop: ScratchShop, model: EmbeddingModel, rows: int) -> np.ndarray:
-    """float32 [rows, D], unit length. Real ones are computed once and kept beside the scratch shop."""
-    kept = shop.var / f"vectors-{model.graph_sha256[:12]}.npy"
-    if kept.exists():
-        real = np.load(kept)
-    else:
-        network, archive = graphs.embedder(model), open_archive(shop.catalog())
-        inputs = []
-        for record in KaggleLayout().records(archive):
-            if isinstance(record, Record) and record.image and len(inputs) < REAL_VECTORS:
-                try:
-                    inputs.append(to_input(archive.read(record.image, 2**24), model.spec))
-                except (ImageRejected, RowRejected):
-                    continue
-        print(f"  embedding {len(inputs):,} pictures, once…")
-        real = network.embed(inputs)
-        np.save(kept, real)
-    chance = np.random.default_rng(3)
-    copies = real[chance.integers(len(real), size=max(rows - len(real), 0))]
-    noise = chance.normal(size=copies.shape).astype(np.float32)
-    noise *= NOISE / np.linalg.norm(noise, axis=1, keepdims=True)
-    vectors = np.concatenate([real[:rows], copies + noise])
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+def _timed(
+    ask: Callable[[np.ndarray, int], np.ndarray], vectors: np.ndarray, asking: np.ndarray, truths: np.ndarray
+) -> Timing:
+    times: list[float] = []
+    right = listed = 0
+    for number in asking[:3]:
+        ask(vectors[number : number + 1], K + 1)
+    for place, number in enumerate(asking):
+        if len(times) >= RIVAL_LEAST and sum(times) > RIVAL_SECONDS * 1000:
+            break
+        began = time.perf_counter()
+        rows = ask(vectors[number : number + 1], K + 1)  # itself among them
+        times.append((time.perf_counter() - began) * 1000)
+        if place < len(truths):
+            others = [row for row in rows if row != number][:K]
+            right += int((vectors[others] @ vectors[number] >= truths[place] - SAME).sum())
+            listed += K
+    return Timing(*np.percentile(times, [50, 95]), 1.0, right / max(listed, 1))
 
 
-def _fill(model: EmbeddingModel, vectors: np.ndarray) -> None:
-    """One product, picture and embedding a vector, by COPY; product n costs a distinct price from 1 to n."""
-    category = Category.objects.add_root(instance=Category(name="Bench"))
-    prices = np.random.default_rng(4).permutation(len(vectors)) + 1
-    connection.ensure_connection()
-    raw = connection.connection
-    register_vector(raw)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO catalog_product (sku, slug, title, description, brand, category_id, price, currency, stock,
-                                         published, attributes, created_at, updated_at)
-            SELECT 'B' || n - 1, 'b' || n - 1, 'Product ' || n, '', '', %s, p, 'USD', 1, true, '{}', now(), now()
-              FROM unnest(%s::int[]) WITH ORDINALITY AS t(p, n)
-            """,
-            [category.pk, [int(price) for price in prices]],
-        )
-        cursor.execute(
-            """
-            INSERT INTO catalog_productimage (product_id, file, alt, position, width, height, digest, created_at)
-            SELECT id, 'products/bench/' || sku, '', 0, 1, 1, encode(sha256(sku::bytea), 'hex'), now()
-              FROM catalog_product ORDER BY id RETURNING id, digest
-            """
-        )
-        images = cursor.fetchall()
-        columns = "image_id, model_id, digest, state, attempts, error_code, error, vector, created_at, embedded_at"
-        stamp = "2026-01-01 00:00:00+00"
-        with raw.cursor().copy(f"COPY recommendations_imageembedding ({columns}) FROM STDIN") as copy:
-            for (image, digest), vector in zip(images, vectors.astype(np.float16), strict=True):
-                copy.write_row(
-                    (image, model.pk, digest, "ready", 1, "", "", HalfVector(vector).to_text(), stamp, stamp)
-                )
+def _tenth_best(vectors: np.ndarray, asking: np.ndarray, meets: np.ndarray | None) -> np.ndarray:
+    """Cosine of the tenth best other product (of the last, where there are fewer), by comparison with all."""
+    rows = np.arange(len(vectors)) if meets is None else np.flatnonzero(meets)
+    best = np.full((len(asking), 0), -1.0, np.float32)
+    for start in range(0, len(rows), 50_000):
+        part = rows[start : start + 50_000]
+        scores = vectors[asking] @ vectors[part].T
+        scores[asking[:, None] == part[None, :]] = -np.inf
+        best = np.sort(np.concatenate([best, scores], axis=1), axis=1)[:, -K:]
+    best[np.isinf(best)] = np.inf
+    return np.asarray(best.min(axis=1))

@@ -1,4 +1,4 @@
-"""A scratch shop, emptied for every run."""
+"""A scratch shop, whose rows are the last run's until it is emptied."""
 
 from __future__ import annotations
 
@@ -25,12 +25,22 @@ class ScratchShop:
         draw_catalog(self.var / "drawn", per_kind=100)
         return self.var / "drawn"
 
+    def empty(self) -> None:
+        """Rows, files and vector indexes go; the database and what `bench` keeps beside it stay."""
+        from django.core.management import call_command
+
+        from catalog.media import remove_rowless_files
+
+        call_command("flush", interactive=False, verbosity=0)
+        remove_rowless_files(older_than=timedelta(seconds=-1))
+        _drop_vector_indexes()
+
     def describe(self) -> str:
         return f"{'real photos' if self.photos else 'drawn pictures'}, weights {Path(self.weights).name}"
 
 
 def open_scratch_shop(root: Path) -> ScratchShop:
-    """Point the settings at the scratch shop, set Django up, and leave its database empty."""
+    """Point the settings at the scratch shop and set Django up; its database is as the last run left it."""
     var = Path(os.environ.get("BENCH_VAR_DIR", str(root / "var" / "bench"))).absolute()
     data = os.environ.get("LOOKALIKE_DATA")
     photos = Path(data) / "fashion-small.zip" if data else None
@@ -43,12 +53,7 @@ def open_scratch_shop(root: Path) -> ScratchShop:
     django.setup()
     from django.core.management import call_command
 
-    from catalog.media import remove_rowless_files
-
     call_command("migrate", verbosity=0)
-    call_command("flush", interactive=False, verbosity=0)
-    remove_rowless_files(older_than=timedelta(seconds=-1))
-    _drop_vector_indexes()
     return ScratchShop(root, var, photos, weights)
 
 

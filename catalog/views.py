@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from catalog.models import Category, Product
 from catalog.models.image import FOLDER, MIME
+from catalog.signals import product_viewed
 
 HOME_PRODUCTS = 12
 
@@ -61,17 +62,16 @@ def search(request: HttpRequest) -> HttpResponse:
 def product(request: HttpRequest, slug: str) -> HttpResponse:
     shown = get_object_or_404(Product.objects.published().for_page(), slug=slug)
     trail = shown.category.trail
-    return render(
-        request,
-        "catalog/product.html",
-        {
-            "product": shown,
-            "images": list(shown.images.all()),
-            "trail": trail,
-            "details": _details(shown),
-            "json_ld": _json_ld(request, shown, trail),
-        },
-    )
+    context = {
+        "product": shown,
+        "images": list(shown.images.all()),
+        "trail": trail,
+        "details": _details(shown),
+        "json_ld": _json_ld(request, shown, trail),
+    }
+    response = render(request, "catalog/product.html", context)
+    product_viewed.send(Product, request=request, product=shown)
+    return response
 
 
 @require_safe

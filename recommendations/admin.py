@@ -6,16 +6,18 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from catalog.admin import ProductAdmin, ProductImageInline, thumbnail
 from catalog.models import Product, ProductImage
-from recommendations import claims, nudges
+from recommendations import claims, merchandising, nudges
+from recommendations.comparison_page import comparison_page
 from recommendations.coverage import coverage
 from recommendations.indexes import index_bytes
+from recommendations.merchandising_admin import MerchandisedProductForm, PinInline
 from recommendations.models import KEPT, EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
 
 LABELS = {
@@ -65,7 +67,13 @@ class SearchableImageInline(ProductImageInline):
 
 
 class SearchableProductAdmin(ProductAdmin):
-    inlines = [SearchableImageInline]
+    form = MerchandisedProductForm
+    inlines = [SearchableImageInline, PinInline]
+    fieldsets = [*ProductAdmin.fieldsets, ("Similar items", {"fields": ["never_with"]})]
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        merchandising.set_vetoes(form.instance, form.cleaned_data["never_with"])
+        super().save_related(request, form, formsets, change)
 
 
 admin.site.unregister(Product)
@@ -81,6 +89,11 @@ class EmbeddingModelAdmin(ReadOnlyAdmin):
         "activated_at",
     ]  # fmt: skip
     ordering = ["pk"]
+    actions_list = ["compare"]
+
+    @action(description="Compare two models", url_path="compare", permissions=["view"])
+    def compare(self, request: HttpRequest) -> HttpResponse:
+        return comparison_page(request, self)
 
     @display(description="State", ordering="state", label=MODEL_LABELS)
     def status(self, model: EmbeddingModel) -> str:

@@ -5,20 +5,23 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
+from catalog.models import Category
 from catalog.services import read_upload
 from ml.images import ImageRejected
+from recommendations.filters import Filters
+from recommendations.paging import BadCursor, from_cursor
+from recommendations.photos import SeenPhoto
+from recommendations.queries import EVEN, has_colour_part
+from recommendations.search import Sort, Wish
+
+CHOOSE = "Choose a photo first."
 
 
 class PhotoSearchForm(forms.Form):
-    photo = forms.FileField(
-        allow_empty_file=True,
-        error_messages={
-            "required": "Choose a photo first.",
-            "missing": "Choose a photo first.",
-            "invalid": "Choose a photo first.",
-        },
-        widget=forms.ClearableFileInput(attrs={"accept": "image/*"}),
-    )
+    """A photo, or what is left of one that was searched with before (`seen`), and how to search."""
+
+    photo = forms.FileField(required=False, allow_empty_file=True, error_messages={"invalid": CHOOSE})
+    seen = forms.CharField(required=False)
     price_max = forms.DecimalField(
         required=False,
         min_value=0,
@@ -30,19 +33,49 @@ class PhotoSearchForm(forms.Form):
             "The budget is an amount of money, for instance 49.90.",
         ),
     )
+    kind = forms.ModelChoiceField(Category.objects.all(), required=False)
+    colour = forms.FloatField(required=False, min_value=0, max_value=1)
+    sort = forms.ChoiceField(
+        required=False, choices=[(Sort.LIKENESS.value, "Most alike"), (Sort.VALUE.value, "Cheaper look-alikes")]
+    )
+    cursor = forms.CharField(required=False)
 
-    def clean_photo(self) -> bytes:
+    def clean_photo(self) -> bytes | None:
+        photo = self.cleaned_data["photo"]
+        if photo is None:
+            return None
         try:
-            return read_upload(self.cleaned_data["photo"])
+            return read_upload(photo)
         except ImageRejected as error:
             raise forms.ValidationError(error.message, code=error.code) from error
+
+    def clean_cursor(self) -> frozenset[int]:
+        try:
+            return from_cursor(self.cleaned_data["cursor"])
+        except BadCursor:  # then from the beginning
+            return frozenset()
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or self.cleaned_data
+        if not found.get("seen") and found.get("photo", b"") is None:
+            self.add_error("photo", forms.ValidationError(CHOOSE, code="required"))
+        return found
 
     def reject_photo(self, error: ImageRejected) -> None:
         self.add_error("photo", forms.ValidationError(error.message, code=error.code))
 
-    @property
-    def limit(self) -> int:
-        return 2 * settings.SIMILAR_PRODUCTS
+    def wish(self, photo: SeenPhoto) -> Wish:
+        """What is asked of this photo. The kind and the page of a photo before it are not."""
+        asked = self.cleaned_data
+        is_new = asked["photo"] is not None
+        colour = asked["colour"] if has_colour_part(photo.model.spec) else None
+        return Wish(
+            2 * settings.SIMILAR_PRODUCTS,
+            Filters(price_max=asked["price_max"], category=None if is_new else asked["kind"]),
+            frozenset() if is_new else asked["cursor"],
+            colour=None if colour == EVEN else colour,
+            sort=Sort(asked["sort"] or Sort.LIKENESS),
+        )
 
     def error_codes(self) -> dict[str, Any]:
         return {name: [entry.code for entry in errors.as_data()] for name, errors in self.errors.items()}

@@ -28,8 +28,9 @@ def ensure_index(model: EmbeddingModel) -> bool:
         # Asked again under the lock: a model that was retired meanwhile must not be left with an index.
         if not index_exists(model) and EmbeddingModel.objects.filter(pk=model.pk, state__in=KEPT).exists():
             with connection.cursor() as cursor:
-                # An interrupted concurrent build leaves an invalid index under the name.
-                cursor.execute(f'DROP INDEX IF EXISTS "{model.index_name}"')
+                # An interrupted concurrent build leaves an invalid index under the name. CONCURRENTLY again: a plain
+                # drop locks the whole table, and behind its wait for one long query all searches would queue.
+                cursor.execute(f'DROP INDEX CONCURRENTLY IF EXISTS "{model.index_name}"')
                 cursor.execute(index_sql(model))
                 cursor.execute("ANALYZE recommendations_imageembedding")
     return index_exists(model)

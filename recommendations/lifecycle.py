@@ -239,11 +239,11 @@ def activate(name: str, *, force: bool = False) -> Switch:
     """Pages and searches use this model from the next request on. One transaction; the former one stays ready.
 
     Args:
-        force: also when pictures lack a vector, or the model is not built to its end.
+        force: also when pictures lack a vector, or the model has no index yet.
 
     Raises:
         NotCovered: pictures lack a vector, and not `force`.
-        LifecycleError: the state does not allow it, or the network is missing.
+        LifecycleError: the state does not allow it, or the network or the index is missing.
     """
     with _locked_models() as models:
         model = _named(models, name)
@@ -256,6 +256,11 @@ def activate(name: str, *, force: bool = False) -> Switch:
         found = coverage(model)
         if not force and found.missing:
             raise NotCovered(model, found)
+        if not force and index_due(model):
+            raise LifecycleError(
+                f"The index of {name} is not built yet: searches would compare with every picture. Run "
+                f"`embedding_models build {name}` first, or activate with --force."
+            )
         return _switch(models, model, found)
 
 

@@ -64,6 +64,13 @@ def nudge_bulk() -> None:
         _send(embed_pending)
 
 
+def nudge_recall_check(so_far: dict[str, Any]) -> None:
+    """Go on with a check of the search, behind whatever waits."""
+    from recommendations.tasks import check_recall
+
+    _send(check_recall, so_far)
+
+
 def _send(task: Any, *args: Any) -> None:
     try:
         task.apply_async(args=args, retry=False)

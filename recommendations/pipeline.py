@@ -21,7 +21,7 @@ from catalog.models import ProductImage
 from ml.images import ImageRejected, decode_isolated, to_input
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
-from recommendations import claims
+from recommendations import calibration, claims
 from recommendations.claims import Claim
 from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import ensure_index, index_due
@@ -64,6 +64,7 @@ def sweep() -> bool:
         claims.add_missing_rows(model)
         claims.fail_exhausted(model)
         due |= claims.has_unfinished(model) or index_due(model) or model.state == ModelState.BUILDING
+        due |= calibration.is_due(model)
     return due
 
 
@@ -89,7 +90,8 @@ def drain(
     seconds: float | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Drained:
-    """Embed whatever is to do, for at most `seconds`; when all is done, build the index if it pays.
+    """Embed whatever is to do, for at most `seconds`; when all is done, build the index if it pays, and find out
+    what its cosines mean.
 
     Args:
         model: only for this one; by default for every model kept complete, the active one first.
@@ -175,6 +177,7 @@ def _drain(model: EmbeddingModel, deadline: float | None, advance: Callable[[int
         finish_build(model)
     else:
         ensure_index(model)
+    calibration.calibrate_if_due(model)
     return Drained(ready, failed, more=False)
 
 

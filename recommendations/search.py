@@ -2,50 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
-from threading import BoundedSemaphore
 from typing import Any
 
 import numpy as np
-from django.conf import settings
-from django.db.models import Subquery
+from django.db.models import Count, Min
 
 from catalog.models import Product, ProductImage
-from ml.images import to_input
-from recommendations import graphs
-from recommendations.graphs import ModelUnavailable
+from recommendations import arranging, queries
+from recommendations.calibration import calibration_of
+from recommendations.filters import ANYTHING, Filters
+from recommendations.kinds import Kind, kinds_of
 from recommendations.models import EmbeddingModel, ImageEmbedding
-from recommendations.querysets import cosine_similarity
+from recommendations.paging import DEPTH, to_cursor
+from recommendations.photos import SeenPhoto, look_at
+from recommendations.plans import EFFORT, plan
+from recommendations.queries import Query, query_of
+from recommendations.querysets import Neighbour, similarity
+from recommendations.styles import style_of
 
-# Below this many candidate products an exact scan is both faster than an index scan that has to filter most of
-# what it finds, and complete.
-NARROW = 2000
-# Rows asked for a product wanted: several pictures a product are common.
-FETCH = 4
+# How much further a search looks that found too few products.
+FURTHER = 4
 MAX_RESULTS = 100
-# A picture of the largest size takes some 300 MB while it is decoded.
-_decoding = BoundedSemaphore(2)
-DECODE_PATIENCE = 10.0  # seconds
+
+# A saving of the whole price weighs as much as this much cosine.
+SAVING = 0.3
+# What is arranged anew is chosen from this many times the places to fill.
+POOL = 4
+
+
+class Sort(StrEnum):
+    """What comes first."""
+
+    LIKENESS = "likeness"
+    VALUE = "value"
 
 
 class Source(StrEnum):
     """Why a product is shown."""
 
+    PINNED = "pinned"
     VISUAL = "visual"
     CATEGORY = "category"
+    PARENT = "parent"
+    NEWEST = "newest"
 
 
 @dataclass(frozen=True)
 class Match:
-    """A product to show. `image` is the picture that matched; `score` its cosine similarity, None if not visual."""
+    """A product to show. `image` is the picture that matched; `score` its cosine similarity, None if not visual.
+
+    Where kind and colour are weighted, `score` is the weighted mean of their cosines; `match`, 0 to 100, and `word`
+    always speak of both evenly, see `recommendations.calibration`. `others` are products that a shopper takes for the
+    same one, and which have no card of their own.
+    """
 
     product: Product
     image: ProductImage | None
     score: float | None
     source: Source
+    match: int | None = None
+    word: str = ""
+    others: tuple[Product, ...] = ()
+
+    @property
+    def colours(self) -> int:
+        """In how many there is this product, as far as they are known and were found."""
+        return len({style_of(product).colour for product in (self.product, *self.others)} - {""})
 
     def to_json(self) -> dict[str, Any]:
         """The shape that commands and API share."""
@@ -56,135 +82,269 @@ class Match:
             "price": None if self.product.price is None else str(self.product.price),
             "currency": self.product.currency,
             "score": None if self.score is None else round(self.score, 6),
+            "match": self.match,
             "image": self.image.file.url if self.image else None,
             "source": self.source.value,
         }
 
 
 @dataclass(frozen=True)
-class Results:
-    model: EmbeddingModel | None
-    matches: list[Match]
-    #: the cheapest thing above the budget among the look-alikes, when nothing is within it
-    nearest_above: Match | None = None
+class AboveBudget:
+    """What there would be without a budget that nothing meets.
+
+    Attributes:
+        count: of products that meet all the other filters and cost more.
+        lowest: what the cheapest of those costs.
+        match: the cheapest of the most alike.
+    """
+
+    count: int
+    lowest: Decimal
+    match: Match
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        return {"count": self.count, "lowest_price": str(self.lowest), "nearest": self.match.to_json()}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Attributes:
+    above: set when a budget left nothing over.
+    next: cursor of the page after this one; None on the last.
+    kinds: of a photo, what it seems to show.
+    """
+
+    model: EmbeddingModel | None
+    matches: list[Match]
+    above: AboveBudget | None = None
+    next: str | None = None
+    kinds: list[Kind] = field(default_factory=list)
+
+    @property
+    def nothing_similar(self) -> bool:
+        """Whether even the most alike is below what this model takes for similar."""
+        meaning, known = calibration_of(self.model), [m.match for m in self.matches if m.match is not None]
+        return meaning is not None and bool(known) and max(known) < meaning.floor
+
+    def to_json(self) -> dict[str, Any]:
+        meaning = calibration_of(self.model)
+        found: dict[str, Any] = {
             "model": self.model.name if self.model else None,
+            "match_kind": meaning.kind.value if meaning else None,
             "results": [match.to_json() for match in self.matches],
         }
+        if self.above:
+            found["above_budget"] = self.above.to_json()
+        if self.next:
+            found["next"] = self.next
+        if self.kinds:
+            found["kinds"] = [kind.to_json() for kind in self.kinds]
+        return found
 
 
-def similar_products(product: Product, *, limit: int, price_max: Decimal | None = None, fill: bool = False) -> Results:
-    """The `limit` products that look most like `product`, never itself, one hit a product, best first.
+@dataclass(frozen=True)
+class Wish:
+    """How a search is to be answered, whatever it starts from.
 
-    The stored vector of its first embedded picture is the query: nothing is computed. With `fill`, places that
-    no look-alike takes go to products of the same category.
+    Attributes:
+        limit: products, 1 to `MAX_RESULTS`.
+        shown: products of the pages before, see `recommendations.paging`.
+        colour: weight of the colour against the kind, 0 to 1; None as vectors are stored, which is one half.
+        metric: None for the model's own.
+        sort: `VALUE` puts cheaper look-alikes first: cheaper than the product that asks, or, for a photo, than what
+            looks alike costs in the middle.
+    """
+
+    limit: int
+    filters: Filters = ANYTHING
+    shown: frozenset[int] = frozenset()
+    colour: float | None = None
+    metric: str | None = None
+    sort: Sort = Sort.LIKENESS
+
+
+def similar_products(product: Product, wish: Wish, *, model: EmbeddingModel | None = None) -> Results:
+    """Products that look most like `product`, never itself, one hit a product, best first: `wish.limit` of them
+    whenever so many exist.
+
+    The stored vector of its first embedded picture is the query: nothing is computed. `model` answers in place of
+    the active one.
+
+    Raises:
+        NoColourPart: a weight for the colour, of which the model knows nothing.
+    """
+    model = model or EmbeddingModel.objects.active()
+    query = None if model is None else _query_of_product(product, model, wish)
+    if model is None or query is None:
+        return Results(model, [])
+    return _answer(query, model, wish, own=frozenset({product.pk}), asking=product)
+
+
+def similar_to_taste(liked: Sequence[Product], disliked: Sequence[Product], wish: Wish) -> Results:
+    """Products between those that are liked and away from those that are not; none of either.
+
+    Raises:
+        NoColourPart: as for `similar_products`.
     """
     model = EmbeddingModel.objects.active()
-    matches: list[Match] = []
-    if model is not None:
-        own = (
-            ImageEmbedding.objects.current(model)
-            .filter(image__product=product)
-            .order_by("image__position", "image_id")
-            .values_list("pk", flat=True)
-            .first()
-        )
-        if own is not None:
-            vector = ImageEmbedding.objects.vector_of(own, model)
-            matches = _nearest_products(vector, model, limit=limit, price_max=price_max, exclude=product)
-    if fill and len(matches) < limit:
-        matches += _same_category(product, limit - len(matches), matches, price_max)
-    return Results(model, matches)
+    if model is None:
+        return Results(None, [])
+    vectors = queries.vectors_of([product.pk for product in (*liked, *disliked)], model)
+    wanted = [vectors[product.pk] for product in liked if product.pk in vectors]
+    if not wanted:
+        return Results(model, [])
+    unwanted = [vectors[product.pk] for product in disliked if product.pk in vectors]
+    vector = queries.rocchio(wanted, unwanted, model.spec)
+    own = frozenset(product.pk for product in (*liked, *disliked))
+    return _answer(_as_wished(vector, model, wish), model, wish, own=own)
 
 
-def search_photo(data: bytes, *, limit: int, price_max: Decimal | None = None, metric: str | None = None) -> Results:
-    """The `limit` products that look most like the photo. The photo is neither stored nor logged.
+def in_another_colour(product: Product, colour: str, wish: Wish) -> Results:
+    """The same kind of thing in `colour`, a colour that products of the shop are labelled with.
+
+    Raises:
+        NoColourPart: the model knows nothing of colours.
+    """
+    model = EmbeddingModel.objects.active()
+    if model is None:
+        return Results(None, [])
+    swatch = queries.swatch_of(colour, model)
+    vector = queries.vectors_of([product.pk], model).get(product.pk)
+    if swatch is None or vector is None:
+        return Results(model, [])
+    vector = queries.recoloured(vector, model.spec, swatch)
+    return _answer(_as_wished(vector, model, wish), model, wish, own=frozenset({product.pk}))
+
+
+def search_photo(data: bytes, wish: Wish) -> Results:
+    """Products that look most like the photo, and on the first page what it seems to show. The photo is neither
+    stored nor logged.
 
     Raises:
         ImageRejected: not a picture we take.
         ModelUnavailable: there is no network to embed it with.
+        NoColourPart: as for `similar_products`.
     """
-    model = EmbeddingModel.objects.active()
-    if model is None:
-        raise ModelUnavailable("Photo search is being prepared: there is no embedding model yet.")
-    if not _decoding.acquire(timeout=DECODE_PATIENCE):
-        raise ModelUnavailable("Too many photos are being looked at just now. Please try again in a moment.")
-    try:
-        picture = to_input(data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
-    finally:
-        _decoding.release()
-    vector = graphs.embedder(model).embed([picture])[0]
-    matches = _nearest_products(vector, model, limit=limit, price_max=price_max, metric=metric)
+    photo = look_at(data)
+    found = search_seen(photo, wish)
+    return found if wish.shown else replace(found, kinds=kinds_of(photo.vector, photo.model))
+
+
+def search_seen(photo: SeenPhoto, wish: Wish) -> Results:
+    """The same for a photo that was looked at before.
+
+    Raises:
+        NoColourPart: as for `similar_products`.
+    """
+    return _answer(_as_wished(photo.vector, photo.model, wish), photo.model, wish)
+
+
+def _query_of_product(product: Product, model: EmbeddingModel, wish: Wish) -> Query | None:
+    if wish.colour is None:
+        return Query(product.pk)
+    vector = queries.vectors_of([product.pk], model).get(product.pk)
+    return None if vector is None else _as_wished(vector, model, wish)
+
+
+def _as_wished(vector: np.ndarray, model: EmbeddingModel, wish: Wish) -> Query:
+    if wish.colour is None:
+        return query_of(vector)
+    return replace(query_of(queries.weighted(vector, model.spec, wish.colour)), even=vector)
+
+
+def _answer(
+    query: Query,
+    model: EmbeddingModel,
+    wish: Wish,
+    *,
+    own: frozenset[int] = frozenset(),
+    asking: Product | None = None,
+) -> Results:
+    """A page, and whether there is another."""
+    filters = wish.filters.without(own | wish.shown)
+    # One more than asked for says whether there is a next page.
+    pool = wish.limit * POOL if wish.sort == Sort.VALUE else wish.limit
+    matches = _nearest_products(query, model, filters, pool + 1, wish.metric)
+    if wish.sort == Sort.VALUE and matches:
+        matches = _by_value(matches, asking)
     above = None
-    if price_max is not None and not matches:
-        alike = _nearest_products(vector, model, limit=MAX_RESULTS, metric=metric)
-        priced = [match for match in alike if match.product.price is not None]
-        above = min(priced, key=lambda match: match.product.price or 0, default=None)
-    return Results(model, matches, above)
+    if not matches and not wish.shown and wish.filters.price_max is not None:
+        above = _above_budget(query, model, wish, own)
+    page, rest = rated(matches[: wish.limit], query, model), matches[wish.limit :]
+    shown = wish.shown | {match.product.pk for match in page}
+    return Results(model, page, above, to_cursor(shown) if rest and len(shown) <= DEPTH else None)
+
+
+def _by_value(matches: list[Match], asking: Product | None) -> list[Match]:
+    scores = np.array([match.score for match in matches], float)
+    prices = np.array([np.nan if m.product.price is None else float(m.product.price) for m in matches])
+    own_price = asking.price if asking else None
+    reference = float(own_price) if own_price is not None else float(np.nanmedian(np.append(prices, 0.0)))
+    return [matches[place] for place in arranging.by_value(scores, prices, reference, SAVING)]
+
+
+def rated(matches: list[Match], query: Query, model: EmbeddingModel) -> list[Match]:
+    """The same with `match` and `word`, where the model's cosines have a meaning yet."""
+    meaning = calibration_of(model)
+    if meaning is None:
+        return matches
+    cosines = {match.image.pk: match.score for match in matches if match.image and match.score is not None}
+    if query.even is not None:
+        rows = ImageEmbedding.objects.nearest(query.even, model, exact=True).filter(image_id__in=list(cosines))
+        distances = rows.values_list("image_id", "distance")  # type: ignore[misc]
+        cosines = {image: similarity(distance, model.metric) for image, distance in distances}
+    known = {image: meaning.match(score) for image, score in cosines.items() if score is not None}
+    return [
+        replace(match, match=known[match.image.pk], word=meaning.word(known[match.image.pk]))
+        if match.image and match.image.pk in known
+        else match
+        for match in matches
+    ]
+
+
+def _above_budget(query: Query, model: EmbeddingModel, wish: Wish, own: frozenset[int]) -> AboveBudget | None:
+    dearer = wish.filters.without(own).above_budget()
+    alike = _nearest_products(query, model, dearer, MAX_RESULTS, wish.metric)
+    if not alike:
+        return None
+    found = Product.objects.published().filter(dearer.conditions()).exclude(pk__in=own)
+    counted = found.filter(images__embeddings__in=ImageEmbedding.objects.servable(model))
+    totals = counted.order_by().aggregate(count=Count("pk", distinct=True), lowest=Min("price"))
+    nearest = min(alike, key=lambda match: match.product.price or 0)
+    return AboveBudget(totals["count"], totals["lowest"], rated([nearest], query, model)[0])
 
 
 def _nearest_products(
-    vector: np.ndarray | Subquery,
-    model: EmbeddingModel,
-    *,
-    limit: int,
-    price_max: Decimal | None = None,
-    exclude: Product | None = None,
-    metric: str | None = None,
+    query: Query, model: EmbeddingModel, filters: Filters, limit: int, metric: str | None
 ) -> list[Match]:
     metric = metric or model.metric
-    exact = metric != model.metric or _is_narrow(price_max)
-    fetch = limit * FETCH
+    chosen = plan(filters, limit)
+    exact, fetch = chosen.exact or metric != model.metric, chosen.fetch
+    effort = chosen.effort if chosen.effort > EFFORT else None
+    products = Product.objects.published().filter(filters.conditions()).defer("search").order_by()
+    if filters.excluded:
+        products = products.exclude(pk__in=sorted(filters.excluded))
     while True:
-        rows = ImageEmbedding.objects.nearest(vector, model, metric=metric, exact=exact)
-        if price_max is not None:
-            rows = rows.filter(image__product__price__lte=price_max)
-        if exclude is not None:
-            rows = rows.exclude(image__product_id=exclude.pk)
-        found = list(rows.values_list("image__product_id", "image_id", "distance")[:fetch])  # type: ignore[misc]
+        found = ImageEmbedding.objects.neighbours(
+            query.vector, model, products, fetch, metric=metric, exact=exact, effort=None if exact else effort
+        )
         best = _one_per_product(found)
         if len(best) >= limit or (exact and len(found) < fetch):
             break
         if len(found) < fetch:
             exact = True  # the index scan gave up before it had enough
         else:
-            fetch *= FETCH
-    matches = _matches(best[:limit], metric)
-    if len(matches) < min(limit, len(best)):  # some were deleted between the two queries
-        matches = _matches(best, metric)[:limit]
-    return matches
-
-
-def _one_per_product(found: Iterable[tuple[int, int, float]]) -> list[tuple[int, float]]:
-    """(image, distance) of each product's nearest picture; `found` is (product, image, distance), nearest first."""
-    best: dict[int, tuple[int, float]] = {}
-    for product_id, image_id, distance in found:
-        best.setdefault(product_id, (image_id, distance))
-    return list(best.values())
-
-
-def _matches(best: list[tuple[int, float]], metric: str) -> list[Match]:
-    images = ProductImage.objects.select_related("product").defer("product__search")
-    by_id = images.in_bulk([image_id for image_id, _ in best])
+            fetch *= FURTHER
     return [
-        Match(by_id[image_id].product, by_id[image_id], cosine_similarity(distance, metric), Source.VISUAL)
-        for image_id, distance in best
-        if image_id in by_id
+        Match(product, image, similarity(distance, metric, query.length), Source.VISUAL)
+        for product, image, distance in best[:limit]
+        if distance is not None  # the product that asks has no vector
     ]
 
 
-def _is_narrow(price_max: Decimal | None) -> bool:
-    if price_max is None:
-        return False
-    within = Product.objects.published().within_budget(price_max)
-    return within[:NARROW].count() < NARROW
-
-
-def _same_category(product: Product, count: int, shown: list[Match], price_max: Decimal | None) -> list[Match]:
-    others = Product.objects.published().filter(category_id=product.category_id)
-    others = others.exclude(pk__in=[product.pk, *(match.product.pk for match in shown)])
-    if price_max is not None:
-        others = others.within_budget(price_max)
-    return [Match(other, other.main_image, None, Source.CATEGORY) for other in others.for_cards()[:count]]
+def _one_per_product(found: Iterable[Neighbour]) -> list[Neighbour]:
+    """Each product's nearest picture; `found` is nearest first."""
+    best: dict[int, Neighbour] = {}
+    for neighbour in found:
+        best.setdefault(neighbour.product.pk, neighbour)
+    return list(best.values())

@@ -14,13 +14,18 @@ from ml.weights import split_setting
 from recommendations.coverage import Coverage, coverage
 from recommendations.lifecycle import UNTRAINED_WARNING
 from recommendations.models import EmbeddingModel
+from recommendations.recall_checks import latest, recall_warning
 
 
 @dataclass
 class PipelineStatus(Coverage):
-    """Of the active model."""
+    """Of the active model.
+
+    `recall`: what the last check of the search found, see `recommendations.recall_checks`.
+    """
 
     model: str | None = None
+    recall: dict[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -35,9 +40,11 @@ class PipelineStatus(Coverage):
 def pipeline_status() -> PipelineStatus:
     model = EmbeddingModel.objects.active()
     found = coverage(model)
+    check = latest(model)
     return PipelineStatus(
         **{each.name: getattr(found, each.name) for each in fields(found)},
         model=model.name if model else None,
+        recall={"measured_at": check.measured_at.isoformat(), **check.report} if check else None,
         warnings=model_warnings(model),
     )
 
@@ -46,9 +53,8 @@ def model_warnings(model: EmbeddingModel | None) -> list[str]:
     """What an operator has to know of the model in use."""
     if model is None:
         return []
-    warnings = [UNTRAINED_WARNING] if model.untrained else []
-    setting = _disagreement(model)
-    return [*warnings, setting] if setting else warnings
+    problems = (UNTRAINED_WARNING if model.untrained else None, _disagreement(model), recall_warning(model))
+    return [problem for problem in problems if problem]
 
 
 def weights_disagreement(model: EmbeddingModel) -> str | None:

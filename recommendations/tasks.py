@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from celery import shared_task
 
-from recommendations import nudges, pipeline
+from recommendations import counting, nudges, pipeline, recall_checks
 from recommendations.graphs import ModelUnavailable
 
 logger = logging.getLogger(__name__)
@@ -51,3 +52,18 @@ def sweep() -> None:
         return
     if found:
         nudges.nudge_bulk()
+
+
+@shared_task(ignore_result=True)
+def prune_strip_counts() -> None:
+    """Daily."""
+    counting.prune()
+
+
+@shared_task(ignore_result=True)
+def check_recall(so_far: dict[str, Any] | None = None) -> None:
+    """Every RECALL_CHECK_HOURS, a slice at a time, so that uploads never wait for it either. What was counted travels
+    in the message: a lost one costs the check, and the next is due anyway."""
+    rest = recall_checks.slice_of_check(so_far, SLICE_SECONDS)
+    if rest is not None:
+        nudges.nudge_recall_check(rest)

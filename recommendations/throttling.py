@@ -6,3 +6,10 @@ class PhotoSearchThrottle(AnonRateThrottle):
     Signed-in users are not limited."""
 
     scope = "photo_search"
+
+
+class StripReportThrottle(AnonRateThrottle):
+    """More pages than anybody reads in a minute; it slows down whoever makes figures up."""
+
+    scope = "strip_report"
+    rate = "60/min"

@@ -1,21 +1,31 @@
-"""Search by photo, for shoppers."""
+"""Search by photo, for shoppers; forgetting what they viewed; what their browsers report of strips."""
 
 from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_http_methods
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog.api.errors import TOO_LARGE
+from catalog.models import Category
 from ml.images import ImageRejected
+from recommendations import counting
 from recommendations.forms import PhotoSearchForm
 from recommendations.graphs import ModelUnavailable
-from recommendations.models import EmbeddingModel
-from recommendations.search import Results, search_photo
-from recommendations.throttling import PhotoSearchThrottle
+from recommendations.kinds import kinds_of
+from recommendations.photos import PhotoForgotten, SeenPhoto, from_token, look_at
+from recommendations.queries import has_colour_part
+from recommendations.strips import photo_cards
+from recommendations.throttling import PhotoSearchThrottle, StripReportThrottle
+from recommendations.viewed import asks_for_privacy, viewed_of
 
 RETRY_SECONDS = 5
 
@@ -24,38 +34,114 @@ logger = logging.getLogger(__name__)
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def photo_search(request: HttpRequest) -> HttpResponse:
-    """A page with a form; with a photo, the same page with what looks like it. The photo is not kept."""
-    form = PhotoSearchForm(request.POST or None, request.FILES or None)
-    results: Results | None = None
-    unavailable = ""
-    status = 200
-    if request.method == "POST":
-        throttle = PhotoSearchThrottle()
-        status = 400
-        if not throttle.allow_request(request, None):  # type: ignore[arg-type]
-            unavailable, status = "That were many searches in a short time. Please wait a moment.", 429
-        elif form.is_valid():
-            try:
-                results = search_photo(
-                    form.cleaned_data["photo"], limit=form.limit, price_max=form.cleaned_data["price_max"]
-                )
-                status = 200
-            except ImageRejected as error:
-                logger.info("Photo refused: %s", error.code)
-                form.reject_photo(error)
-            except ModelUnavailable as error:
-                logger.error("%s", error)
-                unavailable, status = "Photo search is not available just now. Please try again later.", 503
-        if any(code in TOO_LARGE for code in form.error_codes().get("photo", [])):
-            status = 413
-    context = {
-        "form": form,
-        "results": results,
-        "budget": form.cleaned_data.get("price_max") if form.is_bound else None,
-        "unavailable": unavailable,
-        "model": results.model if results else EmbeddingModel.objects.active(),
+    """A page with a form; with a photo, the same page with what looks like it. The photo is not kept: what is computed
+    from it goes along in the page, signed, so that a search can be refined without sending the photo again."""
+    if request.method != "POST":
+        return render(request, "recommendations/photo_search.html", {"form": PhotoSearchForm()})
+    throttle = PhotoSearchThrottle()
+    # Only a new photo costs work worth limiting.
+    if "photo" in request.FILES and not throttle.allow_request(request, None):  # type: ignore[arg-type]
+        return _unavailable(
+            request, 429, "That were many searches in a short time. Please wait a moment.", throttle.wait()
+        )
+    form = PhotoSearchForm(request.POST, request.FILES)
+    is_valid = form.is_valid()
+    context: dict[str, Any] = {"form": form}
+    try:
+        photo, token = _photo(form)
+    except ImageRejected as error:
+        logger.info("Photo refused: %s", error.code)
+        form.reject_photo(error)
+    except PhotoForgotten as error:
+        form.add_error("photo", str(error))
+        context["photo_again"] = True
+    except ModelUnavailable as error:
+        logger.error("%s", error)
+        return _unavailable(request, 503, "Photo search is not available just now. Please try again later.")
+    else:
+        if photo is not None:
+            context |= _refining(form, photo, token)
+            if is_valid:
+                context |= _found(form, photo)
+    status = 200 if "results" in context else 400
+    if any(code in TOO_LARGE for code in form.error_codes().get("photo", [])):
+        status = 413
+    return render(request, "recommendations/photo_search.html", context, status=status)
+
+
+def _photo(form: PhotoSearchForm) -> tuple[SeenPhoto | None, str]:
+    """What is searched with, and how a page says so; also where something else in the form is wrong, so that nobody
+    has to send a photo twice.
+
+    Raises:
+        ImageRejected, ModelUnavailable, PhotoForgotten
+    """
+    data, token = form.cleaned_data.get("photo"), form.cleaned_data.get("seen", "")
+    if data is not None:
+        photo = look_at(data)
+        kinds = kinds_of(photo.vector, photo.model)
+        photo = replace(photo, kinds=tuple(kind.category.pk for kind in kinds))
+        return photo, photo.to_token()
+    if token and "photo" not in form.errors:
+        return from_token(token), token
+    return None, ""
+
+
+def _refining(form: PhotoSearchForm, photo: SeenPhoto, token: str) -> dict[str, Any]:
+    categories = Category.objects.in_bulk(photo.kinds)
+    is_new = form.cleaned_data.get("photo") is not None
+    return {
+        "token": token,
+        "kinds": [categories[pk] for pk in photo.kinds if pk in categories],
+        "chosen": None if is_new else form.cleaned_data.get("kind"),
+        "has_colour": has_colour_part(photo.model.spec),
     }
+
+
+def _found(form: PhotoSearchForm, photo: SeenPhoto) -> dict[str, Any]:
+    wish = form.wish(photo)
+    results = photo_cards(photo, wish)
+    nothing_similar = results.nothing_similar and not wish.shown
+    return {
+        "results": results,
+        "wish": wish,
+        "budget": wish.filters.price_max,
+        "nothing_similar": nothing_similar,
+        "categories": Category.objects.get_root_nodes() if nothing_similar else [],
+    }
+
+
+def _unavailable(request: HttpRequest, status: int, sentence: str, wait: float | None = None) -> HttpResponse:
+    context = {"form": PhotoSearchForm(), "unavailable": sentence}
     response = render(request, "recommendations/photo_search.html", context, status=status)
-    if status in {429, 503}:
-        response["Retry-After"] = math.ceil((throttle.wait() if status == 429 else None) or RETRY_SECONDS)
+    response["Retry-After"] = math.ceil(wait or RETRY_SECONDS)
     return response
+
+
+@require_POST
+def clear_viewed(request: HttpRequest) -> HttpResponse:
+    """Forget what this shopper viewed, and say so on the home page."""
+    viewed_of(request).clear()
+    return redirect(f"{reverse('catalog:home')}?viewed=cleared#viewed")
+
+
+@csrf_exempt  # nobody is signed in by it, and other sites cannot send JSON here (no CORS)
+@require_POST
+def strips_seen(request: HttpRequest) -> HttpResponse:
+    """A page's report of its strips, from `static/js/strips.js`. Its answer is read by nobody."""
+    if not settings.STRIP_CLICKS:
+        raise Http404
+    if request.content_type != "application/json":
+        return HttpResponse(status=415)
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > counting.MAX_BYTES:
+        return HttpResponse(status=413)
+    if not StripReportThrottle().allow_request(request, None):  # type: ignore[arg-type]
+        return HttpResponse(status=429)
+    try:
+        counts = counting.read_report(request.body)
+    except counting.BadReport:
+        return HttpResponse(status=400)
+    if not asks_for_privacy(request):
+        counting.count(counts)
+    return HttpResponse(status=204)

@@ -34,18 +34,23 @@ USER = "lookalike"
 DATABASE = "lookalike"
 SOCKET_PATH_MAX = 107  # sun_path is 108 bytes with its terminating NUL (unix(7))
 START_TIMEOUT = 60
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  (looked at, never written to)
 NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 
 POSTGRES_CONF = """
-# Written once, when this data directory was made. Edits survive.
+# Written once, when this data directory was made, for the memory and the cores there were. Edits survive.
 listen_addresses = ''
 unix_socket_permissions = 0700
 max_connections = 60
-shared_buffers = 256MB
-maintenance_work_mem = 512MB   # an HNSW index of 40,000 x 2048 builds in memory
+shared_buffers = {shared}MB         # a vector index that fits is searched without a copy from the system's cache
+maintenance_work_mem = {maintenance}MB   # an HNSW index that outgrows it goes on building many times slower
+max_parallel_maintenance_workers = {builders}
 max_wal_size = 2GB
 random_page_cost = 1.1         # solid-state disks; also what makes the planner prefer the vector index
 """
+# Shares of the machine's memory; the least is what 40,000 x 2048 take, the most what a million x 256 do.
+SHARED, SHARED_LEAST, SHARED_MOST = 1 / 8, 256, 4096  # MB
+MAINTENANCE, MAINTENANCE_LEAST, MAINTENANCE_MOST = 1 / 8, 512, 2048  # MB
 
 
 class ServiceError(OperationalError):
@@ -226,7 +231,7 @@ class EmbeddedServices:
                 layout.postgres_log,
             )
         with (fresh / "postgresql.conf").open("a") as conf:
-            conf.write(POSTGRES_CONF)
+            conf.write(_postgres_conf())
         # The shop's own database, made while nobody can connect yet.
         single = runner.run(
             programs / "postgres", "--single", "-D", fresh, "postgres",
@@ -341,6 +346,29 @@ class _Runner:
             )
             out.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, out.read(), "")
+
+
+def _postgres_conf() -> str:
+    memory = _memory() / 2**20
+    maintenance = int(min(max(memory * MAINTENANCE, MAINTENANCE_LEAST), MAINTENANCE_MOST))
+    # A parallel build takes all of maintenance_work_mem at once, in /dev/shm, of which Docker gives 64 MB.
+    room = shutil.disk_usage(SHARED_MEMORY).free / 2**20 if SHARED_MEMORY.is_dir() else 0
+    return POSTGRES_CONF.format(
+        shared=int(min(max(memory * SHARED, SHARED_LEAST), SHARED_MOST)),
+        maintenance=maintenance,
+        builders=min((os.cpu_count() or 1) - 1, 7) if room > 2 * maintenance else 0,
+    )
+
+
+def _memory() -> int:
+    """Bytes that this machine, or the container that we are in, has."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            return min(machine, int(Path(limit).read_text()))
+        except (OSError, ValueError):  # no such limit, or "max"
+            continue
+    return machine
 
 
 def _postgres_programs() -> Path:

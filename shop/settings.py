@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "recommendations.middleware.ViewedMiddleware",
 ]
 
 TEMPLATES = [
@@ -118,6 +119,8 @@ CELERY_TASK_ROUTES = {
     "recommendations.tasks.embed_images": {"queue": "interactive"},
     "recommendations.tasks.sweep": {"queue": "interactive"},
     "recommendations.tasks.embed_pending": {"queue": "bulk"},
+    "recommendations.tasks.prune_strip_counts": {"queue": "bulk"},
+    "recommendations.tasks.check_recall": {"queue": "bulk"},
     "catalog.tasks.remove_rowless_files": {"queue": "bulk"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -164,7 +167,22 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 24 * 3600,
         "options": {"expires": 3600},
     },
+    "prune-strip-counts": {
+        "task": "recommendations.tasks.prune_strip_counts",
+        "schedule": 24 * 3600,
+        "options": {"expires": 3600},
+    },
 }
+
+# Watching
+RECALL_CHECK_HOURS = env.int("RECALL_CHECK_HOURS", 24, validate=validate.Range(min=0))  # 0: never
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+if RECALL_CHECK_HOURS:
+    CELERY_BEAT_SCHEDULE["check-recall"] = {
+        "task": "recommendations.tasks.check_recall",
+        "schedule": RECALL_CHECK_HOURS * 3600,
+        "options": {"expires": 3600},
+    }
 
 # Pictures
 IMAGE_MAX_BYTES = env.int("IMAGE_MAX_BYTES", 20 * 2**20)
@@ -194,6 +212,10 @@ SHOP_NAME = env.str("SHOP_NAME", "Lookalike")
 SHOP_CURRENCY = env.str("SHOP_CURRENCY", "USD")
 PRODUCTS_PER_PAGE = env.int("PRODUCTS_PER_PAGE", 24)
 SIMILAR_PRODUCTS = env.int("SIMILAR_PRODUCTS", 6)
+PERSONAL_STRIP = env.bool("PERSONAL_STRIP", True)
+STRIP_CLICKS = env.bool("STRIP_CLICKS", True)
+STRIP_CLICKS_DAYS = env.int("STRIP_CLICKS_DAYS", 400, validate=validate.Range(min=1))
+STRIP_SHOW_SOLD_OUT = env.bool("STRIP_SHOW_SOLD_OUT", False)
 
 # Language and time
 LANGUAGE_CODE = "en"

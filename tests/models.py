@@ -17,6 +17,8 @@ from ml.layout import head_shapes, untrained_variables
 from ml.spec import ModelSpec, Part
 from ml.weights import write_npz
 from recommendations import graphs
+from recommendations.calibration import Calibration, MatchKind, Word
+from recommendations.isotonic import Curve
 from recommendations.models import EmbeddingModel, ModelState
 from recommendations.publishing import Published, find_weights, publish
 
@@ -66,6 +68,26 @@ def plane(db: None) -> EmbeddingModel:
         name="plane", source="file", backbone="resnet50", weights_sha256="0" * 64, graph_sha256="0" * 64,
         input_size=80, fit="letterbox", pooling="avg", dimension=3, state=ModelState.ACTIVE,
     )  # fmt: skip
+
+
+@pytest.fixture
+def coloured(db: None) -> EmbeddingModel:
+    """An active model whose vectors are [kind (2); colour (2)]."""
+    spec = ModelSpec("resnet50", 80, "letterbox", "avg", 4, parts=(Part("kind", 2), Part("colour", 2)))
+    return EmbeddingModel.objects.create(
+        name="coloured", source="file", weights_sha256="0" * 64, graph_sha256="0" * 64, state=ModelState.ACTIVE,
+        **EmbeddingModel.fields_of(spec),
+    )  # fmt: skip
+
+
+def stated(model: EmbeddingModel, **changes: Any) -> None:
+    """A calibration whose match is 100 times the cosine."""
+    made = Calibration(
+        MatchKind.CHANCE, True, Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])),
+        {Word.VERY_CLOSE: 75, Word.CLOSE: 50, Word.SAME_KIND: 30}, 20, 0.02, 900, 120,
+    )  # fmt: skip
+    model.calibration = made.to_json() | changes
+    model.save(update_fields=["calibration"])
 
 
 @pytest.fixture(scope="session")

@@ -76,6 +76,9 @@ class Product(models.Model):
             models.Index(  # ProductQuerySet.within_budget
                 fields=["price"], name="product_by_price", condition=Q(published=True)
             ),
+            models.Index(fields=["brand"], name="product_by_brand", condition=Q(published=True)),
+            # Filters on colour, gender and the like: `attributes__contains`.
+            GinIndex(fields=["attributes"], name="product_attributes", opclasses=["jsonb_path_ops"]),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative"),

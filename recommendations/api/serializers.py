@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 from django.conf import settings
 from rest_framework import serializers
 
-from recommendations.search import MAX_RESULTS, Source
+from catalog.models import Category
+from recommendations.calibration import MatchKind
+from recommendations.filters import Filters
+from recommendations.paging import BadCursor, from_cursor
+from recommendations.search import MAX_RESULTS, Sort, Source, Wish
+
+
+class StripParameters(serializers.Serializer):
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_RESULTS, required=False, help_text="How many cards.")
+
+    @property
+    def cards(self) -> int:
+        return int(self.validated_data.get("limit", settings.SIMILAR_PRODUCTS))
 
 
 class SearchParameters(serializers.Serializer):
@@ -15,13 +26,56 @@ class SearchParameters(serializers.Serializer):
         max_digits=10, decimal_places=2, min_value=Decimal(0), required=False, help_text="The budget."
     )
 
+    price_min = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0), required=False)
+    category = serializers.CharField(required=False, help_text="Address of a category; with all below it.")
+    in_stock = serializers.BooleanField(required=False, default=False)
+    brand = serializers.ListField(child=serializers.CharField(), required=False, help_text="May be repeated.")
+    attribute = serializers.ListField(
+        child=serializers.RegexField(r"^[^:]+:.+$", error_messages={"invalid": "This must be NAME:VALUE."}),
+        required=False,
+        help_text="NAME:VALUE, e.g. colour:Red. May be repeated: of one name, any value will do.",
+    )
+    colour_weight = serializers.FloatField(
+        min_value=0, max_value=1, required=False, help_text="Of the colour against the kind; 0.5 unless told."
+    )
+    sort = serializers.ChoiceField(
+        choices=[sort.value for sort in Sort],
+        required=False,
+        default=Sort.LIKENESS.value,
+        help_text="`value`: cheaper look-alikes first.",
+    )
+    cursor = serializers.CharField(required=False, help_text="`next` of the page before.")
+
+    def validate_category(self, address: str) -> Category:
+        category = Category.objects.filter(address=address).first()
+        if category is None:
+            raise serializers.ValidationError("There is no category with this address.")
+        return category
+
+    def validate_cursor(self, text: str) -> frozenset[int]:
+        try:
+            return from_cursor(text)
+        except BadCursor as error:
+            raise serializers.ValidationError(str(error)) from error
+
     @property
-    def search(self) -> dict[str, Any]:
-        """Keyword arguments for `similar_products` and `search_photo`."""
-        return {
-            "limit": self.validated_data.get("limit", settings.SIMILAR_PRODUCTS),
-            "price_max": self.validated_data.get("price_max"),
-        }
+    def wish(self) -> Wish:
+        asked = self.validated_data
+        attributes: dict[str, frozenset[str]] = {}
+        for pair in asked.get("attribute", ()):
+            name, _, value = pair.partition(":")
+            attributes[name] = attributes.get(name, frozenset()) | {value}
+        filters = Filters(
+            category=asked.get("category"),
+            price_min=asked.get("price_min"),
+            price_max=asked.get("price_max"),
+            in_stock=asked["in_stock"],
+            brands=frozenset(asked.get("brand", ())),
+            attributes=attributes,
+        )
+        limit = asked.get("limit", settings.SIMILAR_PRODUCTS)
+        shown, colour = asked.get("cursor", frozenset()), asked.get("colour_weight")
+        return Wish(limit, filters, shown, colour, sort=Sort(asked["sort"]))
 
 
 class PhotoParameters(SearchParameters):
@@ -37,10 +91,48 @@ class MatchSerializer(serializers.Serializer):
     price = serializers.DecimalField(max_digits=10, decimal_places=2, allow_null=True)
     currency = serializers.CharField()
     score = serializers.FloatField(allow_null=True, help_text="Cosine similarity, at most 1.")
+    match = serializers.IntegerField(
+        allow_null=True, help_text="0 to 100, see `match_kind`; null while that is not known."
+    )
     image = serializers.CharField(allow_null=True, help_text="The picture that matched.")
     source = serializers.ChoiceField(choices=[source.value for source in Source])  # type: ignore[assignment]
 
 
+class CardSerializer(MatchSerializer):
+    """Documents `search.Match` where products that are one to a shopper are one entry."""
+
+    colours = serializers.IntegerField(help_text="In how many there is this product, as far as known; 0 for unknown.")
+
+
+class StripSerializer(serializers.Serializer):
+    model = serializers.CharField(allow_null=True)
+    results = CardSerializer(many=True)
+
+
+class AboveBudgetSerializer(serializers.Serializer):
+    """Documents `search.AboveBudget.to_json`."""
+
+    count = serializers.IntegerField(help_text="Products that meet all else and cost more.")
+    lowest_price = serializers.DecimalField(max_digits=10, decimal_places=2)
+    nearest = MatchSerializer(help_text="The cheapest of the most alike.")
+
+
+class KindSerializer(serializers.Serializer):
+    """Documents `kinds.Kind.to_json`."""
+
+    category = serializers.CharField(help_text="Its address.")
+    name = serializers.CharField()
+    share = serializers.FloatField(help_text="Of the neighbours' votes, 0 to 1.")
+
+
 class ResultsSerializer(serializers.Serializer):
     model = serializers.CharField(allow_null=True)
+    match_kind = serializers.ChoiceField(
+        choices=[kind.value for kind in MatchKind],
+        allow_null=True,
+        help_text="What `match` is: the chance of the same kind and colour, in percent, or a rank.",
+    )
     results = MatchSerializer(many=True)
+    above_budget = AboveBudgetSerializer(required=False, help_text="When nothing is within the budget.")
+    next = serializers.CharField(required=False, help_text="Cursor of the next page, where there is one.")
+    kinds = KindSerializer(many=True, required=False, help_text="What a photo seems to show; on its first page.")

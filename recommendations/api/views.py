@@ -15,9 +15,17 @@ from catalog.api.errors import ImageProblem
 from catalog.models import Product
 from catalog.services import read_upload
 from ml.images import ImageRejected
-from recommendations.api.serializers import PhotoParameters, ResultsSerializer, SearchParameters
+from recommendations.api.serializers import (
+    PhotoParameters,
+    ResultsSerializer,
+    SearchParameters,
+    StripParameters,
+    StripSerializer,
+)
 from recommendations.graphs import ModelUnavailable
+from recommendations.queries import NoColourPart
 from recommendations.search import Results, search_photo, similar_products
+from recommendations.strips import product_strip
 from recommendations.throttling import PhotoSearchThrottle
 
 
@@ -37,7 +45,24 @@ class SimilarProductsView(APIView):
         product = Product.objects.published().filter(slug=slug).first()
         if product is None:
             raise Http404
-        return _answer(request, similar_products(product, **parameters.search))
+        try:
+            return _answer(request, similar_products(product, parameters.wish))
+        except NoColourPart as error:
+            raise ParseError(str(error), "no_colour_part") from error
+
+
+class StripView(APIView):
+    permission_classes = [AllowAny]
+
+    @extend_schema(parameters=[StripParameters], responses=StripSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        """The cards that the page of this product shows: pins, look-alikes, and what is near at hand."""
+        parameters = StripParameters(data=request.query_params)
+        parameters.is_valid(raise_exception=True)
+        product = Product.objects.published().select_related("category").filter(slug=slug).first()
+        if product is None:
+            raise Http404
+        return _answer(request, product_strip(product, parameters.cards), cards=True)
 
 
 class PhotoSearchView(APIView):
@@ -54,17 +79,23 @@ class PhotoSearchView(APIView):
             raise ParseError("Send one photo.", "several_photos")
         try:
             data = read_upload(parameters.validated_data["photo"])
-            results = search_photo(data, **parameters.search)
+            results = search_photo(data, parameters.wish)
         except ImageRejected as error:
             raise ImageProblem(error) from error
+        except NoColourPart as error:
+            raise ParseError(str(error), "no_colour_part") from error
         except ModelUnavailable as error:
             raise ModelProblem(str(error)) from error
         return _answer(request, results)
 
 
-def _answer(request: Request, results: Results) -> Response:
+def _answer(request: Request, results: Results, *, cards: bool = False) -> Response:
     body = results.to_json()
-    for entry in body["results"]:
+    if cards:
+        for entry, match in zip(body["results"], results.matches, strict=True):
+            entry["colours"] = match.colours
+    above = body.get("above_budget")
+    for entry in [*body["results"], *([above["nearest"]] if above else [])]:
         if entry["image"]:
             entry["image"] = request.build_absolute_uri(entry["image"])
     return Response(body)

@@ -3,19 +3,82 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from json import dumps
+from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
 
+from catalog.models import Category
+from recommendations.filters import Filters
 from recommendations.models import EmbeddingModel
-from recommendations.search import MAX_RESULTS, Results
+from recommendations.search import MAX_RESULTS, Results, Sort, Wish
 
 
 def add_search_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-k", type=count, default=6, metavar="N", help=f"how many products (1 to {MAX_RESULTS})")
     parser.add_argument("--price-max", type=money, metavar="P", help="only products that cost at most P")
+    parser.add_argument("--price-min", type=money, metavar="P", help="... and at least P")
+    parser.add_argument("--category", metavar="ADDRESS", help="only of this category and those below it")
+    parser.add_argument("--in-stock", action="store_true", help="only what is in stock")
+    parser.add_argument("--brand", action="append", default=[], help="only of this brand; may be repeated")
+    parser.add_argument(
+        "--attribute",
+        action="append",
+        default=[],
+        type=attribute,
+        metavar="NAME=VALUE",
+        help="only with this attribute, e.g. colour=Red; of one name any value will do",
+    )
+    parser.add_argument(
+        "--colour-weight", type=share, metavar="W", help="of the colour against the kind: 0 kind alone, 1 colour alone"
+    )
+    parser.add_argument("--sort", choices=[sort.value for sort in Sort], default=Sort.LIKENESS.value, help="what first")
     parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def wish_of(options: Mapping[str, Any]) -> Wish:
+    """What `add_search_arguments` read.
+
+    Raises:
+        CommandError: there is no such category.
+    """
+    category = None
+    if options["category"]:
+        category = Category.objects.filter(address=options["category"]).first()
+        if category is None:
+            raise CommandError(f"There is no category with the address {options['category']!r}.")
+    attributes: dict[str, frozenset[str]] = {}
+    for name, value in options["attribute"]:
+        attributes[name] = attributes.get(name, frozenset()) | {value}
+    filters = Filters(
+        category=category,
+        price_min=options["price_min"],
+        price_max=options["price_max"],
+        in_stock=options["in_stock"],
+        brands=frozenset(options["brand"]),
+        attributes=attributes,
+    )
+    colour, sort = options["colour_weight"], Sort(options["sort"])
+    return Wish(options["k"], filters, colour=colour, metric=options.get("metric"), sort=sort)
+
+
+def attribute(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def share(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return number
 
 
 def count(text: str) -> int:
@@ -54,9 +117,21 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
     if as_json:
         stdout.write(dumps(results.to_json(), indent=2, ensure_ascii=False))
         return
+    if results.kinds:
+        kinds = ", ".join(f"{kind.category.address} {kind.share:.0%}" for kind in results.kinds)
+        stdout.write(f"Seems to show: {kinds}.")
     for match in results.matches:
         price = "on request" if match.product.price is None else f"{match.product.price} {match.product.currency}"
         score = "" if match.score is None else f"{match.score:.4f}"
-        stdout.write(f"{score:>7}  {match.product.sku:<14} {price:>14}  {match.product.title}")
-    if not results.matches:
+        likely = "" if match.match is None else f"{match.match}"
+        stdout.write(f"{score:>7} {likely:>4}  {match.product.sku:<14} {price:>14}  {match.product.title}")
+    if results.nothing_similar:
+        stdout.write("Nothing really similar: this is the nearest there is.")
+    if results.above:
+        above = results.above
+        stdout.write(
+            f"Nothing within the budget. {above.count:,} products cost more, from {above.lowest}; of those that look "
+            f"alike {above.match.product.sku} is the cheapest, at {above.match.product.price}."
+        )
+    elif not results.matches:
         stdout.write("Nothing found.")

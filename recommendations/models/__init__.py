@@ -1,4 +1,22 @@
 from recommendations.models.embedding_model import KEPT, EmbeddingModel, ModelState
 from recommendations.models.image_embedding import EmbeddingState, ImageEmbedding
+from recommendations.models.merchandising import MOST_BOOST, Effect, Pin, Rule, Veto
+from recommendations.models.search_health import SearchHealth
+from recommendations.models.strip_count import Place, Strip, StripCount
 
-__all__ = ["KEPT", "EmbeddingModel", "EmbeddingState", "ImageEmbedding", "ModelState"]
+__all__ = [
+    "KEPT",
+    "MOST_BOOST",
+    "Effect",
+    "EmbeddingModel",
+    "EmbeddingState",
+    "ImageEmbedding",
+    "ModelState",
+    "Pin",
+    "Place",
+    "Rule",
+    "SearchHealth",
+    "Strip",
+    "StripCount",
+    "Veto",
+]

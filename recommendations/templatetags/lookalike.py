@@ -2,27 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
 from django.conf import settings
+from django.http import HttpRequest
+from django.template import Context
 
 from catalog.models import Product
-from recommendations.models import EmbeddingModel
-from recommendations.search import similar_products
+from recommendations.counting import label_of
+from recommendations.models import EmbeddingModel, Strip
+from recommendations.personal import inspired_by
+from recommendations.search import Results
 from recommendations.status import model_warnings
+from recommendations.strips import product_strip
+from recommendations.viewed import viewed_of
 
 register = template.Library()
 
 
 @register.inclusion_tag("recommendations/strip.html")
 def similar_strip(product: Product) -> dict[str, Any]:
-    """The row of similar products on a product page; four queries, however long."""
-    results = similar_products(product, limit=settings.SIMILAR_PRODUCTS, fill=True)
-    return {"matches": results.matches}
+    """The row of similar products on a product page."""
+    return {"results": product_strip(product, settings.SIMILAR_PRODUCTS)}
+
+
+@register.inclusion_tag("recommendations/personal_strip.html", takes_context=True)
+def personal_strip(context: Context, shown: Iterable[Product] = ()) -> dict[str, Any]:
+    """Inspired by what this shopper viewed; nothing for whom nothing is remembered.
+
+    Args:
+        shown: what is on the page anyway, and need not be there twice.
+    """
+    request: HttpRequest = context["request"]
+    if not settings.PERSONAL_STRIP:
+        return {}
+    viewed = viewed_of(request).ids
+    if not viewed:
+        return {"cleared": request.GET.get("viewed") == "cleared"}
+    excluded = frozenset(product.pk for product in shown)
+    return {"results": inspired_by(viewed, settings.SIMILAR_PRODUCTS, excluded=excluded)}
+
+
+@register.simple_tag
+def strip_label(strip: str, results: Results) -> str:
+    """For the attribute `data-strip` of the list of cards; empty where strips are not counted."""
+    return label_of(Strip(strip), results) if settings.STRIP_CLICKS else ""
+
+
+@register.inclusion_tag("recommendations/_counting.html")
+def strip_counting() -> dict[str, Any]:
+    """The script that reports which cards of strips are seen and followed. Several times on a page is once."""
+    return {"counted": settings.STRIP_CLICKS}
 
 
 @register.inclusion_tag("recommendations/admin_banner.html")
 def model_banner() -> dict[str, Any]:
     """What staff must know of the embedding model."""
     return {"warnings": model_warnings(EmbeddingModel.objects.active())}
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """`.934` → `93 %`; a dash where there is nothing to say."""
+    return "–" if share is None else f"{100 * share:.0f} %"

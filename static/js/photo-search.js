@@ -1,5 +1,6 @@
 // The photo form works without this script. With it the photo can be dropped or pasted, is previewed, and stays
-// chosen: only the results are swapped, so that the budget can be changed and the search repeated.
+// chosen: only the results are swapped. What stands above them (kind, colour against shape, order, budget) belongs to
+// the same form; changing it searches at once, by the token that the page holds in the photo's place.
 
 const MESSAGES = {
   403: "The page has expired. Please reload it and try again.",
@@ -10,16 +11,18 @@ const FAILED = "The search did not work. Please try again in a moment.";
 const OFFLINE = "The shop cannot be reached. Please check the connection and try again.";
 const CHOOSE = "Choose a photo first.";
 const NOT_A_PICTURE = "This is not a picture. Please choose a photo.";
+const PAUSE = 300; // milliseconds without a change before a search
 
 function start(form, results) {
   const find = (name) => form.querySelector(`[data-${name}]`);
   const [drop, input, preview, name] = ["photo-drop", "photo-input", "photo-preview", "photo-name"].map(find);
   const [submit, submitText, camera] = ["photo-submit", "photo-submit-text", "photo-camera"].map(find);
-  const [photoError, priceError, status] = ["photo-error", "price-error", "photo-status"].map(find);
-  const hint = find("photo-hint");
+  const [photoError, status, hint, budget] = ["photo-error", "photo-status", "photo-hint", "budget"].map(find);
   const tips = document.querySelector("[data-photo-tips]");
   const words = { name: name.textContent, submit: submitText.textContent };
   let search = null;
+  let searched = null; // the photo that the results are of
+  let waiting = 0;
 
   form.classList.add("is-enhanced");
   form.noValidate = true; // an input that covers its area has no good place for the browser's own bubble
@@ -27,9 +30,20 @@ function start(form, results) {
 
   function complain(photo, price = "") {
     photoError.textContent = photo;
-    priceError.textContent = price;
     input.setAttribute("aria-invalid", String(Boolean(photo)));
-    form.elements.price_max.setAttribute("aria-invalid", String(Boolean(price)));
+    for (const place of document.querySelectorAll("[data-budget]")) {
+      place.querySelector("[data-price-error]").textContent = place.hidden ? "" : price;
+      place.querySelector("input").setAttribute("aria-invalid", String(Boolean(price) && !place.hidden));
+    }
+  }
+
+  // One budget: beside the results where there are any, else beside the photo.
+  function settle() {
+    const refine = results.querySelector("[data-refine]");
+    if (refine) refine.querySelector("[data-refine-submit]").hidden = true;
+    if (!budget) return;
+    budget.hidden = Boolean(refine);
+    budget.querySelector("input").disabled = budget.hidden;
   }
 
   function showChosen() {
@@ -64,31 +78,64 @@ function start(form, results) {
     if (busy) status.textContent = "Searching…";
   }
 
-  function swap(page) {
+  function swap(page, isMore) {
     const text = (selector) => page.querySelector(selector)?.textContent.trim() ?? "";
     const found = page.querySelector("[data-photo-results]");
-    complain(text("[data-photo-error]"), text("[data-price-error]"));
+    const part = (selector) => [results.querySelector(selector), found.querySelector(selector)];
+    const [photo, price] = [text("[data-photo-error]"), text("[data-price-error]")];
+    const [seen, seenNow] = part("[data-seen]");
+    const [list, listNow] = part("[data-results-list]");
+    if (list && seenNow?.value === seen?.value) {
+      // The same photo: what is above the results stays as it is, under the hand that moves it.
+      if (isMore) append(...part("[data-results-grid]"), ...part("[data-more]"));
+      else if (!photo && !price) list.replaceChildren(...listNow.childNodes);
+    } else {
+      results.replaceChildren(...found.childNodes);
+      if (results.childElementCount) results.scrollIntoView({ block: "start" });
+    }
+    settle();
+    complain(photo, price);
     status.textContent = text("[data-photo-results] [data-results-summary]");
-    results.replaceChildren(...found.childNodes);
     if (tips) tips.hidden = results.childElementCount > 0;
-    if (results.childElementCount) results.scrollIntoView({ block: "nearest" });
   }
 
-  async function run() {
-    if (!input.files.length) {
+  function append(grid, gridNow, more, moreNow) {
+    const first = gridNow?.querySelector("a");
+    grid.append(...(gridNow?.childNodes ?? []));
+    if (moreNow) more.value = moreNow.value;
+    else more.parentElement.remove();
+    first?.focus({ preventScroll: true });
+  }
+
+  // `more`: the button that asks for the next page.
+  async function run(more = null) {
+    clearTimeout(waiting);
+    const photo = input.files[0];
+    const seen = results.querySelector("[data-seen]");
+    if (!photo && !seen) {
       complain(CHOOSE);
       return input.focus();
     }
     search?.abort();
     const own = (search = new AbortController());
+    const body = new FormData(form);
+    if (seen && (!photo || photo === searched)) body.delete("photo");
+    else ["seen", "kind"].forEach((name) => body.delete(name));
+    if (more) body.set("cursor", more.value);
     complain("");
     setBusy(true);
     try {
-      const response = await fetch(form.action, { method: "POST", body: new FormData(form), signal: own.signal });
+      const response = await fetch(form.action, { method: "POST", body, signal: own.signal });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       // A proxy, the CSRF check or the throttle answer with a page of their own.
-      if (page.querySelector("[data-photo-results]")) swap(page);
-      else throw new Error(MESSAGES[response.status] ?? FAILED);
+      if (!page.querySelector("[data-photo-results]")) throw new Error(MESSAGES[response.status] ?? FAILED);
+      searched = page.querySelector("[data-seen]") ? photo : null;
+      if (page.querySelector("[data-photo-again]") && photo && !body.has("photo")) {
+        results.replaceChildren();
+        settle();
+        return run();
+      }
+      swap(page, Boolean(more));
     } catch (error) {
       if (error.name === "AbortError") return;
       status.textContent = "";
@@ -100,7 +147,13 @@ function start(form, results) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    run();
+    run(event.submitter?.name === "cursor" ? event.submitter : null);
+  });
+
+  results.addEventListener("input", (event) => {
+    if (!event.target.closest("[data-refine]")) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(run, PAUSE);
   });
 
   input.addEventListener("change", showChosen);
@@ -140,6 +193,7 @@ function start(form, results) {
     });
   }
 
+  settle();
   if (input.files.length) showChosen(); // after going back, browsers restore the choice
 }
 

@@ -20,7 +20,7 @@ def form(shop: Shopkeeper, **fields: Any) -> dict[str, Any]:
     return {
         "title": "New dress", "sku": "NEW", "category": shop.category().pk, "price": "20", "currency": "USD",
         "stock": "1", "published": "on", "attributes": "{}",
-        "images-TOTAL_FORMS": "0", "images-INITIAL_FORMS": "0",
+        "images-TOTAL_FORMS": "0", "images-INITIAL_FORMS": "0", "pins-TOTAL_FORMS": "0", "pins-INITIAL_FORMS": "0",
     } | fields  # fmt: skip
 
 

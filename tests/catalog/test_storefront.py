@@ -114,14 +114,15 @@ def test_pages_cost_the_same_queries_however_many_products(
     shop: Shopkeeper, client: Client, plane: EmbeddingModel
 ) -> None:
     first = shop.embedded(plane, "Dress", [1, 0, 0], category="clothes/dresses")
+    client.get(first.get_absolute_url())  # from now on the home page has a personal strip
     urls = ["/", "/c/clothes/", "/search/?q=dress", first.get_absolute_url()]
     few = [queries(client, url) for url in urls]
     for number in range(12):
         shop.embedded(plane, f"Dress {number}", [1, number / 10, 0], [0, 1, 1], category="clothes/dresses")
     many = [queries(client, url) for url in urls]
     assert [after <= before for before, after in zip(few, many, strict=True)] == [True] * 4
-    assert many[3] <= 10, "the product page, its strip included"
-    assert max(many) <= 10
+    assert many[3] <= 13, "the product page, and nine of its strip: what the shop wants, the search, the pictures"
+    assert max(many[:3]) <= 10
 
 
 @pytest.mark.parametrize("url", ["/p/nothing/", "/c/nothing/", "/nothing"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shop.embedded import POSTGRES_CONF
+from shop.embedded import MAINTENANCE_LEAST, POSTGRES_CONF, SHARED_LEAST
 from tests.deploy.files import ROOT, SECRETS, compose_config, declared, environment
 
 OURS = {"migrate", "web", "worker", "scheduler"}
@@ -96,11 +96,13 @@ def test_logs_do_not_fill_the_disk(services: dict[str, Any]) -> None:
         assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}
 
 
-def test_postgres_is_tuned_as_the_embedded_one(services: dict[str, Any]) -> None:
+def test_postgres_is_tuned_as_the_embedded_one_of_a_small_machine(services: dict[str, Any]) -> None:
     given = dict(option.removeprefix("-c").split("=") for option in services["db"]["command"][1:])
-    embedded = dict(re.findall(r"(?m)^(\w+) = ([\w.]+)", POSTGRES_CONF))
+    small = POSTGRES_CONF.format(shared=SHARED_LEAST, maintenance=MAINTENANCE_LEAST, builders=0)
+    embedded = dict(re.findall(r"(?m)^(\w+) = ([\w.]+)", small))
     assert given == {name: embedded[name] for name in given}
-    own = {"max_connections", "unix_socket_permissions"}  # the image's defaults suit a server of its own
+    # The image's defaults suit a server of its own, which has the shared memory for a parallel build.
+    own = {"max_connections", "unix_socket_permissions", "max_parallel_maintenance_workers"}
     assert set(given) == set(embedded) - own
 
 

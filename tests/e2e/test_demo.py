@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
@@ -60,7 +62,7 @@ def test_staff_upload_a_photo_and_shoppers_see_similar_items(demo: Demo, page: P
     page.locator("#id_price").fill("12.50")
     page.locator("#id_stock").fill("3")
     page.locator(".select2-selection").first.click()
-    page.locator(".select2-search__field").fill("Red")
+    page.locator(".select2-dropdown .select2-search__field").fill("Red")
     page.locator(".select2-results__option", has_text="Red things").click()
     page.locator("#id_new_pictures").set_input_files(photo)
     page.get_by_role("button", name="Save", exact=True).click()
@@ -90,6 +92,71 @@ def test_a_photo_and_a_budget_find_look_alikes_without_reloading(demo: Demo, pag
     expect(first).to_be_visible(timeout=30_000)
 
 
+def test_what_was_viewed_inspires_a_strip_whose_clicks_are_counted_until_it_is_cleared(demo: Demo, page: Page) -> None:
+    page.goto("/c/red-things/")
+    page.locator(".grid .card a").last.click()
+    similar = page.get_by_role("region", name="Similar items")
+    similar.scroll_into_view_if_needed()
+    expect(similar.get_by_role("link").nth(1)).to_be_in_viewport()
+    similar.get_by_role("link").nth(1).click()
+    expect(page.locator("h1.product__title")).to_be_visible()
+
+    page.goto("/")
+    personal = page.get_by_role("region", name="Inspired by what you viewed")
+    expect(personal.get_by_role("link").first).to_be_visible()
+    personal.get_by_role("button", name="Clear").click()
+    expect(page.get_by_text("Cleared.")).to_be_visible()
+    expect(personal).to_have_count(0)
+
+    found = {rate["position"]: rate for rate in rates(demo) if (rate["strip"], rate["source"]) == ("similar", "visual")}
+    assert found[2]["seen"] >= 1
+    assert (found[1]["clicked"], found[2]["clicked"]) == (0, 1)
+
+
+def rates(demo: Demo) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "click_through", "--json"],
+        cwd=ROOT, env=demo.environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return json.loads(done.stdout)["rates"]
+
+
+def search_for_green(page: Page, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(picture(COLOURS["green"], size=(200, 260), format="PNG"))
+    page.goto("/search/photo/")
+    page.locator('input[name="photo"]').set_input_files(photo)
+    page.get_by_role("button", name="Find look-alikes").click()
+    expect(page.get_by_role("radio", name="All kinds")).to_be_checked(timeout=30_000)
+
+
+def test_a_photo_search_goes_on_without_the_photo(demo: Demo, page: Page, tmp_path: Path) -> None:
+    search_for_green(page, tmp_path)
+    cards = page.locator("[data-results-grid] .card__title")
+    expect(cards).to_have_count(12)
+    with page.expect_request("**/search/photo/") as asked:
+        page.get_by_role("radio", name="Green things").check()
+    assert b"photo.png" not in (asked.value.post_data_buffer or b"")
+    expect(cards).to_have_count(8)
+    page.get_by_role("radio", name="All kinds").check()
+    expect(cards).to_have_count(12)
+    page.get_by_role("button", name="Show more").click()
+    expect(cards).to_have_count(24)
+    page.locator("#refine-price").fill("0.01")
+    expect(page.get_by_text(re.compile("Nothing under"))).to_be_visible()
+    expect(page.locator("#refine-price")).to_be_focused()
+
+
+def test_without_javascript_too(demo: Demo, browser: Browser, tmp_path: Path) -> None:
+    with browser.new_context(base_url=demo.url, java_script_enabled=False) as context:
+        page = context.new_page()
+        search_for_green(page, tmp_path)
+        page.get_by_role("radio", name="Green things").check()
+        page.get_by_role("button", name="Update").click()
+        expect(page.locator("[data-results-grid] .card__title")).to_have_count(8)
+        expect(page.get_by_role("radio", name="Green things")).to_be_checked()
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("path", ["/", "/c/red-things/", "/search/?q=red", "/search/photo/", "/api/v1/docs/"])
 def test_pages_fit_their_window_and_log_no_errors(
@@ -110,8 +177,6 @@ def test_the_command_line_answers_beside_the_running_shop(demo: Demo) -> None:
         cwd=ROOT, env=demo.environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    import json
-
     found = json.loads(done.stdout)["results"]
     assert len(found) == 10
     assert "BRANDNEW" not in {entry["sku"] for entry in found}

@@ -24,7 +24,7 @@ from ml.runtimes.onnx import OnnxEmbedder
 from recommendations import claims, lifecycle
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
 from recommendations.publishing import Published
-from recommendations.search import similar_products
+from recommendations.search import Wish, similar_products
 from recommendations.transfer import TransferError, match, model_for, store
 from tests.models import WIDE, Added
 from tests.pictures import COLOURS, picture
@@ -117,7 +117,7 @@ def test_what_the_command_line_embedded_is_served_without_computing_it_again(
     read = features.load(file)
     row = next(i for i, name in enumerate(read.names) if name.endswith("1000.jpg"))
     scores = sorted((float(read.vectors[row] @ vector) for vector in read.vectors), reverse=True)[1:4]
-    found = similar_products(shop_of[0], limit=3).matches
+    found = similar_products(shop_of[0], Wish(3)).matches
     assert [match.score for match in found] == pytest.approx(scores, abs=2e-3)
 
 

@@ -24,9 +24,10 @@ from ml.images import to_input
 from recommendations import claims, graphs, lifecycle, pipeline, tasks
 from recommendations.coverage import coverage
 from recommendations.indexes import index_exists
+from recommendations.management.commands.embedding_models import Command
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
 from recommendations.publishing import find_weights, publish
-from recommendations.search import search_photo, similar_products
+from recommendations.search import Wish, search_photo, similar_products
 from recommendations.status import model_warnings, weights_disagreement
 from tests.models import Added
 from tests.pictures import COLOURS, picture
@@ -98,7 +99,7 @@ def oracle(name: str) -> dict[int, np.ndarray]:
 
 def answers_like(product: Product, vectors: dict[int, np.ndarray], *, limit: int = 5) -> None:
     """The strip of `product` is what a comparison with every vector gives."""
-    found = similar_products(product, limit=limit).matches
+    found = similar_products(product, Wish(limit)).matches
     truth = sorted((vectors[product.pk] @ vector for pk, vector in vectors.items() if pk != product.pk), reverse=True)
     assert [match.score for match in found] == pytest.approx(truth[:limit], abs=2e-3)
     assert [vectors[product.pk] @ vectors[match.product.pk] for match in found] == pytest.approx(
@@ -118,20 +119,20 @@ def test_a_shop_goes_to_a_model_of_another_dimension_and_metric_and_back(running
     assert not ImageEmbedding.objects.filter(model__name="split").exists()
 
     assert "split is ready: 12 of 12 pictures" in run("build", "split")
-    assert similar_products(red, limit=5).model == model("wide"), "nothing changes before the switch"
+    assert similar_products(red, Wish(5)).model == model("wide"), "nothing changes before the switch"
     answers_like(red, old)
 
     assert "split is active. wide stays ready" in run("activate", "split")
     new = oracle("split")
-    assert similar_products(red, limit=5).model == model("split")
+    assert similar_products(red, Wish(5)).model == model("split")
     for product in running:
         answers_like(product, new)
-    found = search_photo(picture("red", seed=0), limit=3)
+    found = search_photo(picture("red", seed=0), Wish(3))
     assert (found.model, found.matches[0].product) == (model("split"), red)
     assert found.matches[0].score == pytest.approx(1.0, abs=2e-3)
 
     assert "wide is active. split stays ready" in run("rollback")
-    assert similar_products(red, limit=5).model == model("wide")
+    assert similar_products(red, Wish(5)).model == model("wide")
     answers_like(red, old)
     assert "split is active" in run("rollback"), "once more is forth again"
 
@@ -157,7 +158,7 @@ def test_shoppers_and_staff_notice_nothing_of_switches(both: list[Product]) -> N
 
     def search() -> None:
         nonlocal searches
-        results = similar_products(red, limit=5)
+        results = similar_products(red, Wish(5))
         assert results.model is not None
         own = vectors[results.model.name]
         for match in results.matches:
@@ -218,6 +219,31 @@ def test_pictures_deleted_and_replaced_during_a_build_leave_nothing_wrong(runnin
     assert claims.store_vectors(taken, vectors) == 2
     assert run("build", "split").startswith("split is ready: 11 of 11")
     assert ImageEmbedding.objects.filter(model__name="split").count() == 11
+
+
+def test_a_product_deleted_while_a_worker_makes_its_row_is_gone(running: list[Product], added: Added) -> None:
+    """Between the deletion of the embeddings and that of the picture the worker looks for what is missing."""
+    added("split")
+    building = lifecycle.begin_build("split")
+    made: list[int] = []
+
+    def make_rows() -> None:
+        made.append(claims.add_missing_rows(building))
+        connections.close_all()
+
+    worker = threading.Thread(target=make_rows)
+
+    def in_between(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if sql.startswith('DELETE FROM "catalog_productimage"'):
+            worker.start()
+            worker.join(timeout=1)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(in_between):
+        running[0].delete()
+    worker.join()
+    assert made == [11]
+    assert not ImageEmbedding.objects.exclude(image__product__in=running[1:]).exists()
 
 
 def test_a_build_that_was_killed_goes_on_where_it_was(running: list[Product], added: Added, settings: Any) -> None:
@@ -291,7 +317,7 @@ def test_a_model_that_lacks_pictures_is_not_activated_and_they_are_named(running
     assert "split is active" in said
     assert "lacks 12 of 12 pictures, which workers embed now" in said
     pipeline.drain()
-    assert similar_products(running[0], limit=3).model == model("split")
+    assert similar_products(running[0], Wish(3)).model == model("split")
     answers_like(running[0], oracle("split"))
 
 
@@ -310,6 +336,34 @@ def test_activating_embeds_what_was_uploaded_since_the_build(both: list[Product]
     assert coverage(model("split")).missing == 1
     assert "split is active" in run("activate", "split")
     assert states("split") == {"ready": 13, "pending": 0, "failed": 0}
+
+
+def test_a_model_without_its_index_is_not_activated(both: list[Product], settings: Any) -> None:
+    settings.EMBEDDING_INDEX_MIN_ROWS = 10  # of twelve pictures
+    EmbeddingModel.objects.filter(name="split").update(state=ModelState.BUILDING)
+    assert "The index of split is not built yet" in refusal("activate", "split")
+    assert EmbeddingModel.objects.active() == model("wide")
+    assert "It has no index yet, which workers build now" in run("activate", "split", "--force")
+    run("rollback")
+    assert not index_exists(model("split"))
+    run("activate", "split")
+    assert index_exists(model("split")), "a ready one is completed first"
+
+
+def test_an_upload_in_the_moment_of_the_switch_only_delays_it(
+    both: list[Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, complete, times = Shopkeeper(), Command._complete, iter(range(2))
+
+    def complete_and_upload(self: Command, chosen: EmbeddingModel) -> None:
+        complete(self, chosen)
+        if next(times, None) is not None:
+            shop.image(shop.product())
+
+    monkeypatch.setattr(Command, "_complete", complete_and_upload)
+    shop.image(shop.product())
+    assert "split is active" in run("activate", "split")
+    assert states("split") == {"ready": 15, "pending": 0, "failed": 0}
 
 
 def test_there_is_nothing_to_roll_back_to_before_the_first_switch(running: list[Product]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from json import dumps
 from math import floor
 from typing import Any
@@ -14,12 +14,22 @@ from django.core.management.base import BaseCommand, CommandError
 
 from catalog.progress import Meter, meter
 from ml.spec import POOLINGS
-from recommendations import claims, lifecycle, nudges, pipeline
+from recommendations import calibration, claims, lifecycle, nudges, pipeline
+from recommendations.calibration import Calibration, MatchKind
+from recommendations.comparing import NotComparable, compare, require_comparable
 from recommendations.coverage import Coverage, coverage, failed_skus, uncovered_skus
 from recommendations.graphs import ModelUnavailable
-from recommendations.indexes import index_bytes
+from recommendations.indexes import index_bytes, index_due
 from recommendations.lifecycle import LifecycleError, NotCovered, Switch
+from recommendations.management.arguments import chosen_model
+from recommendations.management.comparison import (
+    add_compare_arguments,
+    chosen_products,
+    drawn_products,
+    write_comparison,
+)
 from recommendations.management.indexing import meter_with_index
+from recommendations.management.tables import table
 from recommendations.models import EmbeddingModel, ModelState
 
 HELP = """\
@@ -27,15 +37,18 @@ Add, build, switch and retire embedding models. The usual course:
 
   manage.py embedding_models add better.npz      its network, as a draft
   manage.py embedding_models build better        a vector of every picture, beside the active model
+  manage.py embedding_models compare fashion better   what each shows beside the same products
   manage.py embedding_models activate better     pages and searches use it from the next request on
   manage.py embedding_models rollback            ... and the former one again
   manage.py embedding_models retire better       gives its space back
+  manage.py embedding_models calibrate           finds out anew what its cosines mean in this shop
 
 A model is draft, building, ready, active or retired. Workers keep the active model, those ready and those being
 built complete; retire what is not wanted, or every upload is embedded once more.
 """
 NAMED = 10  # products that a message names
 RECOUNT_SECONDS = 3.0
+UPLOADS_BETWEEN = 5  # times that an upload may come between the last look and the switch
 
 
 class Command(BaseCommand):
@@ -59,18 +72,23 @@ class Command(BaseCommand):
         build = actions.add_parser("build", help="embed every picture with it, beside the active model, and index it")
         build.add_argument("name", metavar="NAME")
         build.add_argument("--enqueue", action="store_true", help="leave it to the workers")
+        add_compare_arguments(actions.add_parser("compare", help="what two models show beside the same products"))
         activate = actions.add_parser("activate", help="switch to it")
         activate.add_argument("name", metavar="NAME")
         activate.add_argument("--force", action="store_true", help="also while pictures have no vector of it")
         actions.add_parser("rollback", help="switch back to the model that was active before")
         retire = actions.add_parser("retire", help="drop its vectors, index and network")
         retire.add_argument("name", metavar="NAME")
+        calibrate = actions.add_parser(
+            "calibrate", help="find out what its cosines mean in this shop; done by itself as the catalog grows"
+        )
+        calibrate.add_argument("--model", metavar="NAME", help="default: the active one")
 
     def handle(self, *, action: str, **options: Any) -> None:
         run: Callable[..., None] = getattr(self, f"_{action}")
         try:
             run(**options)
-        except (LifecycleError, ModelUnavailable) as error:
+        except (LifecycleError, ModelUnavailable, NotComparable) as error:
             raise CommandError(str(error)) from error
 
     def _list(self, *, json: bool, **_: Any) -> None:
@@ -82,7 +100,7 @@ class Command(BaseCommand):
             self.stdout.write("No model yet: the first one is made with the first picture, or by `add`.")
             return
         titles = ("name", "state", "source", "backbone", "dim", "px", "coverage", "index", "activated")
-        self.stdout.write(_table([titles, *map(_row, models)]))
+        self.stdout.write(table([titles, *map(_row, models)]))
 
     def _add(self, *, weights: str, name: str | None, pooling: str | None, **_: Any) -> None:
         with self._download() as progress:
@@ -109,12 +127,23 @@ class Command(BaseCommand):
         )
         self._name_failed(model, found)
 
+    def _compare(self, *, first: str, second: str, sku: list[str] | None, **options: Any) -> None:
+        a, b = chosen_model(first), chosen_model(second)
+        require_comparable(a, b)
+        products = chosen_products(sku) if sku else drawn_products(a, b, options["sample"], options["seed"])
+        with meter(self.stderr, "Comparing", len(products)) as progress:
+            found = compare(a, b, products, options["k"], advance=progress.advance)
+        write_comparison(self.stdout, found, as_json=options["json"])
+
     def _activate(self, *, name: str, force: bool, **_: Any) -> None:
         model = EmbeddingModel.objects.filter(name=name, state=ModelState.READY).first()
-        if model is not None and not force and coverage(model).missing:
-            self._complete(model)  # what was uploaded a moment ago
         try:
-            switch = lifecycle.activate(name, force=force)
+            if model is not None and not force:
+                switch = self._complete_and_activate(model)
+            else:
+                if model is not None:
+                    calibration.calibrate_if_due(model)
+                switch = lifecycle.activate(name, force=force)
         except NotCovered as error:
             raise CommandError(
                 f"{error} {_some(uncovered_skus(error.model, NAMED), error.coverage.missing)} Run `manage.py "
@@ -122,6 +151,16 @@ class Command(BaseCommand):
                 "have no look-alikes until workers have embedded them."
             ) from error
         self._report(switch)
+
+    def _complete_and_activate(self, model: EmbeddingModel) -> Switch:
+        """Embeds what was uploaded a moment ago first. While staff upload, that may be true again a moment later."""
+        for _ in range(UPLOADS_BETWEEN):
+            if coverage(model).missing or index_due(model):
+                self._complete(model)
+            calibration.calibrate_if_due(model)  # so that shoppers have words from the first moment
+            with suppress(NotCovered):
+                return lifecycle.activate(model.name)
+        return lifecycle.activate(model.name)
 
     def _rollback(self, **_: Any) -> None:
         self._report(lifecycle.rollback())
@@ -131,6 +170,16 @@ class Command(BaseCommand):
         with meter(self.stderr, f"Retiring {name}", model.embeddings.count() if model else 0) as progress:
             lifecycle.retire(name, advance=progress.advance)
         self.stdout.write(f"{name} is retired: {progress.done:,} vectors dropped.")
+
+    def _calibrate(self, *, model: str | None, **_: Any) -> None:
+        chosen = chosen_model(model)
+        made = calibration.calibrate(chosen)
+        if made is None:
+            raise CommandError(
+                f"{chosen.name} has vectors of fewer than {calibration.LEAST_PICTURES} pictures of products on show: "
+                "too few to say what a cosine means."
+            )
+        self.stdout.write(_meaning(chosen, made))
 
     def _complete(self, model: EmbeddingModel) -> None:
         """`pipeline.build` under a bar that counts what the workers do, too."""
@@ -149,6 +198,9 @@ class Command(BaseCommand):
                 f"It lacks {found.missing:,} of {found.total:,} pictures, which workers embed now. "
                 f"{_some(uncovered_skus(model, NAMED), found.missing)}"
             )
+        if index_due(model):
+            self.stdout.write("It has no index yet, which workers build now: until then searches take longer.")
+        if found.missing or index_due(model):
             nudges.nudge_bulk()
         self._name_failed(model, found)
 
@@ -212,6 +264,8 @@ def _described(model: EmbeddingModel) -> dict[str, Any]:
         "ready": None if found is None else found.ready,
         "failed": None if found is None else found.failed,
         "index_bytes": index_bytes(model),
+        "match_kind": model.calibration.get("kind"),
+        "calibration_error": model.calibration.get("error"),
         "activated_at": model.activated_at.isoformat() if model.activated_at else None,
     }
 
@@ -230,10 +284,15 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+def _meaning(model: EmbeddingModel, made: Calibration) -> str:
+    if made.kind == MatchKind.RANK:
+        return (
+            f"{model.name}: the products lack labels (categories and colours), so `match` is a rank among "
+            f"{made.pairs:,} pairs, not a chance."
+        )
+    what = "the same kind and colour" if made.colours else "the same kind, as few products have a colour"
+    error = "" if made.error is None else f" Calibration error on held-out neighbours: {made.error:.3f}."
+    return f"{model.name}: `match` is the chance of {what}, from {made.pairs:,} pairs.{error}"
 
 
 def _some(skus: list[str], count: int) -> str:

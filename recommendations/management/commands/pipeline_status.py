@@ -31,5 +31,8 @@ class Command(BaseCommand):
             self.stdout.write("Try the failed ones again with `manage.py embed_catalog --failed`.")
         if status.oldest_pending_s is not None:
             self.stdout.write(f"The oldest pending picture has waited {status.oldest_pending_s:,.0f} s.")
+        if status.recall:
+            measured = status.recall["measured_at"][:10]
+            self.stdout.write(f"Recall@{status.recall['k']:<4} {status.recall['lowest']:.3f}, measured on {measured}")
         for warning in status.warnings:
             self.stdout.write(self.style.WARNING(warning))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ml.images import ImageRejected
 from recommendations.graphs import ModelUnavailable
-from recommendations.management.arguments import add_search_arguments, write_results
+from recommendations.management.arguments import add_search_arguments, wish_of, write_results
+from recommendations.queries import NoColourPart
 from recommendations.querysets import DISTANCES
 from recommendations.search import search_photo
 
@@ -24,15 +24,15 @@ class Command(BaseCommand):
         add_search_arguments(parser)
         parser.add_argument("--metric", choices=sorted(DISTANCES), help="default: the model's own")
 
-    def handle(
-        self, *, file: Path, k: int, price_max: Decimal | None, metric: str | None, json: bool, **options: Any
-    ) -> None:
+    def handle(self, *, file: Path, json: bool, **options: Any) -> None:
         try:
-            results = search_photo(file.read_bytes(), limit=k, price_max=price_max, metric=metric)
+            results = search_photo(file.read_bytes(), wish_of(options))
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
         except ImageRejected as error:
             raise CommandError(f"{file}: {error.message} [{error.code}]") from error
+        except NoColourPart as error:
+            raise CommandError(str(error)) from error
         except ModelUnavailable as error:
             raise CommandError(f"{error} Run `manage.py embed_catalog` first.") from error
         write_results(self.stdout, results, as_json=json)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.models import Product
-from recommendations.management.arguments import add_search_arguments, write_results
+from recommendations.filters import ANYTHING
+from recommendations.management.arguments import add_search_arguments, wish_of, write_results
+from recommendations.queries import NoColourPart
 from recommendations.search import similar_products
 
 
@@ -20,11 +21,15 @@ class Command(BaseCommand):
         parser.add_argument("sku", metavar="SKU")
         add_search_arguments(parser)
 
-    def handle(self, *, sku: str, k: int, price_max: Decimal | None, json: bool, **options: Any) -> None:
+    def handle(self, *, sku: str, json: bool, **options: Any) -> None:
         product = Product.objects.filter(sku=sku).first()
         if product is None:
             raise CommandError(f"There is no product with the SKU {sku!r}.")
-        results = similar_products(product, limit=k, price_max=price_max)
-        if not results.matches and price_max is None:
+        wish = wish_of(options)
+        try:
+            results = similar_products(product, wish)
+        except NoColourPart as error:
+            raise CommandError(str(error)) from error
+        if not results.matches and wish.filters == ANYTHING:
             self.stderr.write("No look-alikes: is the product's picture embedded? See `manage.py pipeline_status`.")
         write_results(self.stdout, results, as_json=json)

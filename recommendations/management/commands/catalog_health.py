@@ -1,0 +1,113 @@
+"""What a merchant cannot see from any one page: which products no page leads to."""
+
+from __future__ import annotations
+
+import csv
+from argparse import ArgumentParser
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.core.management.base import BaseCommand, CommandError
+
+from catalog.progress import meter
+from recommendations.catalog_health import NAMED, CatalogHealth, catalog_health, current_vectors
+from recommendations.coverage import coverage
+from recommendations.management.arguments import chosen_model, count, share
+from recommendations.management.commands.check_recall import number
+from recommendations.management.tables import table
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare every product with every other: how much of the catalog look-alikes lead to, which products no other "
+        "one shows, which have no close look-alike, and which are shown everywhere."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("-k", type=count, default=10, metavar="N", help="places of a list (default: %(default)s)")
+        parser.add_argument("--model", metavar="NAME", help="default: the active one")
+        parser.add_argument("--sample", type=number, metavar="N", help="only the lists of N products, drawn by lot")
+        parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another sample")
+        parser.add_argument(
+            "--close",
+            type=share,
+            metavar="C",
+            help="cosine from which a look-alike is close; default: what is unusual in this catalog",
+        )
+        parser.add_argument("--csv", type=Path, metavar="FILE", help="write every product's figures there")
+        parser.add_argument("--json", action="store_true", help="for programs")
+
+    def handle(self, *, k: int, csv: Path | None, json: bool, sample: int | None, **options: Any) -> None:
+        model = chosen_model(options["model"])
+        with meter(self.stderr, "Reading vectors", coverage(model).ready) as reading:
+            owners, vectors = current_vectors(model, reading.advance)
+        with meter(self.stderr, "Comparing", min(sample or len(owners), len(np.unique(owners)))) as comparing:
+            found = catalog_health(
+                model,
+                owners,
+                vectors,
+                k,
+                sample=sample,
+                close=options["close"],
+                seed=options["seed"],
+                advance=comparing.advance,
+            )
+        if csv is not None:
+            try:
+                _write(csv, found)
+            except OSError as error:
+                raise CommandError(f"{csv} cannot be written: {error.strerror}.") from error
+        self.stdout.write(dumps(found.to_json(), indent=2, ensure_ascii=False) if json else _readable(found))
+
+
+def _readable(found: CatalogHealth) -> str:
+    report = found.to_json()
+    lists = f"{len(found.asked):,}, of {found.k} look-alikes each"
+    lines = [
+        f"Model     {found.model.name}",
+        f"On show   {found.published:,} products, {len(found.products):,} with a vector of this model",
+        f"Lists     {lists}",
+    ]
+    if not len(found.products):
+        return "\n".join(lines)
+    if found.complete:
+        lines += [
+            f"Coverage  {found.coverage:.2%} of what is on show stands in a list",
+            f"Orphans   {len(found.orphans):,} stand in none, though they have a vector",
+        ]
+    else:
+        lines.append("Coverage  and orphans take every list: leave out --sample")
+    lines += [
+        f"Lonely    {len(found.lonely):,} of these have no look-alike at {found.close:.3f} or closer (cosine)",
+        f"Hubs      {len(found.hubs):,} in {found.hub_lists:.0f} lists or more; skewness of lists {found.skewness:.2f}",
+    ]
+    for title, part in (("orphans", report["orphans"]), ("lonely", report["lonely"]), ("hubs", report["hubs"])):
+        if part and part["count"]:
+            head = (title, "title", "nearest", "score", "lists")
+            lines += ["", table([head, *map(_row, part["products"])], numbers=2)]
+            if part["count"] > NAMED:
+                lines.append(f"… and {part['count'] - NAMED:,} more; --csv writes them all.")
+    return "\n".join(lines)
+
+
+def _row(product: dict[str, Any]) -> tuple[str, ...]:
+    score = "" if product["score"] is None else f"{product['score']:.3f}"
+    return (product["sku"], product["title"][:40], product["nearest"] or "", score, f"{product['lists']:,}")
+
+
+def _write(path: Path, found: CatalogHealth) -> None:
+    """Every product, the most shown first."""
+    flags = {name: set(getattr(found, name).tolist()) for name in ("lonely", "hubs")}
+    order = np.argsort(-found.lists, kind="stable")
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["sku", "title", "lists", "nearest", "score", "orphan", "lonely", "hub"])
+        for product in found.named(order):
+            score = "" if product.score is None else f"{product.score:.4f}"
+            orphan = "" if not found.complete else int(product.lists == 0)
+            lonely, hub = (int(product.position in flags[name]) for name in ("lonely", "hubs"))
+            writer.writerow(
+                [product.sku, product.title, product.lists, product.nearest_sku or "", score, orphan, lonely, hub]
+            )

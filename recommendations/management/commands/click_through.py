@@ -1,0 +1,61 @@
+"""Whether one model's strips are followed more often than another's."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
+from json import dumps
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from recommendations.click_through import ClickThrough, click_through
+
+ROW = "{:<24} {:<9} {:<9} {:>8} {:>10} {:>8} {:>7}  {}"
+
+
+class Command(BaseCommand):
+    help = "How often products in strips were seen and clicked, by model, strip, source and position."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--days", type=days, default=30, metavar="N", help="the last N days (default 30)")
+        parser.add_argument("--json", action="store_true", help="for programs")
+
+    def handle(self, *, days: int, json: bool, **options: Any) -> None:
+        since = timezone.localdate() - timedelta(days=days - 1)
+        found = click_through(since)
+        if not settings.STRIP_CLICKS:
+            self.stderr.write("STRIP_CLICKS is off: nothing is being counted.")
+        if json:
+            self.stdout.write(dumps({"since": since.isoformat(), "rates": [rate.to_json() for rate in found]}))
+            return
+        if not found:
+            self.stdout.write(f"Nothing was counted since {since}.")
+            return
+        self.stdout.write(f"Since {since}. The interval is Wilson's, of 95 % confidence.")
+        self.stdout.write(ROW.format("model", "strip", "source", "position", "seen", "clicked", "rate", "interval"))
+        for rate in found:
+            self.stdout.write(_row(rate))
+
+
+def days(text: str) -> int:
+    number = int(text) if text.isdecimal() and len(text) < 6 else 0
+    if not 1 <= number <= 36_500:
+        raise ArgumentTypeError(f"{text!r} is not a number of days")
+    return number
+
+
+def _row(found: ClickThrough) -> str:
+    low, high = found.interval
+    return ROW.format(
+        found.model or "–",
+        found.strip,
+        found.source,
+        "all" if found.position is None else found.position,
+        f"{found.seen:,}",
+        f"{found.clicked:,}",
+        "–" if found.rate is None else f"{found.rate:.2%}",
+        f"{low:.2%} to {high:.2%}",
+    )

@@ -1,0 +1,96 @@
+"""Where staff say what is shown beside a product: on its own page, and in rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from catalog.admin import ProductForm, thumbnail
+from catalog.models import Product
+from recommendations.models import Effect, Pin, Rule, Veto
+
+
+class MerchandisedProductForm(ProductForm):
+    """A product with those that it is never shown with: one list, seen from both sides."""
+
+    never_with = forms.ModelMultipleChoiceField(
+        Product.objects.defer("search"),
+        required=False,
+        label="Never shown with",
+        help_text="Neither appears beside the other. This outweighs pins, and lasts when pictures or models change.",
+        widget=AutocompleteSelectMultiple(Veto._meta.get_field("b"), admin.site),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            pairs = Veto.objects.of(self.instance.pk).values_list("a_id", "b_id")
+            self.initial["never_with"] = sorted({pk for pair in pairs for pk in pair} - {self.instance.pk})
+
+    def clean_never_with(self) -> QuerySet[Product]:
+        others: QuerySet[Product] = self.cleaned_data["never_with"]
+        if self.instance.pk and any(other.pk == self.instance.pk for other in others):
+            raise forms.ValidationError("A product is not shown beside itself anyway.", code="itself")
+        return others
+
+
+class PinFormSet(forms.BaseInlineFormSet):
+    def get_unique_error_message(self, unique_check: Sequence[str]) -> str:
+        return "The same product is pinned twice."
+
+
+class PinInline(TabularInline):
+    model = Pin
+    fk_name = "product"
+    formset = PinFormSet
+    extra = 0
+    fields = ["thumbnail", "shown", "position", "availability"]
+    readonly_fields = ["thumbnail", "availability"]
+    autocomplete_fields = ["shown"]
+    ordering_field = "position"
+    verbose_name = "pinned product"
+    verbose_name_plural = "pinned: shown first among similar items"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Pin]:
+        return super().get_queryset(request).select_related("shown").prefetch_related("shown__images")
+
+    @admin.display(description="Picture")
+    def thumbnail(self, pin: Pin) -> str:
+        return thumbnail(pin.shown.main_image if pin.shown_id else None)
+
+    @admin.display(description="Now")
+    def availability(self, pin: Pin) -> str:
+        if pin.shown_id is None:
+            return "–"
+        if not pin.shown.published:
+            return "not shown: unpublished"
+        return "shown" if pin.shown.in_stock else "sold out: shown only where the shop shows what is sold out"
+
+
+@admin.register(Rule)
+class RuleAdmin(ModelAdmin):
+    list_display = ["sentence", "kind", "boost", "active"]
+    list_filter = ["effect", "active"]
+    list_select_related = ["category", "beside"]
+    autocomplete_fields = ["category", "beside"]
+    fieldsets = [
+        (None, {"fields": ["effect", "boost", "active"]}),
+        ("Of what is shown", {"fields": [("category", "brand")]}),
+        ("Where", {"fields": ["beside"]}),
+    ]
+
+    @admin.display(description="Rule")
+    def sentence(self, rule: Rule) -> str:
+        return str(rule)
+
+    @display(description="Effect", ordering="effect", label={Effect.EXCLUDE: "danger", Effect.BOOST: "info"})
+    def kind(self, rule: Rule) -> tuple[str, str]:
+        return rule.effect, rule.get_effect_display()

@@ -1,0 +1,157 @@
+"""What the stored vectors are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.db.models import Avg
+
+from ml.spec import ModelSpec
+from recommendations.models import EmbeddingModel, ImageEmbedding
+from recommendations.querysets import ImageEmbeddingQuerySet
+
+COLOUR = "colour"  # the part of a vector that tells it
+EVEN = 0.5  # kind and colour as they are stored
+#: How much of what is not liked is taken off (Rocchio 1971; Manning et al., "Introduction to Information Retrieval",
+#: 9.1.1, take .15 to .25 for words; pictures of one shop have more in common).
+DISLIKED = 0.5
+_SWATCH_PICTURES = 500
+
+
+class NoColourPart(ValueError):
+    """The model does not tell colour and kind apart."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """Attributes:
+    vector: float32 [D], or the id of a product: its stored vector, which never leaves the database.
+    length: of the vector. Weighted parts make it another than 1; scores are products with the stored unit
+        vectors, so that with weights they are the weighted mean of the parts' cosines.
+    even: the vector before its parts were weighted; None where they are not.
+    """
+
+    vector: np.ndarray | int
+    length: float = 1.0
+    even: np.ndarray | None = None
+
+
+def query_of(vector: np.ndarray) -> Query:
+    return Query(vector, float(np.linalg.norm(vector)))
+
+
+def vectors_of(products: Sequence[int], model: EmbeddingModel) -> dict[int, np.ndarray]:
+    """Product → float32 [D] of its first embedded picture, for those that have one."""
+    rows = _first_pictures(products, model).values_list("image__product_id", "vector")
+    return {pk: np.asarray(vector, np.float32) for pk, vector in rows}
+
+
+def picture_vectors(images: Sequence[int], model: EmbeddingModel) -> dict[int, np.ndarray]:
+    """Picture → float32 [D], for those that have one."""
+    rows = ImageEmbedding.objects.current(model).filter(image_id__in=images).values_list("image_id", "vector")
+    return {pk: np.asarray(vector, np.float32) for pk, vector in rows}
+
+
+def without_colour(vectors: np.ndarray, spec: ModelSpec) -> np.ndarray:
+    """What is left of vectors when their colour is no matter: float32 [n, d], unit length; all of them where the
+    model does not tell."""
+    kept = [part for name, part in parts_of(spec).items() if name != COLOUR] or [slice(None)]
+    rest = np.concatenate([vectors[:, part] for part in kept], axis=1)
+    return rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-6)
+
+
+def _first_pictures(products: Sequence[int], model: EmbeddingModel) -> ImageEmbeddingQuerySet:
+    rows = ImageEmbedding.objects.current(model).filter(image__product_id__in=products)
+    return rows.order_by("image__product_id", "image__position", "image_id").distinct("image__product_id")
+
+
+def rocchio(liked: Sequence[np.ndarray], disliked: Sequence[np.ndarray], spec: ModelSpec) -> np.ndarray:
+    """Between what is liked, away from what is not: float32 [D], each part as long as a stored one's.
+
+    Raises:
+        ValueError: nothing is liked.
+    """
+    if not len(liked):
+        raise ValueError("Name at least one product that is liked.")
+    towards = np.mean(liked, axis=0)
+    wanted = towards - DISLIKED * np.mean(disliked, axis=0) if len(disliked) else towards
+    return np.concatenate([_unit(wanted[part], towards[part]) for part in parts_of(spec).values()]) * _length(spec)
+
+
+def weighted(vector: np.ndarray, spec: ModelSpec, colour: float) -> np.ndarray:
+    """The vector with `colour` of its weight on the colour part, the rest on the others: 0 is kind alone, 1 colour
+    alone. Its product with a stored vector is the weighted mean of the parts' cosines.
+
+    Raises:
+        NoColourPart
+    """
+    if not has_colour_part(spec):
+        raise NoColourPart("The active model does not tell colour and kind apart.")
+    parts = parts_of(spec)
+    weights = np.empty(len(vector), np.float32)
+    for name, part in parts.items():
+        weights[part] = colour if name == COLOUR else (1.0 - colour) / (len(parts) - 1)
+    return vector * weights * len(parts)
+
+
+def recoloured(vector: np.ndarray, spec: ModelSpec, swatch: np.ndarray) -> np.ndarray:
+    """The same thing in another colour.
+
+    Args:
+        swatch: float32 [d], unit length, as `swatch_of` gives it.
+
+    Raises:
+        NoColourPart
+    """
+    if not has_colour_part(spec):
+        raise NoColourPart("The active model does not tell colour and kind apart.")
+    parts = parts_of(spec)
+    changed = vector.copy()
+    changed[parts[COLOUR]] = swatch * _length(spec)
+    return changed
+
+
+def swatch_of(colour: str, model: EmbeddingModel) -> np.ndarray | None:
+    """What products of this colour have in common: the mean colour part of some of them, float32 [d], unit length;
+    None where no embedded product is called that.
+
+    Raises:
+        NoColourPart
+    """
+    part = parts_of(model.spec).get(COLOUR)
+    if part is None:
+        raise NoColourPart("The active model does not tell colour and kind apart.")
+    rows = ImageEmbedding.objects.servable(model).filter(image__product__attributes__contains={COLOUR: colour})
+    some = rows.order_by("pk").values("pk")[:_SWATCH_PICTURES]
+    mean = ImageEmbedding.objects.filter(pk__in=some).aggregate(mean=Avg("vector"))["mean"]
+    return None if mean is None else _unit(np.asarray(mean, np.float32)[part])
+
+
+def parts_of(spec: ModelSpec) -> dict[str, slice]:
+    """Part → where it stands; a vector without parts is one."""
+    found, start = {}, 0
+    for part in spec.parts:
+        found[part.name] = slice(start, start + part.dimension)
+        start += part.dimension
+    return found or {"": slice(0, spec.dimension)}
+
+
+def has_colour_part(spec: ModelSpec) -> bool:
+    """Whether colour and the rest can be weighted against each other."""
+    parts = parts_of(spec)
+    return COLOUR in parts and len(parts) > 1
+
+
+def _length(spec: ModelSpec) -> np.float32:
+    """Of each part of a stored vector."""
+    return np.float32(len(parts_of(spec)) ** -0.5)
+
+
+def _unit(vector: np.ndarray, otherwise: np.ndarray | None = None) -> np.ndarray:
+    """Of length 1; `otherwise` where the vector has no direction."""
+    length = float(np.linalg.norm(vector))
+    if length < 1e-6 and otherwise is not None:
+        return _unit(otherwise)
+    return (vector / max(length, 1e-6)).astype(np.float32)

@@ -1,0 +1,68 @@
+// Reports which cards of strips were seen and followed, so that the shop can tell whether its look-alikes are any good.
+// One report a page, sent when it is left, with nothing in it about who looked. Without this script links work as ever.
+
+const SEEN = 0.5; // share of a card that has to be in the window
+
+const strips = new Map(); // list element → its label, and what is still to be reported
+const known = new WeakMap(); // card → what has been noted of it: once a page is enough
+
+function note(item, what) {
+  const strip = strips.get(item.parentElement);
+  const noted = known.get(item);
+  if (!strip || !noted || noted.has(what)) return;
+  noted.add(what);
+  strip[what].push([...item.parentElement.children].indexOf(item));
+}
+
+const observer = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      note(target, "seen");
+      observer.unobserve(target);
+    }
+  },
+  { threshold: SEEN },
+);
+
+function watch() {
+  for (const list of document.querySelectorAll("[data-strip]")) {
+    if (strips.has(list)) continue;
+    strips.set(list, { label: list.dataset.strip, seen: [], clicked: [] });
+    for (const item of list.children) {
+      known.set(item, new Set());
+      observer.observe(item);
+    }
+  }
+}
+
+function follow(event) {
+  if (event.type === "auxclick" && event.button !== 1) return; // the middle button opens a tab
+  const item = event.target.closest("a[href]")?.closest("[data-strip] > *");
+  if (!item) return;
+  note(item, "seen"); // with the keyboard it may be followed before it has been in the window
+  note(item, "clicked");
+}
+
+function report(address) {
+  const fresh = [...strips.values()].filter((strip) => strip.seen.length || strip.clicked.length);
+  if (!fresh.length) return;
+  const body = new Blob([JSON.stringify({ strips: fresh })], { type: "application/json" });
+  navigator.sendBeacon(address, body);
+  for (const strip of fresh) [strip.seen, strip.clicked] = [[], []];
+}
+
+function start(address) {
+  watch();
+  new MutationObserver(watch).observe(document.querySelector("main"), { childList: true, subtree: true });
+  document.addEventListener("click", follow);
+  document.addEventListener("auxclick", follow);
+  // Phones end a page in the background without a further word; Safari does not hide one that is navigated away from.
+  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && report(address));
+  addEventListener("pagehide", () => report(address));
+}
+
+// Who asks for privacy is not even counted.
+const isAskedNotTo = navigator.globalPrivacyControl || navigator.doNotTrack === "1";
+const script = document.querySelector("script[data-report-to]");
+if (script && !isAskedNotTo) start(script.dataset.reportTo);

@@ -1,0 +1,81 @@
+"""A photo votes what kind of thing it shows; only who asks is shown that kind alone."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from rest_framework.test import APIClient
+
+from recommendations import pipeline
+from recommendations.kinds import kinds_of, vote
+from recommendations.models import EmbeddingModel
+from tests.pictures import picture
+from tests.shopkeeper import Shopkeeper
+
+API = "/api/v1/search/image/"
+
+
+def test_a_neighbour_votes_by_how_much_it_is_alike() -> None:
+    # e^0, e^-1 and e^-1 with a temperature of .1: "bags" has 1 / (1 + 2/e), "shoes" the rest.
+    shares = vote(["bags", "shoes", "shoes"], np.array([0.9, 0.8, 0.8]), temperature=0.1)
+    assert list(shares) == ["bags", "shoes"]
+    assert shares["bags"] == pytest.approx(1 / (1 + 2 / np.e))
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_many_a_little_less_alike_outvote_one() -> None:
+    shares = vote(["bags", "shoes", "shoes", "shoes"], np.array([0.9, 0.88, 0.88, 0.88]), temperature=0.1)
+    assert list(shares) == ["shoes", "bags"]
+
+
+def test_nobody_votes_for_nothing() -> None:
+    assert vote([], np.array([])) == {}
+
+
+def test_the_three_likeliest_are_offered_and_chance_hits_are_not(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    for kind, vector, count in (
+        ("dresses", [1, 0, 0], 6), ("skirts", [1, 0.2, 0], 3), ("tops", [1, 0.4, 0], 3), ("coats", [1, 0.5, 0], 2),
+        ("shoes", [-1, 0, 0], 9),
+    ):  # fmt: skip
+        for number in range(count):
+            shop.embedded(plane, f"{kind} {number}", vector, category=f"clothes/{kind}")
+    kinds = kinds_of(np.array([1, 0, 0], np.float32), plane)
+    assert [kind.category.slug for kind in kinds] == ["dresses", "skirts", "tops"]
+    assert kinds[0].share > 0.4
+    assert kinds_of(np.array([-1, 0, 0], np.float32), plane)[0].category.slug == "shoes"
+
+
+@pytest.fixture
+def wardrobe(shop: Shopkeeper, network: EmbeddingModel) -> None:
+    cache.clear()
+    for colour in ("red", "green", "blue"):
+        thing = shop.product(f"{colour} thing", category=f"{colour}-things", price=Decimal(10))
+        shop.image(thing, picture(colour))
+        pipeline.embed_now([thing.images.get().pk])
+
+
+def test_the_api_says_the_kinds_and_searches_all_of_them(wardrobe: None) -> None:
+    photo = SimpleUploadedFile("photo.jpg", picture("red"), "image/jpeg")
+    body = APIClient().post(API, {"photo": photo, "limit": 2}, format="multipart").json()
+    assert body["kinds"][0]["category"] == "red-things"
+    assert body["kinds"][0]["name"] == "Red things"
+    assert sum(kind["share"] for kind in body["kinds"]) <= 1.001
+    assert {entry["title"] for entry in body["results"]} > {"red thing"}
+    photo = SimpleUploadedFile("photo.jpg", picture("red"), "image/jpeg")
+    more = APIClient().post(API, {"photo": photo, "limit": 2, "cursor": body["next"]}, format="multipart").json()
+    assert "kinds" not in more, "said once, on the first page"
+
+
+def test_the_command_says_the_kinds(wardrobe: None, tmp_path: Path) -> None:
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(picture("green"))
+    out = io.StringIO()
+    call_command("search_image", file, stdout=out)
+    assert out.getvalue().startswith("Seems to show: green-things ")

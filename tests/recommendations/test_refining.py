@@ -1,0 +1,249 @@
+"""Searching on with a photo that the shop no longer has."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.signing import TimestampSigner
+from django.test import Client
+
+from catalog.models import Category
+from recommendations import graphs, photos
+from recommendations.models import EmbeddingModel, ModelState
+from recommendations.photos import PhotoForgotten, SeenPhoto, from_token
+from recommendations.throttling import PhotoSearchThrottle
+from tests.models import stated
+from tests.pictures import picture
+from tests.shopkeeper import Shopkeeper
+
+PAGE = "/search/photo/"
+
+
+@pytest.fixture(autouse=True)
+def no_searches_yet() -> None:
+    cache.clear()
+
+
+class Eye:
+    """A network that sees the same in every photo."""
+
+    def __init__(self, vector: list[float]) -> None:
+        self.vector = np.array(vector, np.float32) / np.linalg.norm(vector)
+
+    def embed(self, pictures: list[np.ndarray]) -> np.ndarray:
+        return np.stack([self.vector] * len(pictures))
+
+
+@pytest.fixture
+def wardrobe(shop: Shopkeeper, coloured: EmbeddingModel, monkeypatch: pytest.MonkeyPatch) -> EmbeddingModel:
+    """Red and blue dresses and shoes, and a shop that sees a red dress in every photo."""
+    monkeypatch.setattr(graphs, "embedder", lambda model: Eye([1, 0, 1, 0]))
+    for title, kind, vector, price in (
+        ("Red dress", "dresses", [1, 0, 1, 0], 90),
+        ("Blue dress", "dresses", [1, 0, 0.2, 1], 80),
+        ("Red shoe", "shoes", [0.8, 1, 1, 0], 70),
+        ("Blue shoe", "shoes", [0.6, 1, 0.3, 1], 10),
+    ):
+        shop.embedded(coloured, title, vector, category=kind, price=Decimal(price))
+    return coloured
+
+
+def search(client: Client, **fields: Any) -> str:
+    response = client.post(PAGE, fields)
+    assert response.status_code == 200, response.content.decode()
+    return response.content.decode()
+
+
+def photo() -> SimpleUploadedFile:
+    return SimpleUploadedFile("photo.jpg", picture(), "image/jpeg")
+
+
+def token(page: str) -> str:
+    found = re.search(r'name="seen" value="([^"]+)"', page)
+    assert found, page
+    return found[1]
+
+
+def shown(page: str) -> list[str]:
+    return re.findall(r'class="card__title"><a[^>]*>([^<]+)', page)
+
+
+# The token
+
+
+@pytest.mark.parametrize("dimension", [4, 256, 2048])
+def test_a_vector_survives_the_way_through_the_page(plane: EmbeddingModel, dimension: int) -> None:
+    EmbeddingModel.objects.update(dimension=dimension)
+    plane.refresh_from_db()
+    vector = np.random.default_rng(1).normal(size=dimension).astype(np.float32)
+    vector = (vector / np.linalg.norm(vector)).astype(np.float16).astype(np.float32)
+    text = SeenPhoto(plane, vector, (7, 70_000)).to_token()
+    found = from_token(text)
+    assert (found.model, found.kinds, found.vector.tolist()) == (plane, (7, 70_000), vector.tolist())
+    assert len(text) < 2.7 * dimension + 100
+
+
+def test_what_was_changed_is_refused(plane: EmbeddingModel) -> None:
+    text = SeenPhoto(plane, np.array([1, 0, 0], np.float32)).to_token()
+    for changed in ("x" + text, text[:-1], "", "é", text.replace(":", ";")):
+        with pytest.raises(PhotoForgotten, match="cannot be continued"):
+            from_token(changed)
+
+
+def test_what_is_signed_for_another_purpose_is_refused(plane: EmbeddingModel) -> None:
+    with pytest.raises(PhotoForgotten, match="cannot be continued"):
+        from_token(TimestampSigner(salt="another").sign("AAAA"))
+
+
+def test_it_is_forgotten_after_an_hour(plane: EmbeddingModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = SeenPhoto(plane, np.array([1, 0, 0], np.float32)).to_token()
+    monkeypatch.setattr(photos, "TOKEN_SECONDS", -1)
+    with pytest.raises(PhotoForgotten, match="choose the photo again"):
+        from_token(text)
+
+
+def test_another_model_does_not_know_it(plane: EmbeddingModel) -> None:
+    text = SeenPhoto(plane, np.array([1, 0, 0], np.float32)).to_token()
+    EmbeddingModel.objects.update(state=ModelState.READY)
+    with pytest.raises(PhotoForgotten, match="see anew"):
+        from_token(text)
+
+
+# The page
+
+
+def test_the_budget_is_changed_without_the_photo(wardrobe: EmbeddingModel, client: Client) -> None:
+    page = search(client, photo=photo())
+    assert shown(page)[0] == "Red dress"
+    page = search(client, seen=token(page), price_max="75")
+    assert shown(page) == ["Red shoe", "Blue shoe"]
+    assert shown(search(client, seen=token(page), price_max="5"))[0] == "Blue shoe", "the cheapest above the budget"
+
+
+def test_a_kind_is_chosen_and_there_is_a_way_back(wardrobe: EmbeddingModel, client: Client) -> None:
+    page = search(client, photo=photo())
+    dresses, shoes = (Category.objects.get(slug=slug) for slug in ("dresses", "shoes"))
+    assert re.findall(r'name="kind" value="(\d*)"', page)[:2] == ["", str(dresses.pk)]
+    assert len(shown(page)) == 4, "restricted only when asked"
+    only = search(client, seen=token(page), kind=shoes.pk)
+    assert set(shown(only)) == {"Red shoe", "Blue shoe"}
+    assert token(only) == token(page)
+    assert re.search(rf'value="{shoes.pk}"[^>]* checked', only)
+    assert len(shown(search(client, seen=token(only), kind=""))) == 4
+
+
+def test_a_new_photo_forgets_the_kind_of_the_one_before(wardrobe: EmbeddingModel, client: Client) -> None:
+    page = search(client, photo=photo())
+    shoes = Category.objects.get(slug="shoes")
+    again = search(client, photo=photo(), seen=token(page), kind=shoes.pk)
+    assert len(shown(again)) == 4
+
+
+def test_the_slider_weighs_colour_against_shape(wardrobe: EmbeddingModel, client: Client) -> None:
+    page = search(client, photo=photo())
+    assert 'name="colour"' in page
+    assert shown(search(client, seen=token(page), colour="0"))[:2] == ["Red dress", "Blue dress"]
+    assert shown(search(client, seen=token(page), colour="0.95"))[:2] == ["Red dress", "Red shoe"]
+    assert 'value="0.95"' in search(client, seen=token(page), colour="0.95")
+
+
+def test_a_model_without_colours_has_no_slider(
+    shop: Shopkeeper, plane: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphs, "embedder", lambda model: Eye([1, 0, 0]))
+    shop.embedded(plane, "red", [1, 0, 0])
+    page = search(client, photo=photo(), colour="0.9")
+    assert 'name="colour"' not in page
+    assert shown(page) == ["red"]
+
+
+def test_cheaper_look_alikes_come_first_when_asked(wardrobe: EmbeddingModel, client: Client) -> None:
+    page = search(client, photo=photo())
+    cheaper = search(client, seen=token(page), sort="value")
+    assert shown(page) == ["Red dress", "Red shoe", "Blue dress", "Blue shoe"]
+    assert shown(cheaper) == ["Red dress", "Red shoe", "Blue shoe", "Blue dress"]
+    assert "Cheaper look-alikes first" in cheaper
+
+
+def test_more_are_shown_page_by_page(wardrobe: EmbeddingModel, client: Client, settings: Any) -> None:
+    settings.SIMILAR_PRODUCTS = 1
+    page = search(client, photo=photo())
+    cursor = re.search(r'name="cursor" value="([^"]+)"', page)
+    assert cursor
+    more = search(client, seen=token(page), cursor=cursor[1])
+    assert len(shown(page)) == len(shown(more)) == 2
+    assert set(shown(page)) | set(shown(more)) == {"Red dress", "Blue dress", "Red shoe", "Blue shoe"}
+    assert 'name="cursor"' not in more
+    assert shown(search(client, seen=token(page), cursor="%")) == shown(page)
+
+
+def test_a_wrong_budget_costs_no_photo(wardrobe: EmbeddingModel, client: Client) -> None:
+    response = client.post(PAGE, {"photo": photo(), "price_max": "much"})
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert "The budget is an amount of money" in page
+    assert len(shown(search(client, seen=token(page), price_max=""))) == 4
+
+
+@pytest.mark.parametrize("fields", [{"colour": "2"}, {"colour": "NaN"}, {"sort": "x"}, {"kind": "x"}, {"kind": "0"}])
+def test_senseless_wishes_are_refused_and_the_photo_kept(
+    wardrobe: EmbeddingModel, client: Client, fields: dict[str, str]
+) -> None:
+    seen = token(search(client, photo=photo()))
+    response = client.post(PAGE, {"seen": seen, **fields})
+    assert response.status_code == 400
+    assert token(response.content.decode()) == seen
+
+
+def test_an_old_page_asks_for_the_photo_again(
+    wardrobe: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = token(search(client, photo=photo()))
+    monkeypatch.setattr(photos, "TOKEN_SECONDS", -1)
+    response = client.post(PAGE, {"seen": seen})
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert "please choose the photo again" in page
+    assert "data-photo-again" in page
+    assert 'name="seen"' not in page
+
+
+def test_without_photo_and_token_a_photo_is_asked_for(db: None, client: Client) -> None:
+    response = client.post(PAGE, {"price_max": "5"})
+    assert response.status_code == 400
+    assert "Choose a photo first." in response.content.decode()
+
+
+def test_refining_is_not_counted_as_a_photo_search(
+    wardrobe: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PhotoSearchThrottle, "THROTTLE_RATES", {"photo_search": "1/min"})
+    seen = token(search(client, photo=photo()))
+    for _ in range(3):
+        search(client, seen=seen)
+    assert client.post(PAGE, {"photo": photo()}).status_code == 429
+
+
+def test_nothing_really_similar_shows_the_nearest_and_where_to_go(
+    wardrobe: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated(wardrobe)
+    assert "Nothing really similar" not in search(client, photo=photo())
+    monkeypatch.setattr(graphs, "embedder", lambda model: Eye([-1, 0.1, 0.1, -1]))
+    page = search(client, photo=photo())
+    assert "Nothing really similar" in page
+    assert len(shown(page)) == 4, "still offered"
+    assert f'href="{Category.objects.get(slug="shoes").get_absolute_url()}"' in page
+
+
+def test_words_stand_on_the_cards_and_no_numbers(wardrobe: EmbeddingModel, client: Client) -> None:
+    stated(wardrobe)
+    page = search(client, photo=photo())
+    assert page.index("Red dress") < page.index("Very close") < page.index("Blue shoe")
+    assert "1.00" not in page
