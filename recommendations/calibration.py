@@ -32,7 +32,7 @@ HELD_OUT = 3  # every third query measures, the others fit
 LEAST_PICTURES = 100  # fewer say nothing
 _RANKS = 60  # knots of the curve of ranks
 
-#: Least matches, in percent, where they are chances: with the bundled model cosines of about .91 and .78.
+#: Least matches, in percent, where they are chances: with the bundled model cosines of about .94 and .84.
 VERY_CLOSE, CLOSE = 70, 50
 #: "Same kind" is said where that is more likely than not, whatever the colour.
 SAME_KIND_CHANCE = 0.5
