@@ -29,6 +29,7 @@ from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbeddin
 from recommendations.publishing import find_weights, publish
 from recommendations.search import Wish, search_photo, similar_products
 from recommendations.status import model_warnings, weights_disagreement
+from recommendations.strips import product_strip
 from tests.models import Added
 from tests.pictures import COLOURS, picture
 from tests.shopkeeper import Shopkeeper
@@ -186,6 +187,23 @@ def test_shoppers_and_staff_notice_nothing_of_switches(both: list[Product]) -> N
         thread.join()
     assert not problems
     assert searches > 10
+
+
+def test_a_strip_in_the_moment_of_the_switch_is_wholly_of_one_model(both: list[Product]) -> None:
+    red, vectors, switched = both[0], oracle("wide"), list[str]()
+
+    def switch_after(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if not switched and sql.startswith("SELECT * FROM recommendations_embeddingmodel"):
+            switched.append(lifecycle.activate("split").model.name)
+        return result
+
+    with connection.execute_wrapper(switch_after):
+        found = product_strip(red, 5)
+    assert switched == ["split"]
+    assert found.model == model("wide")
+    scores = [vectors[red.pk] @ vectors[match.product.pk] for match in found.matches]
+    assert [match.score for match in found.matches] == pytest.approx(scores, abs=2e-3)
 
 
 # Building
