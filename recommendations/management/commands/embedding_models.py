@@ -17,10 +17,10 @@ from ml.spec import POOLINGS
 from recommendations import calibration, claims, lifecycle, nudges, pipeline
 from recommendations.calibration import Calibration, MatchKind
 from recommendations.comparing import NotComparable, compare, require_comparable
-from recommendations.coverage import Coverage, coverage, failed_skus, uncovered_skus
+from recommendations.coverage import Coverage, coverage, failed_instead, failed_skus, uncovered_skus
 from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import index_bytes, index_due
-from recommendations.lifecycle import LifecycleError, NotCovered, Switch
+from recommendations.lifecycle import FailedInstead, LifecycleError, NotCovered, Switch
 from recommendations.management.arguments import chosen_model
 from recommendations.management.comparison import (
     add_compare_arguments,
@@ -150,6 +150,12 @@ class Command(BaseCommand):
                 f"embedding_models build {name}` first, or activate with --force: products whose pictures it lacks "
                 "have no look-alikes until workers have embedded them."
             ) from error
+        except FailedInstead as error:
+            lost = failed_instead(error.model, error.active).values_list("image__product__sku", flat=True)
+            raise CommandError(
+                f"{error} {_some(list(lost[:NAMED]), error.count)} `manage.py embed_catalog --failed --model {name}` "
+                "tries them again. With --force it is activated all the same, and these pictures have no look-alikes."
+            ) from error
         self._report(switch)
 
     def _complete_and_activate(self, model: EmbeddingModel) -> Switch:
@@ -168,7 +174,7 @@ class Command(BaseCommand):
     def _retire(self, *, name: str, **_: Any) -> None:
         model = EmbeddingModel.objects.filter(name=name).first()
         with meter(self.stderr, f"Retiring {name}", model.embeddings.count() if model else 0) as progress:
-            lifecycle.retire(name, advance=progress.advance)
+            lifecycle.retire(name, advance=progress.advance, log=self.stderr.write)
         self.stdout.write(f"{name} is retired: {progress.done:,} vectors dropped.")
 
     def _calibrate(self, *, model: str | None, **_: Any) -> None:
