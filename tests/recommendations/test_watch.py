@@ -24,6 +24,7 @@ from tests.recommendations.test_search_oracle import Shop, stock_shop
 from tests.shopkeeper import Shopkeeper
 
 COUNT = 1500
+QUEUE = "maintenance"
 
 
 @pytest.fixture
@@ -199,16 +200,29 @@ def test_a_check_may_be_put_down_after_every_product(small: Shop) -> None:
 
 def test_a_task_hands_on_what_is_left_in_a_message(small: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     with nudges.broker() as broker:
-        broker.default_channel.queue_purge(nudges.BULK_QUEUE)
+        broker.default_channel.queue_purge(QUEUE)
         monkeypatch.setattr(tasks, "SLICE_SECONDS", 0.0)
         tasks.check_recall()
         assert SearchHealth.objects.count() == 0
-        message = broker.SimpleQueue(nudges.BULK_QUEUE).get(timeout=10)
+        message = broker.SimpleQueue(QUEUE).get(timeout=10)
         message.ack()
     assert message.headers["task"] == "recommendations.tasks.check_recall"
     monkeypatch.setattr(tasks, "SLICE_SECONDS", 600.0)
     tasks.check_recall(*message.payload[0])
     assert SearchHealth.objects.get().report["products"] == recall_checks.SAMPLE
+
+
+def test_a_check_that_waits_keeps_no_picture_waiting(small: Shop) -> None:
+    with nudges.broker() as broker:
+        for name in (QUEUE, nudges.BULK_QUEUE):
+            broker.default_channel.queue_purge(name)
+        nudges.nudge_recall_check({})
+        nudges.nudge_bulk()
+        assert broker.default_channel.queue_declare(QUEUE).message_count == 1
+        message = broker.SimpleQueue(nudges.BULK_QUEUE).get(timeout=10)
+        message.ack()
+        broker.default_channel.queue_purge(QUEUE)
+    assert message.headers["task"] == "recommendations.tasks.embed_pending"
 
 
 def test_the_last_result_is_shown_by_the_status(small: Shop, capsys: pytest.CaptureFixture[str]) -> None:
