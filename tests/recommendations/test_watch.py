@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 
 from catalog.models import Product
 from recommendations import nudges, recall_checks, tasks
@@ -232,6 +234,19 @@ def test_the_last_result_is_shown_by_the_status(small: Shop, capsys: pytest.Capt
     assert found["measured_at"] == SearchHealth.objects.get().measured_at.isoformat()
     call_command("pipeline_status")
     assert "Recall@10   1.000, measured on" in capsys.readouterr().out
+
+
+def test_the_admin_lists_what_checks_found(small: Shop, admin_client: Client) -> None:
+    recall_checks.slice_of_check(None, seconds=600)
+    poor = SearchHealth.objects.get()
+    poor.pk, poor.lowest, poor.report["filters"][1]["recall"] = None, 0.9, 0.9
+    poor.save()
+    page = admin_client.get("/admin/recommendations/searchhealth/").content.decode()
+    assert re.findall(r">\s*(low|sound)\s*<", page) == ["low", "sound"], "the newest first"
+    assert "Budget for 50%" in page
+    assert "0.900" in page
+    assert admin_client.get(f"/admin/recommendations/searchhealth/{poor.pk}/change/").status_code == 200
+    assert admin_client.get("/admin/recommendations/searchhealth/add/").status_code == 403
 
 
 def test_a_check_of_a_model_that_is_not_active_any_more_ends(small: Shop) -> None:
