@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from catalog.models import Product
 from recommendations.filters import Filters
+from recommendations.models import EmbeddingModel
 from recommendations.search import Match, Results, Wish, similar_to_taste
 
 #: The mean of a boot and a dress looks like neither: each kind of thing is searched for by itself, the last few.
@@ -27,8 +28,8 @@ def inspired_by(viewed: Sequence[int], limit: int, *, excluded: frozenset[int] =
     for product in (there[pk] for pk in viewed if pk in there):
         kinds.setdefault(product.category_id, []).append(product)
     wish = Wish(limit, Filters(in_stock=True, excluded=excluded | frozenset(viewed)))
-    answers = [similar_to_taste(liked[:LATEST], [], wish) for liked in list(kinds.values())[:KINDS]]
-    model = answers[0].model if answers else None
+    model = EmbeddingModel.objects.active() if kinds else None
+    answers = [similar_to_taste(liked[:LATEST], [], wish, model=model) for liked in list(kinds.values())[:KINDS]]
     return Results(model, dealt([answer.matches for answer in answers], limit))
 
 

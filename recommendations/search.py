@@ -180,13 +180,17 @@ def similar_products(product: Product, wish: Wish, *, model: EmbeddingModel | No
     return _answer(query, model, wish, own=frozenset({product.pk}), asking=product)
 
 
-def similar_to_taste(liked: Sequence[Product], disliked: Sequence[Product], wish: Wish) -> Results:
+def similar_to_taste(
+    liked: Sequence[Product], disliked: Sequence[Product], wish: Wish, *, model: EmbeddingModel | None = None
+) -> Results:
     """Products between those that are liked and away from those that are not; none of either.
+
+    `model`: as for `similar_products`.
 
     Raises:
         NoColourPart: as for `similar_products`.
     """
-    model = EmbeddingModel.objects.active()
+    model = model or EmbeddingModel.objects.active()
     if model is None:
         return Results(None, [])
     vectors = queries.vectors_of([product.pk for product in (*liked, *disliked)], model)

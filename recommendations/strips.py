@@ -66,7 +66,7 @@ def product_strip(product: Product, limit: int, arrangement: Arrangement = ARRAN
     filters = available(Filters(barred=wishes.barred)).without(wishes.vetoed | {product.pk} | {pin.pk for pin in pins})
     cards = _Cards(EmbeddingModel.objects.active(), fixed=len(pins))
     cards.add([Match(pin, pin.main_image, None, Source.PINNED) for pin in pins])
-    if len(cards) < limit:
+    if cards.model is not None and len(cards) < limit:
         _add_look_alikes(cards, product, limit, filters, wishes, arrangement)
     for source, place in _near_at_hand(product):
         if len(cards) >= limit:
@@ -166,7 +166,7 @@ def _add_look_alikes(
 ) -> None:
     """Enough of them for `limit` cards, if there are; where many are one thing, from as many as a search returns."""
     for pool in dict.fromkeys((min(MAX_RESULTS, limit * POOL), MAX_RESULTS)):
-        found = similar_products(product, Wish(pool, filters.without(cards.products))).matches
+        found = similar_products(product, Wish(pool, filters.without(cards.products)), model=cards.model).matches
         others = [match.product for match in found]
         worth = np.array([match.score for match in found], float)
         worth += arrangement.own_kind(product, others) + wishes.moved(others)

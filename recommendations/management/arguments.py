@@ -91,6 +91,12 @@ def count(text: str) -> int:
     return number
 
 
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
 def money(text: str) -> Decimal:
     try:
         amount = Decimal(text)
