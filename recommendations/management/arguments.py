@@ -97,7 +97,7 @@ def money(text: str) -> Decimal:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
+    if not (amount.is_finite() and 0 <= amount < 10**8):  # as far as prices go
         raise ArgumentTypeError(f"{text!r} is not an amount of money")
     return amount
 

@@ -193,7 +193,9 @@ def test_the_command_names_an_unknown_sku(db: None) -> None:
         call_command("similar", "nope")
 
 
-@pytest.mark.parametrize("arguments", [["-k", "0"], ["-k", "x"], ["--price-max", "-1"], ["--price-max", "NaN"]])
+@pytest.mark.parametrize(
+    "arguments", [["-k", "0"], ["-k", "x"], ["--price-max", "-1"], ["--price-max", "NaN"], ["--price-max", "1e999999"]]
+)
 def test_the_command_refuses_senseless_numbers(db: None, arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         call_command("similar", "x", *arguments)
