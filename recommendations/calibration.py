@@ -173,6 +173,8 @@ def calibrated(pairs: Pairs, pictures: int) -> Calibration:
     known = np.ones(len(alike), bool) if pairs.colour is None else pairs.colour >= 0
     held_out = pairs.query % HELD_OUT == 0
     fitted, measured = known & ~held_out, known & held_out & pairs.near
+    if not fitted.any():  # the pictures of two products, one of them without a colour
+        return _ranked(pairs, pictures)
     curve = fit(pairs.scores[fitted], alike[fitted])
     kinds = fit(pairs.scores[fitted], pairs.kind[fitted])
     words = {Word.VERY_CLOSE: VERY_CLOSE, Word.CLOSE: CLOSE}

@@ -166,7 +166,8 @@ def _add_look_alikes(
 ) -> None:
     """Enough of them for `limit` cards, if there are; where many are one thing, from as many as a search returns."""
     for pool in dict.fromkeys((min(MAX_RESULTS, limit * POOL), MAX_RESULTS)):
-        found = similar_products(product, Wish(pool, filters.without(cards.products)), model=cards.model).matches
+        wish = Wish(pool, filters.without(cards.products))
+        found = similar_products(product, wish, model=cards.model).matches
         others = [match.product for match in found]
         worth = np.array([match.score for match in found], float)
         worth += arrangement.own_kind(product, others) + wishes.moved(others)
