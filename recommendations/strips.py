@@ -3,8 +3,9 @@ is near at hand; one card for what is one thing to a shopper, and variety among 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from django.conf import settings
@@ -18,7 +19,17 @@ from recommendations.merchandising import Wishes, wishes_for
 from recommendations.models import EmbeddingModel
 from recommendations.paging import DEPTH, to_cursor
 from recommendations.photos import SeenPhoto
-from recommendations.search import MAX_RESULTS, POOL, Match, Results, Source, Wish, search_seen, similar_products
+from recommendations.search import (
+    MAX_RESULTS,
+    POOL,
+    Match,
+    Results,
+    Source,
+    Wish,
+    in_another_colour,
+    search_seen,
+    similar_products,
+)
 
 # What is like the product but for its looks counts as much, for places that no look-alike takes.
 _ATTRIBUTES = {"gender": 2, "colour": 1, "usage": 1}
@@ -67,12 +78,28 @@ def product_strip(product: Product, limit: int, arrangement: Arrangement = ARRAN
     cards = _Cards(EmbeddingModel.objects.active(), fixed=len(pins))
     cards.add([Match(pin, pin.main_image, None, Source.PINNED) for pin in pins])
     if len(cards) < limit:
-        _add_look_alikes(cards, product, limit, filters, wishes, arrangement)
+        _add_look_alikes(cards, partial(similar_products, product), product, limit, filters, wishes, arrangement)
     for source, place in _near_at_hand(product):
         if len(cards) >= limit:
             break
         cards.add(_best(product, source, place, filters.without(cards.products), wishes, limit))
     return Results(cards.model, cards.chosen(limit, arrangement.variety))
+
+
+def recoloured_strip(product: Product, colour: str, limit: int) -> Results:
+    """Cards of the same in `colour`: of its category and labelled with that colour, what is most like the product but
+    for its own colour, as far as the shop's wishes allow.
+
+    Raises:
+        NoColourPart: the model knows nothing of colours.
+    """
+    wishes = wishes_for(product)
+    labelled = {queries.COLOUR: frozenset({colour})}
+    filters = available(Filters(category=product.category, attributes=labelled, barred=wishes.barred))
+    cards = _Cards(EmbeddingModel.objects.active())
+    search = partial(in_another_colour, product, colour)
+    _add_look_alikes(cards, search, product, limit, filters.without(wishes.vetoed), wishes, ARRANGEMENT)
+    return Results(cards.model, cards.chosen(limit, ARRANGEMENT.variety))
 
 
 def photo_cards(photo: SeenPhoto, wish: Wish) -> Results:
@@ -90,6 +117,13 @@ def photo_cards(photo: SeenPhoto, wish: Wish) -> Results:
     shown = wish.shown | {product.pk for match in chosen for product in (match.product, *match.others)}
     has_next = (len(cards) > wish.limit or found.next is not None) and len(shown) <= DEPTH
     return replace(found, matches=chosen, next=to_cursor(shown) if has_next else None)
+
+
+def one_card_each(results: Results, limit: int) -> Results:
+    """The first of them, in their order, with one card for what is one thing."""
+    cards = _Cards(results.model)
+    cards.add(results.matches)
+    return replace(results, matches=cards.chosen(limit, 0.0))
 
 
 def available(filters: Filters = ANYTHING) -> Filters:
@@ -162,11 +196,17 @@ class _Cards:
 
 
 def _add_look_alikes(
-    cards: _Cards, product: Product, limit: int, filters: Filters, wishes: Wishes, arrangement: Arrangement
+    cards: _Cards,
+    search: Callable[[Wish], Results],
+    product: Product,
+    limit: int,
+    filters: Filters,
+    wishes: Wishes,
+    arrangement: Arrangement,
 ) -> None:
     """Enough of them for `limit` cards, if there are; where many are one thing, from as many as a search returns."""
     for pool in dict.fromkeys((min(MAX_RESULTS, limit * POOL), MAX_RESULTS)):
-        found = similar_products(product, Wish(pool, filters.without(cards.products))).matches
+        found = search(Wish(pool, filters.without(cards.products))).matches
         others = [match.product for match in found]
         worth = np.array([match.score for match in found], float)
         worth += arrangement.own_kind(product, others) + wishes.moved(others)
