@@ -28,7 +28,7 @@ def swatches_for(product: Product) -> list[str]:
     if not ImageEmbedding.objects.current(model).filter(image__product=product).exists():
         return []
     own, key = style_of(product).colour, f"recommendations.swatches.{product.category_id}"
-    colours: list[str] = cache.get_or_set(key, lambda: _colours_of(product.category), SECONDS)
+    colours = cache.get_or_set(key, lambda: _colours_of(product.category), SECONDS) or []
     return [colour for colour in colours if colour.casefold() != own][:MOST]
 
 

@@ -110,6 +110,7 @@ function start(form, results) {
   // `more`: the button that asks for the next page.
   async function run(more = null) {
     clearTimeout(waiting);
+    waiting = 0;
     const photo = input.files[0];
     const seen = results.querySelector("[data-seen]");
     if (!photo && !seen) {
@@ -147,7 +148,8 @@ function start(form, results) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    run(event.submitter?.name === "cursor" ? event.submitter : null);
+    // What was changed a moment ago has no next page yet.
+    run(event.submitter?.name === "cursor" && !waiting ? event.submitter : null);
   });
 
   results.addEventListener("input", (event) => {
