@@ -144,6 +144,7 @@ class _Cards:
         self._fixed = fixed
         self._worth: list[float] = []
         self._vectors: dict[int, np.ndarray] = {}
+        self._shapes: dict[int, np.ndarray] = {}
         self._groups: list[list[int]] = []
 
     def __len__(self) -> int:
@@ -157,7 +158,7 @@ class _Cards:
         """More of them, best first; `worth` is their score unless told."""
         new = [match.image.pk for match in matches if match.image and match.image.pk not in self._vectors]
         if new and self.model is not None:
-            self._vectors |= queries.picture_vectors(new, self.model)
+            self._see(queries.picture_vectors(new, self.model), self.model)
         self.matches += matches
         self._worth += [match.score or 0.0 for match in matches] if worth is None else worth.tolist()
         self._groups = styles.collapsed(self._looks(), self._fixed)
@@ -182,16 +183,20 @@ class _Cards:
         found = self._vectors.get(image.pk) if image else None
         return found if found is not None else np.zeros(self.model.dimension if self.model else 1, np.float32)
 
+    def _see(self, vectors: dict[int, np.ndarray], model: EmbeddingModel) -> None:
+        self._vectors |= vectors
+        # To an untrained network all pictures are nearly one: it says nothing of what is one thing.
+        if vectors and not model.untrained:
+            shapes = queries.without_colour(np.stack([*vectors.values()]), model.spec)
+            self._shapes |= zip(vectors, shapes, strict=True)
+
     def _looks(self) -> list[styles.Look]:
         looks = []
         for match in self.matches:
-            style, image = styles.style_of(match.product), match.image
-            vector = shape = None
-            # To an untrained network all pictures are nearly one.
-            if image and image.pk in self._vectors and self.model and not self.model.untrained:
-                vector = self._vectors[image.pk]
-                shape = queries.without_colour(vector[None], self.model.spec)[0]
-            looks.append(styles.Look(style, image.digest if image else None, vector, shape))
+            image, vector, shape = match.image, None, None
+            if image and image.pk in self._shapes:
+                vector, shape = self._vectors[image.pk], self._shapes[image.pk]
+            looks.append(styles.Look(styles.style_of(match.product), image.digest if image else None, vector, shape))
         return looks
 
 
