@@ -27,12 +27,14 @@ class ScratchShop:
 
     def empty(self) -> None:
         """Rows, files and vector indexes go; the database and what `bench` keeps beside it stay."""
+        from django.core.files.storage import default_storage
         from django.core.management import call_command
 
-        from catalog.media import remove_rowless_files
+        from catalog.media import rowless_files
 
         call_command("flush", interactive=False, verbosity=0)
-        remove_rowless_files(older_than=timedelta(seconds=-1))
+        for name in rowless_files(older_than=timedelta(seconds=-1)):
+            default_storage.delete(name)
         _drop_vector_indexes()
 
     def describe(self) -> str:
