@@ -1,4 +1,4 @@
-"""`python -m bench embed|fit|search|plans|strips|pipeline|import|memory`."""
+"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench pipeline  pictures a second through a real worker, against the raw ONNX Runtime rate
   python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
   python -m bench strips    what own kind, variety and one card a style do to what a strip shows
+  python -m bench sheets    ten strips and five photo searches of the real catalog, before and after, as pictures
   python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
   python -m bench memory    resident memory of web and worker processes
 
@@ -46,6 +47,10 @@ def main() -> None:
     strips.add_argument("--limit", type=int, default=8000, help="products")
     strips.add_argument("--queries", type=int, default=500)
     strips.add_argument("--seed", type=int, default=0)
+    sheets = commands.add_parser("sheets")
+    sheets.add_argument("--out", type=Path, default=Path("var/sheets"), metavar="DIR")
+    sheets.add_argument("--limit", type=int, help="products; all of them unless told")
+    sheets.add_argument("--seed", type=int, default=2)
     plans = commands.add_parser("plans")
     plans.add_argument("--rows", type=int, default=100_000)
     plans.add_argument("--queries", type=int, default=40)
@@ -71,7 +76,14 @@ def main() -> None:
 
         measure_fit(**options)
         return
-    shop = open_scratch_shop(Path(__file__).resolve().parents[1])
+    root = Path(__file__).resolve().parents[1]
+    if command == "sheets":
+        shop = open_scratch_shop(root, weights="bundled")
+        from bench.sheets import measure as draw_sheets
+
+        draw_sheets(shop, **options)
+        return
+    shop = open_scratch_shop(root)
     if command != "search":
         shop.empty()
     if command == "import":

@@ -27,24 +27,30 @@ class ScratchShop:
 
     def empty(self) -> None:
         """Rows, files and vector indexes go; the database and what `bench` keeps beside it stay."""
+        from django.core.files.storage import default_storage
         from django.core.management import call_command
 
-        from catalog.media import remove_rowless_files
+        from catalog.media import rowless_files
 
         call_command("flush", interactive=False, verbosity=0)
-        remove_rowless_files(older_than=timedelta(seconds=-1))
+        for name in rowless_files(older_than=timedelta(seconds=-1)):
+            default_storage.delete(name)
         _drop_vector_indexes()
 
     def describe(self) -> str:
         return f"{'real photos' if self.photos else 'drawn pictures'}, weights {Path(self.weights).name}"
 
 
-def open_scratch_shop(root: Path) -> ScratchShop:
-    """Point the settings at the scratch shop and set Django up; its database is as the last run left it."""
+def open_scratch_shop(root: Path, weights: str | None = None) -> ScratchShop:
+    """Point the settings at the scratch shop and set Django up; its database is as the last run left it.
+
+    Args:
+        weights: for EMBEDDING_WEIGHTS; unless told, those that come with the real photos.
+    """
     var = Path(os.environ.get("BENCH_VAR_DIR", str(root / "var" / "bench"))).absolute()
     data = os.environ.get("LOOKALIKE_DATA")
     photos = Path(data) / "fashion-small.zip" if data else None
-    weights = str(Path(data) / "resnet50-fashion-start.npz") if data else "untrained"
+    weights = weights or (str(Path(data) / "resnet50-fashion-start.npz") if data else "untrained")
     for name in ("DATABASE_URL", "REDIS_URL", "MEDIA_ROOT"):
         os.environ.pop(name, None)
     os.environ.update(VAR_DIR=str(var), EMBEDDING_WEIGHTS=weights, DJANGO_SETTINGS_MODULE="shop.settings")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
@@ -19,10 +18,6 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
     def in_subtree(self, category: Category) -> Self:
         return self.filter(category__path__startswith=category.path)
-
-    def within_budget(self, price_max: Decimal) -> Self:
-        """Products that cost at most `price_max`; those without a price are not among them."""
-        return self.filter(price__lte=price_max)
 
     def matching(self, text: str) -> Self:
         """Full-text search in the notation of web search engines ("red dress" -long), best first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -14,11 +15,13 @@ from unfold.decorators import action, display
 from catalog.admin import ProductAdmin, ProductImageInline, thumbnail
 from catalog.models import Product, ProductImage
 from recommendations import claims, merchandising, nudges
+from recommendations.budgets import ALL
 from recommendations.comparison_page import comparison_page
 from recommendations.coverage import coverage
 from recommendations.indexes import index_bytes
 from recommendations.merchandising_admin import MerchandisedProductForm, PinInline
-from recommendations.models import KEPT, EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
+from recommendations.models import KEPT, EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState, SearchHealth
+from recommendations.watch import FLOOR, SHARES
 
 LABELS = {
     EmbeddingState.READY: "success",
@@ -33,6 +36,15 @@ MODEL_LABELS = {
     ModelState.READY: "info",
     ModelState.BUILDING: "warning",
 }
+
+
+def recall_column(share: float) -> Callable[[SearchHealth], str]:
+    @admin.display(description="No filter" if share == ALL else f"Budget for {share:.0%}")
+    def recall(row: SearchHealth) -> str:
+        found = [each["recall"] for each in row.report["filters"] if each["share"] == share]
+        return "–" if not found or found[0] is None else f"{found[0]:.3f}"
+
+    return recall
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -111,6 +123,20 @@ class EmbeddingModelAdmin(ReadOnlyAdmin):
     def index(self, model: EmbeddingModel) -> str:
         size = index_bytes(model)
         return filesizeformat(size) if size else "–"
+
+
+@admin.register(SearchHealth)
+class SearchHealthAdmin(ReadOnlyAdmin):
+    """Recall@10 of the last checks, by how much of the catalog a budget leaves."""
+
+    list_display = ["measured_at", "model", "verdict", *map(recall_column, SHARES)]
+    list_filter = ["model"]
+    list_select_related = ["model"]
+    ordering = ["-pk"]
+
+    @display(description="Search", ordering="lowest", label={"sound": "success", "low": "danger"})
+    def verdict(self, row: SearchHealth) -> str:
+        return "low" if row.lowest < FLOOR else "sound"
 
 
 @admin.register(ImageEmbedding)

@@ -11,13 +11,13 @@ def by_value(scores: np.ndarray, prices: np.ndarray, reference: float, weight: f
     Args:
         scores: float [n], cosines.
         prices: float [n]; NaN where there is none, which saves nothing.
-        reference: the price to save from.
+        reference: the price to save from; from 0 nothing is saved.
         weight: a saving of everything weighs as much as this much cosine.
 
     Returns:
         int [n], positions.
     """
-    saved = np.clip(np.nan_to_num(1.0 - prices / max(reference, 1e-9), nan=0.0), 0.0, 1.0)
+    saved = np.clip(np.nan_to_num(1.0 - prices / reference), 0.0, 1.0) if reference > 0 else 0.0
     return np.argsort(-(scores + weight * saved), kind="stable")
 
 

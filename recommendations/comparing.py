@@ -294,11 +294,16 @@ def _within_price(product: Product, model: EmbeddingModel, k: int) -> WithinPric
 
 
 def _same_colour(one: Product, other: Product) -> bool | None:
-    colours = [str(product.attributes.get(COLOUR) or "") for product in (one, other)]
+    colours = colour_of(one), colour_of(other)
     if not all(colours):
         return None
     first, second = (family_of(colour) or colour.casefold() for colour in colours)
     return first == second
+
+
+def colour_of(product: Product) -> str:
+    """Empty where none is known."""
+    return str(product.attributes.get(COLOUR) or "") if isinstance(product.attributes, dict) else ""
 
 
 def _name_categories(rows: list[Row]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from django.db import connection
-from django.db.models import Count, Min
+from django.db.models import Count, F, Min
 from django.utils import timezone
 
 from catalog.models import ProductImage
-from recommendations.models import EmbeddingModel
+from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding
+from recommendations.querysets import ImageEmbeddingQuerySet
 
 
 @dataclass
@@ -74,6 +75,12 @@ def uncovered_skus(model: EmbeddingModel, limit: int) -> list[str]:
 def failed_skus(model: EmbeddingModel, limit: int) -> list[str]:
     """The products of its failed pictures."""
     return _skus(model, limit, "e.digest = i.digest AND e.state = 'failed'")
+
+
+def failed_instead(model: EmbeddingModel, other: EmbeddingModel) -> ImageEmbeddingQuerySet:
+    """Failed rows of `model` whose pictures have a vector of `other`, in order of picture."""
+    failed = ImageEmbedding.objects.filter(model=model, state=EmbeddingState.FAILED, digest=F("image__digest"))
+    return failed.filter(image__in=ImageEmbedding.objects.current(other).values("image")).order_by("image")
 
 
 def _skus(model: EmbeddingModel, limit: int, which: str) -> list[str]:

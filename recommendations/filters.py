@@ -10,8 +10,6 @@ from django.db.models import Q
 
 from catalog.models import Category
 
-CENT = Decimal("0.01")  # the step of `Product.price`
-
 
 @dataclass(frozen=True)
 class Scope:
@@ -40,7 +38,7 @@ class Filters:
 
     Attributes:
         category: this one and all below it.
-        price_min, price_max: products without a price meet neither.
+        price_min, price_max, price_above: both bounds included, or costing more; products without a price meet none.
         in_stock: only what can be sent today.
         attributes: name → values, as in `Product.attributes`.
         excluded: ids of products that are not wanted.
@@ -50,6 +48,7 @@ class Filters:
     category: Category | None = None
     price_min: Decimal | None = None
     price_max: Decimal | None = None
+    price_above: Decimal | None = None
     in_stock: bool = False
     brands: frozenset[str] = frozenset()
     attributes: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -69,6 +68,8 @@ class Filters:
             found &= Q(**{f"{prefix}price__gte": self.price_min})
         if self.price_max is not None:
             found &= Q(**{f"{prefix}price__lte": self.price_max})
+        if self.price_above is not None:
+            found &= Q(**{f"{prefix}price__gt": self.price_above})
         if self.in_stock:
             found &= Q(**{f"{prefix}stock__gt": 0})
         if self.brands:
@@ -92,9 +93,8 @@ class Filters:
         return replace(self, excluded=self.excluded | products)
 
     def above_budget(self) -> Filters:
-        """The same with all that costs more than `price_max`, at any price."""
-        least = None if self.price_max is None else self.price_max + CENT
-        return replace(self, price_min=least, price_max=None)
+        """The same, but for what costs more than `price_max`."""
+        return replace(self, price_max=None, price_above=self.price_max)
 
 
 ANYTHING = Filters()

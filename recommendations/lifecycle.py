@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from ml.spec import ModelSpec
 from recommendations import claims, graphs
-from recommendations.coverage import Coverage, coverage
+from recommendations.coverage import Coverage, coverage, failed_instead
 from recommendations.graphs import GraphMissing, ModelUnavailable
 from recommendations.indexes import drop_index, ensure_index, index_due
 from recommendations.models import EmbeddingModel, ModelState
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 MODELS_LOCK = 0x100CA11  # Postgres advisory lock: one process makes a model at a time
 MAX_DIMENSION = 4000  # of an indexable halfvec
 DELETE_SLICE = 2000  # rows a statement: about 10 MB of 2048-d vectors, and no lock is held for long
+#: What began before a switch is answered by the former model; the longest is a photo search (`photos.DECODE_PATIENCE`).
+ANSWER_SECONDS = 15.0
 
 
 class LifecycleError(Exception):
@@ -45,6 +47,14 @@ class NotCovered(LifecycleError):
     def __init__(self, model: EmbeddingModel, found: Coverage) -> None:
         super().__init__(f"{model.name} lacks {found.missing:,} of {found.total:,} pictures.")
         self.model, self.coverage = model, found
+
+
+class FailedInstead(LifecycleError):
+    """The model failed on pictures that the active one has vectors of. Attributes: model, active, count."""
+
+    def __init__(self, model: EmbeddingModel, active: EmbeddingModel, count: int) -> None:
+        super().__init__(f"{model.name} failed on {count:,} pictures that {active.name} has vectors of.")
+        self.model, self.active, self.count = model, active, count
 
 
 @dataclass(frozen=True)
@@ -242,7 +252,8 @@ def activate(name: str, *, force: bool = False) -> Switch:
         force: also when pictures lack a vector, or the model has no index yet.
 
     Raises:
-        NotCovered: pictures lack a vector, and not `force`.
+        NotCovered: pictures lack a vector that they will get, and not `force`.
+        FailedInstead: it failed on pictures that the active model has vectors of, and not `force`.
         LifecycleError: the state does not allow it, or the network or the index is missing.
     """
     with _locked_models() as models:
@@ -256,6 +267,10 @@ def activate(name: str, *, force: bool = False) -> Switch:
         found = coverage(model)
         if not force and found.missing:
             raise NotCovered(model, found)
+        active = _active(models)
+        # A storage that was away for a minute fails every picture of a build: that is no coverage.
+        if not force and active and found.failed and (count := failed_instead(model, active).count()):
+            raise FailedInstead(model, active, count)
         if not force and index_due(model):
             raise LifecycleError(
                 f"The index of {name} is not built yet: searches would compare with every picture. Run "
@@ -278,8 +293,12 @@ def rollback() -> Switch:
         return _switch(models, model, coverage(model))
 
 
+def _active(models: list[EmbeddingModel]) -> EmbeddingModel | None:
+    return next((model for model in models if model.state == ModelState.ACTIVE), None)
+
+
 def _switch(models: list[EmbeddingModel], model: EmbeddingModel, found: Coverage) -> Switch:
-    previous = next((other for other in models if other.state == ModelState.ACTIVE), None)
+    previous = _active(models)
     if previous is not None:  # first: only one may be active at any moment
         _set_state(previous, ModelState.READY)
     model.activated_at = timezone.now()
@@ -291,10 +310,13 @@ def _switch(models: list[EmbeddingModel], model: EmbeddingModel, found: Coverage
 # Retiring
 
 
-def retire(name: str, *, advance: Callable[[int], None] = lambda _: None) -> EmbeddingModel:
+def retire(
+    name: str, *, advance: Callable[[int], None] = lambda _: None, log: Callable[[str], None] = logger.info
+) -> EmbeddingModel:
     """Drop the model's vectors, index and network; its row stays as a record. Again after a kill: goes on.
 
-    From the first step on nothing is computed or stored for it (`claims` asks for the model's state).
+    From the first step on nothing is computed or stored for it (`claims` asks for the model's state). Right after a
+    switch away from it, searches on their way are waited for.
 
     Args:
         advance: called with the number of rows deleted.
@@ -307,6 +329,12 @@ def retire(name: str, *, advance: Callable[[int], None] = lambda _: None) -> Emb
         if model.state == ModelState.ACTIVE:
             raise LifecycleError(f"{name} is active. Activate another model first, or `embedding_models rollback`.")
         _set_state(model, ModelState.RETIRED)
+        active = _active(models)
+    if model.activated_at and active and active.activated_at:
+        left = ANSWER_SECONDS - abs((timezone.now() - active.activated_at).total_seconds())
+        if left > 0:
+            log(f"Waiting {left:.0f} s for searches that began with {name}…")
+            time.sleep(left)
     while not drop_index(model):  # first, so that the deletes need not keep it up to date
         time.sleep(0.5)
     while deleted := claims.delete_rows(model, DELETE_SLICE):

@@ -27,10 +27,8 @@ class Boost:
     cosine: float
 
     def moves(self, product: Product) -> bool:
-        return (self.categories is None or product.category_id in self.categories) and self.brand in {
-            "",
-            product.brand,
-        }
+        is_there = self.categories is None or product.category_id in self.categories
+        return is_there and self.brand in ("", product.brand)
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def wishes_for(product: Product) -> Wishes:
     return Wishes(
         pins=[pin.shown for pin in pins.prefetch_related("shown__images")],
         vetoed=frozenset(pk for pair in pairs for pk in pair) - {product.pk},
-        barred=tuple(_scope(rule) for rule in rules if rule.effect == Effect.EXCLUDE),
+        barred=tuple(scope_of(rule) for rule in rules if rule.effect == Effect.EXCLUDE),
         boosts=_boosts([rule for rule in rules if rule.effect == Effect.BOOST]),
     )
 
@@ -82,7 +80,14 @@ def set_vetoes(product: Product, others: Iterable[Product]) -> None:
         )
 
 
-def _scope(rule: Rule) -> Scope:
+def barred_everywhere() -> tuple[Scope, ...]:
+    """What rules leave out beside whatever product: one query."""
+    rules = Rule.objects.filter(active=True, effect=Effect.EXCLUDE, beside=None).select_related("category")
+    return tuple(scope_of(rule) for rule in rules)
+
+
+def scope_of(rule: Rule) -> Scope:
+    """What the rule is about."""
     return Scope(rule.category.path if rule.category else "", rule.brand)
 
 

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from catalog.admin import ProductForm, thumbnail
 from catalog.models import Product
+from recommendations.merchandising import scope_of
 from recommendations.models import Effect, Pin, Rule, Veto
 
 
@@ -52,6 +53,7 @@ class PinInline(TabularInline):
     fk_name = "product"
     formset = PinFormSet
     extra = 0
+    hide_title = True
     fields = ["thumbnail", "shown", "position", "availability"]
     readonly_fields = ["thumbnail", "availability"]
     autocomplete_fields = ["shown"]
@@ -59,8 +61,13 @@ class PinInline(TabularInline):
     verbose_name = "pinned product"
     verbose_name_plural = "pinned: shown first among similar items"
 
+    class Media:
+        css = {"all": ["css/admin.css"]}
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Pin]:
-        return super().get_queryset(request).select_related("shown").prefetch_related("shown__images")
+        pair = Q(a=OuterRef("product"), b=OuterRef("shown")) | Q(a=OuterRef("shown"), b=OuterRef("product"))
+        pins = super().get_queryset(request).annotate(vetoed=Exists(Veto.objects.filter(pair)))
+        return pins.select_related("shown").defer("shown__search").prefetch_related("shown__images")
 
     @admin.display(description="Picture")
     def thumbnail(self, pin: Pin) -> str:
@@ -70,6 +77,8 @@ class PinInline(TabularInline):
     def availability(self, pin: Pin) -> str:
         if pin.shown_id is None:
             return "–"
+        if getattr(pin, "vetoed", False):
+            return "not shown: never to be shown with this product"
         if not pin.shown.published:
             return "not shown: unpublished"
         return "shown" if pin.shown.in_stock else "sold out: shown only where the shop shows what is sold out"
@@ -86,6 +95,12 @@ class RuleAdmin(ModelAdmin):
         ("Of what is shown", {"fields": [("category", "brand")]}),
         ("Where", {"fields": ["beside"]}),
     ]
+
+    def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not Product.objects.published().filter(scope_of(obj).conditions()).exists():
+            said = "No product on show is of this category and brand. Brands are written as on the product's page."
+            self.message_user(request, said, messages.WARNING)
 
     @admin.display(description="Rule")
     def sentence(self, rule: Rule) -> str:

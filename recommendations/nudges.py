@@ -65,7 +65,7 @@ def nudge_bulk() -> None:
 
 
 def nudge_recall_check(so_far: dict[str, Any]) -> None:
-    """Go on with a check of the search, behind whatever waits."""
+    """Go on with a check of the search, behind all pictures that wait."""
     from recommendations.tasks import check_recall
 
     _send(check_recall, so_far)

@@ -18,6 +18,9 @@ DEPTH = 1200
 class BadCursor(ValueError):
     """Not a cursor that `to_cursor` made."""
 
+    def __init__(self) -> None:
+        super().__init__("This is not a cursor of an answer of this search.")
+
 
 def to_cursor(shown: Iterable[int]) -> str:
     """Ids → text for an address: the differences of the sorted ids, seven bits a byte. Empty for no ids."""
@@ -38,10 +41,12 @@ def from_cursor(text: str) -> frozenset[int]:
     Raises:
         BadCursor: it is not one, or names more than `DEPTH` products.
     """
+    if len(text) > 12 * DEPTH:  # nine bytes an id, which are twelve characters
+        raise BadCursor
     try:
         encoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadCursor("This is not a cursor of an answer of this search.") from error
+        raise BadCursor from error
     shown, last, gap, shift = [], 0, 0, 0
     for byte in encoded:
         gap |= (byte & 0x7F) << shift
@@ -51,7 +56,7 @@ def from_cursor(text: str) -> frozenset[int]:
             shown.append(last)
             gap = shift = 0
         elif shift > 62:
-            raise BadCursor("This is not a cursor of an answer of this search.")
+            raise BadCursor
     if shift or len(shown) > DEPTH:
-        raise BadCursor("This is not a cursor of an answer of this search.")
+        raise BadCursor
     return frozenset(shown)

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from catalog.models import Product
 from recommendations.filters import Filters
-from recommendations.search import Match, Results, Wish, similar_to_taste
+from recommendations.merchandising import barred_everywhere
+from recommendations.models import EmbeddingModel
+from recommendations.search import MAX_RESULTS, POOL, Match, Results, Wish, similar_to_taste
+from recommendations.strips import one_card_each
 
 #: The mean of a boot and a dress looks like neither: each kind of thing is searched for by itself, the last few.
 KINDS = 3
@@ -15,21 +18,25 @@ LATEST = 5
 
 
 def inspired_by(viewed: Sequence[int], limit: int, *, excluded: frozenset[int] = frozenset()) -> Results:
-    """Products in stock that look like those viewed last, none of the viewed ones.
+    """Products in stock that look like those viewed last, none of the viewed ones and none that a rule leaves out
+    everywhere; one card for what is one thing.
 
     Args:
         viewed: ids of products, the last one first. Those that are gone or cannot be bought now say nothing.
         limit: 1 to `MAX_RESULTS` products, in which the kind viewed last has the most places.
         excluded: ids of further products that are not wanted.
     """
-    there = Product.objects.published().filter(stock__gt=0).in_bulk(viewed)
+    there = Product.objects.published().filter(stock__gt=0).defer("search").in_bulk(viewed)
     kinds: dict[int, list[Product]] = {}
     for product in (there[pk] for pk in viewed if pk in there):
         kinds.setdefault(product.category_id, []).append(product)
-    wish = Wish(limit, Filters(in_stock=True, excluded=excluded | frozenset(viewed)))
-    answers = [similar_to_taste(liked[:LATEST], [], wish) for liked in list(kinds.values())[:KINDS]]
-    model = answers[0].model if answers else None
-    return Results(model, dealt([answer.matches for answer in answers], limit))
+    if not kinds:
+        return Results(None, [])
+    filters = Filters(in_stock=True, excluded=excluded | frozenset(viewed), barred=barred_everywhere())
+    wish = Wish(min(MAX_RESULTS, limit * POOL), filters)
+    model = EmbeddingModel.objects.active()
+    answers = [similar_to_taste(liked[:LATEST], [], wish, model=model) for liked in list(kinds.values())[:KINDS]]
+    return one_card_each(Results(model, dealt([answer.matches for answer in answers], MAX_RESULTS)), limit)
 
 
 def dealt(hands: Sequence[Sequence[Match]], limit: int) -> list[Match]:

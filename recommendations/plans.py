@@ -1,8 +1,9 @@
 """Whether a search walks the vector index or compares with everything that the filter leaves.
 
 The index hands out neighbours one by one and the filter throws most of them away: to fill a page from a share s of
-the catalog it visits page / s entries. Comparing with all that is left costs catalog × s, with no detour. Both are
-equal where s² = page / catalog × what one visit costs in comparisons; below that, comparing is faster, and exact.
+the catalog it visits page / s entries, the pages before it included. Comparing with all that is left costs catalog × s,
+with no detour. Both are equal where s² = page / catalog × what one visit costs in comparisons; below that, comparing is
+faster, and exact.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ from recommendations.filters import Filters
 #: What the visit of one entry of the index costs, in comparisons of a row that the filter left. `python -m bench plans`
 #: finds both equal at 1.7 and 2.5 (40,000 x 256, 10 and 50 products), and at 1.9 and 2.6 (100,000 x 256).
 VISIT = 2.0
-
-
 #: `hnsw.ef_search` as settings.py has it, and the most that pgvector takes.
 EFFORT, MOST_EFFORT = 100, 1000
 #: A walk that goes on past what it had in sight misses some. One that has in sight all that it needs, and half as much
@@ -52,12 +51,11 @@ def plan(filters: Filters, limit: int) -> Plan:
     are wrong, answers take longer, and are the same."""
     total, pictures = _totals()
     fetch = _fetch(limit, total, pictures)
-    if not filters.narrows:
-        return Plan(False, fetch, EFFORT, total, total)
-    rows = _estimate(filters)
-    effort = ceil(SPARE * fetch * total / max(rows, 1))
+    rows = _estimate(filters) if filters.narrows else total
+    met = fetch + len(filters.excluded)  # what was shown before is the nearest, and met first
+    effort = ceil(SPARE * met * total / max(rows, 1))
     return Plan(
-        exact=rows <= sqrt(VISIT * fetch * max(total, 0)),
+        exact=0 <= rows <= sqrt(VISIT * met * max(total, 0)),
         fetch=fetch,
         effort=min(max(effort, EFFORT), MOST_EFFORT),
         rows=rows,

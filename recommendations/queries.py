@@ -21,7 +21,8 @@ _SWATCH_PICTURES = 500
 
 
 class NoColourPart(ValueError):
-    """The model does not tell colour and kind apart."""
+    def __init__(self) -> None:
+        super().__init__("The model does not tell colour and kind apart.")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def weighted(vector: np.ndarray, spec: ModelSpec, colour: float) -> np.ndarray:
         NoColourPart
     """
     if not has_colour_part(spec):
-        raise NoColourPart("The active model does not tell colour and kind apart.")
+        raise NoColourPart
     parts = parts_of(spec)
     weights = np.empty(len(vector), np.float32)
     for name, part in parts.items():
@@ -101,15 +102,9 @@ def recoloured(vector: np.ndarray, spec: ModelSpec, swatch: np.ndarray) -> np.nd
 
     Args:
         swatch: float32 [d], unit length, as `swatch_of` gives it.
-
-    Raises:
-        NoColourPart
     """
-    if not has_colour_part(spec):
-        raise NoColourPart("The active model does not tell colour and kind apart.")
-    parts = parts_of(spec)
     changed = vector.copy()
-    changed[parts[COLOUR]] = swatch * _length(spec)
+    changed[parts_of(spec)[COLOUR]] = swatch * _length(spec)
     return changed
 
 
@@ -120,13 +115,12 @@ def swatch_of(colour: str, model: EmbeddingModel) -> np.ndarray | None:
     Raises:
         NoColourPart
     """
-    part = parts_of(model.spec).get(COLOUR)
-    if part is None:
-        raise NoColourPart("The active model does not tell colour and kind apart.")
+    if not has_colour_part(model.spec):
+        raise NoColourPart
     rows = ImageEmbedding.objects.servable(model).filter(image__product__attributes__contains={COLOUR: colour})
     some = rows.order_by("pk").values("pk")[:_SWATCH_PICTURES]
     mean = ImageEmbedding.objects.filter(pk__in=some).aggregate(mean=Avg("vector"))["mean"]
-    return None if mean is None else _unit(np.asarray(mean, np.float32)[part])
+    return None if mean is None else _unit(np.asarray(mean, np.float32)[parts_of(model.spec)[COLOUR]])
 
 
 def parts_of(spec: ModelSpec) -> dict[str, slice]:

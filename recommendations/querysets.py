@@ -126,9 +126,12 @@ _OWN_VECTOR = """
 
 @contextmanager
 def _effort(ef_search: int) -> Iterator[None]:
+    """For statements that only read."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL hnsw.ef_search = %s", [ef_search])
         yield
+        # Or the setting would last as long as a transaction around this one.
+        transaction.set_rollback(True)
 
 
 def _asking(query: np.ndarray | int, model: EmbeddingModel) -> tuple[str, list[Any]]:

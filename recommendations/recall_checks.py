@@ -20,13 +20,13 @@ KEPT_ROWS = 100  # of each model: a quarter of a year of daily checks
 def slice_of_check(so_far: dict[str, Any] | None, seconds: float) -> dict[str, Any] | None:
     """Begin a check, or go on with one, for about that long; what `so_far` is to be next time, None when it is over.
 
-    Every day other products are looked at.
+    Each check draws its products anew.
     """
     if so_far is None:
         model = EmbeddingModel.objects.active()
         if model is None:
             return None
-        check = RecallCheck.begin(model, SAMPLE, seed=timezone.now().toordinal())
+        check = RecallCheck.begin(model, SAMPLE, seed=int(timezone.now().timestamp()))
     else:
         check = RecallCheck.from_state(so_far)
     try:

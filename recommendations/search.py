@@ -180,13 +180,17 @@ def similar_products(product: Product, wish: Wish, *, model: EmbeddingModel | No
     return _answer(query, model, wish, own=frozenset({product.pk}), asking=product)
 
 
-def similar_to_taste(liked: Sequence[Product], disliked: Sequence[Product], wish: Wish) -> Results:
+def similar_to_taste(
+    liked: Sequence[Product], disliked: Sequence[Product], wish: Wish, *, model: EmbeddingModel | None = None
+) -> Results:
     """Products between those that are liked and away from those that are not; none of either.
+
+    `model`: as for `similar_products`.
 
     Raises:
         NoColourPart: as for `similar_products`.
     """
-    model = EmbeddingModel.objects.active()
+    model = model or EmbeddingModel.objects.active()
     if model is None:
         return Results(None, [])
     vectors = queries.vectors_of([product.pk for product in (*liked, *disliked)], model)
@@ -199,13 +203,13 @@ def similar_to_taste(liked: Sequence[Product], disliked: Sequence[Product], wish
     return _answer(_as_wished(vector, model, wish), model, wish, own=own)
 
 
-def in_another_colour(product: Product, colour: str, wish: Wish) -> Results:
-    """The same kind of thing in `colour`, a colour that products of the shop are labelled with.
+def in_another_colour(product: Product, colour: str, wish: Wish, *, model: EmbeddingModel | None = None) -> Results:
+    """The same kind of thing in `colour`, a colour that products of the shop are labelled with; nothing where none is.
 
     Raises:
         NoColourPart: the model knows nothing of colours.
     """
-    model = EmbeddingModel.objects.active()
+    model = model or EmbeddingModel.objects.active()
     if model is None:
         return Results(None, [])
     swatch = queries.swatch_of(colour, model)
@@ -213,7 +217,7 @@ def in_another_colour(product: Product, colour: str, wish: Wish) -> Results:
     if swatch is None or vector is None:
         return Results(model, [])
     vector = queries.recoloured(vector, model.spec, swatch)
-    return _answer(_as_wished(vector, model, wish), model, wish, own=frozenset({product.pk}))
+    return _answer(_as_wished(vector, model, wish), model, wish, own=frozenset({product.pk}), asking=product)
 
 
 def search_photo(data: bytes, wish: Wish) -> Results:
@@ -278,8 +282,10 @@ def _answer(
 def _by_value(matches: list[Match], asking: Product | None) -> list[Match]:
     scores = np.array([match.score for match in matches], float)
     prices = np.array([np.nan if m.product.price is None else float(m.product.price) for m in matches])
-    own_price = asking.price if asking else None
-    reference = float(own_price) if own_price is not None else float(np.nanmedian(np.append(prices, 0.0)))
+    priced = prices[~np.isnan(prices)]
+    reference = float(np.median(priced)) if len(priced) else 0.0
+    if asking is not None and asking.price is not None:
+        reference = float(asking.price)
     return [matches[place] for place in arranging.by_value(scores, prices, reference, SAVING)]
 
 

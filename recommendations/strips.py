@@ -3,8 +3,9 @@ is near at hand; one card for what is one thing to a shopper, and variety among 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from django.conf import settings
@@ -18,7 +19,17 @@ from recommendations.merchandising import Wishes, wishes_for
 from recommendations.models import EmbeddingModel
 from recommendations.paging import DEPTH, to_cursor
 from recommendations.photos import SeenPhoto
-from recommendations.search import MAX_RESULTS, POOL, Match, Results, Source, Wish, search_seen, similar_products
+from recommendations.search import (
+    MAX_RESULTS,
+    POOL,
+    Match,
+    Results,
+    Source,
+    Wish,
+    in_another_colour,
+    search_seen,
+    similar_products,
+)
 
 # What is like the product but for its looks counts as much, for places that no look-alike takes.
 _ATTRIBUTES = {"gender": 2, "colour": 1, "usage": 1}
@@ -26,8 +37,8 @@ _ATTRIBUTES = {"gender": 2, "colour": 1, "usage": 1}
 
 @dataclass(frozen=True)
 class Arrangement:
-    """In what order look-alikes stand. Measured by `python -m bench strips`: the first two cost .004 of the mean cosine
-    of ten cards, the third .003 of the share of the product's type, for a tenth more distance between cards.
+    """In what order look-alikes stand. Measured by `python -m bench strips`: the first two cost .002 of the mean cosine
+    of ten cards, the third .008 of the share of the product's type and colour, for a tenth more distance between cards.
 
     Attributes:
         category, gender: added to the cosine of what is of the product's own.
@@ -66,13 +77,30 @@ def product_strip(product: Product, limit: int, arrangement: Arrangement = ARRAN
     filters = available(Filters(barred=wishes.barred)).without(wishes.vetoed | {product.pk} | {pin.pk for pin in pins})
     cards = _Cards(EmbeddingModel.objects.active(), fixed=len(pins))
     cards.add([Match(pin, pin.main_image, None, Source.PINNED) for pin in pins])
-    if len(cards) < limit:
-        _add_look_alikes(cards, product, limit, filters, wishes, arrangement)
+    if cards.model is not None and len(cards) < limit:
+        alike = partial(similar_products, product, model=cards.model)
+        _add_look_alikes(cards, alike, product, limit, filters, wishes, arrangement)
     for source, place in _near_at_hand(product):
         if len(cards) >= limit:
             break
         cards.add(_best(product, source, place, filters.without(cards.products), wishes, limit))
     return Results(cards.model, cards.chosen(limit, arrangement.variety))
+
+
+def recoloured_strip(product: Product, colour: str, limit: int) -> Results:
+    """Cards of the same in `colour`: of its category and labelled with that colour, what is most like the product but
+    for its own colour, as far as the shop's wishes allow.
+
+    Raises:
+        NoColourPart: the model knows nothing of colours.
+    """
+    wishes = wishes_for(product)
+    labelled = {queries.COLOUR: frozenset({colour})}
+    filters = available(Filters(category=product.category, attributes=labelled, barred=wishes.barred))
+    cards = _Cards(EmbeddingModel.objects.active())
+    search = partial(in_another_colour, product, colour, model=cards.model)
+    _add_look_alikes(cards, search, product, limit, filters.without(wishes.vetoed), wishes, ARRANGEMENT)
+    return Results(cards.model, cards.chosen(limit, ARRANGEMENT.variety))
 
 
 def photo_cards(photo: SeenPhoto, wish: Wish) -> Results:
@@ -90,6 +118,13 @@ def photo_cards(photo: SeenPhoto, wish: Wish) -> Results:
     shown = wish.shown | {product.pk for match in chosen for product in (match.product, *match.others)}
     has_next = (len(cards) > wish.limit or found.next is not None) and len(shown) <= DEPTH
     return replace(found, matches=chosen, next=to_cursor(shown) if has_next else None)
+
+
+def one_card_each(results: Results, limit: int) -> Results:
+    """The first of them, in their order, with one card for what is one thing."""
+    cards = _Cards(results.model)
+    cards.add(results.matches)
+    return replace(results, matches=cards.chosen(limit, 0.0))
 
 
 def available(filters: Filters = ANYTHING) -> Filters:
@@ -110,6 +145,7 @@ class _Cards:
         self._fixed = fixed
         self._worth: list[float] = []
         self._vectors: dict[int, np.ndarray] = {}
+        self._shapes: dict[int, np.ndarray] = {}
         self._groups: list[list[int]] = []
 
     def __len__(self) -> int:
@@ -123,7 +159,7 @@ class _Cards:
         """More of them, best first; `worth` is their score unless told."""
         new = [match.image.pk for match in matches if match.image and match.image.pk not in self._vectors]
         if new and self.model is not None:
-            self._vectors |= queries.picture_vectors(new, self.model)
+            self._see(queries.picture_vectors(new, self.model), self.model)
         self.matches += matches
         self._worth += [match.score or 0.0 for match in matches] if worth is None else worth.tolist()
         self._groups = styles.collapsed(self._looks(), self._fixed)
@@ -148,25 +184,35 @@ class _Cards:
         found = self._vectors.get(image.pk) if image else None
         return found if found is not None else np.zeros(self.model.dimension if self.model else 1, np.float32)
 
+    def _see(self, vectors: dict[int, np.ndarray], model: EmbeddingModel) -> None:
+        self._vectors |= vectors
+        # To an untrained network all pictures are nearly one: it says nothing of what is one thing.
+        if vectors and not model.untrained:
+            shapes = queries.without_colour(np.stack([*vectors.values()]), model.spec)
+            self._shapes |= zip(vectors, shapes, strict=True)
+
     def _looks(self) -> list[styles.Look]:
         looks = []
         for match in self.matches:
-            style, image = styles.style_of(match.product), match.image
-            vector = shape = None
-            # To an untrained network all pictures are nearly one.
-            if image and image.pk in self._vectors and self.model and not self.model.untrained:
-                vector = self._vectors[image.pk]
-                shape = queries.without_colour(vector[None], self.model.spec)[0]
-            looks.append(styles.Look(style, image.digest if image else None, vector, shape))
+            image, vector, shape = match.image, None, None
+            if image and image.pk in self._shapes:
+                vector, shape = self._vectors[image.pk], self._shapes[image.pk]
+            looks.append(styles.Look(styles.style_of(match.product), image.digest if image else None, vector, shape))
         return looks
 
 
 def _add_look_alikes(
-    cards: _Cards, product: Product, limit: int, filters: Filters, wishes: Wishes, arrangement: Arrangement
+    cards: _Cards,
+    search: Callable[[Wish], Results],
+    product: Product,
+    limit: int,
+    filters: Filters,
+    wishes: Wishes,
+    arrangement: Arrangement,
 ) -> None:
     """Enough of them for `limit` cards, if there are; where many are one thing, from as many as a search returns."""
     for pool in dict.fromkeys((min(MAX_RESULTS, limit * POOL), MAX_RESULTS)):
-        found = similar_products(product, Wish(pool, filters.without(cards.products))).matches
+        found = search(Wish(pool, filters.without(cards.products))).matches
         others = [match.product for match in found]
         worth = np.array([match.score for match in found], float)
         worth += arrangement.own_kind(product, others) + wishes.moved(others)

@@ -62,8 +62,8 @@ def prune_strip_counts() -> None:
 
 @shared_task(ignore_result=True)
 def check_recall(so_far: dict[str, Any] | None = None) -> None:
-    """Every RECALL_CHECK_HOURS, a slice at a time, so that uploads never wait for it either. What was counted travels
-    in the message: a lost one costs the check, and the next is due anyway."""
+    """Every RECALL_CHECK_HOURS, a slice at a time, so that no picture waits for it. What was counted travels in the
+    message: a lost one costs the check, and the next is due anyway."""
     rest = recall_checks.slice_of_check(so_far, SLICE_SECONDS)
     if rest is not None:
         nudges.nudge_recall_check(rest)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -36,6 +37,8 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response
         error = DatabaseUnavailable()
     elif isinstance(error, DataError):
         error = BadRequest()
+    elif isinstance(error, SuspiciousOperation):
+        error = ParseError("The request has too many fields, or too large ones.")
     response = exception_handler(error, context)
     if response is None:
         return None

@@ -119,9 +119,10 @@ CELERY_TASK_ROUTES = {
     "recommendations.tasks.embed_images": {"queue": "interactive"},
     "recommendations.tasks.sweep": {"queue": "interactive"},
     "recommendations.tasks.embed_pending": {"queue": "bulk"},
-    "recommendations.tasks.prune_strip_counts": {"queue": "bulk"},
-    "recommendations.tasks.check_recall": {"queue": "bulk"},
-    "catalog.tasks.remove_rowless_files": {"queue": "bulk"},
+    # Not "bulk": a message that waits there keeps `nudge_bulk` from sending another.
+    "recommendations.tasks.prune_strip_counts": {"queue": "maintenance"},
+    "recommendations.tasks.check_recall": {"queue": "maintenance"},
+    "catalog.tasks.remove_rowless_files": {"queue": "maintenance"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # A read that hangs must not stop the only worker for ever: its child is killed, and the lease brings the work back.
@@ -134,7 +135,7 @@ CELERY_TASK_ACKS_LATE = True  # prefetch 1 means one task, not one more behind i
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "queue_order_strategy": "priority",  # a worker for both queues empties "interactive" first
+    "queue_order_strategy": "priority",  # a worker of several queues empties them in the order it was given
     "socket_connect_timeout": 2,  # an upload never waits longer for a broker that is away
     "max_retries": 1,
     "interval_start": 0,

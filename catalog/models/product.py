@@ -73,11 +73,9 @@ class Product(models.Model):
             models.Index(  # category pages, newest first
                 fields=["category", "-id"], name="product_by_category", condition=Q(published=True)
             ),
-            models.Index(  # ProductQuerySet.within_budget
-                fields=["price"], name="product_by_price", condition=Q(published=True)
-            ),
+            # Filters of searches: budgets, brands, and colour, gender and the like (`attributes__contains`).
+            models.Index(fields=["price"], name="product_by_price", condition=Q(published=True)),
             models.Index(fields=["brand"], name="product_by_brand", condition=Q(published=True)),
-            # Filters on colour, gender and the like: `attributes__contains`.
             GinIndex(fields=["attributes"], name="product_attributes", opclasses=["jsonb_path_ops"]),
         ]
         constraints = [

@@ -11,6 +11,9 @@ from recommendations.filters import Filters
 from recommendations.paging import BadCursor, from_cursor
 from recommendations.search import MAX_RESULTS, Sort, Source, Wish
 
+#: Brands, and attributes, of one search: each is another condition for the database to plan with.
+MAX_VALUES = 100
+
 
 class StripParameters(serializers.Serializer):
     limit = serializers.IntegerField(min_value=1, max_value=MAX_RESULTS, required=False, help_text="How many cards.")
@@ -25,13 +28,15 @@ class SearchParameters(serializers.Serializer):
     price_max = serializers.DecimalField(
         max_digits=10, decimal_places=2, min_value=Decimal(0), required=False, help_text="The budget."
     )
-
     price_min = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0), required=False)
     category = serializers.CharField(required=False, help_text="Address of a category; with all below it.")
     in_stock = serializers.BooleanField(required=False, default=False)
-    brand = serializers.ListField(child=serializers.CharField(), required=False, help_text="May be repeated.")
+    brand = serializers.ListField(
+        child=serializers.CharField(), max_length=MAX_VALUES, required=False, help_text="May be repeated."
+    )
     attribute = serializers.ListField(
         child=serializers.RegexField(r"^[^:]+:.+$", error_messages={"invalid": "This must be NAME:VALUE."}),
+        max_length=MAX_VALUES,
         required=False,
         help_text="NAME:VALUE, e.g. colour:Red. May be repeated: of one name, any value will do.",
     )
@@ -78,6 +83,13 @@ class SearchParameters(serializers.Serializer):
         return Wish(limit, filters, shown, colour, sort=Sort(asked["sort"]))
 
 
+class SimilarParameters(SearchParameters):
+    in_colour = serializers.CharField(
+        required=False,
+        help_text="The same kind of thing in this colour, e.g. Red; as products have it.",
+    )
+
+
 class PhotoParameters(SearchParameters):
     photo = serializers.FileField(help_text="JPEG, PNG, WebP, GIF or AVIF. Not stored.", allow_empty_file=True)
 
@@ -104,11 +116,6 @@ class CardSerializer(MatchSerializer):
     colours = serializers.IntegerField(help_text="In how many there is this product, as far as known; 0 for unknown.")
 
 
-class StripSerializer(serializers.Serializer):
-    model = serializers.CharField(allow_null=True)
-    results = CardSerializer(many=True)
-
-
 class AboveBudgetSerializer(serializers.Serializer):
     """Documents `search.AboveBudget.to_json`."""
 
@@ -125,13 +132,20 @@ class KindSerializer(serializers.Serializer):
     share = serializers.FloatField(help_text="Of the neighbours' votes, 0 to 1.")
 
 
-class ResultsSerializer(serializers.Serializer):
+class AnswerSerializer(serializers.Serializer):
     model = serializers.CharField(allow_null=True)
     match_kind = serializers.ChoiceField(
         choices=[kind.value for kind in MatchKind],
         allow_null=True,
         help_text="What `match` is: the chance of the same kind and colour, in percent, or a rank.",
     )
+
+
+class StripSerializer(AnswerSerializer):
+    results = CardSerializer(many=True)
+
+
+class ResultsSerializer(AnswerSerializer):
     results = MatchSerializer(many=True)
     above_budget = AboveBudgetSerializer(required=False, help_text="When nothing is within the budget.")
     next = serializers.CharField(required=False, help_text="Cursor of the next page, where there is one.")

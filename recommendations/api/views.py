@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import MultiPartParser
@@ -18,13 +18,13 @@ from ml.images import ImageRejected
 from recommendations.api.serializers import (
     PhotoParameters,
     ResultsSerializer,
-    SearchParameters,
+    SimilarParameters,
     StripParameters,
     StripSerializer,
 )
 from recommendations.graphs import ModelUnavailable
 from recommendations.queries import NoColourPart
-from recommendations.search import Results, search_photo, similar_products
+from recommendations.search import Results, in_another_colour, search_photo, similar_products
 from recommendations.strips import product_strip
 from recommendations.throttling import PhotoSearchThrottle
 
@@ -37,18 +37,21 @@ class ModelProblem(APIException):
 class SimilarProductsView(APIView):
     permission_classes = [AllowAny]
 
-    @extend_schema(parameters=[SearchParameters], responses=ResultsSerializer)
+    @extend_schema(parameters=[SimilarParameters], responses=ResultsSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """The products that look most like this one, best first; fewer only if fewer exist."""
-        parameters = SearchParameters(data=request.query_params)
+        parameters = SimilarParameters(data=request.query_params)
         parameters.is_valid(raise_exception=True)
-        product = Product.objects.published().filter(slug=slug).first()
-        if product is None:
-            raise Http404
+        product = get_object_or_404(Product.objects.published(), slug=slug)
+        colour = parameters.validated_data.get("in_colour")
         try:
-            return _answer(request, similar_products(product, parameters.wish))
+            if colour is None:
+                results = similar_products(product, parameters.wish)
+            else:
+                results = in_another_colour(product, colour, parameters.wish)
         except NoColourPart as error:
             raise ParseError(str(error), "no_colour_part") from error
+        return _answer(request, results)
 
 
 class StripView(APIView):
@@ -59,9 +62,7 @@ class StripView(APIView):
         """The cards that the page of this product shows: pins, look-alikes, and what is near at hand."""
         parameters = StripParameters(data=request.query_params)
         parameters.is_valid(raise_exception=True)
-        product = Product.objects.published().select_related("category").filter(slug=slug).first()
-        if product is None:
-            raise Http404
+        product = get_object_or_404(Product.objects.published().select_related("category"), slug=slug)
         return _answer(request, product_strip(product, parameters.cards), cards=True)
 
 

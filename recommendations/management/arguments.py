@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import CommandError, OutputWrapper
 
 from catalog.models import Category
+from recommendations.calibration import calibration_of
 from recommendations.filters import Filters
 from recommendations.models import EmbeddingModel
 from recommendations.search import MAX_RESULTS, Results, Sort, Wish
@@ -91,12 +92,18 @@ def count(text: str) -> int:
     return number
 
 
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
 def money(text: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
+    if not (amount.is_finite() and 0 <= amount < 10**8):  # as far as prices go
         raise ArgumentTypeError(f"{text!r} is not an amount of money")
     return amount
 
@@ -120,11 +127,14 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
     if results.kinds:
         kinds = ", ".join(f"{kind.category.address} {kind.share:.0%}" for kind in results.kinds)
         stdout.write(f"Seems to show: {kinds}.")
+    if results.matches:
+        meaning = calibration_of(results.model)
+        stdout.write(f"{'score':>7} {meaning.kind.value if meaning else '':>6}  {'SKU':<14} {'price':>14}")
     for match in results.matches:
         price = "on request" if match.product.price is None else f"{match.product.price} {match.product.currency}"
         score = "" if match.score is None else f"{match.score:.4f}"
         likely = "" if match.match is None else f"{match.match}"
-        stdout.write(f"{score:>7} {likely:>4}  {match.product.sku:<14} {price:>14}  {match.product.title}")
+        stdout.write(f"{score:>7} {likely:>6}  {match.product.sku:<14} {price:>14}  {match.product.title}")
     if results.nothing_similar:
         stdout.write("Nothing really similar: this is the nearest there is.")
     if results.above:

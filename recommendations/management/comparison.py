@@ -8,7 +8,7 @@ from json import dumps
 from django.core.management.base import CommandError, OutputWrapper
 
 from catalog.models import Product
-from recommendations.comparing import Comparison, Row, Shown, products_of, sample_products
+from recommendations.comparing import Comparison, Row, Shown, colour_of, products_of, sample_products
 from recommendations.management.arguments import count
 from recommendations.models import EmbeddingModel
 
@@ -83,7 +83,7 @@ def _write_row(stdout: OutputWrapper, row: Row) -> None:
 
 def _described(product: Product) -> str:
     price = "" if product.price is None else f"{product.price} {product.currency}"
-    return " · ".join(filter(None, (product.title, product.category.name, product.attributes.get("colour"), price)))
+    return " · ".join(filter(None, (product.title, product.category.name, colour_of(product), price)))
 
 
 def _cell(one: Shown) -> str:

@@ -19,6 +19,8 @@ class Migration(migrations.Migration):
                 ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='checks', to='recommendations.embeddingmodel')),
             ],
             options={
+                'verbose_name': 'check of the search',
+                'verbose_name_plural': 'checks of the search',
                 'indexes': [models.Index(fields=['model', '-id'], name='search_health_latest')],
             },
         ),

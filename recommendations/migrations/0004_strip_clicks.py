@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField()),
                 ('model', models.CharField(blank=True, help_text='Name of the embedding model; empty: none.', max_length=100)),
-                ('strip', models.CharField(choices=[('similar', 'Similar'), ('personal', 'Personal'), ('photo', 'Photo')], max_length=20)),
+                ('strip', models.CharField(choices=[('similar', 'Similar'), ('colour', 'Colour'), ('personal', 'Personal'), ('photo', 'Photo')], max_length=20)),
                 ('source', models.CharField(max_length=20)),
                 ('position', models.PositiveSmallIntegerField()),
                 ('seen', models.PositiveIntegerField()),

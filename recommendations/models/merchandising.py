@@ -33,14 +33,15 @@ class Pin(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.product_id} shows {self.shown_id}"
+        return f"{self.shown} beside {self.product}"
 
     def clean(self) -> None:
         if self.product_id is None or self.shown_id is None:
             return
         if self.product_id == self.shown_id:
             raise ValidationError({"shown": "A product is not shown beside itself."}, code="itself")
-        if Veto.objects.between(self.product_id, self.shown_id).exists():
+        # One that was vetoed later stays, unseen: or the product could not be saved for what was said elsewhere.
+        if self._state.adding and Veto.objects.between(self.product_id, self.shown_id).exists():
             message = "These two are never to be shown together. Take that back first."
             raise ValidationError({"shown": message}, code="vetoed")
 
@@ -68,7 +69,7 @@ class Veto(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.a_id} and {self.b_id} never together"
+        return f"{self.a} and {self.b} never together"
 
 
 class Effect(models.TextChoices):

@@ -14,6 +14,8 @@ class SearchHealth(models.Model):
     report = models.JSONField(help_text="As `check_recall --json` writes it.")
 
     class Meta:
+        verbose_name = "check of the search"
+        verbose_name_plural = "checks of the search"
         indexes = [models.Index(fields=["model", "-id"], name="search_health_latest")]  # recall_checks.latest
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from django.db import connection, models
 
 class Strip(models.TextChoices):
     SIMILAR = "similar"
+    COLOUR = "colour"
     PERSONAL = "personal"
     PHOTO = "photo"
 

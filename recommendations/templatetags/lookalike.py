@@ -14,18 +14,30 @@ from catalog.models import Product
 from recommendations.counting import label_of
 from recommendations.models import EmbeddingModel, Strip
 from recommendations.personal import inspired_by
+from recommendations.queries import NoColourPart
 from recommendations.search import Results
 from recommendations.status import model_warnings
-from recommendations.strips import product_strip
+from recommendations.strips import product_strip, recoloured_strip
+from recommendations.swatches import swatches_for
 from recommendations.viewed import viewed_of
 
 register = template.Library()
 
 
-@register.inclusion_tag("recommendations/strip.html")
-def similar_strip(product: Product) -> dict[str, Any]:
-    """The row of similar products on a product page."""
-    return {"results": product_strip(product, settings.SIMILAR_PRODUCTS)}
+@register.inclusion_tag("recommendations/strip.html", takes_context=True)
+def similar_strip(context: Context, product: Product) -> dict[str, Any]:
+    """The row of similar products on a product page, or of the same in the colour that its address asks for."""
+    colours = swatches_for(product)
+    asked = context["request"].GET.get("colour", "").casefold()
+    chosen = next((colour for colour in colours if colour.casefold() == asked), None)
+    if chosen is None:
+        results = product_strip(product, settings.SIMILAR_PRODUCTS)
+    else:
+        try:
+            results = recoloured_strip(product, chosen, settings.SIMILAR_PRODUCTS)
+        except NoColourPart:  # another model became the active one a moment ago
+            results = Results(None, [])
+    return {"product": product, "results": results, "colours": colours, "chosen": chosen}
 
 
 @register.inclusion_tag("recommendations/personal_strip.html", takes_context=True)

@@ -85,18 +85,20 @@ function start(form, results) {
     const [photo, price] = [text("[data-photo-error]"), text("[data-price-error]")];
     const [seen, seenNow] = part("[data-seen]");
     const [list, listNow] = part("[data-results-list]");
-    if (list && seenNow?.value === seen?.value) {
+    const isSame = list && seenNow?.value === seen?.value;
+    if (isSame) {
       // The same photo: what is above the results stays as it is, under the hand that moves it.
       if (isMore) append(...part("[data-results-grid]"), ...part("[data-more]"));
       else if (!photo && !price) list.replaceChildren(...listNow.childNodes);
     } else {
       results.replaceChildren(...found.childNodes);
-      if (results.childElementCount) results.scrollIntoView({ block: "start" });
     }
     settle();
     complain(photo, price);
     status.textContent = text("[data-photo-results] [data-results-summary]");
     if (tips) tips.hidden = results.childElementCount > 0;
+    // Once all that stands above has its height.
+    if (!isSame && results.childElementCount) results.scrollIntoView({ block: "start" });
   }
 
   function append(grid, gridNow, more, moreNow) {
@@ -110,6 +112,7 @@ function start(form, results) {
   // `more`: the button that asks for the next page.
   async function run(more = null) {
     clearTimeout(waiting);
+    waiting = 0;
     const photo = input.files[0];
     const seen = results.querySelector("[data-seen]");
     if (!photo && !seen) {
@@ -147,7 +150,8 @@ function start(form, results) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    run(event.submitter?.name === "cursor" ? event.submitter : null);
+    // What was changed a moment ago has no next page yet.
+    run(event.submitter?.name === "cursor" && !waiting ? event.submitter : null);
   });
 
   results.addEventListener("input", (event) => {

@@ -134,6 +134,7 @@ def test_a_photo_search_goes_on_without_the_photo(demo: Demo, page: Page, tmp_pa
     search_for_green(page, tmp_path)
     cards = page.locator("[data-results-grid] .card__title")
     expect(cards).to_have_count(12)
+    expect(page.get_by_text("Is it one of these?")).to_be_in_viewport(ratio=1)
     with page.expect_request("**/search/photo/") as asked:
         page.get_by_role("radio", name="Green things").check()
     assert b"photo.png" not in (asked.value.post_data_buffer or b"")

@@ -11,6 +11,7 @@ def test_a_saving_outweighs_as_much_likeness_as_its_weight() -> None:
     assert by_value(scores, prices, 100.0, 0.15).tolist() == [3, 0, 1, 2]
     assert by_value(scores, prices, 100.0, 0.3).tolist() == [2, 1, 3, 0]
     assert by_value(scores, prices * 3, 100.0, 0.3).tolist()[0] == 3, "what costs more saves nothing, not less"
+    assert by_value(scores, prices * 0, 0.0, 0.3).tolist() == [3, 0, 1, 2], "from nothing, nothing is saved"
 
 
 def test_the_next_one_is_unlike_those_before() -> None:

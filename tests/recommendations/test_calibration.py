@@ -117,6 +117,12 @@ def test_without_labels_it_is_a_rank_between_strangers_and_neighbours() -> None:
     assert Calibration.from_json(made.to_json()).match(0.8) == 75
 
 
+def test_without_a_pair_of_known_colours_it_is_a_rank_too() -> None:
+    known = pairs(300, np.random.default_rng(5), colour=np.full(300, -1, np.int8))
+    made = calibrated(known, 300)
+    assert (made.kind, made.error, made.pairs) == (MatchKind.RANK, None, 300)
+
+
 @pytest.fixture
 def rails(shop: Shopkeeper, plane: EmbeddingModel) -> EmbeddingModel:
     """120 products around four directions: two kinds in two colours each."""
@@ -188,7 +194,7 @@ def test_api_and_command_say_the_match_and_what_it_is(shop: Shopkeeper, plane: E
     assert body["results"][0]["score"] == pytest.approx(0.6, abs=1e-3)
     out = io.StringIO()
     call_command("similar", red.sku, stdout=out)
-    assert " 60 " in out.getvalue()
+    assert [line.split()[1] for line in out.getvalue().splitlines()] == ["chance", "60"]
 
 
 def test_product_pages_show_words_not_numbers(shop: Shopkeeper, plane: EmbeddingModel, client: Client) -> None:

@@ -210,11 +210,26 @@ def test_staff_pin_in_an_order_and_veto(
 
 def test_the_form_says_which_pins_are_not_shown(shop: Shopkeeper, admin_client: Client) -> None:
     red = shop.product("red")
-    for position, shown in enumerate((shop.product("gone", stock=0), shop.product("hidden", published=False))):
+    vetoed = shop.product("vetoed")
+    for position, shown in enumerate((shop.product("gone", stock=0), shop.product("hidden", published=False), vetoed)):
         Pin.objects.create(product=red, shown=shown, position=position)
+    set_vetoes(vetoed, [red])
     page = admin_client.get(f"/admin/catalog/product/{red.pk}/change/").content.decode()
     assert "sold out: shown only where" in page
     assert "not shown: unpublished" in page
+    assert page.count("not shown: never to be shown with this product") == 1
+
+
+def test_a_veto_from_the_other_side_does_not_lock_a_product_with_that_pin(
+    shop: Shopkeeper, admin_client: Client
+) -> None:
+    red, other = shop.product("red"), shop.product("other")
+    pin = Pin.objects.create(product=red, shown=other)
+    set_vetoes(other, [red])
+    fields = {"pins-INITIAL_FORMS": "1", "pins-0-id": pin.pk, "title": "renamed", "never_with": [other.pk]}
+    assert save(admin_client, red, (other, 0), **fields) == ""
+    assert Product.objects.get(pk=red.pk).title == "renamed"
+    assert titles(red) == []
 
 
 def test_senseless_pins_and_vetoes_are_refused_in_plain_words(shop: Shopkeeper, admin_client: Client) -> None:
@@ -246,6 +261,15 @@ def test_staff_write_rules(shop: Shopkeeper, admin_client: Client) -> None:
     assert admin_client.post(url, {"effect": "exclude", "category": shoes.pk, "active": "on"}).status_code == 302
     assert admin_client.get(url).status_code == 200
     assert "Never Shoes" in admin_client.get("/admin/recommendations/rule/").content.decode()
+
+
+def test_a_rule_that_is_about_nothing_says_so(shop: Shopkeeper, admin_client: Client) -> None:
+    shop.product("red", brand="Tindra")
+    said = "No product on show is of this"
+    for brand, says in (("Tindra", False), ("tindra", True)):
+        fields = {"effect": "exclude", "brand": brand, "active": "on"}
+        page = admin_client.post("/admin/recommendations/rule/add/", fields, follow=True).content.decode()
+        assert (said in page) is says
 
 
 def test_pages_of_rules_and_pins_are_for_staff(shop: Shopkeeper, client: Client) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbeddin
 from recommendations.publishing import find_weights, publish
 from recommendations.search import Wish, search_photo, similar_products
 from recommendations.status import model_warnings, weights_disagreement
+from recommendations.strips import product_strip
 from tests.models import Added
 from tests.pictures import COLOURS, picture
 from tests.shopkeeper import Shopkeeper
@@ -188,6 +190,23 @@ def test_shoppers_and_staff_notice_nothing_of_switches(both: list[Product]) -> N
     assert searches > 10
 
 
+def test_a_strip_in_the_moment_of_the_switch_is_wholly_of_one_model(both: list[Product]) -> None:
+    red, vectors, switched = both[0], oracle("wide"), list[str]()
+
+    def switch_after(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if not switched and sql.startswith("SELECT * FROM recommendations_embeddingmodel"):
+            switched.append(lifecycle.activate("split").model.name)
+        return result
+
+    with connection.execute_wrapper(switch_after):
+        found = product_strip(red, 5)
+    assert switched == ["split"]
+    assert found.model == model("wide")
+    scores = [vectors[red.pk] @ vectors[match.product.pk] for match in found.matches]
+    assert [match.score for match in found.matches] == pytest.approx(scores, abs=2e-3)
+
+
 # Building
 
 
@@ -258,12 +277,15 @@ def test_a_build_that_was_killed_goes_on_where_it_was(running: list[Product], ad
     assert sorted(attempts) == [1] * 7 + [2] * 5
 
 
-def test_a_ready_model_is_kept_complete_until_it_is_retired(both: list[Product]) -> None:
+def test_a_ready_model_is_kept_complete_until_it_is_retired(
+    both: list[Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run("activate", "split")
     image = Shopkeeper().image(Shopkeeper().product())
     tasks.embed_images([image.pk])
     tasks.embed_pending()
     assert states("wide") == states("split") == {"ready": 13, "pending": 0, "failed": 0}
+    monkeypatch.setattr(lifecycle, "ANSWER_SECONDS", 0)
     run("retire", "wide")
     image = Shopkeeper().image(Shopkeeper().product())
     tasks.embed_images([image.pk])
@@ -321,13 +343,35 @@ def test_a_model_that_lacks_pictures_is_not_activated_and_they_are_named(running
     answers_like(running[0], oracle("split"))
 
 
-def test_pictures_that_failed_count_as_covered_and_are_named(running: list[Product], added: Added) -> None:
+def test_pictures_that_fail_under_either_model_count_as_covered_and_are_named(
+    running: list[Product], added: Added
+) -> None:
     default_storage.delete(running[3].images.get().file.name)
+    claims.retry(model("wide"), everything=True)
+    pipeline.drain()
     added("split")
     assert "11 of 12 pictures" in run("build", "split")
     said = run("activate", "split")
     assert "1 pictures failed (1 missing_file) and count as covered." in said
     assert f"SKU {running[3].sku}." in said
+
+
+def test_a_model_that_lost_pictures_is_not_activated_until_they_are_tried_again(
+    running: list[Product], added: Added, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added("split")
+    with monkeypatch.context() as away:
+        away.setattr(default_storage, "open", lambda *_: (_ for _ in ()).throw(OSError("the storage is away")))
+        assert "0 of 12 pictures" in run("build", "split")
+    said = refusal("activate", "split")
+    assert "split failed on 12 pictures that wide has vectors of. SKU" in said
+    assert "`manage.py embed_catalog --failed --model split` tries them again" in said
+    assert EmbeddingModel.objects.active() == model("wide")
+    call_command("embed_catalog", "--failed", "--model", "split", stdout=io.StringIO(), stderr=io.StringIO())
+    assert "split is active" in run("activate", "split")
+    ImageEmbedding.objects.filter(model__name="wide").update(state=EmbeddingState.FAILED, error_code="corrupt")
+    assert "wide failed on 12 pictures that split" in refusal("activate", "wide")
+    assert "wide is active" in run("activate", "wide", "--force")
 
 
 def test_activating_embeds_what_was_uploaded_since_the_build(both: list[Product]) -> None:
@@ -427,6 +471,24 @@ def test_a_retired_model_leaves_only_its_record(both: list[Product]) -> None:
     assert "retired" in refusal("build", "split")
     answers_like(both[0], oracle("wide"))
     assert Path(default_storage.path(graphs.storage_name(model("wide").graph_sha256))).exists()
+
+
+def test_retiring_waits_for_searches_that_began_before_the_switch(
+    both: list[Product], added: Added, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[tuple[float, int]] = []
+
+    def wait(seconds: float) -> None:
+        waited.append((seconds, ImageEmbedding.objects.filter(model__name="wide").count()))
+
+    monkeypatch.setattr(lifecycle, "time", SimpleNamespace(sleep=wait))
+    run("activate", "split")
+    assert "12 vectors dropped" in run("retire", "wide")
+    assert waited == [(pytest.approx(lifecycle.ANSWER_SECONDS, abs=5), 12)]
+    run("retire", "wide")
+    EmbeddingModel.objects.filter(name="split").update(activated_at=timezone.now() - timedelta(minutes=1))
+    run("retire", "wide")
+    assert len(waited) == 2, "only right after a switch"
 
 
 def test_a_retired_model_may_be_added_again(both: list[Product], split: str) -> None:

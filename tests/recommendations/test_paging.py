@@ -16,7 +16,7 @@ def test_a_cursor_of_the_deepest_page_fits_into_an_address() -> None:
     assert len(to_cursor(range(5_000_000, 5_000_000 + 900 * DEPTH, 900))) < 4000
 
 
-@pytest.mark.parametrize("text", ["%", "ü", "gA", "a", "_" * 40, "AAAA" * DEPTH])
+@pytest.mark.parametrize("text", ["%", "ü", "gA", "a", "_" * 40, "AAAA" * DEPTH, "A" * 3_000_000])
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(BadCursor, match="not a cursor"):
         from_cursor(text)

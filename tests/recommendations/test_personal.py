@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.models import Product
-from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding
+from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, Rule
 from recommendations.personal import dealt, inspired_by
 from recommendations.search import Match, Source
 from recommendations.viewed import COOKIE, MOST, SALT
@@ -54,11 +54,11 @@ def closet(shop: Shopkeeper, plane: EmbeddingModel, settings: Any) -> dict[str, 
         title: shop.embedded(plane, title, vector, category=category)
         for title, category, vector in (
             ("red dress", "dresses", [1, 0, 0]),
-            ("scarlet dress", "dresses", [1, 0.1, 0]),
-            ("crimson dress", "dresses", [1, 0.2, 0]),
+            ("scarlet dress", "dresses", [1, 0.2, 0]),
+            ("crimson dress", "dresses", [1, 0.4, 0]),
             ("black boot", "boots", [0, 0, 1]),
-            ("grey boot", "boots", [0, 0.1, 1]),
-            ("white boot", "boots", [0, 0.2, 1]),
+            ("grey boot", "boots", [0, 0.2, 1]),
+            ("white boot", "boots", [0, 0.4, 1]),
         )
     }
     for number in range(12):
@@ -148,6 +148,24 @@ def test_what_cannot_be_bought_is_neither_shown_nor_listened_to(
     view(client, closet["black boot"], closet["red dress"])
     Product.objects.filter(pk__in=[closet["red dress"].pk, closet["grey boot"].pk]).update(**fields)
     assert strip(client)[0] == "white boot"
+
+
+def test_what_is_one_thing_has_one_card(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    for title in ("twin", "its twin"):
+        shop.embedded(plane, title, [1, 0.1, 0])
+    shop.embedded(plane, "other", [1, 1, 0])
+    found = inspired_by([red.pk], 2).matches
+    assert [(match.product.title, len(match.others)) for match in found] == [("twin", 1), ("other", 0)]
+
+
+def test_what_a_rule_leaves_out_everywhere_is_left_out_here(closet: dict[str, Product], shop: Shopkeeper) -> None:
+    boots, dresses = shop.category("boots"), shop.category("dresses")
+    rule = Rule.objects.create(effect="exclude", category=boots)
+    viewed = [closet["black boot"].pk, closet["red dress"].pk]
+    assert {match.product.category_id for match in inspired_by(viewed, 6).matches} == {dresses.pk}
+    Rule.objects.filter(pk=rule.pk).update(beside=dresses)
+    assert inspired_by(viewed, 6).matches[0].product == closet["grey boot"]
 
 
 def test_deleted_products_are_ignored(closet: dict[str, Product], client: Client) -> None:

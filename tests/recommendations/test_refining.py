@@ -11,7 +11,9 @@ import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.signing import TimestampSigner
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from catalog.models import Category
 from recommendations import graphs, photos
@@ -181,6 +183,14 @@ def test_more_are_shown_page_by_page(wardrobe: EmbeddingModel, client: Client, s
     assert set(shown(page)) | set(shown(more)) == {"Red dress", "Blue dress", "Red shoe", "Blue shoe"}
     assert 'name="cursor"' not in more
     assert shown(search(client, seen=token(page), cursor="%")) == shown(page)
+
+
+def test_a_page_reads_the_model_once(wardrobe: EmbeddingModel, client: Client) -> None:
+    page = search(client, photo=photo())
+    for fields in ({"photo": photo()}, {"seen": token(page)}):
+        with CaptureQueriesContext(connection) as sent:
+            search(client, **fields)
+        assert sum("FROM recommendations_embeddingmodel" in query["sql"] for query in sent) == 1
 
 
 def test_a_wrong_budget_costs_no_photo(wardrobe: EmbeddingModel, client: Client) -> None:

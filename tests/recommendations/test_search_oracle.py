@@ -274,12 +274,34 @@ def test_through_the_index_as_many_as_asked_for_and_nearly_all_of_the_right_ones
         drop_index(shop.model)
 
 
+def test_later_pages_through_the_index_find_the_next_ones_too(transactional_db: None) -> None:
+    shop = stock_shop(8000, seed=1)
+    assert ensure_index(shop.model)
+    try:
+        hits = wanted = 0
+        for position in range(1, 11):
+            product, shown = shop.products[position], frozenset[int]()
+            expected = [pk for pk, _ in shop.expected(shop.first_vector(position), lambda _: True, own={product.pk})]
+            for _ in range(5):
+                assert not plan(Filters(excluded=shown), 25).exact
+                page = similar_products(product, Wish(24, shown=shown))
+                following = [pk for pk in expected if pk not in shown][:24]
+                hits += len({match.product.pk for match in page.matches} & set(following))
+                wanted += len(following)
+                shown = from_cursor(page.next or "")
+        assert hits / wanted >= 0.995
+    finally:
+        drop_index(shop.model)
+
+
 def test_narrow_filters_compare_and_wide_ones_walk_the_index(transactional_db: None) -> None:
     shop = stock_shop(4000, seed=1)
     assert not plan(Filters(), 40).exact
     assert not plan(Filters(price_max=Decimal(90)), 40).exact
     assert plan(Filters(price_max=Decimal(3)), 40).exact
     assert plan(Filters(attributes={"colour": frozenset({"Infrared"})}), 40).exact
+    assert plan(Filters(), 2000).exact, "nearly everything is asked for"
+    assert plan(Filters(), 40).effort < plan(Filters(excluded=frozenset(range(200))), 40).effort
     rows = plan(Filters(price_max=Decimal(50)), 40).rows
     truth = sum(1 for p in shop.products if p.published and p.price is not None and p.price <= 50)
     assert 0.7 < rows / truth < 1.4

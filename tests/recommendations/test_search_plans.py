@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -18,6 +18,7 @@ from catalog.models import Category
 from recommendations.filters import ANYTHING, Filters
 from recommendations.indexes import drop_index, ensure_index
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
+from recommendations.plans import EFFORT
 from recommendations.search import Sort, Wish, in_another_colour, similar_products, similar_to_taste
 from tests.recommendations.test_search_oracle import Shop, stock_shop
 
@@ -133,6 +134,15 @@ def test_narrow_searches_compare_and_touch_no_vector_index(models: TwoModels) ->
         for what, filters in NARROW.items():
             found = indexes_used(lambda filters=filters: similar_products(models.shop.products[1], Wish(10, filters)))
             assert set().union(*found) == set(), f"{what}, {model}"
+
+
+def test_a_search_that_looks_further_leaves_the_setting_of_a_transaction_around_it(models: TwoModels) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        with CaptureQueriesContext(connection) as sent:
+            assert similar_products(models.shop.products[1], Wish(100)).matches
+        assert any("SET LOCAL hnsw.ef_search" in query["sql"] for query in sent)
+        cursor.execute("SHOW hnsw.ef_search")
+        assert cursor.fetchone() == (str(EFFORT),)
 
 
 def test_another_metric_than_the_models_own_compares(models: TwoModels) -> None:

@@ -17,6 +17,7 @@ from catalog.models import Product
 from recommendations.filters import Filters
 from recommendations.indexes import INDEX_LOCK, ensure_index, index_exists
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
+from recommendations.paging import to_cursor
 from recommendations.querysets import index_sql
 from recommendations.search import MAX_RESULTS, Source, Wish, similar_products
 from tests.shopkeeper import Shopkeeper
@@ -192,7 +193,9 @@ def test_the_command_names_an_unknown_sku(db: None) -> None:
         call_command("similar", "nope")
 
 
-@pytest.mark.parametrize("arguments", [["-k", "0"], ["-k", "x"], ["--price-max", "-1"], ["--price-max", "NaN"]])
+@pytest.mark.parametrize(
+    "arguments", [["-k", "0"], ["-k", "x"], ["--price-max", "-1"], ["--price-max", "NaN"], ["--price-max", "1e999999"]]
+)
 def test_the_command_refuses_senseless_numbers(db: None, arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         call_command("similar", "x", *arguments)
@@ -275,10 +278,40 @@ def test_a_budget_that_nothing_meets_is_told_what_there_is_above_it(shop: Shopke
     assert "2 products cost more, from 60.00" in out.getvalue()
 
 
+def test_above_a_budget_the_least_price_still_holds(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    for price in (30, 60, 90):
+        shop.embedded(plane, str(price), [1, 0, 0], price=Decimal(price))
+    wish = Wish(3, Filters(price_min=Decimal(50), price_max=Decimal("20.005")))
+    above = similar_products(red, wish).above
+    assert above is not None
+    assert (above.count, above.lowest, above.match.product.title) == (2, Decimal(60), "60")
+
+
+def test_the_same_in_another_colour(shop: Shopkeeper, coloured: EmbeddingModel) -> None:
+    red_dress = shop.embedded(coloured, "red dress", [1, 0, 1, 0])
+    shop.embedded(coloured, "red skirt", [0.9, 0.1, 1, 0])
+    shop.embedded(coloured, "blue dress", [1, 0, 0, 1], attributes={"colour": "Blue"})
+    shop.embedded(coloured, "blue shoe", [0, 1, 0, 1], attributes={"colour": "Blue"})
+    client, address = APIClient(), f"/api/v1/products/{red_dress.slug}/similar/"
+    assert client.get(f"{address}?limit=1").json()["results"][0]["title"] == "red skirt"
+    body = client.get(f"{address}?limit=1&in_colour=Blue").json()
+    assert [entry["title"] for entry in body["results"]] == ["blue dress"]
+    body = client.get(f"{address}?limit=1&in_colour=Blue&cursor={body['next']}").json()
+    assert [entry["title"] for entry in body["results"]] != ["blue dress"]
+    out = io.StringIO()
+    call_command("similar", red_dress.sku, "-k", "1", "--in-colour", "Blue", stdout=out)
+    assert "blue dress" in out.getvalue()
+    assert client.get(f"{address}?in_colour=Infrared").json()["results"] == []
+
+
 @pytest.mark.parametrize(
     "query",
-    ["category=nowhere", "cursor=%25", "attribute=red", "colour_weight=2", "colour_weight=NaN", "price_min=-1"],
-)
+    [
+        "category=nowhere", "cursor=%25", "attribute=red", "colour_weight=2", "colour_weight=NaN", "price_min=-1",
+        "brand=%00", "&".join(f"attribute=n{number}:x" for number in range(101)),
+    ],
+)  # fmt: skip
 def test_the_api_refuses_senseless_wishes(shop: Shopkeeper, plane: EmbeddingModel, query: str) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     response = APIClient().get(f"/api/v1/products/{red.slug}/similar/?{query}")
@@ -294,6 +327,24 @@ def test_the_api_refuses_senseless_numbers(shop: Shopkeeper, plane: EmbeddingMod
     response = APIClient().get(f"/api/v1/products/{red.slug}/similar/?{query}")
     assert response.status_code == 400
     assert query.partition("=")[0] in response.json()["errors"]
+
+
+@pytest.mark.parametrize("pks", [{0}, {2**62, 2**63 + 2**61}])
+def test_a_cursor_of_products_that_cannot_be_leaves_nothing_out(
+    shop: Shopkeeper, plane: EmbeddingModel, pks: set[int]
+) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    shop.embedded(plane, "scarlet", [1, 0, 0])
+    body = APIClient().get(f"/api/v1/products/{red.slug}/similar/?cursor={to_cursor(pks)}").json()
+    assert [entry["title"] for entry in body["results"]] == ["scarlet"]
+
+
+def test_a_request_of_too_many_fields_is_refused_in_the_shape_of_all_errors(
+    shop: Shopkeeper, plane: EmbeddingModel
+) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    response = APIClient().get(f"/api/v1/products/{red.slug}/similar/?{'a=b&' * 1001}")
+    assert (response.status_code, response.json()["code"]) == (400, "parse_error")
 
 
 def test_the_api_knows_no_hidden_or_unknown_product(shop: Shopkeeper) -> None:

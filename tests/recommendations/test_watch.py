@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 
 from catalog.models import Product
 from recommendations import nudges, recall_checks, tasks
@@ -24,6 +26,7 @@ from tests.recommendations.test_search_oracle import Shop, stock_shop
 from tests.shopkeeper import Shopkeeper
 
 COUNT = 1500
+QUEUE = "maintenance"
 
 
 @pytest.fixture
@@ -199,16 +202,29 @@ def test_a_check_may_be_put_down_after_every_product(small: Shop) -> None:
 
 def test_a_task_hands_on_what_is_left_in_a_message(small: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     with nudges.broker() as broker:
-        broker.default_channel.queue_purge(nudges.BULK_QUEUE)
+        broker.default_channel.queue_purge(QUEUE)
         monkeypatch.setattr(tasks, "SLICE_SECONDS", 0.0)
         tasks.check_recall()
         assert SearchHealth.objects.count() == 0
-        message = broker.SimpleQueue(nudges.BULK_QUEUE).get(timeout=10)
+        message = broker.SimpleQueue(QUEUE).get(timeout=10)
         message.ack()
     assert message.headers["task"] == "recommendations.tasks.check_recall"
     monkeypatch.setattr(tasks, "SLICE_SECONDS", 600.0)
     tasks.check_recall(*message.payload[0])
     assert SearchHealth.objects.get().report["products"] == recall_checks.SAMPLE
+
+
+def test_a_check_that_waits_keeps_no_picture_waiting(small: Shop) -> None:
+    with nudges.broker() as broker:
+        for name in (QUEUE, nudges.BULK_QUEUE):
+            broker.default_channel.queue_purge(name)
+        nudges.nudge_recall_check({})
+        nudges.nudge_bulk()
+        assert broker.default_channel.queue_declare(QUEUE).message_count == 1
+        message = broker.SimpleQueue(nudges.BULK_QUEUE).get(timeout=10)
+        message.ack()
+        broker.default_channel.queue_purge(QUEUE)
+    assert message.headers["task"] == "recommendations.tasks.embed_pending"
 
 
 def test_the_last_result_is_shown_by_the_status(small: Shop, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,6 +234,19 @@ def test_the_last_result_is_shown_by_the_status(small: Shop, capsys: pytest.Capt
     assert found["measured_at"] == SearchHealth.objects.get().measured_at.isoformat()
     call_command("pipeline_status")
     assert "Recall@10   1.000, measured on" in capsys.readouterr().out
+
+
+def test_the_admin_lists_what_checks_found(small: Shop, admin_client: Client) -> None:
+    recall_checks.slice_of_check(None, seconds=600)
+    poor = SearchHealth.objects.get()
+    poor.pk, poor.lowest, poor.report["filters"][1]["recall"] = None, 0.9, 0.9
+    poor.save()
+    page = admin_client.get("/admin/recommendations/searchhealth/").content.decode()
+    assert re.findall(r">\s*(low|sound)\s*<", page) == ["low", "sound"], "the newest first"
+    assert "Budget for 50%" in page
+    assert "0.900" in page
+    assert admin_client.get(f"/admin/recommendations/searchhealth/{poor.pk}/change/").status_code == 200
+    assert admin_client.get("/admin/recommendations/searchhealth/add/").status_code == 403
 
 
 def test_a_check_of_a_model_that_is_not_active_any_more_ends(small: Shop) -> None:

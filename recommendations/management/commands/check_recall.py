@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.progress import meter
-from recommendations.management.arguments import chosen_model, share
+from recommendations.management.arguments import chosen_model, positive, share
 from recommendations.management.tables import table
 from recommendations.queries import NoColourPart
 from recommendations.recall_checks import keep
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--sample", type=number, default=100, metavar="N", help="products (default: %(default)s)")
+        parser.add_argument("--sample", type=positive, default=100, metavar="N", help="products (default: %(default)s)")
         parser.add_argument(
             "--selectivity",
             type=selectivity,
@@ -74,12 +74,6 @@ def _row(tally: dict[str, Any]) -> tuple[str, ...]:
         f"{tally['p95_ms']:.1f}",
         f"{tally['short']:,}",
     )
-
-
-def number(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 def selectivity(text: str) -> float:

@@ -17,10 +17,10 @@ from ml.spec import POOLINGS
 from recommendations import calibration, claims, lifecycle, nudges, pipeline
 from recommendations.calibration import Calibration, MatchKind
 from recommendations.comparing import NotComparable, compare, require_comparable
-from recommendations.coverage import Coverage, coverage, failed_skus, uncovered_skus
+from recommendations.coverage import Coverage, coverage, failed_instead, failed_skus, uncovered_skus
 from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import index_bytes, index_due
-from recommendations.lifecycle import LifecycleError, NotCovered, Switch
+from recommendations.lifecycle import FailedInstead, LifecycleError, NotCovered, Switch
 from recommendations.management.arguments import chosen_model
 from recommendations.management.comparison import (
     add_compare_arguments,
@@ -59,9 +59,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-        listing = actions.add_parser("list", help="every model, how complete it is and which one is active")
+
+        def action(name: str, does: str) -> ArgumentParser:
+            parser: ArgumentParser = actions.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
+            return parser
+
+        listing = action("list", "every model, how complete it is and which one is active")
         listing.add_argument("--json", action="store_true", help="for programs")
-        add = actions.add_parser("add", help="make a draft model of weights")
+        add = action("add", "make a draft model of weights")
         add.add_argument(
             "weights",
             metavar="WEIGHTS",
@@ -69,19 +74,22 @@ class Command(BaseCommand):
         )
         add.add_argument("--name", help="default: the weights' own name")
         add.add_argument("--pooling", choices=POOLINGS, help="in place of what the weights were made with")
-        build = actions.add_parser("build", help="embed every picture with it, beside the active model, and index it")
+        build = action(
+            "build",
+            "embed every picture with it, beside the active model, and index it; goes on where it was interrupted",
+        )
         build.add_argument("name", metavar="NAME")
         build.add_argument("--enqueue", action="store_true", help="leave it to the workers")
-        add_compare_arguments(actions.add_parser("compare", help="what two models show beside the same products"))
-        activate = actions.add_parser("activate", help="switch to it")
+        add_compare_arguments(action("compare", "what two models show beside the same products"))
+        activate = action("activate", "switch to it, once every picture has its vector; names those that do not")
         activate.add_argument("name", metavar="NAME")
-        activate.add_argument("--force", action="store_true", help="also while pictures have no vector of it")
-        actions.add_parser("rollback", help="switch back to the model that was active before")
-        retire = actions.add_parser("retire", help="drop its vectors, index and network")
-        retire.add_argument("name", metavar="NAME")
-        calibrate = actions.add_parser(
-            "calibrate", help="find out what its cosines mean in this shop; done by itself as the catalog grows"
+        activate.add_argument(
+            "--force", action="store_true", help="also while pictures have no vector of it, or its index is missing"
         )
+        action("rollback", "switch back to the model that was active before; again: forth")
+        retire = action("retire", "drop its vectors, index and network; its row stays as a record")
+        retire.add_argument("name", metavar="NAME")
+        calibrate = action("calibrate", "find out what its cosines mean in this shop; done by itself as it grows")
         calibrate.add_argument("--model", metavar="NAME", help="default: the active one")
 
     def handle(self, *, action: str, **options: Any) -> None:
@@ -150,6 +158,12 @@ class Command(BaseCommand):
                 f"embedding_models build {name}` first, or activate with --force: products whose pictures it lacks "
                 "have no look-alikes until workers have embedded them."
             ) from error
+        except FailedInstead as error:
+            lost = failed_instead(error.model, error.active).values_list("image__product__sku", flat=True)
+            raise CommandError(
+                f"{error} {_some(list(lost[:NAMED]), error.count)} `manage.py embed_catalog --failed --model {name}` "
+                "tries them again. With --force it is activated all the same, and these pictures have no look-alikes."
+            ) from error
         self._report(switch)
 
     def _complete_and_activate(self, model: EmbeddingModel) -> Switch:
@@ -168,7 +182,7 @@ class Command(BaseCommand):
     def _retire(self, *, name: str, **_: Any) -> None:
         model = EmbeddingModel.objects.filter(name=name).first()
         with meter(self.stderr, f"Retiring {name}", model.embeddings.count() if model else 0) as progress:
-            lifecycle.retire(name, advance=progress.advance)
+            lifecycle.retire(name, advance=progress.advance, log=self.stderr.write)
         self.stdout.write(f"{name} is retired: {progress.done:,} vectors dropped.")
 
     def _calibrate(self, *, model: str | None, **_: Any) -> None:

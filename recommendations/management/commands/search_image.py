@@ -25,10 +25,13 @@ class Command(BaseCommand):
         parser.add_argument("--metric", choices=sorted(DISTANCES), help="default: the model's own")
 
     def handle(self, *, file: Path, json: bool, **options: Any) -> None:
+        wish = wish_of(options)
         try:
-            results = search_photo(file.read_bytes(), wish_of(options))
+            data = file.read_bytes()
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
+        try:
+            results = search_photo(data, wish)
         except ImageRejected as error:
             raise CommandError(f"{file}: {error.message} [{error.code}]") from error
         except NoColourPart as error:

@@ -11,7 +11,7 @@ from catalog.models import Product
 from recommendations.filters import ANYTHING
 from recommendations.management.arguments import add_search_arguments, wish_of, write_results
 from recommendations.queries import NoColourPart
-from recommendations.search import similar_products
+from recommendations.search import in_another_colour, similar_products
 
 
 class Command(BaseCommand):
@@ -20,16 +20,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("sku", metavar="SKU")
         add_search_arguments(parser)
+        parser.add_argument("--in-colour", metavar="COLOUR", help="the same in this colour, e.g. Red")
 
     def handle(self, *, sku: str, json: bool, **options: Any) -> None:
         product = Product.objects.filter(sku=sku).first()
         if product is None:
             raise CommandError(f"There is no product with the SKU {sku!r}.")
-        wish = wish_of(options)
+        wish, colour = wish_of(options), options["in_colour"]
         try:
-            results = similar_products(product, wish)
+            results = in_another_colour(product, colour, wish) if colour else similar_products(product, wish)
         except NoColourPart as error:
             raise CommandError(str(error)) from error
-        if not results.matches and wish.filters == ANYTHING:
+        if not results.matches and wish.filters == ANYTHING and not colour:
             self.stderr.write("No look-alikes: is the product's picture embedded? See `manage.py pipeline_status`.")
         write_results(self.stdout, results, as_json=json)
