@@ -57,6 +57,10 @@ class Drained:
     halt: Halt | None = None
 
 
+class MediaUnavailable(Exception):
+    """The media storage is away: no picture's fault. What was claimed is given back."""
+
+
 class Halted(Exception):
     """Work was asked for that must wait; one sentence for who asked."""
 
@@ -130,6 +134,7 @@ def drain(
 
     Raises:
         ModelUnavailable: there is no network to run; pictures stay pending. Models whose network runs are seen to.
+        MediaUnavailable: their files cannot be had; they stay pending too.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     ready = failed = 0
@@ -167,6 +172,7 @@ def build(
 
     Raises:
         ModelUnavailable: its network cannot be run.
+        MediaUnavailable: the files cannot be had.
         LifecycleError: it was retired meanwhile.
         Halted: the pipeline is paused, or this process is to end.
     """
@@ -346,6 +352,8 @@ def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
     try:
         with default_storage.open(claim.file) as file:
             data = file.read()
+    except ConnectionError as error:
+        raise MediaUnavailable(str(error)) from error
     except FileNotFoundError:
         return ImageRejected("missing_file", f"The file {claim.file} is not in the media storage.")
     except OSError as error:

@@ -12,6 +12,8 @@ from recommendations.graphs import ModelUnavailable
 
 logger = logging.getLogger(__name__)
 
+UNAVAILABLE = (ModelUnavailable, pipeline.MediaUnavailable)
+
 # A bulk task ends after this long and queues itself again, so that uploads never wait for a backlog.
 SLICE_SECONDS = 4.0
 
@@ -21,7 +23,7 @@ def embed_images(image_ids: list[int]) -> None:
     """Pictures that somebody has just uploaded."""
     try:
         drained = pipeline.embed_now(image_ids)
-    except ModelUnavailable as error:
+    except UNAVAILABLE as error:
         logger.error("%s The pictures stay pending.", error)
         return
     if drained.more:
@@ -33,7 +35,7 @@ def embed_pending() -> None:
     """A slice of the backlog."""
     try:
         drained = pipeline.drain(seconds=SLICE_SECONDS)
-    except ModelUnavailable as error:
+    except UNAVAILABLE as error:
         logger.error("%s The pictures stay pending.", error)
         return
     if drained.ready or drained.failed:

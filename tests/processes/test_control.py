@@ -52,13 +52,13 @@ def ended(process: Process) -> int:
 
 
 def test_a_worker_rests_while_the_pipeline_is_paused(start: Start, network: EmbeddingModel, tmp_path: Path) -> None:
-    backlog(tmp_path, 600)
+    backlog(tmp_path, 300)
     worker = start("worker", **LONG)
     until(lambda: rows(state="ready") > 40, 60, lambda: worker.log)
     control.pause(reason="a test")
     until(lambda: not rows(state="processing"), 30, lambda: worker.log)
     done = rows(state="ready")
-    assert done < 600, "in the middle"
+    assert done < 300, "in the middle"
     shop = Shopkeeper()
     image = shop.image(shop.product())
     nudges.nudge_bulk()
@@ -67,12 +67,12 @@ def test_a_worker_rests_while_the_pipeline_is_paused(start: Start, network: Embe
     sentinel(worker, "bulk")
     assert (rows(state="ready"), rows(state="processing")) == (done, 0), worker.log[heard:]
     status = pipeline_status()
-    assert (status.ready, status.pending) == (done, 601 - done)
+    assert (status.ready, status.pending) == (done, 301 - done)
     assert status.paused
     control.resume()
     until(lambda: pipeline_status().settled, 90, lambda: worker.log)
     assert ImageEmbedding.objects.get(image=image).state == "ready"
-    assert attempts() == {1: 601}, "nobody's attempt was spent on the pause"
+    assert attempts() == {1: 301}, "nobody's attempt was spent on the pause"
 
 
 def sentinel(worker: Process, queue: str) -> None:
@@ -134,17 +134,17 @@ def test_a_worker_that_is_told_to_stop_leaves_nothing_behind(
     start: Start, network: EmbeddingModel, tmp_path: Path, group: bool
 ) -> None:
     """Supervisors differ in whom they tell."""
-    backlog(tmp_path, 600)
+    backlog(tmp_path, 300)
     worker = start("worker", **LONG)
     until(lambda: rows(state="ready") > 40, 60, lambda: worker.log)
     tell(worker, signal.SIGTERM, group=group)
     assert ended(worker) == 0, worker.log
     assert rows(state="processing") == 0, "finished, or given back"
-    assert rows(state="ready") < 600, "in the middle"
+    assert rows(state="ready") < 300, "in the middle"
     assert set(attempts()) == {0, 1}
     call_command("embed_catalog")
-    assert attempts() == {1: 600}
-    assert rows(state="ready") == 600
+    assert attempts() == {1: 300}
+    assert rows(state="ready") == 300
 
 
 def tell(process: Process, number: int, *, group: bool = False) -> None:
@@ -155,18 +155,18 @@ def tell(process: Process, number: int, *, group: bool = False) -> None:
 def test_a_command_that_is_told_to_stop_leaves_nothing_behind(
     start: Start, network: EmbeddingModel, tmp_path: Path, number: int
 ) -> None:
-    backlog(tmp_path, 600)
+    backlog(tmp_path, 300)
     command = start("embed", command=EMBED, **LONG)
     until(lambda: rows(state="ready") > 40, 60, lambda: command.log)
     tell(command, number, group=True)
     assert ended(command) == 1, command.log
     assert "the same command goes on with it" in command.log
     assert rows(state="processing") == 0, "finished, or given back"
-    assert 0 < rows(state="ready") < 600, "in the middle"
+    assert 0 < rows(state="ready") < 300, "in the middle"
     again = start("embed", command=EMBED, **LONG)
     assert ended(again) == 0, again.log
-    assert attempts() == {1: 600}
-    assert rows(state="ready") == 600
+    assert attempts() == {1: 300}
+    assert rows(state="ready") == 300
 
 
 @pytest.mark.parametrize("name", ["worker", "embed"])
