@@ -96,8 +96,7 @@ def sweep() -> bool:
     for model in _kept_models():
         claims.add_missing_rows(model)
         claims.fail_exhausted(model)
-        due |= claims.has_unfinished(model) or index_due(model) or model.state == ModelState.BUILDING
-        due |= calibration.is_due(model)
+        due |= claims.has_unfinished(model) or model.state == ModelState.BUILDING or finish_takes_long(model)
     return due and control.current() is None
 
 
@@ -119,14 +118,27 @@ def embed_now(image_ids: Sequence[int]) -> Drained:
     return Drained(ready, failed, more=any(others))
 
 
+def finish_takes_long(model: EmbeddingModel) -> bool:
+    return index_due(model) or calibration.is_due(model)
+
+
+def finish(model: EmbeddingModel) -> None:
+    """What is due once every picture is done: the index if it pays, and what the cosines mean. May take minutes."""
+    if model.state == ModelState.BUILDING:
+        finish_build(model)
+    else:
+        ensure_index(model)
+    calibration.calibrate_if_due(model)
+
+
 def drain(
     *,
     model: EmbeddingModel | None = None,
     seconds: float | None = None,
     advance: Callable[[int], None] = lambda _: None,
+    finish: Callable[[EmbeddingModel], None] = finish,
 ) -> Drained:
-    """Embed whatever is to do, for at most `seconds`; when all is done, build the index if it pays, and find out
-    what its cosines mean.
+    """Embed whatever is to do, for at most `seconds`, and `finish` each model when all is done.
 
     Args:
         model: only for this one; by default for every model kept complete, the active one first.
@@ -143,7 +155,7 @@ def drain(
     unavailable: ModelUnavailable | None = None
     for each in [model] if model else _kept_models():
         try:
-            drained = _drain(each, deadline, advance)
+            drained = _drain(each, deadline, advance, finish)
         except ModelUnavailable as error:
             unavailable = unavailable or error
             continue
@@ -203,7 +215,12 @@ def _kept_models() -> list[EmbeddingModel]:
     return list(EmbeddingModel.objects.kept())
 
 
-def _drain(model: EmbeddingModel, deadline: float | None, advance: Callable[[int], None]) -> Drained:
+def _drain(
+    model: EmbeddingModel,
+    deadline: float | None,
+    advance: Callable[[int], None],
+    finish: Callable[[EmbeddingModel], None],
+) -> Drained:
     ready = failed = 0
     claims.fail_exhausted(model)
     while True:
@@ -215,11 +232,7 @@ def _drain(model: EmbeddingModel, deadline: float | None, advance: Callable[[int
         # The whole catalog is compared only when nothing else is to do: at a million pictures that takes a second.
         if not claims.add_missing_rows(model):
             break
-    if model.state == ModelState.BUILDING:
-        finish_build(model)
-    else:
-        ensure_index(model)
-    calibration.calibrate_if_due(model)
+    finish(model)
     return Drained(ready, failed, more=False)
 
 

@@ -9,17 +9,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import Count
 
 from catalog.models import ProductImage
 from recommendations import control, nudges
+from recommendations.indexes import index_exists
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.status import pipeline_status
-from tests.processes.conftest import Process, Start, until
+from tests.processes.conftest import Process, Start, services, until
 from tests.processes.test_worker import write_pictures
 from tests.shopkeeper import Shopkeeper
 
@@ -101,6 +104,27 @@ def test_an_upload_is_embedded_in_the_middle_of_a_backfill(
     until(lambda: rows(image=image, state="ready") == 1, 60, lambda: worker.log)
     assert rows(state="ready") < 2000, "the backfill is not nearly done"
     control.pause()  # the rest is of no interest
+
+
+def test_an_upload_is_embedded_while_the_index_is_built(start: Start, network: EmbeddingModel, tmp_path: Path) -> None:
+    """A build that takes as long as it is told to: it waits for all older transactions."""
+    backlog(tmp_path, 30)
+    with psycopg.connect(services()["DATABASE_URL"]) as older:
+        older.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        older.execute("SELECT count(*) FROM recommendations_imageembedding")
+        worker = start("worker", EMBEDDING_INDEX_MIN_ROWS="20", **LONG)
+        until(building, 60, lambda: worker.log)
+        shop = Shopkeeper()
+        image = shop.image(shop.product())
+        until(lambda: rows(image=image, state="ready") == 1, 60, lambda: worker.log)
+        assert building()
+    until(lambda: index_exists(network), 60, lambda: worker.log)
+
+
+def building() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_progress_create_index")
+        return bool(cursor.fetchone()[0])
 
 
 def test_two_commands_at_once_share_the_work(start: Start, network: EmbeddingModel, tmp_path: Path) -> None:
