@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -41,10 +42,6 @@ class Batch:
     inputs: list[np.ndarray] = field(default_factory=list)  # uint8 [S, S, 3] each
     failures: list[tuple[Claim, str, str]] = field(default_factory=list)
 
-    def release(self) -> None:
-        """Give the pictures back: what went wrong was not their fault."""
-        _release([*self.claims, *(claim for claim, _, _ in self.failures)])
-
 
 @dataclass(frozen=True)
 class Drained:
@@ -69,7 +66,7 @@ class Halted(Exception):
         super().__init__(
             f"{found or 'The pipeline is paused.'} `manage.py pipeline resume` goes on."
             if halt is Halt.PAUSED
-            else "Stopped. What was done is stored and the rest is pending; the same command goes on with it."
+            else "Stopped. What was done is stored and the rest is pending; workers, or the next run, go on with it."
         )
 
 
@@ -85,7 +82,23 @@ def give_back() -> None:
     """Make everything pending again that this process has in hand; what it stores afterwards counts for nothing."""
     with _counting:
         held = list(_in_hand)
-    _release(held)
+    if held:
+        claims.release(held)
+        _out_of_hand(held)
+
+
+@contextmanager
+def _nothing_kept() -> Iterator[None]:
+    """However work ends, by a lost database or a second Ctrl-C: what is still in hand is given back."""
+    try:
+        yield
+    finally:
+        try:
+            give_back()
+        except DatabaseError as error:
+            logger.warning("Claims could not be given back, their leases see to it: %s", error)
+        with _counting:
+            _in_hand.clear()
 
 
 def sweep() -> bool:
@@ -107,7 +120,7 @@ def embed_now(image_ids: Sequence[int]) -> Drained:
     network = running_network(model)
     claims.add_missing_rows(model, image_ids)
     ready = failed = 0
-    with ThreadPoolExecutor(settings.EMBEDDING_DECODE_THREADS) as pool:
+    with _nothing_kept(), ThreadPoolExecutor(settings.EMBEDDING_DECODE_THREADS) as pool:
         while not stopping.asked() and (claimed := _claim(model, image_ids)):
             batch = _prepare(claimed, model, pool)
             stored = _store(batch, _embed(batch, network))
@@ -247,7 +260,7 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
         ready, failed = ready + done[0], failed + done[1]
         advance(sum(done))
 
-    with _Loader(model, deadline) as loader, ThreadPoolExecutor(1, "store") as writer:
+    with _nothing_kept(), _Loader(model, deadline) as loader, ThreadPoolExecutor(1, "store") as writer:
         writes: deque[Future[tuple[int, int]]] = deque()
         try:
             for batch in loader:
@@ -278,18 +291,11 @@ class _Loader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give back what was claimed and will not be used."""
+        """What was claimed and will not be used stays in hand; see `_nothing_kept`."""
         self._stop.set()
-        while self._thread.is_alive() or not self._queue.empty():
-            try:
-                item = self._queue.get(timeout=0.05)
-            except queue.Empty:
-                continue
-            if isinstance(item, Batch):
-                try:
-                    item.release()
-                except DatabaseError as error:  # the leases see to it
-                    logger.warning("Claims could not be given back: %s", error)
+        while self._thread.is_alive():
+            with suppress(queue.Empty):
+                self._queue.get(timeout=0.05)
         self._thread.join()
 
     def __iter__(self) -> Iterator[Batch]:
@@ -297,7 +303,6 @@ class _Loader:
             if isinstance(item, BaseException):
                 raise item
             if self._halted():
-                item.release()
                 return
             yield item
         self._halted()  # also when the loader was quicker to end
@@ -335,11 +340,6 @@ def _claim(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> lis
     return claimed
 
 
-def _release(given: Sequence[Claim]) -> None:
-    claims.release(given)
-    _out_of_hand(given)
-
-
 def _out_of_hand(done: Iterable[Claim]) -> None:
     with _counting:
         _in_hand.difference_update(done)
@@ -347,12 +347,7 @@ def _out_of_hand(done: Iterable[Claim]) -> None:
 
 def _prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) -> Batch:
     batch = Batch()
-    try:
-        results = list(pool.map(lambda claim: _input(claim, model), claimed))
-    except BaseException:
-        _release(claimed)
-        raise
-    for claim, result in zip(claimed, results, strict=True):
+    for claim, result in zip(claimed, pool.map(lambda claim: _input(claim, model), claimed), strict=True):
         if isinstance(result, ImageRejected):
             batch.failures.append((claim, result.code, result.message))
         else:
@@ -383,20 +378,16 @@ def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
 
 def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
     """One forward pass, float32 [n, D]. A picture that gives no vector becomes a failure of its own; when the network
-    itself fails, the whole batch is given back."""
-    try:
-        while True:
-            try:
-                return network.embed(batch.inputs)
-            except BadVector as error:
-                if error.index is None:  # not one picture's fault but the network's
-                    raise
-                claim = batch.claims.pop(error.index)
-                batch.inputs.pop(error.index)
-                batch.failures.append((claim, "bad_vector", str(error)))
-    except BaseException:
-        batch.release()
-        raise
+    itself fails, the whole batch is given back (`_nothing_kept`)."""
+    while True:
+        try:
+            return network.embed(batch.inputs)
+        except BadVector as error:
+            if error.index is None:  # not one picture's fault but the network's
+                raise
+            claim = batch.claims.pop(error.index)
+            batch.inputs.pop(error.index)
+            batch.failures.append((claim, "bad_vector", str(error)))
 
 
 def _store(batch: Batch, vectors: np.ndarray) -> tuple[int, int]:

@@ -65,10 +65,9 @@ def test_a_worker_rests_while_the_pipeline_is_paused(start: Start, network: Embe
     shop = Shopkeeper()
     image = shop.image(shop.product())
     nudges.nudge_bulk()
-    heard = worker.log.count("\n")
     # A task sent after the two: when it has run, the worker has looked at both of them.
     sentinel(worker, "bulk")
-    assert (rows(state="ready"), rows(state="processing")) == (done, 0), worker.log[heard:]
+    assert (rows(state="ready"), rows(state="processing")) == (done, 0), worker.log
     status = pipeline_status()
     assert (status.ready, status.pending) == (done, 301 - done)
     assert status.paused
@@ -184,7 +183,7 @@ def test_a_command_that_is_told_to_stop_leaves_nothing_behind(
     until(lambda: rows(state="ready") > 40, 60, lambda: command.log)
     tell(command, number, group=True)
     assert ended(command) == 1, command.log
-    assert "the same command goes on with it" in command.log
+    assert "go on with it" in command.log
     assert rows(state="processing") == 0, "finished, or given back"
     assert 0 < rows(state="ready") < 300, "in the middle"
     again = start("embed", command=EMBED, **LONG)
