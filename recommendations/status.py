@@ -11,9 +11,10 @@ from typing import Any
 from django.conf import settings
 
 from ml.weights import split_setting
+from recommendations import control
 from recommendations.coverage import Coverage, coverage
 from recommendations.lifecycle import UNTRAINED_WARNING
-from recommendations.models import EmbeddingModel
+from recommendations.models import EmbeddingModel, Pause
 from recommendations.recall_checks import latest, recall_warning
 
 
@@ -22,10 +23,13 @@ class PipelineStatus(Coverage):
     """Of the active model.
 
     `recall`: what the last check of the search found, see `recommendations.recall_checks`.
+    `paused`: since when (ISO 8601), by whom, why, and whether uploads are embedded all the same; see
+    `recommendations.control`.
     """
 
     model: str | None = None
     recall: dict[str, Any] | None = None
+    paused: dict[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -45,8 +49,21 @@ def pipeline_status() -> PipelineStatus:
         **{each.name: getattr(found, each.name) for each in fields(found)},
         model=model.name if model else None,
         recall={"measured_at": check.measured_at.isoformat(), **check.report} if check else None,
+        paused=_paused(control.current()),
         warnings=model_warnings(model),
     )
+
+
+def _paused(pause: Pause | None) -> dict[str, Any] | None:
+    if pause is None:
+        return None
+    return {
+        "since": pause.since.isoformat(),
+        "by": pause.by,
+        "reason": pause.reason,
+        "bulk_only": pause.bulk_only,
+        "text": str(pause),
+    }
 
 
 def model_warnings(model: EmbeddingModel | None) -> list[str]:

@@ -124,6 +124,7 @@ CELERY_TASK_ROUTES = {
     "recommendations.tasks.check_recall": {"queue": "maintenance"},
     "catalog.tasks.remove_rowless_files": {"queue": "maintenance"},
 }
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_PROCESSES", 1, validate=validate.Range(min=1))
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # A read that hangs must not stop the only worker for ever: its child is killed, and the lease brings the work back.
 CELERY_TASK_TIME_LIMIT = 3600  # an index build may take long
@@ -152,6 +153,7 @@ if EMBEDDING_WEIGHTS.removesuffix("+colour") not in {"", "bundled", "imagenet", 
 EMBEDDING_POOLING = env.str("EMBEDDING_POOLING", "", validate=validate.OneOf(["", "avg", "max", "gem"]))
 EMBEDDING_PRECISION = env.str("EMBEDDING_PRECISION", "auto", validate=validate.OneOf(["auto", "float", "int8"]))
 EMBEDDING_THREADS = env.int("EMBEDDING_THREADS", 0)  # 0: every core this process may use
+EMBEDDING_DECODE_THREADS = env.int("EMBEDDING_DECODE_THREADS", 2, validate=validate.Range(min=1))
 EMBEDDING_BATCH_SIZE = env.int("EMBEDDING_BATCH_SIZE", 32)
 EMBEDDING_LEASE_SECONDS = env.int("EMBEDDING_LEASE_SECONDS", 120)
 EMBEDDING_SWEEP_SECONDS = env.int("EMBEDDING_SWEEP_SECONDS", 60)
@@ -190,6 +192,15 @@ IMAGE_MAX_BYTES = env.int("IMAGE_MAX_BYTES", 20 * 2**20)
 IMAGE_MAX_PIXELS = env.int("IMAGE_MAX_PIXELS", 40_000_000)
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(VAR_DIR / "media"))).absolute()
 MEDIA_URL = "/media/"
+# … or in a bucket that several hosts share. Without keys, boto3 looks for those of the machine itself.
+MEDIA_S3_BUCKET = env.str("MEDIA_S3_BUCKET", "")
+_bucket = {
+    "bucket_name": MEDIA_S3_BUCKET,
+    "endpoint_url": env.str("MEDIA_S3_ENDPOINT", "") or None,
+    "region_name": env.str("MEDIA_S3_REGION", "") or None,
+    "access_key": env.str("AWS_ACCESS_KEY_ID", "") or None,
+    "secret_key": env.str("AWS_SECRET_ACCESS_KEY", "") or None,
+}
 FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 STATIC_URL = "/static/"
@@ -200,7 +211,9 @@ _collected = env.str("STATIC_ROOT", "")
 STATIC_ROOT = Path(_collected).absolute() if _collected else None
 WHITENOISE_USE_FINDERS = not _collected
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "shop.s3.S3Media", "OPTIONS": _bucket}
+    if MEDIA_S3_BUCKET
+    else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if _collected

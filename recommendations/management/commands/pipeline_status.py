@@ -23,6 +23,8 @@ class Command(BaseCommand):
             self.stdout.write(dumps(status.to_json()))
             return
         self.stdout.write(f"Model       {status.model or 'none yet: made with the first picture'}")
+        if status.paused:
+            self.stdout.write(self.style.WARNING(f"{status.paused['text']} `manage.py pipeline resume` goes on."))
         for state in ("total", "ready", "pending", "processing", "failed"):
             self.stdout.write(f"{state.capitalize():<11} {getattr(status, state):,}")
         for code, count in sorted(status.failures.items()):
