@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 
+from catalog.request_ids import request_id
 from recommendations import counting, nudges, pipeline, recall_checks
 from recommendations.graphs import ModelUnavailable
 
@@ -16,14 +17,15 @@ logger = logging.getLogger(__name__)
 SLICE_SECONDS = 4.0
 
 
-@shared_task(ignore_result=True)
-def embed_images(image_ids: list[int]) -> None:
+@shared_task(bind=True, ignore_result=True)
+def embed_images(self: Task[..., None], image_ids: list[int]) -> None:
     """Pictures that somebody has just uploaded."""
-    try:
-        drained = pipeline.embed_now(image_ids)
-    except ModelUnavailable as error:
-        logger.error("%s The pictures stay pending.", error)
-        return
+    with request_id((self.request.headers or {}).get(nudges.REQUEST_ID_HEADER) or ""):
+        try:
+            drained = pipeline.embed_now(image_ids)
+        except ModelUnavailable as error:
+            logger.error("%s The pictures stay pending.", error)
+            return
     if drained.more:
         nudges.nudge_bulk()
 

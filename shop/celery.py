@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging, worker_ready, worker_shutdown
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
@@ -23,6 +24,20 @@ class ShopCelery(Celery):
         return super()._connection(url, **kwargs)  # type: ignore[misc]
 
 
+@setup_logging.connect
+def keep_logging(**_: Any) -> None:
+    """Django has set the log up already (LOGGING). Where anybody listens here, Celery leaves it as it is."""
+
+
 app = ShopCelery("lookalike")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_ready.connect
+def say_that_we_live(**_: Any) -> None:
+    from recommendations.heartbeat import Heartbeat  # apps are loaded by now
+
+    heartbeat = Heartbeat()
+    heartbeat.start()
+    worker_shutdown.connect(lambda **_: heartbeat.stop(), weak=False)
