@@ -45,6 +45,19 @@ class Migration(migrations.Migration):
                 ('seen_at', models.DateTimeField()),
             ],
         ),
+        migrations.CreateModel(
+            name='Pipeline',
+            fields=[],
+            options={
+                'verbose_name': 'pipeline',
+                'verbose_name_plural': 'pipeline',
+                'default_permissions': ('view', 'change'),
+                'proxy': True,
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('recommendations.imageembedding',),
+        ),
         migrations.AlterField(
             model_name='imageembedding',
             name='created_at',
