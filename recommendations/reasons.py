@@ -17,9 +17,9 @@ class Reason(NamedTuple):
 
 REASONS = {
     "empty": Reason("The file has no bytes.", "Upload the picture again."),
-    "too_many_bytes": Reason("The file is larger than `IMAGE_MAX_BYTES`.", "Save it smaller, or raise the limit."),
+    "too_many_bytes": Reason("The file is larger than IMAGE_MAX_BYTES.", "Save it smaller, or raise the limit."),
     "too_many_pixels": Reason(
-        "The picture has more pixels than `IMAGE_MAX_PIXELS`.", "Scale it down, or raise the limit."
+        "The picture has more pixels than IMAGE_MAX_PIXELS.", "Scale it down, or raise the limit."
     ),
     "unsupported_format": Reason("Not a picture, or not JPEG, PNG, GIF, WebP or AVIF.", "Convert it."),
     "corrupt": Reason("Of an accepted kind, but damaged or cut short.", "Upload it again from the original."),
@@ -44,7 +44,7 @@ REASONS = {
     ),
     "bad_vector": Reason(
         "The network gave no usable vector.",
-        "Try again. If many pictures fail like this, the network is damaged: see below.",
+        "Try again. If many pictures fail like this, the network is damaged: see Troubleshooting in docs/operations.md.",
     ),
 }  # fmt: skip
 
