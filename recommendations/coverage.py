@@ -71,7 +71,7 @@ def coverage(model: EmbeddingModel | None) -> Coverage:
     return found
 
 
-RECENT = 10_000  # uploads that are looked at for lack of a row
+RECENT = 1000  # uploads that are looked at for lack of a row
 
 
 def waiting_s(model: EmbeddingModel | None) -> float:
