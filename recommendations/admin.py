@@ -22,7 +22,7 @@ from recommendations.coverage import coverage
 from recommendations.indexes import index_bytes
 from recommendations.merchandising_admin import MerchandisedProductForm, PinInline
 from recommendations.models import KEPT, EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState, Pipeline
-from recommendations.pipeline_page import PERMISSION, pipeline_page, retry
+from recommendations.pipeline_page import PERMISSION, pipeline_page, retry, switch
 
 LABELS = {
     EmbeddingState.READY: "success",
@@ -165,6 +165,10 @@ class PipelineAdmin(ReadOnlyAdmin):
             path(
                 "retry/", self.admin_site.admin_view(require_POST(retry)),
                 name="recommendations_pipeline_retry",
+            ),
+            path(
+                "switch/", self.admin_site.admin_view(require_POST(switch)),
+                name="recommendations_pipeline_switch",
             ),
         ]  # fmt: skip
 

@@ -81,7 +81,10 @@ def _despite_deletes(insert: Callable[[], int]) -> int:
 
 def claim_batch(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None = None) -> list[Claim]:
     """Take up to `size` pictures never tried before, or else one that was: a picture that kills its worker
-    takes nobody with it twice. The attempt is counted, durably, before any byte of the picture is decoded."""
+    takes nobody with it twice. The attempt is counted, durably, before any byte of the picture is decoded.
+
+    None while the pipeline is paused. A pause for bulk work only leaves out `image_ids`: somebody waits for those.
+    """
     with stages.timed(Stage.CLAIM):
         claimed = _claim(model, size, image_ids, "attempts = 0") or _claim(model, 1, image_ids, "attempts > 0")
     stages.passed(Stage.CLAIM, len(claimed))
@@ -99,6 +102,8 @@ def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, wh
                    AND attempts < %(most)s AND {which}
                    AND EXISTS (SELECT FROM recommendations_embeddingmodel
                                 WHERE id = %(model)s AND state = ANY(%(kept)s))
+                   AND NOT EXISTS (SELECT FROM recommendations_pause
+                                    WHERE NOT bulk_only OR %(ids)s::bigint[] IS NULL)
                    AND (%(ids)s::bigint[] IS NULL OR image_id = ANY(%(ids)s::bigint[]))
                  ORDER BY id LIMIT %(size)s FOR UPDATE SKIP LOCKED) free,
                catalog_productimage i

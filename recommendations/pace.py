@@ -52,7 +52,7 @@ def outlook(missing: int, per_minute: float, *, paused: bool = False) -> str:
     if not missing:
         return "Nothing is waiting."
     if paused:
-        return "Paused: nothing is embedded until the pipeline is resumed."
+        return "Paused: what waits is embedded when the pipeline goes on."
     seconds = remaining_s(missing, per_minute)
     if seconds is None:
         return f"No picture was embedded in the last {WINDOW_S // 60} minutes. Look whether a worker runs."

@@ -8,9 +8,9 @@ import queue
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from django.conf import settings
@@ -22,8 +22,9 @@ from ml.images import ImageRejected, decode_isolated, to_input
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
 from ml.spec import ModelSpec
-from recommendations import calibration, claims, stages, traces
+from recommendations import calibration, claims, control, stages, stopping, traces
 from recommendations.claims import Claim
+from recommendations.control import Halt
 from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import ensure_index, index_due
 from recommendations.lifecycle import LifecycleError, ensure_active_model, finish_build, running_network
@@ -31,7 +32,6 @@ from recommendations.models import EmbeddingModel, ModelState, Stage
 
 logger = logging.getLogger(__name__)
 
-DECODE_THREADS = 2
 BATCHES_AHEAD = 2  # decoded while one is in the network; more would only hold leases longer
 READ_FAILURES = {"missing_file", "unreadable_file", "checksum"}  # the others are the decoder's
 DROPPED = "dropped"  # by then the picture was another worker's, replaced or deleted
@@ -46,16 +46,45 @@ class Batch:
 
     def release(self) -> None:
         """Give the pictures back: what went wrong was not their fault."""
-        claims.release([*self.claims, *(claim for claim, _, _ in self.failures)])
+        _release([*self.claims, *(claim for claim, _, _ in self.failures)])
 
 
 @dataclass(frozen=True)
 class Drained:
-    """What one drain did, and whether work is left: for lack of time, or for other models than the one embedded."""
+    """What one drain did, and whether work is left that somebody may go on with: for lack of time, for other models
+    than the one embedded, or because this process is to end. `halt`: why it did not go on itself."""
 
     ready: int
     failed: int
     more: bool
+    halt: Halt | None = None
+
+
+class Halted(Exception):
+    """Work was asked for that must wait; one sentence for who asked."""
+
+    def __init__(self, halt: Halt) -> None:
+        found = control.current() if halt is Halt.PAUSED else None
+        super().__init__(
+            f"{found or 'The pipeline is paused.'} `manage.py pipeline resume` goes on."
+            if halt is Halt.PAUSED
+            else "Stopped. What was done is stored and the rest is pending; the same command goes on with it."
+        )
+
+
+_in_hand: set[Claim] = set()  # claimed by this process, neither stored nor given back yet
+_counting = threading.Lock()
+
+
+def in_hand() -> bool:
+    return bool(_in_hand)
+
+
+def give_back() -> None:
+    """Make everything pending again that this process has in hand; what it stores afterwards counts for nothing."""
+    with _counting:
+        held = list(_in_hand)
+    _release(held)
 
 
 def sweep() -> bool:
@@ -68,7 +97,7 @@ def sweep() -> bool:
         claims.fail_exhausted(model)
         due |= claims.has_unfinished(model) or index_due(model) or model.state == ModelState.BUILDING
         due |= calibration.is_due(model)
-    return due
+    return due and control.current() is None
 
 
 def embed_now(image_ids: Sequence[int]) -> Drained:
@@ -78,12 +107,14 @@ def embed_now(image_ids: Sequence[int]) -> Drained:
     network = running_network(model)
     claims.add_missing_rows(model, image_ids)
     ready = failed = 0
-    with ThreadPoolExecutor(DECODE_THREADS) as pool:
-        while claimed := claims.claim_batch(model, settings.EMBEDDING_BATCH_SIZE, image_ids):
+    with ThreadPoolExecutor(settings.EMBEDDING_DECODE_THREADS) as pool:
+        while not stopping.asked() and (claimed := _claim(model, image_ids)):
             batch = _prepare(claimed, model, pool)
             stored = _store(batch, _embed(batch, network), model)
             ready, failed = ready + stored[0], failed + stored[1]
     stages.flush()
+    if stopping.asked():
+        return Drained(ready, failed, more=True, halt=Halt.STOPPED)
     others = [claims.add_missing_rows(other, image_ids) for other in _kept_models() if other.pk != model.pk]
     return Drained(ready, failed, more=any(others))
 
@@ -106,6 +137,8 @@ def drain(
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     ready = failed = 0
+    if control.current() is not None:
+        return Drained(0, 0, more=False, halt=Halt.PAUSED)
     unavailable: ModelUnavailable | None = None
     for each in [model] if model else _kept_models():
         try:
@@ -114,8 +147,8 @@ def drain(
             unavailable = unavailable or error
             continue
         ready, failed = ready + drained.ready, failed + drained.failed
-        if drained.more:
-            return Drained(ready, failed, more=True)
+        if drained.more or drained.halt:
+            return replace(drained, ready=ready, failed=failed)
     if unavailable is not None:
         raise unavailable
     return Drained(ready, failed, more=False)
@@ -139,6 +172,7 @@ def build(
     Raises:
         ModelUnavailable: its network cannot be run.
         LifecycleError: it was retired meanwhile.
+        Halted: the pipeline is paused, or this process is to end.
     """
     ready = failed = 0
     _require_kept(model)
@@ -147,6 +181,8 @@ def build(
         drained = drain(model=model, advance=advance)
         ready, failed = ready + drained.ready, failed + drained.failed
         _require_kept(model)
+        if drained.halt or stopping.asked():
+            raise Halted(drained.halt or Halt.STOPPED)
         if model.state != ModelState.BUILDING and not claims.has_unfinished(model):
             return Drained(ready, failed, more=False)
         waiting(claims.unfinished(model))
@@ -172,8 +208,8 @@ def _drain(model: EmbeddingModel, deadline: float | None, advance: Callable[[int
         if claims.has_unfinished(model):
             drained = _drain_backlog(model, deadline, advance)
             ready, failed = ready + drained.ready, failed + drained.failed
-            if drained.more:
-                return Drained(ready, failed, more=True)
+            if drained.more or drained.halt:
+                return replace(drained, ready=ready, failed=failed)
         # The whole catalog is compared only when nothing else is to do: at a million pictures that takes a second.
         if not claims.add_missing_rows(model):
             break
@@ -209,7 +245,7 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
         finally:
             writer.submit(connections.close_all).result()  # the thread's own connection
     stages.flush()
-    return Drained(ready, failed, more=loader.out_of_time)
+    return Drained(ready, failed, more=loader.out_of_time or loader.halt is Halt.STOPPED, halt=loader.halt)
 
 
 class _Loader:
@@ -217,6 +253,7 @@ class _Loader:
 
     def __init__(self, model: EmbeddingModel, deadline: float | None) -> None:
         self.out_of_time = False
+        self.halt: Halt | None = None
         self._model, self._deadline = model, deadline
         self._queue: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=BATCHES_AHEAD)
         self._stop = threading.Event()
@@ -242,20 +279,32 @@ class _Loader:
         self._thread.join()
 
     def __iter__(self) -> Iterator[Batch]:
-        while (item := self._queue.get()) is not None:
+        while not self._halted() and (item := self._queue.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
+            if self._halted():
+                item.release()
+                return
             yield item
+        self._halted()  # also when the loader was quicker to end
+
+    def _halted(self) -> bool:
+        """Then what was claimed ahead is not begun."""
+        if stopping.asked():
+            self.halt = Halt.STOPPED
+        return self.halt is not None
 
     def _run(self) -> None:
         try:
-            with ThreadPoolExecutor(DECODE_THREADS, "decode") as pool:
-                while not self._stop.is_set():
+            with ThreadPoolExecutor(settings.EMBEDDING_DECODE_THREADS, "decode") as pool:
+                while not self._stop.is_set() and not stopping.asked():
                     if self._deadline is not None and time.monotonic() > self._deadline:
                         self.out_of_time = True
                         break
-                    claimed = claims.claim_batch(self._model, settings.EMBEDDING_BATCH_SIZE)
+                    claimed = _claim(self._model)
                     if not claimed:
+                        if control.current() is not None:
+                            self.halt = Halt.PAUSED
                         break
                     self._queue.put(_prepare(claimed, self._model, pool))
             self._queue.put(None)
@@ -265,9 +314,33 @@ class _Loader:
             connections.close_all()
 
 
+def _claim(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> list[Claim]:
+    claimed = claims.claim_batch(model, settings.EMBEDDING_BATCH_SIZE, image_ids)
+    if claimed:
+        traces.claimed(claimed, model.name)
+    with _counting:
+        _in_hand.update(claimed)
+    return claimed
+
+
+def _release(given: Sequence[Claim]) -> None:
+    claims.release(given)
+    _out_of_hand(given)
+
+
+def _out_of_hand(done: Iterable[Claim]) -> None:
+    with _counting:
+        _in_hand.difference_update(done)
+
+
 def _prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) -> Batch:
     batch = Batch()
-    for claim, result in zip(claimed, pool.map(lambda claim: _input(claim, model), claimed), strict=True):
+    try:
+        results = list(pool.map(lambda claim: _input(claim, model), claimed))
+    except BaseException:
+        _release(claimed)
+        raise
+    for claim, result in zip(claimed, results, strict=True):
         if isinstance(result, ImageRejected):
             batch.failures.append((claim, result.code, result.message))
         else:
@@ -350,6 +423,7 @@ def _store(batch: Batch, vectors: np.ndarray, model: EmbeddingModel) -> tuple[in
     with stages.timed(Stage.WRITE):
         ready = claims.store_vectors(batch.claims, vectors) if batch.claims else 0
         failed = claims.store_failures(batch.failures) if batch.failures else 0
+    _out_of_hand([*batch.claims, *(claim for claim, _, _ in batch.failures)])
     if batch.claims:
         traces.stored(batch.claims, model.name, ready)
     for claim, code, message in batch.failures:

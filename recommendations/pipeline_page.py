@@ -1,4 +1,4 @@
-"""The page on which staff see how far the pipeline is, and try again what failed."""
+"""The page on which staff see how far the pipeline is, hold it, and try again what failed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from recommendations import claims, nudges, pace
+from recommendations import claims, control, nudges, pace
 from recommendations.coverage import Coverage, coverage
 from recommendations.failures import FailureGroup, failure_groups
 from recommendations.heartbeat import ALIVE, alive
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, Pipeline, Worker
-from recommendations.status import pause_sentence
 
 EXAMPLES = 8  # of each reason
 WORKERS = 20  # listed by name
@@ -56,7 +55,8 @@ def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResp
     """Whole, or, where a script on it asks (`?seen=`), the parts that have changed."""
     request.current_app = model_admin.admin_site.name
     began = time.monotonic()
-    rows = _rows()
+    paused = control.current()
+    rows = _rows(paused is not None)
     seen = _fingerprint(rows)
     busy = any(row.found.missing for row in rows) or not rows
     context = {
@@ -64,11 +64,11 @@ def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResp
         "rows": rows,
         "failing": [row for row in rows if row.groups],
         "several": len(rows) > 1,
-        "paused": pause_sentence(),
+        "paused": paused,
         "workers": Worker.objects.filter(alive()).order_by("name")[:WORKERS],
         "workers_alive_s": int(ALIVE.total_seconds()),
         "failed_rows": _failed_rows_address(),
-        "may_retry": request.user.has_perm(PERMISSION),
+        "may_change": request.user.has_perm(PERMISSION),
         "again": f"{request.path}?{urlencode({'seen': seen})}",
         "seconds": _pause(time.monotonic() - began, busy=busy),
     }
@@ -98,13 +98,32 @@ def retry(request: HttpRequest) -> HttpResponse:
         return HttpResponseBadRequest("Name a row or a model.")
     nudges.nudge_bulk()
     messages.success(request, f"{count:,} picture{'' if count == 1 else 's'} will be tried again.")
+    return _back()
+
+
+def switch(request: HttpRequest) -> HttpResponse:
+    """POST `to`: "pause" or "resume"."""
+    if not request.user.has_perm(PERMISSION):
+        raise PermissionDenied
+    to = request.POST.get("to")
+    if to == "pause":
+        control.pause(by=request.user.get_username())
+        messages.success(request, "Paused. What is in hand is finished or given back within seconds.")
+    elif to == "resume":
+        control.resume()
+        messages.success(request, "The pipeline goes on.")
+    else:
+        return HttpResponseBadRequest("Pause or resume?")
+    return _back()
+
+
+def _back() -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:recommendations_pipeline_changelist"))
 
 
-def _rows() -> list[Row]:
+def _rows(paused: bool) -> list[Row]:
     models = list(EmbeddingModel.objects.kept())
     rates = pace.pictures_a_minute(models) if models else {}
-    paused = bool(pause_sentence())
     found = []
     for model in models:
         covered = coverage(model)

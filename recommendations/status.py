@@ -11,11 +11,11 @@ from typing import Any
 from django.conf import settings
 
 from ml.weights import split_setting
-from recommendations import pace
+from recommendations import control, pace
 from recommendations.coverage import Coverage, coverage
 from recommendations.failures import FailureGroup, failure_groups
 from recommendations.lifecycle import UNTRAINED_WARNING
-from recommendations.models import EmbeddingModel
+from recommendations.models import EmbeddingModel, Pause
 from recommendations.recall_checks import latest, recall_warning
 
 
@@ -28,8 +28,9 @@ class PipelineStatus(Coverage):
         eta_s: until nothing is missing at that rate; None where nothing moves.
         outlook: the same as a sentence.
         reasons: the failures with what they mean, the remedy and an example of each.
-        paused: since when, by whom and why, as a sentence; None while the pipeline runs.
         recall: what the last check of the search found, see `recommendations.recall_checks`.
+        paused: since when (ISO 8601), by whom, why, and whether uploads are embedded all the same; see
+            `recommendations.control`.
     """
 
     model: str | None = None
@@ -37,8 +38,8 @@ class PipelineStatus(Coverage):
     eta_s: float | None = None
     outlook: str = ""
     reasons: list[FailureGroup] = field(default_factory=list)
-    paused: str | None = None
     recall: dict[str, Any] | None = None
+    paused: dict[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -56,23 +57,30 @@ def pipeline_status() -> PipelineStatus:
     found = coverage(model)
     check = latest(model)
     per_minute = pace.pictures_a_minute([model])[model.pk] if model else 0.0
-    paused = pause_sentence()
+    paused = control.current()
     return PipelineStatus(
         **{each.name: getattr(found, each.name) for each in fields(found)},
         model=model.name if model else None,
         per_minute=per_minute,
         eta_s=None if paused and found.missing else pace.remaining_s(found.missing, per_minute),
-        outlook=pace.outlook(found.missing, per_minute, paused=bool(paused)),
+        outlook=pace.outlook(found.missing, per_minute, paused=paused is not None),
         reasons=failure_groups(model, found.failures),
-        paused=paused,
         recall={"measured_at": check.measured_at.isoformat(), **check.report} if check else None,
+        paused=_paused(paused),
         warnings=model_warnings(model),
     )
 
 
-def pause_sentence() -> str | None:
-    """Why nothing is embedded, where somebody wants it so."""
-    return None
+def _paused(pause: Pause | None) -> dict[str, Any] | None:
+    if pause is None:
+        return None
+    return {
+        "since": pause.since.isoformat(),
+        "by": pause.by,
+        "reason": pause.reason,
+        "bulk_only": pause.bulk_only,
+        "text": str(pause),
+    }
 
 
 def model_warnings(model: EmbeddingModel | None) -> list[str]:

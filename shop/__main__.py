@@ -24,9 +24,9 @@ def web(bind: str, processes: int) -> list[str]:
 
 
 def worker() -> list[str]:
-    """One child that takes one task at a time: the network uses every core by itself."""
+    """WORKER_PROCESSES children that take one task at a time; one is enough, for the network uses every core."""
     return [
-        "celery", "--quiet", "-A", "shop", "worker", "--pool", "prefork", "--concurrency", "1",
+        "celery", "--quiet", "-A", "shop", "worker", "--pool", "prefork",
         "--prefetch-multiplier", "1", "--queues", "interactive,bulk", "--loglevel", "INFO",
         "--without-gossip", "--without-mingle",
     ]  # fmt: skip

@@ -10,12 +10,13 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from recommendations import control
 from recommendations.checks import pgvector_problem
 from recommendations.coverage import waiting_s
 from recommendations.graphs import is_published
 from recommendations.models import EmbeddingModel
 from recommendations.nudges import BROKER_ERRORS, broker
-from recommendations.status import pause_sentence, weights_disagreement
+from recommendations.status import weights_disagreement
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def _backlog() -> str:
     if not seconds:
         return OK
     waited = f"the oldest picture has waited {seconds:.0f} s"
-    if pause_sentence():
+    if control.current() is not None:
         return f"{OK}: paused, {waited}"
     return f"{waited}, more than {limit} s" if 0 < limit < seconds else f"{OK}: {waited}"
 

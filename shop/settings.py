@@ -124,6 +124,7 @@ CELERY_TASK_ROUTES = {
     "recommendations.tasks.check_recall": {"queue": "bulk"},
     "catalog.tasks.remove_rowless_files": {"queue": "bulk"},
 }
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_PROCESSES", 1, validate=validate.Range(min=1))
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # A read that hangs must not stop the only worker for ever: its child is killed, and the lease brings the work back.
 CELERY_TASK_TIME_LIMIT = 3600  # an index build may take long
@@ -152,6 +153,7 @@ if EMBEDDING_WEIGHTS.removesuffix("+colour") not in {"", "bundled", "imagenet", 
 EMBEDDING_POOLING = env.str("EMBEDDING_POOLING", "", validate=validate.OneOf(["", "avg", "max", "gem"]))
 EMBEDDING_PRECISION = env.str("EMBEDDING_PRECISION", "auto", validate=validate.OneOf(["auto", "float", "int8"]))
 EMBEDDING_THREADS = env.int("EMBEDDING_THREADS", 0)  # 0: every core this process may use
+EMBEDDING_DECODE_THREADS = env.int("EMBEDDING_DECODE_THREADS", 2, validate=validate.Range(min=1))
 EMBEDDING_BATCH_SIZE = env.int("EMBEDDING_BATCH_SIZE", 32)
 EMBEDDING_LEASE_SECONDS = env.int("EMBEDDING_LEASE_SECONDS", 120)
 EMBEDDING_SWEEP_SECONDS = env.int("EMBEDDING_SWEEP_SECONDS", 60)

@@ -1,6 +1,7 @@
 from recommendations.models.embedding_model import KEPT, EmbeddingModel, ModelState
 from recommendations.models.image_embedding import EmbeddingState, ImageEmbedding
 from recommendations.models.merchandising import MOST_BOOST, Effect, Pin, Rule, Veto
+from recommendations.models.pause import Pause
 from recommendations.models.pipeline import Pipeline
 from recommendations.models.search_health import SearchHealth
 from recommendations.models.stage_totals import Stage, StagePictures, StageTime
@@ -15,6 +16,7 @@ __all__ = [
     "EmbeddingState",
     "ImageEmbedding",
     "ModelState",
+    "Pause",
     "Pin",
     "Pipeline",
     "Place",

@@ -12,13 +12,15 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from recommendations.models import EmbeddingModel, ImageEmbedding, Worker
+from recommendations import claims
+from recommendations.models import EmbeddingModel, ImageEmbedding, Pause, Worker
 from recommendations.reasons import REASONS
 from tests.recommendations.test_pipeline_status import _many_rows, row
 from tests.shopkeeper import Shopkeeper
 
 PAGE = "/admin/recommendations/pipeline/"
 RETRY = f"{PAGE}retry/"
+SWITCH = f"{PAGE}switch/"
 
 
 def staff(*permissions: str, **fields: Any) -> Client:
@@ -194,6 +196,26 @@ def test_what_cannot_be_tried_again_is_refused(
     assert len(failed_codes()) == 3
 
 
+# Holding it
+
+
+def test_staff_pause_and_resume_and_everybody_sees_who_did(
+    shop: Shopkeeper, plane: EmbeddingModel, admin_client: Client
+) -> None:
+    row(shop, plane, "pending")
+    assert "The pipeline runs. Pause" in text(admin_client)
+    admin_client.post(SWITCH, {"to": "pause"})
+    found = text(admin_client)
+    assert "by admin" in found
+    assert "Uploads are accepted meanwhile." in found
+    assert "Paused: what waits is embedded when the pipeline goes on." in found
+    assert claims.claim_batch(plane, 1) == []
+    assert "Paused since" in text(staff("view_pipeline"))
+    admin_client.post(SWITCH, {"to": "resume"})
+    assert len(claims.claim_batch(plane, 1)) == 1
+    assert admin_client.post(SWITCH, {"to": "explode"}).status_code == 400
+
+
 # Who may what
 
 
@@ -214,14 +236,17 @@ def test_staff_see_and_do_what_they_are_permitted(
     page = client.get(PAGE)
     assert page.status_code == sees
     assert ("Try again" in page.content.decode()) == (retries == 302)
+    assert (SWITCH in page.content.decode()) == (retries == 302)
     assert client.post(RETRY, {"row": three[0].pk}).status_code == retries
+    assert client.post(SWITCH, {"to": "pause"}).status_code == retries
     assert len(failed_codes()) == (2 if retries == 302 else 3)
+    assert Pause.objects.exists() == (retries == 302)
 
 
 @pytest.mark.parametrize("fields", [None, {"is_staff": False}, {"is_active": False}])
 def test_everybody_else_is_sent_to_the_login(fields: dict[str, Any] | None, three: list[ImageEmbedding]) -> None:
     client = Client() if fields is None else staff("view_pipeline", "change_pipeline", **fields)
-    for response in (client.get(PAGE), client.post(RETRY, {"row": three[0].pk})):
+    for response in (client.get(PAGE), client.post(RETRY, {"row": three[0].pk}), client.post(SWITCH, {"to": "pause"})):
         assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/admin/login/")
     assert len(failed_codes()) == 3
 
@@ -232,6 +257,8 @@ def test_a_retry_takes_a_post_of_the_shops_own_form(three: list[ImageEmbedding],
     assert client.get(RETRY).status_code == 405
     assert client.post(PAGE).status_code in {403, 405}
     assert client.post(RETRY, {"row": three[0].pk}).status_code == 403
+    assert client.post(SWITCH, {"to": "pause"}).status_code == 403
+    assert client.get(SWITCH).status_code == 405
     assert len(failed_codes()) == 3
 
 

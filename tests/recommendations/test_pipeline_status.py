@@ -155,10 +155,10 @@ def test_ten_thousand_failures_cost_no_more_queries_than_one(
     shop: Shopkeeper, plane: EmbeddingModel, django_assert_num_queries: Any
 ) -> None:
     row(shop, plane, "failed", code="corrupt")
-    with django_assert_num_queries(7):  # model, coverage, last check (twice), rate, examples: which and what
+    with django_assert_num_queries(8):  # model, coverage, last check (twice), rate, pause, examples: which and what
         pipeline_status()
     _many_rows(shop, plane)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         found = pipeline_status()
     assert found.failed == 10_001
     assert [len(group.examples) for group in found.reasons] == [1, 1, 1]

@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from recommendations import pipeline, stages
+from recommendations import control, pipeline, stages
 from recommendations.models import (
     EmbeddingModel,
     ImageEmbedding,
@@ -157,3 +157,5 @@ def test_failures_by_reason_rate_and_living_workers_are_gauges(
     assert found["lookalike_pictures_per_minute"] == 2
     assert found["lookalike_workers"] == 2
     assert found["lookalike_paused"] == 0
+    control.pause()
+    assert metrics(client, "secret")["lookalike_paused"] == 1

@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.models import ProductImage
+from recommendations import control
 from recommendations.models import EmbeddingModel
 from tests.shopkeeper import Shopkeeper
 
@@ -76,6 +77,9 @@ def test_the_age_of_the_backlog_is_told_and_a_reason_only_beyond_its_limit(
     assert late.status_code == 503
     assert re.fullmatch(r"the oldest picture has waited 5\d\d s, more than 400 s", late.json()["backlog"])
     assert [name for name, found in late.json().items() if found != "ok"] == ["backlog"]
+    control.pause()
+    paused = client.get("/readyz")
+    assert (paused.status_code, paused.json()["backlog"][:10]) == (200, "ok: paused")
 
 
 def test_what_is_wrong_is_named_without_its_details(db: None, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

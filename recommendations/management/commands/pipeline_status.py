@@ -68,7 +68,7 @@ class Command(BaseCommand):
         if status.missing:
             yield status.outlook
         if status.paused:
-            yield self.style.WARNING(status.paused)
+            yield self.style.WARNING(f"{status.paused['text']} `manage.py pipeline resume` goes on.")
         if status.oldest_pending_s is not None:
             yield f"The oldest pending picture has waited {status.oldest_pending_s:,.0f} s."
         if status.recall:

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('recommendations', '0007_stage_totals_and_workers'),
+        ('recommendations', '0008_stage_totals_and_workers'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0004_image_request_id'),
-        ('recommendations', '0006_calibration'),
+        ('recommendations', '0007_pause'),
     ]
 
     operations = [
