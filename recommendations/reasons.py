@@ -44,7 +44,7 @@ REASONS = {
     ),
     "bad_vector": Reason(
         "The network gave no usable vector.",
-        "Try again. If many pictures fail like this, the network is damaged: see Troubleshooting in docs/operations.md.",
+        "Try again. If many pictures fail like this, the network is damaged: docs/operations.md, Troubleshooting.",
     ),
 }  # fmt: skip
 

@@ -176,7 +176,11 @@ def three(shop: Shopkeeper, plane: EmbeddingModel) -> list[ImageEmbedding]:
 def test_all_or_those_of_one_reason_or_one_picture_are_tried_again(
     what: str, left: list[str], said: str, three: list[ImageEmbedding], plane: EmbeddingModel, admin_client: Client
 ) -> None:
-    data = {"all": {"model": plane.pk}, "reason": {"model": plane.pk, "code": "corrupt"}, "picture": {"row": three[0].pk}}
+    data = {
+        "all": {"model": plane.pk},
+        "reason": {"model": plane.pk, "code": "corrupt"},
+        "picture": {"row": three[0].pk},
+    }
     response = admin_client.post(RETRY, data[what], follow=True)
     assert response.redirect_chain == [(PAGE, 302)]
     assert said in response.content.decode()

@@ -36,7 +36,8 @@ def row(shop: Shopkeeper, model: EmbeddingModel, state: str = "ready", *, age_s:
     then = timezone.now() - timedelta(seconds=age_s)
     image = shop.image(shop.product())
     made = ImageEmbedding.objects.create(
-        image=image, model=model, digest=image.digest, state=state, error_code=code, error=f"It is {code}." * bool(code),
+        image=image, model=model, digest=image.digest, state=state,
+        error_code=code, error=f"It is {code}." if code else "",
         vector=[1, 0, 0] if state == "ready" else None, embedded_at=then if state == "ready" else None,
         lease_expires_at=then if state == "processing" else None,
     )  # fmt: skip
@@ -140,8 +141,9 @@ def _many_rows(shop: Shopkeeper, model: EmbeddingModel, count: int = 10_000) -> 
             [product.pk, count],
         )
         cursor.execute(
-            "INSERT INTO recommendations_imageembedding (image_id, model_id, digest, state, attempts, error_code, error, "
-            "vector, created_at, embedded_at) SELECT id, %s, digest, (ARRAY['failed', 'ready', 'pending'])[1 + id %% 3], "
+            "INSERT INTO recommendations_imageembedding (image_id, model_id, digest, state, attempts, error_code, "
+            "error, vector, created_at, embedded_at) "
+            "SELECT id, %s, digest, (ARRAY['failed', 'ready', 'pending'])[1 + id %% 3], "
             "1, CASE id %% 3 WHEN 0 THEN (ARRAY['corrupt', 'timeout', 'missing_file'])[1 + (id / 3) %% 3] ELSE '' END, "
             "'', CASE id %% 3 WHEN 1 THEN '[1,0,0]'::halfvec END, now() - interval '1 hour', "
             "CASE id %% 3 WHEN 1 THEN now() - id * interval '1 second' END "
@@ -210,7 +212,7 @@ def test_the_command_tells_what_failed_with_an_example_and_the_remedy(
     found = answered("--json")
     fixed = ("model", "total", "ready", "pending", "processing", "failed", "failures")
     assert [found[name] for name in fixed] == ["plane", 93, 60, 30, 0, 3, {"corrupt": 2, "missing_file": 1}]
-    assert list(found)[0] == "model"
+    assert next(iter(found)) == "model"
     assert found["oldest_pending_s"] == pytest.approx(40, abs=20)
     assert found["per_minute"] == pytest.approx(30, abs=1)
     assert found["eta_s"] == pytest.approx(60, abs=2)

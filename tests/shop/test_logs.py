@@ -76,7 +76,7 @@ def test_json_holds_tracebacks_and_leaves_out_whole_requests() -> None:
 
 
 def test_a_line_for_people_ends_with_the_id_where_there_is_one() -> None:
-    lines = LineFormatter(**{"fmt": "{levelname} {name}: {message}", "style": "{"})
+    lines = LineFormatter(fmt="{levelname} {name}: {message}", style="{")
     assert line(lines, "Said") == "WARNING tests.lines: Said"
     assert line(lines, "Said", request_id="by the caller") == "WARNING tests.lines: Said [by the caller]"
     with request_id("upload-0001"):
