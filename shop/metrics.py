@@ -1,8 +1,8 @@
 """`/metrics`: what the pipeline and the search are like, in the text format that Prometheus reads.
 
 Written by hand: everything is read from the database, where workers add up what they measure
-(`recommendations.stages`), so that every web process tells the same of all hosts. That needs no client library, no files
-shared between processes, and no port of each worker for Prometheus to find.
+(`recommendations.stages`), so that every web process tells the same of all hosts. That needs no client library, no
+files shared between processes, and no port of each worker for Prometheus to find.
 """
 
 from __future__ import annotations
