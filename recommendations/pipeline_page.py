@@ -39,6 +39,11 @@ class Row:
     groups: list[FailureGroup]
 
     @property
+    def rate(self) -> str:
+        """Rounded as in the outlook."""
+        return f"{self.per_minute:,.0f} a minute" if self.per_minute else ""
+
+    @property
     def oldest(self) -> str:
         """For how long the oldest pending picture has waited; empty for none."""
         return "" if self.found.oldest_pending_s is None else pace.duration(self.found.oldest_pending_s)

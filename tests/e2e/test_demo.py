@@ -169,6 +169,19 @@ def test_staff_see_a_picture_fail_and_try_it_again(demo: Demo, page: Page) -> No
     expect(page.get_by_text("No picture has failed.")).to_be_visible(timeout=60_000)
 
 
+def test_the_pipelines_page_works_without_javascript_too(demo: Demo, page: Page, browser: Browser) -> None:
+    log_in(page, demo)
+    context = browser.new_context(base_url=demo.url, java_script_enabled=False)
+    context.add_cookies(page.context.cookies())  # type: ignore[arg-type]
+    plain = context.new_page()
+    plain.goto("/admin/recommendations/pipeline/")
+    plain.get_by_role("button", name="Pause").click()
+    expect(plain.get_by_text("by admin")).to_be_visible()
+    plain.get_by_role("button", name="Resume").click()
+    expect(plain.get_by_text("The pipeline runs.")).to_be_visible()
+    context.close()
+
+
 def test_without_javascript_too(demo: Demo, browser: Browser, tmp_path: Path) -> None:
     with browser.new_context(base_url=demo.url, java_script_enabled=False) as context:
         page = context.new_page()
