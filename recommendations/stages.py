@@ -69,7 +69,9 @@ def flush() -> None:
         _flushed = time.monotonic()
         times = {key: (count, _seconds[key]) for key, count in _counts.items()}
         pictures = dict(_pictures)
-        _counts.clear(), _seconds.clear(), _pictures.clear()
+        _counts.clear()
+        _seconds.clear()
+        _pictures.clear()
     try:
         with transaction.atomic():
             if times:

@@ -56,8 +56,8 @@ def _stages() -> Iterator[str]:
         yield _sample(f"{name}_count", {"stage": stage}, count)
     name = "lookalike_stage_pictures_total"
     yield _head(name, "counter", "Pictures that came out of a stage: ok, dropped, or the code they failed with.")
-    for row in StagePictures.objects.order_by("stage", "outcome"):
-        yield _sample(name, {"stage": row.stage, "outcome": row.outcome}, row.count)
+    for pictures in StagePictures.objects.order_by("stage", "outcome"):
+        yield _sample(name, {"stage": pictures.stage, "outcome": pictures.outcome}, pictures.count)
 
 
 def _lines(status: PipelineStatus) -> Iterator[str]:
