@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -128,6 +129,8 @@ def test_rate_failures_and_age_are_read_from_their_indexes(shop: Shopkeeper, pla
             plan = "\n".join(line for (line,) in cursor.fetchall())
         assert index in plan, plan
         assert "Seq Scan on recommendations_imageembedding" not in plan
+        if index == "embedding_done":
+            assert re.search(r"Index Cond: .*embedded_at >", plan), f"old rows are read only to be left out: {plan}"
 
 
 def _many_rows(shop: Shopkeeper, model: EmbeddingModel, count: int = 10_000) -> None:
