@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 
 from catalog.models import ProductImage
+from catalog.request_ids import request_id
 from recommendations.models import EmbeddingModel, ImageEmbedding, Stage, StagePictures, StageTime, Worker
 from recommendations.status import pipeline_status
 from tests.pictures import picture
@@ -58,12 +59,12 @@ def test_one_id_leads_from_the_upload_to_the_stored_vector(start: Start, network
     until(lambda: pipeline_status().ready == 2, 60, lambda: worker.log)
     first, second = ProductImage.objects.order_by("pk")
 
-    for image, request_id in ((first, GIVEN), (second, fresh)):
-        accepted = [event for event in events(web) if event.get("request_id") == request_id]
+    for image, expected in ((first, GIVEN), (second, fresh)):
+        accepted = [event for event in events(web) if event.get("request_id") == expected]
         assert [event["images"] for event in accepted if event["message"].startswith("Accepted")] == [[image.pk]]
-        stored = [event for event in events(worker) if event.get("request_id") == request_id]
+        stored = [event for event in events(worker) if event.get("request_id") == expected]
         assert [event["images"] for event in stored if event["message"].startswith("Vector")] == [
-            [{"image": image.pk, "digest": image.digest, "attempt": 1, "request_id": request_id}]
+            [{"image": image.pk, "digest": image.digest, "attempt": 1, "request_id": expected}]
         ]
     text = web.log + worker.log
     assert token not in text
@@ -90,3 +91,12 @@ def test_the_id_outlives_a_message_that_was_lost(start: Start, network: Embeddin
     (stored,) = (event for event in events(worker) if event["message"].startswith("Vector"))
     assert stored["request_id"] == GIVEN
     assert stored["images"] == [{"image": image.pk, "digest": image.digest, "attempt": 1, "request_id": GIVEN}]
+
+
+def test_the_message_carries_the_id_where_no_picture_is_claimed(start: Start, plane: EmbeddingModel) -> None:
+    worker = start("worker", LOG_FORMAT="json")
+    with request_id(GIVEN):
+        Shopkeeper().image(Shopkeeper().product())
+    until(lambda: "stay pending" in worker.log, 60, lambda: worker.log)  # the model has no network
+    (told,) = (event for event in events(worker) if "stay pending" in event["message"])
+    assert (told["request_id"], told["level"]) == (GIVEN, "error")
