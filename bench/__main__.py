@@ -1,7 +1,8 @@
-"""`python -m bench embed|fit|search|plans|strips|pipeline|import|memory`."""
+"""`python -m bench embed|fit|search|plans|strips|pipeline|import|memory|chaos`."""
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
@@ -20,6 +21,7 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench strips    what own kind, variety and one card a style do to what a strip shows
   python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
   python -m bench memory    resident memory of web and worker processes
+  python -m bench chaos     uploads, while workers, Redis and Postgres are killed: is anything lost?
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
 resnet50-fashion-start.npz. Without it the drawn catalog and untrained weights are used, and the output says so.
@@ -50,6 +52,9 @@ def main() -> None:
     plans.add_argument("--rows", type=int, default=100_000)
     plans.add_argument("--queries", type=int, default=40)
     commands.add_parser("memory")
+    chaos = commands.add_parser("chaos")
+    chaos.add_argument("--minutes", type=float, default=5.0)
+    chaos.add_argument("--seed", type=int, default=0, help="another number: other pictures, other faults")
     embed = commands.add_parser("embed")
     embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
     embed.add_argument("--seconds", type=float, default=4.0)
@@ -71,7 +76,12 @@ def main() -> None:
 
         measure_fit(**options)
         return
-    shop = open_scratch_shop(Path(__file__).resolve().parents[1])
+    root = Path(__file__).resolve().parents[1]
+    if command == "chaos":
+        from bench.chaos import measure as measure_chaos
+
+        sys.exit(0 if measure_chaos(root, **options) else 1)
+    shop = open_scratch_shop(root)
     if command != "search":
         shop.empty()
     if command == "import":

@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,15 +49,16 @@ def cache_path(graph_sha256: str) -> Path:
 def publish(path: Path, graph_sha256: str) -> None:
     """Put a new graph where every host finds it. One that a full disk or a kill cut short is replaced."""
     name = storage_name(graph_sha256)
-    if default_storage.exists(name):
-        if default_storage.size(name) == path.stat().st_size:
-            return
-        default_storage.delete(name)
     try:
+        if default_storage.exists(name):
+            if default_storage.size(name) == path.stat().st_size:
+                return
+            default_storage.delete(name)
         with path.open("rb") as stream:
             default_storage.save(name, File(stream))
     except OSError as error:
-        default_storage.delete(name)
+        with suppress(OSError):
+            default_storage.delete(name)
         raise ModelUnavailable(f"The network could not be put into the media storage: {error}") from error
 
 
@@ -71,7 +73,13 @@ def discard(graph_sha256: str) -> None:
 
 def is_published(model: EmbeddingModel) -> bool:
     """Whether a process without the graph could get it."""
-    return cache_path(model.graph_sha256).exists() or default_storage.exists(storage_name(model.graph_sha256))
+    if cache_path(model.graph_sha256).exists():
+        return True
+    try:
+        return default_storage.exists(storage_name(model.graph_sha256))
+    except OSError as error:
+        logger.error("The media storage does not say whether it has %s: %s", storage_name(model.graph_sha256), error)
+        return False
 
 
 def embedder(model: EmbeddingModel) -> OnnxEmbedder:

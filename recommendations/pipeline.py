@@ -10,6 +10,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -44,10 +45,6 @@ class Batch:
     inputs: list[np.ndarray] = field(default_factory=list)  # uint8 [S, S, 3] each
     failures: list[tuple[Claim, str, str]] = field(default_factory=list)
 
-    def release(self) -> None:
-        """Give the pictures back: what went wrong was not their fault."""
-        _release([*self.claims, *(claim for claim, _, _ in self.failures)])
-
 
 @dataclass(frozen=True)
 class Drained:
@@ -60,6 +57,10 @@ class Drained:
     halt: Halt | None = None
 
 
+class MediaUnavailable(Exception):
+    """The media storage is away: no picture's fault. What was claimed is given back."""
+
+
 class Halted(Exception):
     """Work was asked for that must wait; one sentence for who asked."""
 
@@ -68,7 +69,7 @@ class Halted(Exception):
         super().__init__(
             f"{found or 'The pipeline is paused.'} `manage.py pipeline resume` goes on."
             if halt is Halt.PAUSED
-            else "Stopped. What was done is stored and the rest is pending; the same command goes on with it."
+            else "Stopped. What was done is stored and the rest is pending; workers, or the next run, go on with it."
         )
 
 
@@ -84,7 +85,23 @@ def give_back() -> None:
     """Make everything pending again that this process has in hand; what it stores afterwards counts for nothing."""
     with _counting:
         held = list(_in_hand)
-    _release(held)
+    if held:
+        claims.release(held)
+        _out_of_hand(held)
+
+
+@contextmanager
+def _nothing_kept() -> Iterator[None]:
+    """However work ends, by a lost database or a second Ctrl-C: what is still in hand is given back."""
+    try:
+        yield
+    finally:
+        try:
+            give_back()
+        except DatabaseError as error:
+            logger.warning("Claims could not be given back, their leases see to it: %s", error)
+        with _counting:
+            _in_hand.clear()
 
 
 def sweep() -> bool:
@@ -95,8 +112,7 @@ def sweep() -> bool:
     for model in _kept_models():
         claims.add_missing_rows(model)
         claims.fail_exhausted(model)
-        due |= claims.has_unfinished(model) or index_due(model) or model.state == ModelState.BUILDING
-        due |= calibration.is_due(model)
+        due |= claims.has_unfinished(model) or model.state == ModelState.BUILDING or finish_takes_long(model)
     return due and control.current() is None
 
 
@@ -107,7 +123,7 @@ def embed_now(image_ids: Sequence[int]) -> Drained:
     network = running_network(model)
     claims.add_missing_rows(model, image_ids)
     ready = failed = 0
-    with ThreadPoolExecutor(settings.EMBEDDING_DECODE_THREADS) as pool:
+    with _nothing_kept(), ThreadPoolExecutor(settings.EMBEDDING_DECODE_THREADS) as pool:
         while not stopping.asked() and (claimed := _claim(model, image_ids)):
             batch = _prepare(claimed, model, pool)
             stored = _store(batch, _embed(batch, network), model)
@@ -119,14 +135,27 @@ def embed_now(image_ids: Sequence[int]) -> Drained:
     return Drained(ready, failed, more=any(others))
 
 
+def finish_takes_long(model: EmbeddingModel) -> bool:
+    return index_due(model) or calibration.is_due(model)
+
+
+def finish(model: EmbeddingModel) -> None:
+    """What is due once every picture is done: the index if it pays, and what the cosines mean. May take minutes."""
+    if model.state == ModelState.BUILDING:
+        finish_build(model)
+    else:
+        ensure_index(model)
+    calibration.calibrate_if_due(model)
+
+
 def drain(
     *,
     model: EmbeddingModel | None = None,
     seconds: float | None = None,
     advance: Callable[[int], None] = lambda _: None,
+    finish: Callable[[EmbeddingModel], None] = finish,
 ) -> Drained:
-    """Embed whatever is to do, for at most `seconds`; when all is done, build the index if it pays, and find out
-    what its cosines mean.
+    """Embed whatever is to do, for at most `seconds`, and `finish` each model when all is done.
 
     Args:
         model: only for this one; by default for every model kept complete, the active one first.
@@ -134,6 +163,7 @@ def drain(
 
     Raises:
         ModelUnavailable: there is no network to run; pictures stay pending. Models whose network runs are seen to.
+        MediaUnavailable: their files cannot be had; they stay pending too.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     ready = failed = 0
@@ -142,7 +172,7 @@ def drain(
     unavailable: ModelUnavailable | None = None
     for each in [model] if model else _kept_models():
         try:
-            drained = _drain(each, deadline, advance)
+            drained = _drain(each, deadline, advance, finish)
         except ModelUnavailable as error:
             unavailable = unavailable or error
             continue
@@ -171,6 +201,7 @@ def build(
 
     Raises:
         ModelUnavailable: its network cannot be run.
+        MediaUnavailable: the files cannot be had.
         LifecycleError: it was retired meanwhile.
         Halted: the pipeline is paused, or this process is to end.
     """
@@ -201,7 +232,12 @@ def _kept_models() -> list[EmbeddingModel]:
     return list(EmbeddingModel.objects.kept())
 
 
-def _drain(model: EmbeddingModel, deadline: float | None, advance: Callable[[int], None]) -> Drained:
+def _drain(
+    model: EmbeddingModel,
+    deadline: float | None,
+    advance: Callable[[int], None],
+    finish: Callable[[EmbeddingModel], None],
+) -> Drained:
     ready = failed = 0
     claims.fail_exhausted(model)
     while True:
@@ -213,11 +249,7 @@ def _drain(model: EmbeddingModel, deadline: float | None, advance: Callable[[int
         # The whole catalog is compared only when nothing else is to do: at a million pictures that takes a second.
         if not claims.add_missing_rows(model):
             break
-    if model.state == ModelState.BUILDING:
-        finish_build(model)
-    else:
-        ensure_index(model)
-    calibration.calibrate_if_due(model)
+    finish(model)
     return Drained(ready, failed, more=False)
 
 
@@ -232,7 +264,7 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
         ready, failed = ready + done[0], failed + done[1]
         advance(sum(done))
 
-    with _Loader(model, deadline) as loader, ThreadPoolExecutor(1, "store") as writer:
+    with _nothing_kept(), _Loader(model, deadline) as loader, ThreadPoolExecutor(1, "store") as writer:
         writes: deque[Future[tuple[int, int]]] = deque()
         try:
             for batch in loader:
@@ -264,18 +296,11 @@ class _Loader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give back what was claimed and will not be used."""
+        """What was claimed and will not be used stays in hand; see `_nothing_kept`."""
         self._stop.set()
-        while self._thread.is_alive() or not self._queue.empty():
-            try:
-                item = self._queue.get(timeout=0.05)
-            except queue.Empty:
-                continue
-            if isinstance(item, Batch):
-                try:
-                    item.release()
-                except DatabaseError as error:  # the leases see to it
-                    logger.warning("Claims could not be given back: %s", error)
+        while self._thread.is_alive():
+            with suppress(queue.Empty):
+                self._queue.get(timeout=0.05)
         self._thread.join()
 
     def __iter__(self) -> Iterator[Batch]:
@@ -283,7 +308,6 @@ class _Loader:
             if isinstance(item, BaseException):
                 raise item
             if self._halted():
-                item.release()
                 return
             yield item
         self._halted()  # also when the loader was quicker to end
@@ -323,11 +347,6 @@ def _claim(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> lis
     return claimed
 
 
-def _release(given: Sequence[Claim]) -> None:
-    claims.release(given)
-    _out_of_hand(given)
-
-
 def _out_of_hand(done: Iterable[Claim]) -> None:
     with _counting:
         _in_hand.difference_update(done)
@@ -335,12 +354,7 @@ def _out_of_hand(done: Iterable[Claim]) -> None:
 
 def _prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) -> Batch:
     batch = Batch()
-    try:
-        results = list(pool.map(lambda claim: _input(claim, model), claimed))
-    except BaseException:
-        _release(claimed)
-        raise
-    for claim, result in zip(claimed, results, strict=True):
+    for claim, result in zip(claimed, pool.map(lambda claim: _input(claim, model), claimed), strict=True):
         if isinstance(result, ImageRejected):
             batch.failures.append((claim, result.code, result.message))
         else:
@@ -364,6 +378,8 @@ def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
     try:
         with stages.timed(Stage.READ), default_storage.open(claim.file) as file:
             data = file.read()
+    except ConnectionError as error:
+        raise MediaUnavailable(str(error)) from error
     except FileNotFoundError:
         return ImageRejected("missing_file", f"The file {claim.file} is not in the media storage.")
     except OSError as error:
@@ -379,16 +395,20 @@ def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
 
 
 def _decode(data: bytes, spec: ModelSpec) -> np.ndarray:
-    began = decoded = time.perf_counter()
+    began = time.perf_counter()
+    decoded: float | None = None
 
     def lap() -> None:
         nonlocal decoded
         decoded = time.perf_counter()
-        stages.took(Stage.DECODE, decoded - began)
 
-    pixels = to_input(data, spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS, lap=lap)
-    stages.took(Stage.PREPROCESS, time.perf_counter() - decoded)
-    return pixels
+    try:
+        return to_input(data, spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS, lap=lap)
+    finally:
+        ended = time.perf_counter()
+        stages.took(Stage.DECODE, (decoded or ended) - began)
+        if decoded is not None:
+            stages.took(Stage.PREPROCESS, ended - decoded)
 
 
 def _decode_isolated(data: bytes, spec: ModelSpec) -> np.ndarray:
@@ -399,24 +419,20 @@ def _decode_isolated(data: bytes, spec: ModelSpec) -> np.ndarray:
 
 def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
     """One forward pass, float32 [n, D]. A picture that gives no vector becomes a failure of its own; when the network
-    itself fails, the whole batch is given back."""
-    try:
-        while True:
-            try:
-                with stages.timed(Stage.INFERENCE):
-                    vectors = network.embed(batch.inputs)
-                stages.passed(Stage.INFERENCE, len(batch.claims))
-                return vectors
-            except BadVector as error:
-                if error.index is None:  # not one picture's fault but the network's
-                    raise
-                stages.passed(Stage.INFERENCE, outcome="bad_vector")
-                claim = batch.claims.pop(error.index)
-                batch.inputs.pop(error.index)
-                batch.failures.append((claim, "bad_vector", str(error)))
-    except BaseException:
-        batch.release()
-        raise
+    itself fails, the whole batch is given back (`_nothing_kept`)."""
+    while True:
+        try:
+            with stages.timed(Stage.INFERENCE):
+                vectors = network.embed(batch.inputs)
+            stages.passed(Stage.INFERENCE, len(batch.claims))
+            return vectors
+        except BadVector as error:
+            if error.index is None:  # not one picture's fault but the network's
+                raise
+            stages.passed(Stage.INFERENCE, outcome="bad_vector")
+            claim = batch.claims.pop(error.index)
+            batch.inputs.pop(error.index)
+            batch.failures.append((claim, "bad_vector", str(error)))
 
 
 def _store(batch: Batch, vectors: np.ndarray, model: EmbeddingModel) -> tuple[int, int]:

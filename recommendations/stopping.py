@@ -21,6 +21,7 @@ _asked = mmap.mmap(-1, 1)
 
 
 _asked_alone = threading.Event()
+_guarded = threading.Event()  # in a worker's child
 
 
 def ask() -> None:
@@ -33,7 +34,7 @@ def asked() -> bool:
 
 
 def guard_child(give_back: Callable[[], None], busy: Callable[[], bool]) -> None:
-    """In a worker's child, whose own SIGTERM says as much as the worker's: supervisors send it to whole groups.
+    """In a worker's child: see to it that it ends in time.
 
     What cannot be finished in time, a network on a slow machine or a decoder that hangs, is given back, and the child
     ends in the middle of it.
@@ -46,14 +47,22 @@ def guard_child(give_back: Callable[[], None], busy: Callable[[], bool]) -> None
         pause = threading.Event()  # never set
         while not asked():
             pause.wait(LOOK)
-        for _ in range(int(GRACE / LOOK)):
+        for step in range(int(GRACE / LOOK)):
             pause.wait(LOOK)
-            if _asked_alone.is_set() and not busy():
-                break  # else Celery sees to the end
+            # Only this child was asked. If its worker is to end, too, Celery sees to it.
+            if step > 4 and not _asked[0] and not busy():
+                break
         _end(give_back, 0)
 
-    signal.signal(signal.SIGTERM, lambda number, frame: _asked_alone.set())
+    _guarded.set()
     threading.Thread(target=watch, name="stopping", daemon=True).start()
+
+
+def hear_sigterm() -> None:
+    """In a worker's child, before a task: supervisors send SIGTERM to whole groups, and Celery's children would end in
+    the middle of whatever they do. Once they are forked, Celery sets handlers of its own; hence not earlier."""
+    if _guarded.is_set():
+        signal.signal(signal.SIGTERM, lambda number, frame: _asked_alone.set())
 
 
 @contextmanager

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 from celery import Task, shared_task
+from django.db import connections
 
 from catalog.request_ids import request_id
 from recommendations import counting, nudges, pipeline, recall_checks
 from recommendations.graphs import ModelUnavailable
+from recommendations.models import EmbeddingModel
 
 logger = logging.getLogger(__name__)
+
+UNAVAILABLE = (ModelUnavailable, pipeline.MediaUnavailable)
 
 # A bulk task ends after this long and queues itself again, so that uploads never wait for a backlog.
 SLICE_SECONDS = 4.0
@@ -23,7 +28,7 @@ def embed_images(self: Task[..., None], image_ids: list[int]) -> None:
     with request_id((self.request.headers or {}).get(nudges.REQUEST_ID_HEADER) or ""):
         try:
             drained = pipeline.embed_now(image_ids)
-        except ModelUnavailable as error:
+        except UNAVAILABLE as error:
             logger.error("%s The pictures stay pending.", error)
             return
     if drained.more:
@@ -34,14 +39,38 @@ def embed_images(self: Task[..., None], image_ids: list[int]) -> None:
 def embed_pending() -> None:
     """A slice of the backlog."""
     try:
-        drained = pipeline.drain(seconds=SLICE_SECONDS)
-    except ModelUnavailable as error:
+        drained = pipeline.drain(seconds=SLICE_SECONDS, finish=_finish_aside)
+    except UNAVAILABLE as error:
         logger.error("%s The pictures stay pending.", error)
         return
     if drained.ready or drained.failed:
         logger.info("Embedded %d pictures, %d failed.", drained.ready, drained.failed)
     if drained.more:
         nudges.nudge_bulk()
+
+
+_finishing = threading.Lock()
+
+
+def _finish_aside(model: EmbeddingModel) -> None:
+    """In a thread, for an index may take minutes to build, and uploads are not to wait for that either. If it is cut
+    off, or busy with another model, the next sweep finds what is left."""
+    if not pipeline.finish_takes_long(model):
+        pipeline.finish(model)
+        return
+    if not _finishing.acquire(blocking=False):
+        return
+
+    def finish() -> None:
+        try:
+            pipeline.finish(model)
+        except Exception:
+            logger.exception("The index of %s could not be finished; the next sweep tries again.", model.name)
+        finally:
+            connections.close_all()
+            _finishing.release()
+
+    threading.Thread(target=finish, name="finish", daemon=True).start()
 
 
 @shared_task(ignore_result=True)

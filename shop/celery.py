@@ -52,6 +52,13 @@ def guard_child(**_: Any) -> None:
     stopping.guard_child(pipeline.give_back, pipeline.in_hand)
 
 
+@signals.task_prerun.connect
+def hear_sigterm(**_: Any) -> None:
+    from recommendations import stopping
+
+    stopping.hear_sigterm()
+
+
 @signals.worker_shutting_down.connect
 def stop_in_time(how: str, **_: Any) -> None:
     """Runs in the worker's main process, which by itself would wait for its children for ever."""

@@ -79,7 +79,8 @@ class ProductImage(models.Model):
 
 @receiver(post_delete, sender=ProductImage)
 def remove_file(instance: ProductImage, **_: object) -> None:
-    """After the commit: a rolled-back delete must still find its file."""
+    """After the commit: a rolled-back delete must still find its file. What cannot be removed then is left to the
+    daily sweep (`catalog.media`)."""
     name = instance.file.name
     if name:
-        transaction.on_commit(lambda: default_storage.delete(name))
+        transaction.on_commit(lambda: default_storage.delete(name), robust=True)

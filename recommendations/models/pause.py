@@ -21,5 +21,5 @@ class Pause(models.Model):
     def __str__(self) -> str:
         what = "Paused, but for uploads," if self.bulk_only else "Paused"
         by = f" by {self.by}" if self.by else ""
-        reason = f": {self.reason}" if self.reason else "."
+        reason = f": {self.reason.rstrip('.')}." if self.reason else "."
         return f"{what} since {self.since:%Y-%m-%d %H:%M} UTC{by}{reason}"

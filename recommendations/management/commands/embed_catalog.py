@@ -45,7 +45,7 @@ class Command(BaseCommand):
                 drained = pipeline.drain(model=model, advance=progress.advance)
             if drained.halt:
                 raise pipeline.Halted(drained.halt)
-        except (ModelUnavailable, pipeline.Halted) as error:
+        except (ModelUnavailable, pipeline.MediaUnavailable, pipeline.Halted) as error:
             raise CommandError(str(error)) from error
         status = coverage(model)
         self.stdout.write(

@@ -88,7 +88,7 @@ class Command(BaseCommand):
         run: Callable[..., None] = getattr(self, f"_{action}")
         try:
             run(**options)
-        except (LifecycleError, ModelUnavailable, pipeline.Halted, NotComparable) as error:
+        except (LifecycleError, ModelUnavailable, pipeline.MediaUnavailable, pipeline.Halted, NotComparable) as error:
             raise CommandError(str(error)) from error
 
     def _list(self, *, json: bool, **_: Any) -> None:
