@@ -16,6 +16,7 @@ from django.db.models import Max
 
 from catalog.models import Product, ProductImage
 from catalog.models.image import generated_name
+from catalog.request_ids import current_request_id
 from catalog.signals import images_added
 from ml.images import ImageInfo, ImageRejected, clean
 
@@ -113,6 +114,7 @@ def attach_image(*, product: Product, accepted: AcceptedImage, alt: str = "") ->
                 height=info.height,
                 digest=info.digest,
                 source_digest=accepted.source_digest,
+                request_id=current_request_id(),
             )
     except IntegrityError as error:
         discard_files([name])

@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -156,13 +156,19 @@ def clean(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXE
 
 
 def to_input(
-    data: bytes | np.ndarray, spec: InputSpec, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
+    data: bytes | np.ndarray,
+    spec: InputSpec,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
+    lap: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """A model's input, uint8 [S, S, 3] RGB: decode, fit, resize; the same for training, catalog and query.
 
     Args:
         data: a file's bytes, or decoded pixels uint8 [H, W, 3] RGB.
         spec: `input_size` is S; `fit` is "letterbox" (whole picture, centred on white) or "stretch".
+        lap: called between decoding and fitting, for those who measure.
 
     Raises:
         ImageRejected: whatever is wrong with the file, or pixels of another shape or type.
@@ -183,6 +189,7 @@ def to_input(
                 needed = _fitted(size, spec)
                 file.draft(None, (math.ceil(needed[0] * _DRAFT_MARGIN), math.ceil(needed[1] * _DRAFT_MARGIN)))
             image = _rgb(file)
+        lap()
         # The frame is square, so fitting before or after turning the picture comes to the same.
         fitted = _fitted(size, spec)
         if image.size != fitted:

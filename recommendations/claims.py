@@ -18,7 +18,8 @@ from django.db import IntegrityError, connection
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
-from recommendations.models import KEPT, EmbeddingModel
+from recommendations import stages
+from recommendations.models import KEPT, EmbeddingModel, Stage
 
 KEPT_STATES = [state.value for state in KEPT]
 CRASHED = "The worker died {0} times on this picture."
@@ -33,6 +34,7 @@ class Claim:
     attempts: int
     digest: str
     file: str
+    request_id: str = ""  # of the upload
 
     @property
     def retried(self) -> bool:
@@ -54,7 +56,7 @@ def add_missing_rows(model: EmbeddingModel, image_ids: Sequence[int] | None = No
          ORDER BY i.id
             ON CONFLICT (image_id, model_id) DO UPDATE
            SET digest = EXCLUDED.digest, state = 'pending', attempts = 0, lease_expires_at = NULL,
-               error_code = '', error = '', vector = NULL, embedded_at = NULL
+               error_code = '', error = '', vector = NULL, embedded_at = NULL, created_at = EXCLUDED.created_at
          WHERE e.digest <> EXCLUDED.digest
     """
     parameters: Any = {"model": model.pk, "kept": KEPT_STATES, "ids": None if image_ids is None else list(image_ids)}
@@ -83,7 +85,10 @@ def claim_batch(model: EmbeddingModel, size: int, image_ids: Sequence[int] | Non
 
     None while the pipeline is paused. A pause for bulk work only leaves out `image_ids`: somebody waits for those.
     """
-    return _claim(model, size, image_ids, "attempts = 0") or _claim(model, 1, image_ids, "attempts > 0")
+    with stages.timed(Stage.CLAIM):
+        claimed = _claim(model, size, image_ids, "attempts = 0") or _claim(model, 1, image_ids, "attempts > 0")
+    stages.passed(Stage.CLAIM, len(claimed))
+    return claimed
 
 
 def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, which: str) -> list[Claim]:
@@ -103,7 +108,7 @@ def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, wh
                  ORDER BY id LIMIT %(size)s FOR UPDATE SKIP LOCKED) free,
                catalog_productimage i
          WHERE e.id = free.id AND i.id = e.image_id
-     RETURNING e.id, e.image_id, e.attempts, e.digest, i.file
+     RETURNING e.id, e.image_id, e.attempts, e.digest, i.file, i.request_id
     """  # noqa: S608  ("which" is one of two literals above)
     parameters: Any = {
         "model": model.pk,
@@ -231,12 +236,14 @@ def fail_exhausted(model: EmbeddingModel) -> int:
             """,
             [CRASHED.format(most), model.pk, most],
         )
+        stages.passed(Stage.WRITE, cursor.rowcount, "crashed")
         return cursor.rowcount
 
 
 RETRY = """
     UPDATE recommendations_imageembedding
-       SET state = 'pending', attempts = 0, lease_expires_at = NULL, error_code = '', error = ''
+       SET state = 'pending', attempts = 0, lease_expires_at = NULL, error_code = '', error = '',
+           created_at = clock_timestamp()
      WHERE state <> 'processing' AND
 """
 
@@ -246,6 +253,13 @@ def retry(model: EmbeddingModel, *, everything: bool = False) -> int:
     states = ["failed", "ready"] if everything else ["failed"]
     with connection.cursor() as cursor:
         cursor.execute(f"{RETRY} model_id = %s AND state = ANY(%s)", [model.pk, states])
+        return cursor.rowcount
+
+
+def retry_reason(model: EmbeddingModel, code: str) -> int:
+    """Pictures that failed for this reason become pending again; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{RETRY} model_id = %s AND state = 'failed' AND error_code = %s", [model.pk, code])
         return cursor.rowcount
 
 

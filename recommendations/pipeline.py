@@ -7,7 +7,7 @@ import logging
 import queue
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -22,17 +22,20 @@ from catalog.models import ProductImage
 from ml.images import ImageRejected, decode_isolated, to_input
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
-from recommendations import calibration, claims, control, stopping
+from ml.spec import ModelSpec
+from recommendations import calibration, claims, control, stages, stopping, traces
 from recommendations.claims import Claim
 from recommendations.control import Halt
 from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import ensure_index, index_due
 from recommendations.lifecycle import LifecycleError, ensure_active_model, finish_build, running_network
-from recommendations.models import EmbeddingModel, ModelState
+from recommendations.models import EmbeddingModel, ModelState, Stage
 
 logger = logging.getLogger(__name__)
 
 BATCHES_AHEAD = 2  # decoded while one is in the network; more would only hold leases longer
+READ_FAILURES = {"missing_file", "unreadable_file", "checksum"}  # the others are the decoder's
+DROPPED = "dropped"  # by then the picture was another worker's, replaced or deleted
 PATIENCE = 0.5  # seconds between looks at work that other processes have in hand
 
 
@@ -123,8 +126,9 @@ def embed_now(image_ids: Sequence[int]) -> Drained:
     with _nothing_kept(), ThreadPoolExecutor(settings.EMBEDDING_DECODE_THREADS) as pool:
         while not stopping.asked() and (claimed := _claim(model, image_ids)):
             batch = _prepare(claimed, model, pool)
-            stored = _store(batch, _embed(batch, network))
+            stored = _store(batch, _embed(batch, network), model)
             ready, failed = ready + stored[0], failed + stored[1]
+    stages.flush()
     if stopping.asked():
         return Drained(ready, failed, more=True, halt=Halt.STOPPED)
     others = [claims.add_missing_rows(other, image_ids) for other in _kept_models() if other.pk != model.pk]
@@ -265,13 +269,14 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
         try:
             for batch in loader:
                 vectors = _embed(batch, network)
-                writes.append(writer.submit(_store, batch, vectors))
+                writes.append(writer.submit(_store, batch, vectors, model))
                 while len(writes) > BATCHES_AHEAD or (writes and writes[0].done()):
                     collect(writes.popleft())
             for write in writes:
                 collect(write)
         finally:
             writer.submit(connections.close_all).result()  # the thread's own connection
+    stages.flush()
     return Drained(ready, failed, more=loader.out_of_time or loader.halt is Halt.STOPPED, halt=loader.halt)
 
 
@@ -335,6 +340,8 @@ class _Loader:
 
 def _claim(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> list[Claim]:
     claimed = claims.claim_batch(model, settings.EMBEDDING_BATCH_SIZE, image_ids)
+    if claimed:
+        traces.claimed(claimed, model.name)
     with _counting:
         _in_hand.update(claimed)
     return claimed
@@ -353,12 +360,23 @@ def _prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) ->
         else:
             batch.claims.append(claim)
             batch.inputs.append(result)
+    _count_prepared(batch)
     return batch
+
+
+def _count_prepared(batch: Batch) -> None:
+    unread = 0
+    for _, code, _ in batch.failures:
+        unread += code in READ_FAILURES
+        stages.passed(Stage.READ if code in READ_FAILURES else Stage.DECODE, outcome=code)
+    stages.passed(Stage.READ, len(batch.claims) + len(batch.failures) - unread)
+    stages.passed(Stage.DECODE, len(batch.claims))
+    stages.passed(Stage.PREPROCESS, len(batch.claims))
 
 
 def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
     try:
-        with default_storage.open(claim.file) as file:
+        with stages.timed(Stage.READ), default_storage.open(claim.file) as file:
             data = file.read()
     except ConnectionError as error:
         raise MediaUnavailable(str(error)) from error
@@ -369,11 +387,34 @@ def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
     if hashlib.sha256(data).hexdigest() != claim.digest:
         return ImageRejected("checksum", f"The file {claim.file} is not the one that was uploaded.")
     # A picture that took its worker down before is decoded where it can take down nothing else.
-    decode = decode_isolated if claim.retried else to_input
+    decode = _decode_isolated if claim.retried else _decode
     try:
-        return decode(data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
+        return decode(data, model.spec)
     except ImageRejected as error:
         return error
+
+
+def _decode(data: bytes, spec: ModelSpec) -> np.ndarray:
+    began = time.perf_counter()
+    decoded: float | None = None
+
+    def lap() -> None:
+        nonlocal decoded
+        decoded = time.perf_counter()
+
+    try:
+        return to_input(data, spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS, lap=lap)
+    finally:
+        ended = time.perf_counter()
+        stages.took(Stage.DECODE, (decoded or ended) - began)
+        if decoded is not None:
+            stages.took(Stage.PREPROCESS, ended - decoded)
+
+
+def _decode_isolated(data: bytes, spec: ModelSpec) -> np.ndarray:
+    """Decoding and fitting happen in another process, and count as decoding, its start included."""
+    with stages.timed(Stage.DECODE):
+        return decode_isolated(data, spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
 
 
 def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
@@ -381,19 +422,31 @@ def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
     itself fails, the whole batch is given back (`_nothing_kept`)."""
     while True:
         try:
-            return network.embed(batch.inputs)
+            with stages.timed(Stage.INFERENCE):
+                vectors = network.embed(batch.inputs)
+            stages.passed(Stage.INFERENCE, len(batch.claims))
+            return vectors
         except BadVector as error:
             if error.index is None:  # not one picture's fault but the network's
                 raise
+            stages.passed(Stage.INFERENCE, outcome="bad_vector")
             claim = batch.claims.pop(error.index)
             batch.inputs.pop(error.index)
             batch.failures.append((claim, "bad_vector", str(error)))
 
 
-def _store(batch: Batch, vectors: np.ndarray) -> tuple[int, int]:
-    ready = claims.store_vectors(batch.claims, vectors) if batch.claims else 0
-    failed = claims.store_failures(batch.failures) if batch.failures else 0
+def _store(batch: Batch, vectors: np.ndarray, model: EmbeddingModel) -> tuple[int, int]:
+    with stages.timed(Stage.WRITE):
+        ready = claims.store_vectors(batch.claims, vectors) if batch.claims else 0
+        failed = claims.store_failures(batch.failures) if batch.failures else 0
     _out_of_hand([*batch.claims, *(claim for claim, _, _ in batch.failures)])
+    if batch.claims:
+        traces.stored(batch.claims, model.name, ready)
     for claim, code, message in batch.failures:
-        logger.warning("Image %s failed: %s (%s)", claim.image_id, message, code)
+        traces.failed(claim, model.name, code, message)
+    stages.passed(Stage.WRITE, ready)
+    stages.passed(Stage.WRITE, len(batch.claims) - ready, DROPPED)
+    for code, count in Counter(code for _, code, _ in batch.failures).items():
+        stages.passed(Stage.WRITE, count, code)
+    stages.flush_if_due()
     return ready, failed

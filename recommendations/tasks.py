@@ -6,9 +6,10 @@ import logging
 import threading
 from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.db import connections
 
+from catalog.request_ids import request_id
 from recommendations import counting, nudges, pipeline, recall_checks
 from recommendations.graphs import ModelUnavailable
 from recommendations.models import EmbeddingModel
@@ -21,14 +22,15 @@ UNAVAILABLE = (ModelUnavailable, pipeline.MediaUnavailable)
 SLICE_SECONDS = 4.0
 
 
-@shared_task(ignore_result=True)
-def embed_images(image_ids: list[int]) -> None:
+@shared_task(bind=True, ignore_result=True)
+def embed_images(self: Task[..., None], image_ids: list[int]) -> None:
     """Pictures that somebody has just uploaded."""
-    try:
-        drained = pipeline.embed_now(image_ids)
-    except UNAVAILABLE as error:
-        logger.error("%s The pictures stay pending.", error)
-        return
+    with request_id((self.request.headers or {}).get(nudges.REQUEST_ID_HEADER) or ""):
+        try:
+            drained = pipeline.embed_now(image_ids)
+        except UNAVAILABLE as error:
+            logger.error("%s The pictures stay pending.", error)
+            return
     if drained.more:
         nudges.nudge_bulk()
 

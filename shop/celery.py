@@ -25,9 +25,23 @@ class ShopCelery(Celery):
         return super()._connection(url, **kwargs)  # type: ignore[misc]
 
 
+@signals.setup_logging.connect
+def keep_logging(**_: Any) -> None:
+    """Django has set the log up already (LOGGING). Where anybody listens here, Celery leaves it as it is."""
+
+
 app = ShopCelery("lookalike")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.worker_ready.connect
+def say_that_we_live(**_: Any) -> None:
+    from recommendations.heartbeat import Heartbeat  # apps are loaded by now
+
+    heartbeat = Heartbeat()
+    heartbeat.start()
+    signals.worker_shutdown.connect(lambda **_: heartbeat.stop(), weak=False)
 
 
 @signals.worker_process_init.connect

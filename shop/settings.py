@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "shop.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "shop.middleware.RequestSizeMiddleware",
     "shop.middleware.DatabaseErrorMiddleware",
@@ -180,6 +181,7 @@ CELERY_BEAT_SCHEDULE = {
 # Watching
 RECALL_CHECK_HOURS = env.int("RECALL_CHECK_HOURS", 24, validate=validate.Range(min=0))  # 0: never
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+READY_BACKLOG_SECONDS = env.int("READY_BACKLOG_SECONDS", 0, validate=validate.Range(min=0))  # 0: any age is ready
 if RECALL_CHECK_HOURS:
     CELERY_BEAT_SCHEDULE["check-recall"] = {
         "task": "recommendations.tasks.check_recall",
@@ -328,14 +330,28 @@ UNFOLD = {
     },
 }
 
+# Logs, all on standard error; celery and gunicorn's own are told to use the same handler.
+LOG_FORMAT = env.str("LOG_FORMAT", "line", validate=validate.OneOf(["line", "json"]))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request_id": {"()": "shop.logs.RequestIdFilter"}},
+    "formatters": {
+        "line": {
+            "()": "shop.logs.LineFormatter",
+            "format": "{asctime} {levelname:<7} {name}: {message}",
+            "style": "{",
+        },
+        "json": {"()": "shop.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "gunicorn.error": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "celery.beat": {"level": "WARNING"},  # each sweep that is sent
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.worker.request": {"level": "WARNING"},  # sweeps that a busy worker let expire
         "celery.app.trace": {"level": "WARNING"},

@@ -50,6 +50,14 @@ class ProductImage(models.Model):
         blank=True,
         help_text="SHA-256 of the file as it was sent, before its metadata was removed. Empty: not known.",
     )
+    request_id = models.CharField(
+        max_length=64,
+        default="",
+        db_default="",
+        editable=False,
+        blank=True,
+        help_text="Of the request that uploaded it, as the log has it. Empty: by a command, or not known.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
