@@ -18,6 +18,7 @@ from django.db import IntegrityError, connection
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
+from recommendations.failures import with_remedy
 from recommendations.models import KEPT, EmbeddingModel
 
 KEPT_STATES = [state.value for state in KEPT]
@@ -33,10 +34,6 @@ class Claim:
     attempts: int
     digest: str
     file: str
-
-    @property
-    def retried(self) -> bool:
-        return self.attempts > 1
 
 
 def add_missing_rows(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> int:
@@ -201,15 +198,24 @@ def store_failures(failures: Sequence[tuple[Claim, str, str]]) -> int:
 
 def release(claims: Sequence[Claim]) -> None:
     """Give claims back untried: the fault was not the pictures'."""
+    _give_back(claims, tries=0)
+
+
+def try_again(claims: Sequence[Claim]) -> None:
+    """Give claims back after an attempt that counts."""
+    _give_back(claims, tries=1)
+
+
+def _give_back(claims: Sequence[Claim], *, tries: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE recommendations_imageembedding e
-               SET state = 'pending', attempts = e.attempts - 1, lease_expires_at = NULL
+               SET state = 'pending', attempts = e.attempts - 1 + %s, lease_expires_at = NULL
               FROM unnest(%s::bigint[], %s::int[]) AS given(id, attempts)
              WHERE e.id = given.id AND e.attempts = given.attempts AND e.state = 'processing'
             """,
-            [[claim.id for claim in claims], [claim.attempts for claim in claims]],
+            [tries, [claim.id for claim in claims], [claim.attempts for claim in claims]],
         )
 
 
@@ -224,7 +230,7 @@ def fail_exhausted(model: EmbeddingModel) -> int:
              WHERE model_id = %s AND state = 'processing' AND attempts >= %s
                AND lease_expires_at < clock_timestamp()
             """,
-            [CRASHED.format(most), model.pk, most],
+            [with_remedy("crashed", CRASHED.format(most)), model.pk, most],
         )
         return cursor.rowcount
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,12 +18,14 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connections
 
+from catalog.decoding import decoders, to_input
 from catalog.models import ProductImage
-from ml.images import ImageRejected, decode_isolated, to_input
+from ml.images import ImageRejected
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
 from recommendations import calibration, claims
 from recommendations.claims import Claim
+from recommendations.failures import WORTH_ANOTHER_TRY, with_remedy
 from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import ensure_index, index_due
 from recommendations.lifecycle import LifecycleError, ensure_active_model, finish_build, running_network
@@ -30,8 +33,8 @@ from recommendations.models import EmbeddingModel, ModelState
 
 logger = logging.getLogger(__name__)
 
-DECODE_THREADS = 2
 BATCHES_AHEAD = 2  # decoded while one is in the network; more would only hold leases longer
+HUNG = 70  # exit code, EX_SOFTWARE of sysexits.h
 PATIENCE = 0.5  # seconds between looks at work that other processes have in hand
 
 
@@ -39,11 +42,20 @@ PATIENCE = 0.5  # seconds between looks at work that other processes have in han
 class Batch:
     claims: list[Claim] = field(default_factory=list)
     inputs: list[np.ndarray] = field(default_factory=list)  # uint8 [S, S, 3] each
-    failures: list[tuple[Claim, str, str]] = field(default_factory=list)
+    failures: list[tuple[Claim, str, str]] = field(default_factory=list)  # code and message
+    again: list[Claim] = field(default_factory=list)  # to be tried once more
 
     def release(self) -> None:
         """Give the pictures back: what went wrong was not their fault."""
-        claims.release([*self.claims, *(claim for claim, _, _ in self.failures)])
+        claims.release([*self.claims, *self.again, *(claim for claim, _, _ in self.failures)])
+
+    def reject(self, claim: Claim, code: str, message: str) -> None:
+        """What is worth it is tried again, a few times."""
+        logger.warning("Image %s, attempt %s: %s (%s)", claim.image_id, claim.attempts, message, code)
+        if code in WORTH_ANOTHER_TRY and claim.attempts < settings.EMBEDDING_MAX_ATTEMPTS:
+            self.again.append(claim)
+        else:
+            self.failures.append((claim, code, with_remedy(code, message)))
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ def embed_now(image_ids: Sequence[int]) -> Drained:
     network = running_network(model)
     claims.add_missing_rows(model, image_ids)
     ready = failed = 0
-    with ThreadPoolExecutor(DECODE_THREADS) as pool:
+    with ThreadPoolExecutor(decoders().most) as pool:
         while claimed := claims.claim_batch(model, settings.EMBEDDING_BATCH_SIZE, image_ids):
             batch = _prepare(claimed, model, pool)
             stored = _store(batch, _embed(batch, network))
@@ -244,7 +256,7 @@ class _Loader:
 
     def _run(self) -> None:
         try:
-            with ThreadPoolExecutor(DECODE_THREADS, "decode") as pool:
+            with ThreadPoolExecutor(decoders().most, "decode") as pool:
                 while not self._stop.is_set():
                     if self._deadline is not None and time.monotonic() > self._deadline:
                         self.out_of_time = True
@@ -262,31 +274,49 @@ class _Loader:
 
 def _prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) -> Batch:
     batch = Batch()
-    for claim, result in zip(claimed, pool.map(lambda claim: _input(claim, model), claimed), strict=True):
-        if isinstance(result, ImageRejected):
-            batch.failures.append((claim, result.code, result.message))
-        else:
-            batch.claims.append(claim)
-            batch.inputs.append(result)
+    inputs = [pool.submit(_input, claim, model) for claim in claimed]
+    try:
+        _see_to_the_end(inputs)
+        for claim, future in zip(claimed, inputs, strict=True):
+            try:
+                batch.inputs.append(future.result())
+                batch.claims.append(claim)
+            except ImageRejected as error:
+                batch.reject(claim, error.code, error.message)
+    except BaseException:  # no decoder can be started, for instance
+        claims.release(claimed)
+        raise
     return batch
 
 
-def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
+def _see_to_the_end(reading: Sequence[Future[np.ndarray]]) -> None:
+    """Wait for all. A decoder that hangs is killed in time; a storage that hangs holds its thread for ever, and a
+    thread cannot be killed. The process can be, and others have taken its claims over by then."""
+    patience = settings.EMBEDDING_LEASE_SECONDS + 2 * settings.IMAGE_DECODE_SECONDS
+    left = set(reading)
+    while left:
+        done, left = wait(left, timeout=patience, return_when=FIRST_COMPLETED)
+        if not done:
+            logger.critical(
+                "The media storage has not answered for %g seconds. This process ends, so that another can take over.",
+                patience,
+            )
+            logging.shutdown()
+            os._exit(HUNG)
+
+
+def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray:
+    """Raises ImageRejected."""
     try:
         with default_storage.open(claim.file) as file:
             data = file.read()
     except FileNotFoundError:
-        return ImageRejected("missing_file", f"The file {claim.file} is not in the media storage.")
-    except OSError as error:
-        return ImageRejected("unreadable_file", f"The file {claim.file} cannot be read: {error}.")
+        raise ImageRejected("missing_file", f"The file {claim.file} is not in the media storage.") from None
+    except Exception as error:
+        raise ImageRejected("unreadable_file", f"The file {claim.file} cannot be read: {error}.") from error
     if hashlib.sha256(data).hexdigest() != claim.digest:
-        return ImageRejected("checksum", f"The file {claim.file} is not the one that was uploaded.")
-    # A picture that took its worker down before is decoded where it can take down nothing else.
-    decode = decode_isolated if claim.retried else to_input
-    try:
-        return decode(data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
-    except ImageRejected as error:
-        return error
+        raise ImageRejected("checksum", f"The file {claim.file} is not the one that was uploaded.")
+    return to_input(data, model.spec)
 
 
 def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
@@ -297,11 +327,10 @@ def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
             try:
                 return network.embed(batch.inputs)
             except BadVector as error:
-                if error.index is None:  # not one picture's fault but the network's
-                    raise
-                claim = batch.claims.pop(error.index)
-                batch.inputs.pop(error.index)
-                batch.failures.append((claim, "bad_vector", str(error)))
+                bad = range(len(batch.claims)) if error.index is None else [error.index]
+                for index in reversed(bad):
+                    batch.inputs.pop(index)
+                    batch.reject(batch.claims.pop(index), "bad_vector", str(error))
     except BaseException:
         batch.release()
         raise
@@ -310,6 +339,6 @@ def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
 def _store(batch: Batch, vectors: np.ndarray) -> tuple[int, int]:
     ready = claims.store_vectors(batch.claims, vectors) if batch.claims else 0
     failed = claims.store_failures(batch.failures) if batch.failures else 0
-    for claim, code, message in batch.failures:
-        logger.warning("Image %s failed: %s (%s)", claim.image_id, message, code)
+    if batch.again:
+        claims.try_again(batch.again)
     return ready, failed

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import shared_task
 
+from ml.decoding import DecoderUnavailable
 from recommendations import counting, nudges, pipeline, recall_checks
 from recommendations.graphs import ModelUnavailable
 
@@ -21,7 +22,7 @@ def embed_images(image_ids: list[int]) -> None:
     """Pictures that somebody has just uploaded."""
     try:
         drained = pipeline.embed_now(image_ids)
-    except ModelUnavailable as error:
+    except (ModelUnavailable, DecoderUnavailable) as error:
         logger.error("%s The pictures stay pending.", error)
         return
     if drained.more:
@@ -33,7 +34,7 @@ def embed_pending() -> None:
     """A slice of the backlog."""
     try:
         drained = pipeline.drain(seconds=SLICE_SECONDS)
-    except ModelUnavailable as error:
+    except (ModelUnavailable, DecoderUnavailable) as error:
         logger.error("%s The pictures stay pending.", error)
         return
     if drained.ready or drained.failed:

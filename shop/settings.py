@@ -187,6 +187,10 @@ if RECALL_CHECK_HOURS:
 # Pictures
 IMAGE_MAX_BYTES = env.int("IMAGE_MAX_BYTES", 20 * 2**20)
 IMAGE_MAX_PIXELS = env.int("IMAGE_MAX_PIXELS", 40_000_000)
+# Processes that decode, for each process of the shop: more would hold more memory than a web process should.
+IMAGE_DECODERS = env.int("IMAGE_DECODERS", min(4, max(2, len(os.sched_getaffinity(0)))), validate=validate.Range(min=1))
+IMAGE_DECODE_SECONDS = env.float("IMAGE_DECODE_SECONDS", 10.0, validate=validate.Range(min=0.1))
+IMAGE_DECODE_BYTES = env.int("IMAGE_DECODE_BYTES", 2**30)
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(VAR_DIR / "media"))).absolute()
 MEDIA_URL = "/media/"
 FILE_UPLOAD_PERMISSIONS = 0o644
