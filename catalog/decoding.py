@@ -31,8 +31,11 @@ def clean(data: bytes) -> tuple[bytes, ImageInfo]:
     )
 
 
-def to_input(data: bytes, spec: InputSpec) -> np.ndarray:
+def to_input(data: bytes, spec: InputSpec, *, patient: bool = False) -> np.ndarray:
     """A model's input, uint8 [S, S, 3]; see `ml.images.to_input`.
+
+    Args:
+        patient: wait for a free decoder as long as it takes; for processes that answer no requests.
 
     Raises:
         ImageRejected, DecoderUnavailable
@@ -40,6 +43,7 @@ def to_input(data: bytes, spec: InputSpec) -> np.ndarray:
     return decoders().to_input(
         data,
         spec,
+        patient=patient,
         timeout_s=settings.IMAGE_DECODE_SECONDS,
         max_bytes=settings.IMAGE_MAX_BYTES,
         max_pixels=settings.IMAGE_MAX_PIXELS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from django.core.signals import request_finished
+from django.core.signals import request_finished, request_started
 from django.db import transaction
 
 
@@ -29,7 +29,12 @@ def note(name: str) -> None:
 
 
 def connect() -> None:
+    request_started.connect(_forget, dispatch_uid="catalog.rollbacks")
     request_finished.connect(_clear, dispatch_uid="catalog.rollbacks")
+
+
+def _forget(**_: Any) -> None:
+    _uncommitted.names = set()
 
 
 def _clear(**_: Any) -> None:

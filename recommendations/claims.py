@@ -18,7 +18,6 @@ from django.db import IntegrityError, connection
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
-from recommendations.failures import with_remedy
 from recommendations.models import KEPT, EmbeddingModel
 
 KEPT_STATES = [state.value for state in KEPT]
@@ -230,7 +229,7 @@ def fail_exhausted(model: EmbeddingModel) -> int:
              WHERE model_id = %s AND state = 'processing' AND attempts >= %s
                AND lease_expires_at < clock_timestamp()
             """,
-            [with_remedy("crashed", CRASHED.format(most)), model.pk, most],
+            [CRASHED.format(most), model.pk, most],
         )
         return cursor.rowcount
 

@@ -20,12 +20,12 @@ from django.db import DatabaseError, connections
 
 from catalog.decoding import decoders, to_input
 from catalog.models import ProductImage
+from ml.decoding import PERHAPS_PASSING
 from ml.images import ImageRejected
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
 from recommendations import calibration, claims
 from recommendations.claims import Claim
-from recommendations.failures import WORTH_ANOTHER_TRY, with_remedy
 from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import ensure_index, index_due
 from recommendations.lifecycle import LifecycleError, ensure_active_model, finish_build, running_network
@@ -34,6 +34,8 @@ from recommendations.models import EmbeddingModel, ModelState
 logger = logging.getLogger(__name__)
 
 BATCHES_AHEAD = 2  # decoded while one is in the network; more would only hold leases longer
+# What may be the machine's doing as well as the picture's is tried again, up to EMBEDDING_MAX_ATTEMPTS times.
+WORTH_ANOTHER_TRY = PERHAPS_PASSING | {"unreadable_file"}
 HUNG = 70  # exit code, EX_SOFTWARE of sysexits.h
 PATIENCE = 0.5  # seconds between looks at work that other processes have in hand
 
@@ -50,12 +52,11 @@ class Batch:
         claims.release([*self.claims, *self.again, *(claim for claim, _, _ in self.failures)])
 
     def reject(self, claim: Claim, code: str, message: str) -> None:
-        """What is worth it is tried again, a few times."""
-        logger.warning("Image %s, attempt %s: %s (%s)", claim.image_id, claim.attempts, message, code)
         if code in WORTH_ANOTHER_TRY and claim.attempts < settings.EMBEDDING_MAX_ATTEMPTS:
+            logger.warning("Image %s is tried again: %s (%s)", claim.image_id, message, code)
             self.again.append(claim)
         else:
-            self.failures.append((claim, code, with_remedy(code, message)))
+            self.failures.append((claim, code, message))
 
 
 @dataclass(frozen=True)
@@ -277,19 +278,20 @@ def _prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) ->
     inputs = [pool.submit(_input, claim, model) for claim in claimed]
     try:
         _see_to_the_end(inputs)
-        for claim, future in zip(claimed, inputs, strict=True):
-            try:
-                batch.inputs.append(future.result())
-                batch.claims.append(claim)
-            except ImageRejected as error:
-                batch.reject(claim, error.code, error.message)
+        results = [future.result() for future in inputs]
     except BaseException:  # no decoder can be started, for instance
         claims.release(claimed)
         raise
+    for claim, result in zip(claimed, results, strict=True):
+        if isinstance(result, ImageRejected):
+            batch.reject(claim, result.code, result.message)
+        else:
+            batch.claims.append(claim)
+            batch.inputs.append(result)
     return batch
 
 
-def _see_to_the_end(reading: Sequence[Future[np.ndarray]]) -> None:
+def _see_to_the_end(reading: Sequence[Future[np.ndarray | ImageRejected]]) -> None:
     """Wait for all. A decoder that hangs is killed in time; a storage that hangs holds its thread for ever, and a
     thread cannot be killed. The process can be, and others have taken its claims over by then."""
     patience = settings.EMBEDDING_LEASE_SECONDS + 2 * settings.IMAGE_DECODE_SECONDS
@@ -305,18 +307,20 @@ def _see_to_the_end(reading: Sequence[Future[np.ndarray]]) -> None:
             os._exit(HUNG)
 
 
-def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray:
-    """Raises ImageRejected."""
+def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
     try:
         with default_storage.open(claim.file) as file:
             data = file.read()
     except FileNotFoundError:
-        raise ImageRejected("missing_file", f"The file {claim.file} is not in the media storage.") from None
-    except Exception as error:
-        raise ImageRejected("unreadable_file", f"The file {claim.file} cannot be read: {error}.") from error
+        return ImageRejected("missing_file", f"The file {claim.file} is not in the media storage.")
+    except Exception as error:  # noqa: BLE001 - storages raise what they like
+        return ImageRejected("unreadable_file", f"The file {claim.file} cannot be read: {error}.")
     if hashlib.sha256(data).hexdigest() != claim.digest:
-        raise ImageRejected("checksum", f"The file {claim.file} is not the one that was uploaded.")
-    return to_input(data, model.spec)
+        return ImageRejected("checksum", f"The file {claim.file} is not the one that was uploaded.")
+    try:
+        return to_input(data, model.spec, patient=True)
+    except ImageRejected as error:
+        return error
 
 
 def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
@@ -339,6 +343,8 @@ def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
 def _store(batch: Batch, vectors: np.ndarray) -> tuple[int, int]:
     ready = claims.store_vectors(batch.claims, vectors) if batch.claims else 0
     failed = claims.store_failures(batch.failures) if batch.failures else 0
+    for claim, code, message in batch.failures:
+        logger.warning("Image %s failed: %s (%s)", claim.image_id, message, code)
     if batch.again:
         claims.try_again(batch.again)
     return ready, failed

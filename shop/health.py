@@ -10,8 +10,8 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from recommendations import graphs
 from recommendations.checks import pgvector_problem
-from recommendations.graphs import is_published
 from recommendations.models import EmbeddingModel
 from recommendations.nudges import BROKER_ERRORS, broker
 from recommendations.status import weights_disagreement
@@ -60,9 +60,7 @@ def _weights() -> str | None:
         return "unknown: the database does not answer"
     if model is None:
         return None  # made with the first picture
-    if not is_published(model):
-        return "the network's graph is missing from the media storage"
-    return weights_disagreement(model)
+    return graphs.problem(model) or weights_disagreement(model)
 
 
 def _brief(error: Exception) -> str:

@@ -86,13 +86,18 @@ class Decoders:
         data: bytes,
         spec: InputSpec,
         *,
+        patient: bool = False,
         timeout_s: float = TIMEOUT_S,
         max_bytes: int = MAX_BYTES,
         max_pixels: int = MAX_PIXELS,
     ) -> np.ndarray:
-        """`ml.images.to_input`, uint8 [S, S, 3]. Raises as `clean` does."""
+        """`ml.images.to_input`, uint8 [S, S, 3].
+
+        Args:
+            patient: wait for a free decoder as long as it takes. Raises as `clean` does.
+        """
         question = {"timeout_s": timeout_s, "max_bytes": max_bytes, "max_pixels": max_pixels}
-        _, body = self._ask({**question, "size": spec.input_size, "fit": spec.fit}, data)
+        _, body = self._ask({**question, "size": spec.input_size, "fit": spec.fit}, data, patient)
         return np.frombuffer(body, np.uint8).reshape(spec.input_size, spec.input_size, 3)
 
     def close(self) -> None:
@@ -109,16 +114,16 @@ class Decoders:
         self._free = threading.BoundedSemaphore(self.most)
         self._queue = threading.BoundedSemaphore(_QUEUE)
 
-    def _ask(self, question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytearray]:
-        with self._turn():
+    def _ask(self, question: dict[str, Any], data: bytes, patient: bool = False) -> tuple[dict[str, Any], bytearray]:
+        with self._turn(patient):
             try:
                 return self._ask_one(self._idle.pop(), question, data)
             except (IndexError, _Doubtful):
                 return self._ask_one(_Decoder(self._memory_bytes), question, data)
 
     @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self._free.acquire(blocking=False):
+    def _turn(self, patient: bool) -> Iterator[None]:
+        if not self._free.acquire(blocking=patient):
             if not self._queue.acquire(blocking=False):
                 raise DecoderUnavailable(_BUSY)
             try:
@@ -169,7 +174,7 @@ class _Decoder:
                 self._process: subprocess.Popen[bytes] | None = None
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "ml.decoding", "--memory-bytes", str(memory_bytes)],
-                    stdin=theirs,
+                    stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     cwd=_ROOT,
                     env=_environment(),

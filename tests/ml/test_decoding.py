@@ -14,8 +14,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from catalog.decoding import decoders as shared_decoders
 from ml import images
-from ml.decoding import DecoderUnavailable, Decoders
+from ml.decoding import Decoders, DecoderUnavailable
 from tests.ml.conftest import draw, encode
 from tests.pictures import picture
 from tests.poison import WEAKNESS, poisoned
@@ -28,6 +29,7 @@ GOOD = picture(seed=1)
 def decoders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Decoders]:
     for name, value in WEAKNESS.items():
         monkeypatch.setenv(name, value)
+    shared_decoders().close()  # those that other tests left
     made = Decoders(2)
     yield made
     made.close()
@@ -91,19 +93,10 @@ def test_exhausted_memory_is_said_to_be_that(decoders: Decoders) -> None:
 
 
 def test_what_the_kernel_kills_for_want_of_memory_is_said_to_be_that(decoders: Decoders) -> None:
-    def kill() -> None:
-        while not (found := running()):
-            time.sleep(0.01)
-        while "sleep" not in Path(f"/proc/{found[0]}/wchan").read_text() and time.monotonic() < limit:
-            time.sleep(0.01)
-        assert Path(f"/proc/{found[0]}/oom_score_adj").read_text().strip() == "1000", "it is the one to be taken"
-        os.kill(found[0], signal.SIGKILL)
-
-    limit = time.monotonic() + 2
-    killer = threading.Thread(target=kill)
-    killer.start()
-    assert rejection(decoders, poisoned("hang")).code == "out_of_memory"
-    killer.join()
+    decoders.to_input(GOOD, SPEC)
+    (pid,) = running()
+    assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "1000", "it is the one to be taken"
+    assert rejection(decoders, poisoned("kill")).code == "out_of_memory"
 
 
 def test_a_decoder_that_died_meanwhile_is_not_blamed_on_the_next_picture(decoders: Decoders) -> None:
@@ -176,7 +169,9 @@ os.kill(os.getpid(), 9)
 def test_no_decoder_outlives_whoever_asked_it(decoders: Decoders) -> None:
     """Not even one that hangs and that nobody is left to kill."""
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run([sys.executable, "-c", ORPHAN], cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHAN], cwd=root, capture_output=True, text=True, timeout=60, check=False
+    )
     (pid,) = done.stdout.split()
     deadline = time.monotonic() + 20
     while Path(f"/proc/{pid}/cmdline").exists() and b"ml.decoding" in Path(f"/proc/{pid}/cmdline").read_bytes():

@@ -18,5 +18,6 @@ WEAKNESS = {"PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).paren
 
 
 def poisoned(fault: str, *, seed: int | None = None, format: str = "JPEG") -> bytes:
-    """`fault`: "segfault", "hang", "spin" or "memory". A good picture for processes without the weakness."""
+    """`fault`: "segfault", "hang", "spin", "memory", or "kill" (as the kernel kills what takes too much memory). A good
+    picture for processes without the weakness."""
     return picture(size=SIZES[fault], seed=seed, format=format)

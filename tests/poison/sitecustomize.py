@@ -7,13 +7,15 @@ import signal
 import time
 from typing import Any
 
-SIZES = {"segfault": (61, 83), "hang": (62, 83), "spin": (64, 83), "memory": (67, 83)}
+SIZES = {"segfault": (61, 83), "hang": (62, 83), "spin": (64, 83), "memory": (67, 83), "kill": (68, 83)}
 MEMORY = 3 * 2**30  # more than a decoder may have, and not so much that a failing test takes the machine along
 
 
 def suffer(size: tuple[int, int]) -> None:
     if size == SIZES["segfault"]:
         os.kill(os.getpid(), signal.SIGSEGV)
+    elif size == SIZES["kill"]:
+        os.kill(os.getpid(), signal.SIGKILL)
     elif size == SIZES["hang"]:
         time.sleep(600)
     elif size == SIZES["spin"]:
