@@ -61,11 +61,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class Drained:
-    """What one drain did, and whether work is left: for lack of time, or for other models than the one embedded."""
+    """What one drain did, and whether work is left: for lack of time, or for other models than the one embedded.
+    `again`: pictures were given back for another try."""
 
     ready: int
     failed: int
     more: bool
+    again: bool = False
 
 
 def sweep() -> bool:
@@ -178,13 +180,14 @@ def _drain(model: EmbeddingModel, deadline: float | None, advance: Callable[[int
     ready = failed = 0
     claims.fail_exhausted(model)
     while True:
+        again = False
         if claims.has_unfinished(model):
             drained = _drain_backlog(model, deadline, advance)
-            ready, failed = ready + drained.ready, failed + drained.failed
+            ready, failed, again = ready + drained.ready, failed + drained.failed, drained.again
             if drained.more:
                 return Drained(ready, failed, more=True)
         # The whole catalog is compared only when nothing else is to do: at a million pictures that takes a second.
-        if not claims.add_missing_rows(model):
+        if not again and not claims.add_missing_rows(model):
             break
     if model.state == ModelState.BUILDING:
         finish_build(model)
@@ -198,6 +201,7 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
     # Before the first claim: no picture is to suffer for a missing or damaged network.
     network = running_network(model)
     ready = failed = 0
+    again = False
 
     def collect(write: Future[tuple[int, int]]) -> None:
         nonlocal ready, failed
@@ -210,6 +214,7 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
         try:
             for batch in loader:
                 vectors = _embed(batch, network)
+                again |= bool(batch.again)
                 writes.append(writer.submit(_store, batch, vectors))
                 while len(writes) > BATCHES_AHEAD or (writes and writes[0].done()):
                     collect(writes.popleft())
@@ -217,7 +222,7 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
                 collect(write)
         finally:
             writer.submit(connections.close_all).result()  # the thread's own connection
-    return Drained(ready, failed, more=loader.out_of_time)
+    return Drained(ready, failed, more=loader.out_of_time, again=again)
 
 
 class _Loader:
