@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -159,7 +159,13 @@ class _Loader:
     def _pictures(self, records: list[Record], written: list[str]) -> dict[str, tuple[str, AcceptedImage]]:
         """SKU to stored file. A thread for each decoder."""
         stored: dict[str, tuple[str, AcceptedImage]] = {}
-        results = self.pool.map(lambda record: self._picture(record, written), records)
+        pictures = [self.pool.submit(self._picture, record, written) for record in records]
+        try:
+            results = [picture.result() for picture in pictures]
+        finally:  # so that no thread still writes a file when those without a row are removed
+            for picture in pictures:
+                picture.cancel()
+            wait(pictures)
         for record, result in zip(records, results, strict=True):
             if isinstance(result, RowError):
                 self.outcome.errors.append(result)

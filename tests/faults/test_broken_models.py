@@ -104,8 +104,8 @@ def test_what_was_computed_for_the_former_model_is_not_stored_as_the_new_ones(ow
     found = search_photo(web, picture(seed=0, size=(40, 48)))
     assert (found.status, found.json["model"], found.json["results"]) == (200, "second", []), "none of the former's"
     own_shop.let_go()
-    own_shop.assert_nothing_lost(accepted)
     until(lambda: vectors(own_shop) == 12, 60, own_shop.logs)
+    own_shop.assert_nothing_lost(accepted)
     networks = {path.stem: OnnxEmbedder(path) for path in (own_shop.var / "cache" / "models").glob("*.onnx")}
     rows = own_shop.postgres.rows(
         "SELECT i.file, m.graph_sha256, e.vector::text FROM recommendations_imageembedding e "
