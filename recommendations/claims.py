@@ -36,10 +36,6 @@ class Claim:
     file: str
     request_id: str = ""  # of the upload
 
-    @property
-    def retried(self) -> bool:
-        return self.attempts > 1
-
 
 def add_missing_rows(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> int:
     """A pending row for every picture that has none, or whose file was replaced; how many there were."""
@@ -211,15 +207,24 @@ def store_failures(failures: Sequence[tuple[Claim, str, str]]) -> int:
 
 def release(claims: Sequence[Claim]) -> None:
     """Give claims back untried: the fault was not the pictures'."""
+    _give_back(claims, tries=0)
+
+
+def try_again(claims: Sequence[Claim]) -> None:
+    """Give claims back after an attempt that counts."""
+    _give_back(claims, tries=1)
+
+
+def _give_back(claims: Sequence[Claim], *, tries: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE recommendations_imageembedding e
-               SET state = 'pending', attempts = e.attempts - 1, lease_expires_at = NULL
+               SET state = 'pending', attempts = e.attempts - 1 + %s, lease_expires_at = NULL
               FROM unnest(%s::bigint[], %s::int[]) AS given(id, attempts)
              WHERE e.id = given.id AND e.attempts = given.attempts AND e.state = 'processing'
             """,
-            [[claim.id for claim in claims], [claim.attempts for claim in claims]],
+            [tries, [claim.id for claim in claims], [claim.attempts for claim in claims]],
         )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import queue
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -18,8 +19,10 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connections
 
+from catalog.decoding import to_input
 from catalog.models import ProductImage
-from ml.images import ImageRejected, decode_isolated, to_input
+from ml.decoding import PERHAPS_PASSING, DecoderUnavailable
+from ml.images import ImageRejected
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
 from ml.spec import ModelSpec
@@ -35,7 +38,10 @@ logger = logging.getLogger(__name__)
 
 BATCHES_AHEAD = 2  # decoded while one is in the network; more would only hold leases longer
 READ_FAILURES = {"missing_file", "unreadable_file", "checksum"}  # the others are the decoder's
+# What may be the machine's doing as well as the picture's is tried again, up to EMBEDDING_MAX_ATTEMPTS times.
+WORTH_ANOTHER_TRY = PERHAPS_PASSING | {"unreadable_file"}
 DROPPED = "dropped"  # by then the picture was another worker's, replaced or deleted
+HUNG = 70  # exit code, EX_SOFTWARE of sysexits.h
 PATIENCE = 0.5  # seconds between looks at work that other processes have in hand
 
 
@@ -43,22 +49,36 @@ PATIENCE = 0.5  # seconds between looks at work that other processes have in han
 class Batch:
     claims: list[Claim] = field(default_factory=list)
     inputs: list[np.ndarray] = field(default_factory=list)  # uint8 [S, S, 3] each
-    failures: list[tuple[Claim, str, str]] = field(default_factory=list)
+    failures: list[tuple[Claim, str, str]] = field(default_factory=list)  # code and message
+    again: list[Claim] = field(default_factory=list)  # to be tried once more
+
+    def reject(self, claim: Claim, code: str, message: str) -> None:
+        if code in WORTH_ANOTHER_TRY and claim.attempts < settings.EMBEDDING_MAX_ATTEMPTS:
+            logger.warning("Image %s is tried again: %s (%s)", claim.image_id, message, code)
+            self.again.append(claim)
+        else:
+            self.failures.append((claim, code, message))
 
 
 @dataclass(frozen=True)
 class Drained:
     """What one drain did, and whether work is left that somebody may go on with: for lack of time, for other models
-    than the one embedded, or because this process is to end. `halt`: why it did not go on itself."""
+    than the one embedded, or because this process is to end. `halt`: why it did not go on itself. `again`: pictures
+    were given back for another try."""
 
     ready: int
     failed: int
     more: bool
     halt: Halt | None = None
+    again: bool = False
 
 
 class MediaUnavailable(Exception):
     """The media storage is away: no picture's fault. What was claimed is given back."""
+
+
+#: Why nothing can be embedded just now, by no picture's fault. Sentences.
+UNAVAILABLE = (ModelUnavailable, MediaUnavailable, DecoderUnavailable)
 
 
 class Halted(Exception):
@@ -163,7 +183,7 @@ def drain(
 
     Raises:
         ModelUnavailable: there is no network to run; pictures stay pending. Models whose network runs are seen to.
-        MediaUnavailable: their files cannot be had; they stay pending too.
+        MediaUnavailable, DecoderUnavailable: their files cannot be had, or decoded; they stay pending too.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     ready = failed = 0
@@ -201,7 +221,7 @@ def build(
 
     Raises:
         ModelUnavailable: its network cannot be run.
-        MediaUnavailable: the files cannot be had.
+        MediaUnavailable, DecoderUnavailable: the files cannot be had, or decoded.
         LifecycleError: it was retired meanwhile.
         Halted: the pipeline is paused, or this process is to end.
     """
@@ -241,13 +261,14 @@ def _drain(
     ready = failed = 0
     claims.fail_exhausted(model)
     while True:
+        again = False
         if claims.has_unfinished(model):
             drained = _drain_backlog(model, deadline, advance)
-            ready, failed = ready + drained.ready, failed + drained.failed
+            ready, failed, again = ready + drained.ready, failed + drained.failed, drained.again
             if drained.more or drained.halt:
                 return replace(drained, ready=ready, failed=failed)
         # The whole catalog is compared only when nothing else is to do: at a million pictures that takes a second.
-        if not claims.add_missing_rows(model):
+        if not again and not claims.add_missing_rows(model):
             break
     finish(model)
     return Drained(ready, failed, more=False)
@@ -257,6 +278,7 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
     # Before the first claim: no picture is to suffer for a missing or damaged network.
     network = running_network(model)
     ready = failed = 0
+    again = False
 
     def collect(write: Future[tuple[int, int]]) -> None:
         nonlocal ready, failed
@@ -269,6 +291,7 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
         try:
             for batch in loader:
                 vectors = _embed(batch, network)
+                again |= bool(batch.again)
                 writes.append(writer.submit(_store, batch, vectors, model))
                 while len(writes) > BATCHES_AHEAD or (writes and writes[0].done()):
                     collect(writes.popleft())
@@ -277,7 +300,8 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
         finally:
             writer.submit(connections.close_all).result()  # the thread's own connection
     stages.flush()
-    return Drained(ready, failed, more=loader.out_of_time or loader.halt is Halt.STOPPED, halt=loader.halt)
+    more = loader.out_of_time or loader.halt is Halt.STOPPED
+    return Drained(ready, failed, more=more, halt=loader.halt, again=again)
 
 
 class _Loader:
@@ -354,9 +378,11 @@ def _out_of_hand(done: Iterable[Claim]) -> None:
 
 def _prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) -> Batch:
     batch = Batch()
-    for claim, result in zip(claimed, pool.map(lambda claim: _input(claim, model), claimed), strict=True):
+    inputs = [pool.submit(_input, claim, model) for claim in claimed]
+    _see_to_the_end(inputs)
+    for claim, result in zip(claimed, [future.result() for future in inputs], strict=True):
         if isinstance(result, ImageRejected):
-            batch.failures.append((claim, result.code, result.message))
+            batch.reject(claim, result.code, result.message)
         else:
             batch.claims.append(claim)
             batch.inputs.append(result)
@@ -374,6 +400,22 @@ def _count_prepared(batch: Batch) -> None:
     stages.passed(Stage.PREPROCESS, len(batch.claims))
 
 
+def _see_to_the_end(reading: Sequence[Future[np.ndarray | ImageRejected]]) -> None:
+    """Wait for all. A decoder that hangs is killed in time; a storage that hangs holds its thread for ever, and a
+    thread cannot be killed. The process can be, and others have taken its claims over by then."""
+    patience = settings.EMBEDDING_LEASE_SECONDS + 2 * settings.IMAGE_DECODE_SECONDS
+    left = set(reading)
+    while left:
+        done, left = wait(left, timeout=patience, return_when=FIRST_COMPLETED)
+        if not done:
+            logger.critical(
+                "The media storage has not answered for %g seconds. This process ends, so that another can take over.",
+                patience,
+            )
+            logging.shutdown()
+            os._exit(HUNG)
+
+
 def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
     try:
         with stages.timed(Stage.READ), default_storage.open(claim.file) as file:
@@ -382,39 +424,29 @@ def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
         raise MediaUnavailable(str(error)) from error
     except FileNotFoundError:
         return ImageRejected("missing_file", f"The file {claim.file} is not in the media storage.")
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - storages raise what they like
         return ImageRejected("unreadable_file", f"The file {claim.file} cannot be read: {error}.")
     if hashlib.sha256(data).hexdigest() != claim.digest:
         return ImageRejected("checksum", f"The file {claim.file} is not the one that was uploaded.")
-    # A picture that took its worker down before is decoded where it can take down nothing else.
-    decode = _decode_isolated if claim.retried else _decode
     try:
-        return decode(data, model.spec)
+        return _decode(data, model.spec)
     except ImageRejected as error:
         return error
 
 
 def _decode(data: bytes, spec: ModelSpec) -> np.ndarray:
-    began = time.perf_counter()
-    decoded: float | None = None
+    """In another process, which says how long the fitting took."""
+    began, fitting = time.perf_counter(), 0.0
 
-    def lap() -> None:
-        nonlocal decoded
-        decoded = time.perf_counter()
+    def fitted(seconds: float) -> None:
+        nonlocal fitting
+        fitting = seconds
+        stages.took(Stage.PREPROCESS, seconds)
 
     try:
-        return to_input(data, spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS, lap=lap)
+        return to_input(data, spec, patient=True, fitted=fitted)
     finally:
-        ended = time.perf_counter()
-        stages.took(Stage.DECODE, (decoded or ended) - began)
-        if decoded is not None:
-            stages.took(Stage.PREPROCESS, ended - decoded)
-
-
-def _decode_isolated(data: bytes, spec: ModelSpec) -> np.ndarray:
-    """Decoding and fitting happen in another process, and count as decoding, its start included."""
-    with stages.timed(Stage.DECODE):
-        return decode_isolated(data, spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
+        stages.took(Stage.DECODE, time.perf_counter() - began - fitting)
 
 
 def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
@@ -427,12 +459,11 @@ def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
             stages.passed(Stage.INFERENCE, len(batch.claims))
             return vectors
         except BadVector as error:
-            if error.index is None:  # not one picture's fault but the network's
-                raise
-            stages.passed(Stage.INFERENCE, outcome="bad_vector")
-            claim = batch.claims.pop(error.index)
-            batch.inputs.pop(error.index)
-            batch.failures.append((claim, "bad_vector", str(error)))
+            bad = range(len(batch.claims)) if error.index is None else [error.index]
+            stages.passed(Stage.INFERENCE, len(bad), "bad_vector")
+            for index in reversed(bad):
+                batch.inputs.pop(index)
+                batch.reject(batch.claims.pop(index), "bad_vector", str(error))
 
 
 def _store(batch: Batch, vectors: np.ndarray, model: EmbeddingModel) -> tuple[int, int]:
@@ -444,6 +475,9 @@ def _store(batch: Batch, vectors: np.ndarray, model: EmbeddingModel) -> tuple[in
         traces.stored(batch.claims, model.name, ready)
     for claim, code, message in batch.failures:
         traces.failed(claim, model.name, code, message)
+    if batch.again:
+        claims.try_again(batch.again)
+        _out_of_hand(batch.again)
     stages.passed(Stage.WRITE, ready)
     stages.passed(Stage.WRITE, len(batch.claims) - ready, DROPPED)
     for code, count in Counter(code for _, code, _ in batch.failures).items():

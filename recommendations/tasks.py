@@ -16,8 +16,6 @@ from recommendations.models import EmbeddingModel
 
 logger = logging.getLogger(__name__)
 
-UNAVAILABLE = (ModelUnavailable, pipeline.MediaUnavailable)
-
 # A bulk task ends after this long and queues itself again, so that uploads never wait for a backlog.
 SLICE_SECONDS = 4.0
 
@@ -28,7 +26,7 @@ def embed_images(self: Task[..., None], image_ids: list[int]) -> None:
     with request_id((self.request.headers or {}).get(nudges.REQUEST_ID_HEADER) or ""):
         try:
             drained = pipeline.embed_now(image_ids)
-        except UNAVAILABLE as error:
+        except pipeline.UNAVAILABLE as error:
             logger.error("%s The pictures stay pending.", error)
             return
     if drained.more:
@@ -40,7 +38,7 @@ def embed_pending() -> None:
     """A slice of the backlog."""
     try:
         drained = pipeline.drain(seconds=SLICE_SECONDS, finish=_finish_aside)
-    except UNAVAILABLE as error:
+    except pipeline.UNAVAILABLE as error:
         logger.error("%s The pictures stay pending.", error)
         return
     if drained.ready or drained.failed:

@@ -25,16 +25,17 @@ from typing import Any
 
 import numpy as np
 import psycopg
-from django.conf import settings
 from django.db import connection
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
+from catalog.decoding import to_input
 from catalog.importing.class_folders import sku_of
 from catalog.models import ProductImage
 from catalog.models.image import FOLDER
+from ml.decoding import DecoderUnavailable
 from ml.features import Features
-from ml.images import ImageRejected, to_input
+from ml.images import ImageRejected
 from ml.runtimes import BadVector
 from ml.spec import ModelSpec
 from recommendations import claims
@@ -267,10 +268,8 @@ def _compare(features: Features, matched: Matched, places: Sequence[int], model:
         try:
             with image.file.open() as file:
                 data = file.read()
-            picture = to_input(
-                data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS
-            )
-        except (OSError, ImageRejected):
+            picture = to_input(data, model.spec)
+        except (OSError, ImageRejected, DecoderUnavailable):
             continue  # the pipeline will name it
         row = matched.rows[place]
         try:

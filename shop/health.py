@@ -10,10 +10,9 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from recommendations import control
+from recommendations import control, graphs
 from recommendations.checks import pgvector_problem
 from recommendations.coverage import waiting_s
-from recommendations.graphs import is_published
 from recommendations.models import EmbeddingModel
 from recommendations.nudges import BROKER_ERRORS, broker
 from recommendations.status import weights_disagreement
@@ -67,9 +66,7 @@ def _weights() -> str:
     model = EmbeddingModel.objects.active()
     if model is None:
         return OK  # made with the first picture
-    if not is_published(model):
-        return "the network's graph is missing from the media storage"
-    return weights_disagreement(model) or OK
+    return graphs.problem(model) or weights_disagreement(model) or OK
 
 
 def _backlog() -> str:

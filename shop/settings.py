@@ -154,7 +154,6 @@ if EMBEDDING_WEIGHTS.removesuffix("+colour") not in {"", "bundled", "imagenet", 
 EMBEDDING_POOLING = env.str("EMBEDDING_POOLING", "", validate=validate.OneOf(["", "avg", "max", "gem"]))
 EMBEDDING_PRECISION = env.str("EMBEDDING_PRECISION", "auto", validate=validate.OneOf(["auto", "float", "int8"]))
 EMBEDDING_THREADS = env.int("EMBEDDING_THREADS", 0)  # 0: every core this process may use
-EMBEDDING_DECODE_THREADS = env.int("EMBEDDING_DECODE_THREADS", 2, validate=validate.Range(min=1))
 EMBEDDING_BATCH_SIZE = env.int("EMBEDDING_BATCH_SIZE", 32)
 EMBEDDING_LEASE_SECONDS = env.int("EMBEDDING_LEASE_SECONDS", 120)
 EMBEDDING_SWEEP_SECONDS = env.int("EMBEDDING_SWEEP_SECONDS", 60)
@@ -192,6 +191,11 @@ if RECALL_CHECK_HOURS:
 # Pictures
 IMAGE_MAX_BYTES = env.int("IMAGE_MAX_BYTES", 20 * 2**20)
 IMAGE_MAX_PIXELS = env.int("IMAGE_MAX_PIXELS", 40_000_000)
+# Processes that decode, for each process of the shop: more would hold more memory than a web process should.
+IMAGE_DECODERS = env.int("IMAGE_DECODERS", min(4, max(2, len(os.sched_getaffinity(0)))), validate=validate.Range(min=1))
+EMBEDDING_DECODE_THREADS = env.int("EMBEDDING_DECODE_THREADS", IMAGE_DECODERS, validate=validate.Range(min=1))
+IMAGE_DECODE_SECONDS = env.float("IMAGE_DECODE_SECONDS", 10.0, validate=validate.Range(min=0.1))
+IMAGE_DECODE_BYTES = env.int("IMAGE_DECODE_BYTES", 2**30)
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(VAR_DIR / "media"))).absolute()
 MEDIA_URL = "/media/"
 # … or in a bucket that several hosts share. Without keys, boto3 looks for those of the machine itself.

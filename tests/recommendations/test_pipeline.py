@@ -68,7 +68,7 @@ def test_what_was_tried_before_is_claimed_alone_and_last(images: list[ProductIma
     claims.add_missing_rows(plane)
     claims.claim_batch(plane, 2)
     expire_leases()
-    assert [claim.retried for claim in claims.claim_batch(plane, 10)] == [False] * 3
+    assert [claim.attempts for claim in claims.claim_batch(plane, 10)] == [1] * 3
     assert [claim.attempts for claim in claims.claim_batch(plane, 10)] == [2]
     assert [claim.attempts for claim in claims.claim_batch(plane, 10)] == [2]
 

@@ -9,7 +9,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from recommendations import claims, nudges, pipeline, stopping
 from recommendations.coverage import coverage
-from recommendations.graphs import ModelUnavailable
 from recommendations.lifecycle import ensure_active_model
 from recommendations.management.indexing import meter_with_index
 from recommendations.models import EmbeddingModel, ModelState
@@ -45,7 +44,7 @@ class Command(BaseCommand):
                 drained = pipeline.drain(model=model, advance=progress.advance)
             if drained.halt:
                 raise pipeline.Halted(drained.halt)
-        except (ModelUnavailable, pipeline.MediaUnavailable, pipeline.Halted) as error:
+        except (*pipeline.UNAVAILABLE, pipeline.Halted) as error:
             raise CommandError(str(error)) from error
         status = coverage(model)
         self.stdout.write(

@@ -18,7 +18,6 @@ from recommendations import calibration, claims, lifecycle, nudges, pipeline, st
 from recommendations.calibration import Calibration, MatchKind
 from recommendations.comparing import NotComparable, compare, require_comparable
 from recommendations.coverage import Coverage, coverage, failed_instead, failed_skus, uncovered_skus
-from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import index_bytes, index_due
 from recommendations.lifecycle import FailedInstead, LifecycleError, NotCovered, Switch
 from recommendations.management.arguments import chosen_model
@@ -96,7 +95,7 @@ class Command(BaseCommand):
         run: Callable[..., None] = getattr(self, f"_{action}")
         try:
             run(**options)
-        except (LifecycleError, ModelUnavailable, pipeline.MediaUnavailable, pipeline.Halted, NotComparable) as error:
+        except (*pipeline.UNAVAILABLE, LifecycleError, pipeline.Halted, NotComparable) as error:
             raise CommandError(str(error)) from error
 
     def _list(self, *, json: bool, **_: Any) -> None:
