@@ -21,7 +21,7 @@ from catalog.models import ProductImage
 from ml.images import ImageRejected, decode_isolated, to_input
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
-from recommendations import calibration, claims
+from recommendations import calibration, claims, stopping
 from recommendations.claims import Claim
 from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import ensure_index, index_due
@@ -41,14 +41,20 @@ class Batch:
     inputs: list[np.ndarray] = field(default_factory=list)  # uint8 [S, S, 3] each
     failures: list[tuple[Claim, str, str]] = field(default_factory=list)
 
+    @property
+    def all_claims(self) -> list[Claim]:
+        return [*self.claims, *(claim for claim, _, _ in self.failures)]
+
     def release(self) -> None:
         """Give the pictures back: what went wrong was not their fault."""
-        claims.release([*self.claims, *(claim for claim, _, _ in self.failures)])
+        claims.release(self.all_claims)
+        stopping.finished(self.all_claims)
 
 
 @dataclass(frozen=True)
 class Drained:
-    """What one drain did, and whether work is left: for lack of time, or for other models than the one embedded."""
+    """What one drain did, and whether work is left: for lack of time, because this process is told to end, or for
+    other models than the one embedded."""
 
     ready: int
     failed: int
@@ -76,12 +82,12 @@ def embed_now(image_ids: Sequence[int]) -> Drained:
     claims.add_missing_rows(model, image_ids)
     ready = failed = 0
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
-        while claimed := claims.claim_batch(model, settings.EMBEDDING_BATCH_SIZE, image_ids):
+        while claimed := _take(model, image_ids):
             batch = _prepare(claimed, model, pool)
             stored = _store(batch, _embed(batch, network))
             ready, failed = ready + stored[0], failed + stored[1]
     others = [claims.add_missing_rows(other, image_ids) for other in _kept_models() if other.pk != model.pk]
-    return Drained(ready, failed, more=any(others))
+    return Drained(ready, failed, more=any(others) or stopping.stopping())
 
 
 def drain(
@@ -165,6 +171,8 @@ def _drain(model: EmbeddingModel, deadline: float | None, advance: Callable[[int
     ready = failed = 0
     claims.fail_exhausted(model)
     while True:
+        if stopping.stopping():
+            return Drained(ready, failed, more=True)
         if claims.has_unfinished(model):
             drained = _drain_backlog(model, deadline, advance)
             ready, failed = ready + drained.ready, failed + drained.failed
@@ -196,6 +204,9 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
         writes: deque[Future[tuple[int, int]]] = deque()
         try:
             for batch in loader:
+                if stopping.stopping():
+                    batch.release()
+                    continue
                 vectors = _embed(batch, network)
                 writes.append(writer.submit(_store, batch, vectors))
                 while len(writes) > BATCHES_AHEAD or (writes and writes[0].done()):
@@ -204,7 +215,7 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
                 collect(write)
         finally:
             writer.submit(connections.close_all).result()  # the thread's own connection
-    return Drained(ready, failed, more=loader.out_of_time)
+    return Drained(ready, failed, more=loader.out_of_time or stopping.stopping())
 
 
 class _Loader:
@@ -249,7 +260,7 @@ class _Loader:
                     if self._deadline is not None and time.monotonic() > self._deadline:
                         self.out_of_time = True
                         break
-                    claimed = claims.claim_batch(self._model, settings.EMBEDDING_BATCH_SIZE)
+                    claimed = _take(self._model)
                     if not claimed:
                         break
                     self._queue.put(_prepare(claimed, self._model, pool))
@@ -258,6 +269,14 @@ class _Loader:
             self._queue.put(error)
         finally:
             connections.close_all()
+
+
+def _take(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> list[Claim]:
+    if stopping.stopping():
+        return []
+    claimed = claims.claim_batch(model, settings.EMBEDDING_BATCH_SIZE, image_ids)
+    stopping.took(claimed)
+    return claimed
 
 
 def _prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) -> Batch:
@@ -310,6 +329,7 @@ def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
 def _store(batch: Batch, vectors: np.ndarray) -> tuple[int, int]:
     ready = claims.store_vectors(batch.claims, vectors) if batch.claims else 0
     failed = claims.store_failures(batch.failures) if batch.failures else 0
+    stopping.finished(batch.all_claims)
     for claim, code, message in batch.failures:
         logger.warning("Image %s failed: %s (%s)", claim.image_id, message, code)
     return ready, failed

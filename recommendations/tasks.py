@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from celery import shared_task
+from django.conf import settings
 
 from recommendations import counting, nudges, pipeline, recall_checks
 from recommendations.graphs import ModelUnavailable
@@ -42,14 +44,22 @@ def embed_pending() -> None:
         nudges.nudge_bulk()
 
 
+_swept_at = -float("inf")  # of this process, on a clock that nobody sets
+
+
 @shared_task(ignore_result=True)
 def sweep() -> None:
-    """Every EMBEDDING_SWEEP_SECONDS: whatever a lost message, worker or broker left undone is found here."""
+    """Every EMBEDDING_SWEEP_SECONDS: whatever a lost message, worker or broker left undone is found here. Sweeps that
+    piled up while no worker ran count as one."""
+    global _swept_at
+    if time.monotonic() - _swept_at < settings.EMBEDDING_SWEEP_SECONDS / 2:
+        return
     try:
         found = pipeline.sweep()
     except ModelUnavailable as error:
         logger.error("%s", error)
         return
+    _swept_at = time.monotonic()
     if found:
         nudges.nudge_bulk()
 

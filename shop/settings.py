@@ -131,8 +131,10 @@ CELERY_TASK_ANNOTATIONS = {
     "recommendations.tasks.sweep": {"time_limit": 300},
 }
 CELERY_TASK_ACKS_LATE = True  # prefetch 1 means one task, not one more behind it
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+# What a task has in hand is worth more than its message: a broker that is restarted must not cost attempts.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever; a worker that gave up would have to be started by somebody
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "priority",  # a worker for both queues empties "interactive" first
     "socket_connect_timeout": 2,  # an upload never waits longer for a broker that is away
@@ -140,6 +142,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_start": 0,
     "socket_timeout": 5,
     "socket_keepalive": True,
+    "health_check_interval": 10,  # a worker whose broker fell silent is back in twice this
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -156,22 +159,11 @@ EMBEDDING_LEASE_SECONDS = env.int("EMBEDDING_LEASE_SECONDS", 120)
 EMBEDDING_SWEEP_SECONDS = env.int("EMBEDDING_SWEEP_SECONDS", 60)
 EMBEDDING_MAX_ATTEMPTS = env.int("EMBEDDING_MAX_ATTEMPTS", 3)
 EMBEDDING_INDEX_MIN_ROWS = env.int("EMBEDDING_INDEX_MIN_ROWS", 1000)
+# Nothing expires: a worker whose clock goes an hour fast would drop all of it, unheard.
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {
-        "task": "recommendations.tasks.sweep",
-        "schedule": EMBEDDING_SWEEP_SECONDS,
-        "options": {"expires": EMBEDDING_SWEEP_SECONDS},
-    },
-    "remove-rowless-files": {
-        "task": "catalog.tasks.remove_rowless_files",
-        "schedule": 24 * 3600,
-        "options": {"expires": 3600},
-    },
-    "prune-strip-counts": {
-        "task": "recommendations.tasks.prune_strip_counts",
-        "schedule": 24 * 3600,
-        "options": {"expires": 3600},
-    },
+    "sweep": {"task": "recommendations.tasks.sweep", "schedule": EMBEDDING_SWEEP_SECONDS},
+    "remove-rowless-files": {"task": "catalog.tasks.remove_rowless_files", "schedule": 24 * 3600},
+    "prune-strip-counts": {"task": "recommendations.tasks.prune_strip_counts", "schedule": 24 * 3600},
 }
 
 # Watching
@@ -181,7 +173,6 @@ if RECALL_CHECK_HOURS:
     CELERY_BEAT_SCHEDULE["check-recall"] = {
         "task": "recommendations.tasks.check_recall",
         "schedule": RECALL_CHECK_HOURS * 3600,
-        "options": {"expires": 3600},
     }
 
 # Pictures
@@ -323,7 +314,6 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "celery.worker.strategy": {"level": "WARNING"},
-        "celery.worker.request": {"level": "WARNING"},  # sweeps that a busy worker let expire
         "celery.app.trace": {"level": "WARNING"},
     },
 }
