@@ -14,6 +14,8 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+from celery import Celery
+
 from tests.faults.inside.names import SHELF, TOKEN
 from tests.faults.servers import servers
 from tests.running import Process, until
@@ -141,6 +143,11 @@ class OwnShop:
         message for each, as uploads send, instead of one for all, as imports do."""
         ids: list[int] = self.chore(f"add_pictures({count}, {interactive=})", **environment)
         return ids
+
+    def send(self, task: str, arguments: list[Any], *, queue: str = "interactive") -> None:
+        """A message to the workers, from here: no code of the shop takes part."""
+        with Celery(broker=self.redis.url, set_as_current=False) as sender:
+            sender.send_task(task, arguments, queue=queue, ignore_result=True)
 
     def hold(self) -> dict[str, str]:
         """For a worker's environment: every forward pass waits until `let_go`."""
