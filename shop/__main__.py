@@ -27,8 +27,7 @@ def worker() -> list[str]:
     """One child that takes one task at a time: the network uses every core by itself."""
     return [
         "celery", "--quiet", "-A", "shop", "worker", "--pool", "prefork", "--concurrency", "1",
-        "--prefetch-multiplier", "1", "--queues", "interactive,bulk", "--loglevel", "INFO",
-        "--without-gossip", "--without-mingle",
+        "--queues", "interactive,bulk", "--loglevel", "INFO", "--without-gossip", "--without-mingle",
     ]  # fmt: skip
 
 

@@ -123,14 +123,17 @@ CELERY_TASK_ROUTES = {
     "recommendations.tasks.check_recall": {"queue": "bulk"},
     "catalog.tasks.remove_rowless_files": {"queue": "bulk"},
 }
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A worker takes a message when its child is free, never one more behind it. Not by counting what is unacknowledged:
+# of a message whose acknowledgement the network swallowed, the count would stay full for ever.
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 0
 # A read that hangs must not stop the only worker for ever: its child is killed, and the lease brings the work back.
 CELERY_TASK_TIME_LIMIT = 3600  # an index build may take long
 CELERY_TASK_ANNOTATIONS = {
     "recommendations.tasks.embed_images": {"time_limit": 300},
     "recommendations.tasks.sweep": {"time_limit": 300},
 }
-CELERY_TASK_ACKS_LATE = True  # prefetch 1 means one task, not one more behind it
+CELERY_TASK_ACKS_LATE = True
 # What a task has in hand is worth more than its message: a broker that is restarted must not cost attempts.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

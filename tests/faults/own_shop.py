@@ -79,7 +79,6 @@ class OwnShop:
         self.folder, self.var = folder, var or folder / "var"
         self.services, self.postgres, self.redis = servers(self.var)
         self.media = self.var / "media"
-        self.brake = folder / "brake"
         self.environment = {
             "VAR_DIR": str(self.var),
             "DATABASE_URL": self.postgres.url,
@@ -149,13 +148,16 @@ class OwnShop:
         with Celery(broker=self.redis.url, set_as_current=False) as sender:
             sender.send_task(task, arguments, queue=queue, ignore_result=True)
 
-    def hold(self) -> dict[str, str]:
-        """For a worker's environment: every forward pass waits until `let_go`."""
-        self.brake.touch()
-        return {"FAULT_HOLD_PASSES": str(self.brake)}
+    def hold(self, whom: str = "worker") -> dict[str, str]:
+        """For a process's environment: its forward passes wait until `let_go`; and from now on where it has it already."""
+        self._brake(whom).touch()
+        return {"FAULT_HOLD_PASSES": str(self._brake(whom))}
 
-    def let_go(self) -> None:
-        self.brake.unlink()
+    def let_go(self, whom: str = "worker") -> None:
+        self._brake(whom).unlink()
+
+    def _brake(self, whom: str) -> Path:
+        return self.folder / f"{whom}.brake"
 
     def states(self) -> Counter[str]:
         """How many accepted pictures are in which state, under the active model."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from http.client import HTTPException
 
@@ -25,6 +26,11 @@ def uploaded(web: Web, seed: int) -> int:
     reply = web.upload(picture(seed=seed))
     assert reply.status == 201, reply.body
     return int(reply.json["id"])
+
+
+def state(shop: OwnShop, image: int) -> str:
+    found = shop.postgres.rows("SELECT state FROM recommendations_imageembedding WHERE image_id = %s", image)
+    return found[0][0] if found else "pending"
 
 
 def working(shop: OwnShop, worker: Process, web: Web, seed: int) -> int:
@@ -110,17 +116,26 @@ def test_a_worker_goes_on_after_its_connections_were_reset(own_shop: OwnShop, pr
 
 
 def test_a_worker_goes_on_after_its_connections_fell_silent(own_shop: OwnShop, proxy: Proxy) -> None:
-    web, worker = own_shop.web(), own_shop.start("worker")
-    accepted = [working(own_shop, worker, web, seed=0)]
+    """It holds a message meanwhile, whose acknowledgement nobody hears."""
+    web, worker = own_shop.web(), own_shop.start("worker", **own_shop.hold())
+    accepted = [uploaded(web, seed=0)]
+    own_shop.until_processing(1)
     proxy.swallow()
     accepted.append(uploaded(web, seed=1))
-    assert own_shop.states()["pending"] == 1
+    own_shop.let_go()
+    until(lambda: "Couldn't ack" in worker.log, RECOVERY, own_shop.logs)
     proxy.restore()
-    before = proxy.connections
-    until(lambda: proxy.connections > before, RECOVERY, own_shop.logs)
-    accepted.append(working(own_shop, worker, web, seed=2))
+
+    def heard() -> bool:
+        """With no scheduler only a message can tell the worker of this upload."""
+        accepted.append(uploaded(web, seed=len(accepted)))
+        time.sleep(2)
+        return state(own_shop, accepted[-1]) == "ready"
+
+    until(heard, RECOVERY, own_shop.logs)
     own_shop.start("scheduler")
     own_shop.assert_nothing_lost(accepted)
+    assert worker.running
 
 
 def test_a_worker_goes_on_after_the_broker_dropped_all_its_clients(own_shop: OwnShop) -> None:
