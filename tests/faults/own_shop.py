@@ -149,7 +149,7 @@ class OwnShop:
             sender.send_task(task, arguments, queue=queue, ignore_result=True)
 
     def hold(self, whom: str = "worker") -> dict[str, str]:
-        """For a process's environment: its forward passes wait until `let_go`; and from now on where it has it already."""
+        """For a process's environment: its forward passes wait until `let_go`; again: also where it runs already."""
         self._brake(whom).touch()
         return {"FAULT_HOLD_PASSES": str(self._brake(whom))}
 
