@@ -104,7 +104,9 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
         # A filtered HNSW scan goes on until it has enough rows, nearest first (pgvector README, "Iterative scans").
         "options": "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100",
         "connect_timeout": 5,
-        **({"pool": {"min_size": 1, "max_size": 8, "timeout": 10}} if DATABASE_POOL else {}),
+        # The pool asks a database that is away less and less often; after `reconnect_timeout` it begins anew with the
+        # next request, so that pages are back a few seconds after it is.
+        **({"pool": {"min_size": 1, "max_size": 8, "timeout": 10, "reconnect_timeout": 5}} if DATABASE_POOL else {}),
     }
 )
 
