@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any
 
 from celery import Task, shared_task
+from django.conf import settings
 from django.db import connections
 
 from catalog.request_ids import request_id
@@ -71,14 +73,22 @@ def _finish_aside(model: EmbeddingModel) -> None:
     threading.Thread(target=finish, name="finish", daemon=True).start()
 
 
+_swept_at = -float("inf")  # of this process, on a clock that nobody sets
+
+
 @shared_task(ignore_result=True)
 def sweep() -> None:
-    """Every EMBEDDING_SWEEP_SECONDS: whatever a lost message, worker or broker left undone is found here."""
+    """Every EMBEDDING_SWEEP_SECONDS: whatever a lost message, worker or broker left undone is found here. Sweeps that
+    piled up while no worker ran count as one."""
+    global _swept_at
+    if time.monotonic() - _swept_at < settings.EMBEDDING_SWEEP_SECONDS / 2:
+        return
     try:
         found = pipeline.sweep()
     except ModelUnavailable as error:
         logger.error("%s", error)
         return
+    _swept_at = time.monotonic()
     if found:
         nudges.nudge_bulk()
 

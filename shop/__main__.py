@@ -27,8 +27,7 @@ def worker() -> list[str]:
     """WORKER_PROCESSES children that take one task at a time; one is enough, for the network uses every core."""
     return [
         "celery", "--quiet", "-A", "shop", "worker", "--pool", "prefork",
-        "--prefetch-multiplier", "1", "--queues", "interactive,bulk,maintenance", "--loglevel", "INFO",
-        "--without-gossip", "--without-mingle",
+        "--queues", "interactive,bulk,maintenance", "--loglevel", "INFO", "--without-gossip", "--without-mingle",
     ]  # fmt: skip
 
 

@@ -105,7 +105,9 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
         # A filtered HNSW scan goes on until it has enough rows, nearest first (pgvector README, "Iterative scans").
         "options": "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100",
         "connect_timeout": 5,
-        **({"pool": {"min_size": 1, "max_size": 8, "timeout": 10}} if DATABASE_POOL else {}),
+        # The pool asks a database that is away less and less often; after `reconnect_timeout` it begins anew with the
+        # next request, so that pages are back a few seconds after it is.
+        **({"pool": {"min_size": 1, "max_size": 8, "timeout": 10, "reconnect_timeout": 5}} if DATABASE_POOL else {}),
     }
 )
 
@@ -126,16 +128,21 @@ CELERY_TASK_ROUTES = {
     "catalog.tasks.remove_rowless_files": {"queue": "maintenance"},
 }
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_PROCESSES", 1, validate=validate.Range(min=1))
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A worker takes a message when its child is free, never one more behind it. Not by counting what is unacknowledged:
+# of a message whose acknowledgement the network swallowed, the count would stay full for ever.
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 0
 # A read that hangs must not stop the only worker for ever: its child is killed, and the lease brings the work back.
 CELERY_TASK_TIME_LIMIT = 3600  # an index build may take long
 CELERY_TASK_ANNOTATIONS = {
     "recommendations.tasks.embed_images": {"time_limit": 300},
     "recommendations.tasks.sweep": {"time_limit": 300},
 }
-CELERY_TASK_ACKS_LATE = True  # prefetch 1 means one task, not one more behind it
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_TASK_ACKS_LATE = True
+# What a task has in hand is worth more than its message: a broker that is restarted must not cost attempts.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever; a worker that gave up would have to be started by somebody
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "priority",  # a worker of several queues empties them in the order it was given
     "socket_connect_timeout": 2,  # an upload never waits longer for a broker that is away
@@ -143,6 +150,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_start": 0,
     "socket_timeout": 5,
     "socket_keepalive": True,
+    "health_check_interval": 10,  # a worker whose broker fell silent is back in twice this
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -159,22 +167,11 @@ EMBEDDING_LEASE_SECONDS = env.int("EMBEDDING_LEASE_SECONDS", 120)
 EMBEDDING_SWEEP_SECONDS = env.int("EMBEDDING_SWEEP_SECONDS", 60)
 EMBEDDING_MAX_ATTEMPTS = env.int("EMBEDDING_MAX_ATTEMPTS", 3)
 EMBEDDING_INDEX_MIN_ROWS = env.int("EMBEDDING_INDEX_MIN_ROWS", 1000)
+# Nothing expires: a worker whose clock goes an hour fast would drop all of it, unheard.
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {
-        "task": "recommendations.tasks.sweep",
-        "schedule": EMBEDDING_SWEEP_SECONDS,
-        "options": {"expires": EMBEDDING_SWEEP_SECONDS},
-    },
-    "remove-rowless-files": {
-        "task": "catalog.tasks.remove_rowless_files",
-        "schedule": 24 * 3600,
-        "options": {"expires": 3600},
-    },
-    "prune-strip-counts": {
-        "task": "recommendations.tasks.prune_strip_counts",
-        "schedule": 24 * 3600,
-        "options": {"expires": 3600},
-    },
+    "sweep": {"task": "recommendations.tasks.sweep", "schedule": EMBEDDING_SWEEP_SECONDS},
+    "remove-rowless-files": {"task": "catalog.tasks.remove_rowless_files", "schedule": 24 * 3600},
+    "prune-strip-counts": {"task": "recommendations.tasks.prune_strip_counts", "schedule": 24 * 3600},
 }
 
 # Watching
@@ -185,7 +182,6 @@ if RECALL_CHECK_HOURS:
     CELERY_BEAT_SCHEDULE["check-recall"] = {
         "task": "recommendations.tasks.check_recall",
         "schedule": RECALL_CHECK_HOURS * 3600,
-        "options": {"expires": 3600},
     }
 
 # Pictures
@@ -357,7 +353,6 @@ LOGGING = {
         "gunicorn.error": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "celery.beat": {"level": "WARNING"},  # each sweep that is sent
         "celery.worker.strategy": {"level": "WARNING"},
-        "celery.worker.request": {"level": "WARNING"},  # sweeps that a busy worker let expire
         "celery.app.trace": {"level": "WARNING"},
     },
 }

@@ -14,6 +14,8 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
+from celery import Celery
+
 from tests.faults.inside.names import SHELF, TOKEN
 from tests.faults.servers import servers
 from tests.running import Process, until
@@ -77,7 +79,6 @@ class OwnShop:
         self.folder, self.var = folder, var or folder / "var"
         self.services, self.postgres, self.redis = servers(self.var)
         self.media = self.var / "media"
-        self.brake = folder / "brake"
         self.environment = {
             "VAR_DIR": str(self.var),
             "DATABASE_URL": self.postgres.url,
@@ -142,13 +143,21 @@ class OwnShop:
         ids: list[int] = self.chore(f"add_pictures({count}, {interactive=})", **environment)
         return ids
 
-    def hold(self) -> dict[str, str]:
-        """For a worker's environment: every forward pass waits until `let_go`."""
-        self.brake.touch()
-        return {"FAULT_HOLD_PASSES": str(self.brake)}
+    def send(self, task: str, arguments: list[Any], *, queue: str = "interactive") -> None:
+        """A message to the workers, from here: no code of the shop takes part."""
+        with Celery(broker=self.redis.url, set_as_current=False) as sender:
+            sender.send_task(task, arguments, queue=queue, ignore_result=True)
 
-    def let_go(self) -> None:
-        self.brake.unlink()
+    def hold(self, whom: str = "worker") -> dict[str, str]:
+        """For a process's environment: its forward passes wait until `let_go`; again: also where it runs already."""
+        self._brake(whom).touch()
+        return {"FAULT_HOLD_PASSES": str(self._brake(whom))}
+
+    def let_go(self, whom: str = "worker") -> None:
+        self._brake(whom).unlink()
+
+    def _brake(self, whom: str) -> Path:
+        return self.folder / f"{whom}.brake"
 
     def states(self) -> Counter[str]:
         """How many accepted pictures are in which state, under the active model."""
