@@ -339,7 +339,7 @@ def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
                 bad = range(len(batch.claims)) if error.index is None else [error.index]
                 for index in reversed(bad):
                     batch.inputs.pop(index)
-                    batch.reject(batch.claims.pop(index), "bad_vector", str(error))
+                    batch.reject(batch.claims.pop(index), "bad_vector", f"The network gave no vector: {error.reason}.")
     except BaseException:
         batch.release()
         raise
