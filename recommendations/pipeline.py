@@ -463,7 +463,7 @@ def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
             stages.passed(Stage.INFERENCE, len(bad), "bad_vector")
             for index in reversed(bad):
                 batch.inputs.pop(index)
-                batch.reject(batch.claims.pop(index), "bad_vector", str(error))
+                batch.reject(batch.claims.pop(index), "bad_vector", f"The network gave no vector: {error.reason}.")
 
 
 def _store(batch: Batch, vectors: np.ndarray, model: EmbeddingModel) -> tuple[int, int]:

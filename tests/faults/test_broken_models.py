@@ -165,11 +165,12 @@ def test_vectors_of_a_wrong_size_are_never_stored(own_shop: OwnShop) -> None:
     own_shop.assert_nothing_lost(accepted, failed=3)
 
 
-def test_a_network_of_another_size_than_its_model_is_refused(own_shop: OwnShop) -> None:
-    own_shop.postgres.rows("UPDATE recommendations_embeddingmodel SET pooling = 'max'")
+def test_a_network_of_another_kind_than_its_model_is_refused(own_shop: OwnShop) -> None:
+    pooling = "UPDATE recommendations_embeddingmodel SET spec_meta = jsonb_set(spec_meta, '{pooling}', %s)"
+    own_shop.postgres.rows(pooling, '"max"')
     accepted = ask(own_shop, "add([None])")
     run(own_shop)
     until(lambda: "makes other vectors" in own_shop.logs(), 60, own_shop.logs)
     assert own_shop.states() == {"pending": 1}
-    own_shop.postgres.rows("UPDATE recommendations_embeddingmodel SET pooling = 'avg'")
+    own_shop.postgres.rows(pooling, '"avg"')
     own_shop.assert_nothing_lost(accepted)

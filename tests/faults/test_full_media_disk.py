@@ -68,9 +68,10 @@ def test_an_upload_is_a_507_until_there_is_room_again(own_shop: OwnShop, disk: P
 def test_a_picture_that_took_the_last_room_is_kept_and_embedded(own_shop: OwnShop, disk: Path) -> None:
     """The disk is full between the file and its row."""
     web = own_shop.web()
-    fill(disk, leave=PIECE + PIECE // 2)
+    ballast = fill(disk, leave=PIECE + PIECE // 2)
     first, second = web.upload(noise(1)), web.upload(noise(2))
     assert (first.status, second.status) == (201, 507)
+    ballast.unlink()
     own_shop.start("worker")
     own_shop.start("scheduler")
     own_shop.assert_nothing_lost([first.json["id"]])
