@@ -35,11 +35,14 @@ REASONS = {
     ),
     "out_of_memory": Reason(
         "Decoding needs more memory than there is.",
-        "Scale the picture down, or give the worker more memory, then try again.",
+        "Scale the picture down, or raise IMAGE_DECODE_BYTES, or give the machine more memory; then try again.",
     ),
-    "timeout": Reason("The decoder did not finish in time.", "Save the picture anew, without exotic features."),
+    "timeout": Reason(
+        "The decoder did not finish within IMAGE_DECODE_SECONDS.",
+        "Try again when the machine has less to do; else save the picture anew, without exotic features.",
+    ),
     "crashed": Reason(
-        "The decoder, or the worker itself, died on this picture.",
+        "The decoder, or the worker itself, died on this picture; or the storage hung on its file.",
         "If workers die of lack of memory, give them more and try again; else save the picture anew.",
     ),
     "bad_vector": Reason(
