@@ -51,12 +51,12 @@ class Batch:
         """Give the pictures back: what went wrong was not their fault."""
         claims.release([*self.claims, *self.again, *(claim for claim, _, _ in self.failures)])
 
-    def reject(self, claim: Claim, code: str, message: str) -> None:
-        if code in WORTH_ANOTHER_TRY and claim.attempts < settings.EMBEDDING_MAX_ATTEMPTS:
-            logger.warning("Image %s is tried again: %s (%s)", claim.image_id, message, code)
+    def reject(self, claim: Claim, why: ImageRejected) -> None:
+        if why.code in WORTH_ANOTHER_TRY and claim.attempts < settings.EMBEDDING_MAX_ATTEMPTS:
+            logger.warning("Image %s is tried again: %s (%s)", claim.image_id, why.message, why.code)
             self.again.append(claim)
         else:
-            self.failures.append((claim, code, message))
+            self.failures.append((claim, why.code, why.message))
 
 
 @dataclass(frozen=True)
@@ -289,7 +289,7 @@ def _prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) ->
         raise
     for claim, result in zip(claimed, results, strict=True):
         if isinstance(result, ImageRejected):
-            batch.reject(claim, result.code, result.message)
+            batch.reject(claim, result)
         else:
             batch.claims.append(claim)
             batch.inputs.append(result)
@@ -337,9 +337,10 @@ def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
                 return network.embed(batch.inputs)
             except BadVector as error:
                 bad = range(len(batch.claims)) if error.index is None else [error.index]
+                why = ImageRejected("bad_vector", f"The network gave no vector: {error.reason}.")
                 for index in reversed(bad):
                     batch.inputs.pop(index)
-                    batch.reject(batch.claims.pop(index), "bad_vector", f"The network gave no vector: {error.reason}.")
+                    batch.reject(batch.claims.pop(index), why)
     except BaseException:
         batch.release()
         raise
