@@ -52,12 +52,12 @@ class Batch:
     failures: list[tuple[Claim, str, str]] = field(default_factory=list)  # code and message
     again: list[Claim] = field(default_factory=list)  # to be tried once more
 
-    def reject(self, claim: Claim, code: str, message: str) -> None:
-        if code in WORTH_ANOTHER_TRY and claim.attempts < settings.EMBEDDING_MAX_ATTEMPTS:
-            logger.warning("Image %s is tried again: %s (%s)", claim.image_id, message, code)
+    def reject(self, claim: Claim, why: ImageRejected) -> None:
+        if why.code in WORTH_ANOTHER_TRY and claim.attempts < settings.EMBEDDING_MAX_ATTEMPTS:
+            logger.warning("Image %s is tried again: %s (%s)", claim.image_id, why.message, why.code)
             self.again.append(claim)
         else:
-            self.failures.append((claim, code, message))
+            self.failures.append((claim, why.code, why.message))
 
 
 @dataclass(frozen=True)
@@ -382,7 +382,7 @@ def _prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) ->
     _see_to_the_end(inputs)
     for claim, result in zip(claimed, [future.result() for future in inputs], strict=True):
         if isinstance(result, ImageRejected):
-            batch.reject(claim, result.code, result.message)
+            batch.reject(claim, result)
         else:
             batch.claims.append(claim)
             batch.inputs.append(result)
@@ -460,10 +460,11 @@ def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
             return vectors
         except BadVector as error:
             bad = range(len(batch.claims)) if error.index is None else [error.index]
-            stages.passed(Stage.INFERENCE, len(bad), "bad_vector")
+            why = ImageRejected("bad_vector", f"The network gave no vector: {error.reason}.")
+            stages.passed(Stage.INFERENCE, len(bad), why.code)
             for index in reversed(bad):
                 batch.inputs.pop(index)
-                batch.reject(batch.claims.pop(index), "bad_vector", f"The network gave no vector: {error.reason}.")
+                batch.reject(batch.claims.pop(index), why)
 
 
 def _store(batch: Batch, vectors: np.ndarray, model: EmbeddingModel) -> tuple[int, int]:
