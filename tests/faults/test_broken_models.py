@@ -100,8 +100,10 @@ def test_what_was_computed_for_the_former_model_is_not_stored_as_the_new_ones(ow
     own_shop.start("scheduler")
     own_shop.until_processing(4)
     web = own_shop.web()
+    photo = picture(seed=0, size=(40, 48))
+    assert len(search_photo(web, photo).json["results"]) == 2, "of the first model, as yet"
     own_shop.manage("embedding_models", "activate", "second", "--force")
-    found = search_photo(web, picture(seed=0, size=(40, 48)))
+    found = search_photo(web, photo)
     assert (found.status, found.json["model"], found.json["results"]) == (200, "second", []), "none of the former's"
     own_shop.let_go()
     until(lambda: vectors(own_shop) == 12, 60, own_shop.logs)
@@ -116,7 +118,7 @@ def test_what_was_computed_for_the_former_model_is_not_stored_as_the_new_ones(ow
         pixels = to_input((own_shop.media / file).read_bytes(), SPEC)
         (expected,) = networks[graph].embed([pixels])
         assert float(np.fromstring(vector.strip("[]"), sep=",") @ expected) > 0.999
-    found = search_photo(web, picture(seed=0, size=(40, 48)))
+    found = search_photo(web, photo)
     assert found.json["model"] == "second"
     assert found.json["results"][0]["score"] > 0.999
 
