@@ -142,6 +142,7 @@ CELERY_TASK_ACKS_LATE = True
 # What a task has in hand is worth more than its message: a broker that is restarted must not cost attempts.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # a full Redis refuses what a worker writes; that must not end it
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever; a worker that gave up would have to be started by somebody
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "priority",  # a worker of several queues empties them in the order it was given

@@ -40,7 +40,7 @@ END_WHO_WAITS = """
 """
 
 
-def test_a_session_that_is_ended_while_it_stores_its_vectors_costs_one_attempt(own_shop: OwnShop) -> None:
+def test_a_session_that_is_ended_while_it_stores_its_vectors_costs_no_picture_an_attempt(own_shop: OwnShop) -> None:
     worker = own_shop.start("worker", **own_shop.hold())
     own_shop.start("scheduler")
     accepted = own_shop.add_pictures(5)
@@ -51,7 +51,7 @@ def test_a_session_that_is_ended_while_it_stores_its_vectors_costs_one_attempt(o
         until(lambda: own_shop.postgres.value(END_WHO_WAITS) > 0, RECOVERY, own_shop.logs)
     until(lambda: "terminating connection" in worker.log, RECOVERY, own_shop.logs)
     own_shop.assert_nothing_lost(accepted)
-    assert own_shop.attempts() == {2: 5}
+    assert own_shop.attempts() == {1: 5}
 
 
 def test_while_the_database_is_down_every_page_says_so_and_afterwards_they_are_back(own_shop: OwnShop) -> None:
@@ -138,5 +138,5 @@ def test_tables_may_change_while_workers_are_in_the_middle_of_a_batch(own_shop: 
     own_shop.let_go()
     assert migrate.ended() == 0, migrate.log
     own_shop.assert_nothing_lost(accepted)
-    assert own_shop.attempts() == {1: 40}
+    assert own_shop.attempts().keys() <= {1, 2}, "a lease may end while the table is locked"
     assert "Traceback" not in worker.log, worker.log
