@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -85,8 +86,7 @@ def test_while_the_database_is_down_every_page_says_so_and_afterwards_they_are_b
 def test_a_database_whose_disk_is_full_recovers_once_there_is_room(
     open_shop: Callable[..., OwnShop], tmp_path: Path
 ) -> None:
-    with small_disk(tmp_path / "var" / "postgres", "160m") as disk:
-        shop = open_shop()
+    with small_disk(tmp_path / "var" / "postgres", "160m") as disk, closing(open_shop()) as shop:
         web, worker = shop.web(), shop.start("worker", **shop.hold())
         scheduler = shop.start("scheduler")
         accepted = shop.add_pictures(5)
@@ -104,7 +104,6 @@ def test_a_database_whose_disk_is_full_recovers_once_there_is_room(
         reply = web.upload(picture())
         assert reply.status == 201, reply.body
         shop.assert_nothing_lost([*accepted, reply.json["id"]])
-        shop.close()
 
 
 def write_until_refused(shop: OwnShop) -> None:
