@@ -21,6 +21,11 @@ OUTCOME = """
 """
 
 
+def limits(fault: str) -> dict[str, str]:
+    """Little time only for what is to run out of it: on a busy machine anything may take a second."""
+    return {"IMAGE_DECODE_SECONDS": "2" if fault in ("hang", "spin") else "60", "IMAGE_DECODE_BYTES": str(2**29)}
+
+
 @pytest.mark.parametrize(
     ("fault", "code"),
     [("segfault", "crashed"), ("hang", "timeout"), ("spin", "timeout"), ("memory", "out_of_memory")],
@@ -28,8 +33,8 @@ OUTCOME = """
 def test_a_poisoned_picture_fails_after_three_attempts_and_its_batch_is_embedded_at_the_first(
     own_shop: OwnShop, fault: str, code: str
 ) -> None:
-    own_shop.environment["IMAGE_DECODE_SECONDS"] = "1"
-    accepted = ask(own_shop, f"add([None, {fault!r}, None, {fault!r}, None])")
+    own_shop.environment |= limits(fault)
+    accepted = ask(own_shop, f"add([None, {fault!r}, None])")
     own_shop.environment |= WEAKNESS
     worker = own_shop.start("worker")
     own_shop.start("scheduler")
@@ -38,8 +43,8 @@ def test_a_poisoned_picture_fails_after_three_attempts_and_its_batch_is_embedded
     own_shop.until_settled()
     assert worker.children() == children, "nothing happened to the worker"
     good, bad = ("ready", "", 1), ("failed", code, 3)
-    assert own_shop.postgres.rows(OUTCOME) == [good, bad, good, bad, good]
-    own_shop.assert_nothing_lost(accepted, failed=2)
+    assert own_shop.postgres.rows(OUTCOME) == [good, bad, good]
+    own_shop.assert_nothing_lost(accepted, failed=1)
 
 
 def test_a_picture_that_could_not_be_decoded_is_embedded_once_the_fault_is_mended(own_shop: OwnShop) -> None:
@@ -56,7 +61,7 @@ def test_a_picture_that_could_not_be_decoded_is_embedded_once_the_fault_is_mende
 def test_a_media_file_that_never_answers_holds_no_worker_for_ever(own_shop: OwnShop) -> None:
     """Reading a pipe that nobody writes to hangs, as a network disk does whose server is gone. A thread that hangs
     cannot be killed; the process ends itself, and the picture fails when it has done that three times."""
-    own_shop.environment |= {"IMAGE_DECODE_SECONDS": "1", "EMBEDDING_LEASE_SECONDS": "2"}
+    own_shop.environment |= {"IMAGE_DECODE_SECONDS": "2", "EMBEDDING_LEASE_SECONDS": "2"}
     accepted = ask(own_shop, "add([None, None, None, None])")
     (name,) = own_shop.postgres.rows("SELECT file FROM catalog_productimage WHERE id = %s", accepted[1])[0]
     file = own_shop.media / name
@@ -80,7 +85,7 @@ def test_a_media_file_that_never_answers_holds_no_worker_for_ever(own_shop: OwnS
 def test_a_poisoned_upload_or_search_is_a_400_and_the_web_process_lives(
     own_shop: OwnShop, fault: str, code: str
 ) -> None:
-    web = own_shop.web(IMAGE_DECODE_SECONDS="2", **WEAKNESS)
+    web = own_shop.web(**limits(fault), **WEAKNESS)
     children = web.process.children()
     for reply in (search_photo(web, poisoned(fault)), web.upload(poisoned(fault))):
         assert (reply.status, reply.json["code"]) == (400, code), reply.body
