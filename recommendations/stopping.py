@@ -20,8 +20,6 @@ LOOK = 0.2
 _asked = mmap.mmap(-1, 1)
 
 
-
-
 def ask() -> None:
     """From any thread: this process, and those forked from it, are to end."""
     _asked[0] = 1
