@@ -97,10 +97,6 @@ _in_hand: set[Claim] = set()  # claimed by this process, neither stored nor give
 _counting = threading.Lock()
 
 
-def in_hand() -> bool:
-    return bool(_in_hand)
-
-
 def give_back() -> None:
     """Make everything pending again that this process has in hand; what it stores afterwards counts for nothing."""
     with _counting:

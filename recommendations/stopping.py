@@ -20,49 +20,27 @@ LOOK = 0.2
 _asked = mmap.mmap(-1, 1)
 
 
-_asked_alone = threading.Event()
-_guarded = threading.Event()  # in a worker's child
-
-
 def ask() -> None:
     """From any thread: this process, and those forked from it, are to end."""
     _asked[0] = 1
 
 
 def asked() -> bool:
-    return _asked[0] != 0 or _asked_alone.is_set()
+    return _asked[0] != 0
 
 
-def guard_child(give_back: Callable[[], None], busy: Callable[[], bool]) -> None:
-    """In a worker's child: see to it that it ends in time.
-
-    What cannot be finished in time, a network on a slow machine or a decoder that hangs, is given back, and the child
-    ends in the middle of it.
-
-    Args:
-        busy: whether there is anything to give back.
-    """
+def guard_child(give_back: Callable[[], None]) -> None:
+    """In a worker's child: what cannot be finished in time, a network on a slow machine or a storage that hangs, is
+    given back, and the child ends in the middle of it."""
 
     def watch() -> None:
-        pause = threading.Event()  # never set
+        pause = threading.Event()  # never set: a child that is done ends, and its threads with it
         while not asked():
             pause.wait(LOOK)
-        for step in range(int(GRACE / LOOK)):
-            pause.wait(LOOK)
-            # Only this child was asked. If its worker is to end, too, Celery sees to it.
-            if step > 4 and not _asked[0] and not busy():
-                break
+        pause.wait(GRACE)
         _end(give_back, 0)
 
-    _guarded.set()
     threading.Thread(target=watch, name="stopping", daemon=True).start()
-
-
-def hear_sigterm() -> None:
-    """In a worker's child, before a task: supervisors send SIGTERM to whole groups, and Celery's children would end in
-    the middle of whatever they do. Once they are forked, Celery sets handlers of its own; hence not earlier."""
-    if _guarded.is_set():
-        signal.signal(signal.SIGTERM, lambda number, frame: _asked_alone.set())
 
 
 @contextmanager

@@ -46,17 +46,11 @@ def say_that_we_live(**_: Any) -> None:
 
 @signals.worker_process_init.connect
 def guard_child(**_: Any) -> None:
-    """Runs in each child, once it is forked."""
+    """Runs in each child, once it is forked. That a child is sent SIGTERM itself, as supervisors do with whole groups,
+    needs no more: billiard makes it an exception, and what is in hand is given back."""
     from recommendations import pipeline, stopping
 
-    stopping.guard_child(pipeline.give_back, pipeline.in_hand)
-
-
-@signals.task_prerun.connect
-def hear_sigterm(**_: Any) -> None:
-    from recommendations import stopping
-
-    stopping.hear_sigterm()
+    stopping.guard_child(pipeline.give_back)
 
 
 @signals.worker_shutting_down.connect
