@@ -268,7 +268,7 @@ def _replace(entry: Entry, chance: random.Random) -> None:
             image.width, image.height = accepted.info.width, accepted.info.height
             image.save(update_fields=["file", "digest", "width", "height"])
             services.announce_images([image.pk], interactive=True)
-        services.discard_files([old])
+        services.discard_rowless([old])
         entry.digests -= former
 
 
