@@ -39,6 +39,10 @@ class Part:
     linear: bool = True
     towards: tuple[tuple[str, float], ...] = ()
 
+    def __post_init__(self) -> None:
+        # One order for one meaning: a database gives the keys of JSON back in an order of its own.
+        object.__setattr__(self, "towards", tuple(sorted(self.towards)))
+
 
 @dataclass(frozen=True)
 class LabelTask:

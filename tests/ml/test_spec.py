@@ -103,3 +103,8 @@ def test_inputs_that_are_no_names_are_a_clear_error(inputs: list[object]) -> Non
 def test_missing_keys_are_listed() -> None:
     with pytest.raises(ValueError, match="missing in meta: input_size, fit, pooling, dimension"):
         ModelSpec.from_meta({"architecture": "resnet50"})
+
+
+def test_directions_are_the_same_in_any_order() -> None:
+    one, other = (Part("kind", 8, towards=towards) for towards in ((("b", 1.0), ("a", 0.2)), (("a", 0.2), ("b", 1.0))))
+    assert one == other
