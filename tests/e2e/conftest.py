@@ -82,8 +82,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Closed with its module: while it is open, Playwright's loop runs in the thread of every test that follows,
+    and Django refuses such a thread the database."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert path, "No Chromium here: tests/tools.sh, which `make test` runs, installs it on Debian."
     with sync_playwright() as playwright:
