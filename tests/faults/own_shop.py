@@ -27,7 +27,7 @@ QUICK = {
     "EMBEDDING_THREADS": "1",
 }
 #: Seconds in which whatever was broken has to be whole again. No measure: it only keeps a failed test from hanging.
-RECOVERY = 60
+RECOVERY = 180
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import transaction
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
@@ -52,22 +53,28 @@ def add_model(name: str, *, seed: int = 0, state: str = ModelState.DRAFT) -> Non
 
 
 def add_pictures(count: int, *, interactive: bool) -> None:
-    """As an upload does, each on a product of its own; the ids of the pictures."""
-    category = Category.objects.get()
-    known = Product.objects.count()
+    """As an upload does, each on a product of its own; the ids of the pictures. Without `interactive` in one
+    transaction: a sweep in the middle of it would leave a worker that is held with a part of them."""
     ids: list[int] = []
-    for number in range(known, known + count):
-        product = Product.objects.create(
-            sku=f"P{number}", slug=f"p{number}", title=f"Thing {number}", category=category, price="10.00", stock=5
-        )
-        accepted = accept_image(picture(seed=number, size=(32, 40)))
-        image = attach_image(product=product, accepted=accepted)
-        ids.append(image.pk)
-        if interactive:
-            announce_images([image.pk], interactive=True)
-    if not interactive:
-        announce_images(ids, interactive=False)
+    if interactive:
+        for _ in range(count):
+            ids.append(add_picture())
+            announce_images(ids[-1:], interactive=True)
+    else:
+        with transaction.atomic():
+            ids.extend(add_picture() for _ in range(count))
+            announce_images(ids, interactive=False)
     answer(ids)
+
+
+def add_picture() -> int:
+    number = Product.objects.count()
+    product = Product.objects.create(
+        sku=f"P{number}", slug=f"p{number}", title=f"Thing {number}", category=Category.objects.get(),
+        price="10.00", stock=5,
+    )  # fmt: skip
+    pk: int = attach_image(product=product, accepted=accept_image(picture(seed=number, size=(32, 40)))).pk
+    return pk
 
 
 def answer(value: Any) -> None:
