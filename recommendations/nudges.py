@@ -17,7 +17,7 @@ from catalog.signals import images_added
 
 logger = logging.getLogger(__name__)
 
-BULK_QUEUE = "bulk"
+INTERACTIVE_QUEUE, BULK_QUEUE = "interactive", "bulk"
 UNHEARD = "The message broker does not answer; the next sweep will find the work: %s"
 
 #: Of the message: the id of the request that it was sent for, see `catalog.request_ids`.
@@ -60,13 +60,29 @@ def nudge_bulk() -> None:
 
     try:
         with broker() as connection:
-            channel: Any = connection.default_channel
-            waiting = channel.queue_declare(BULK_QUEUE).message_count
+            waiting = _messages(connection, BULK_QUEUE)
     except BROKER_ERRORS as error:
         logger.warning(UNHEARD, error)
         return
     if not waiting:
         _send(embed_pending)
+
+
+def somebody_waits() -> bool:
+    """Whether there are messages ahead of the backlog that nobody has taken yet. For those who ask often: by a
+    connection that is kept.
+
+    Raises:
+        One of `BROKER_ERRORS`.
+    """
+    with current_app.pool.acquire(block=True) as connection:
+        return _messages(connection, INTERACTIVE_QUEUE) > 0
+
+
+def _messages(connection: Any, queue: str) -> int:
+    channel = connection.default_channel
+    count: int = channel.queue_declare(queue).message_count
+    return count
 
 
 def nudge_recall_check(so_far: dict[str, Any]) -> None:

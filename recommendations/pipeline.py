@@ -62,9 +62,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Drained:
-    """What one drain did, and whether work is left that somebody may go on with: for lack of time, for other models
-    than the one embedded, or because this process is to end. `halt`: why it did not go on itself. `again`: pictures
-    were given back for another try."""
+    """What one drain did, and whether work is left that somebody may go on with: because it was enough, for other
+    models than the one embedded, or because this process is to end. `halt`: why it did not go on itself. `again`:
+    pictures were given back for another try."""
 
     ready: int
     failed: int
@@ -167,28 +167,28 @@ def finish(model: EmbeddingModel) -> None:
 def drain(
     *,
     model: EmbeddingModel | None = None,
-    seconds: float | None = None,
+    enough: Callable[[], bool] = lambda: False,
     advance: Callable[[int], None] = lambda _: None,
     finish: Callable[[EmbeddingModel], None] = finish,
 ) -> Drained:
-    """Embed whatever is to do, for at most `seconds`, and `finish` each model when all is done.
+    """Embed whatever is to do, and `finish` each model when all is done.
 
     Args:
         model: only for this one; by default for every model kept complete, the active one first.
+        enough: asked before each claim, from another thread; at the first True the rest is left for later.
         advance: called with the number of pictures done.
 
     Raises:
         ModelUnavailable: there is no network to run; pictures stay pending. Models whose network runs are seen to.
         MediaUnavailable, DecoderUnavailable: their files cannot be had, or decoded; they stay pending too.
     """
-    deadline = None if seconds is None else time.monotonic() + seconds
     ready = failed = 0
     if control.current() is not None:
         return Drained(0, 0, more=False, halt=Halt.PAUSED)
     unavailable: ModelUnavailable | None = None
     for each in [model] if model else _kept_models():
         try:
-            drained = _drain(each, deadline, advance, finish)
+            drained = _drain(each, enough, advance, finish)
         except ModelUnavailable as error:
             unavailable = unavailable or error
             continue
@@ -250,7 +250,7 @@ def _kept_models() -> list[EmbeddingModel]:
 
 def _drain(
     model: EmbeddingModel,
-    deadline: float | None,
+    enough: Callable[[], bool],
     advance: Callable[[int], None],
     finish: Callable[[EmbeddingModel], None],
 ) -> Drained:
@@ -259,7 +259,7 @@ def _drain(
     while True:
         again = False
         if claims.has_unfinished(model):
-            drained = _drain_backlog(model, deadline, advance)
+            drained = _drain_backlog(model, enough, advance)
             ready, failed, again = ready + drained.ready, failed + drained.failed, drained.again
             if drained.more or drained.halt:
                 return replace(drained, ready=ready, failed=failed)
@@ -270,7 +270,7 @@ def _drain(
     return Drained(ready, failed, more=False)
 
 
-def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Callable[[int], None]) -> Drained:
+def _drain_backlog(model: EmbeddingModel, enough: Callable[[], bool], advance: Callable[[int], None]) -> Drained:
     # Before the first claim: no picture is to suffer for a missing or damaged network.
     network = running_network(model)
     ready = failed = 0
@@ -282,7 +282,7 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
         ready, failed = ready + done[0], failed + done[1]
         advance(sum(done))
 
-    with _nothing_kept(), _Loader(model, deadline) as loader, ThreadPoolExecutor(1, "store") as writer:
+    with _nothing_kept(), _Loader(model, enough) as loader, ThreadPoolExecutor(1, "store") as writer:
         writes: deque[Future[tuple[int, int]]] = deque()
         try:
             for batch in loader:
@@ -296,17 +296,17 @@ def _drain_backlog(model: EmbeddingModel, deadline: float | None, advance: Calla
         finally:
             writer.submit(connections.close_all).result()  # the thread's own connection
     stages.flush()
-    more = loader.out_of_time or loader.halt is Halt.STOPPED
+    more = loader.had_enough or loader.halt is Halt.STOPPED
     return Drained(ready, failed, more=more, halt=loader.halt, again=again)
 
 
 class _Loader:
     """Claims and decodes ahead of the network, in its own thread with its own database connection."""
 
-    def __init__(self, model: EmbeddingModel, deadline: float | None) -> None:
-        self.out_of_time = False
+    def __init__(self, model: EmbeddingModel, enough: Callable[[], bool]) -> None:
+        self.had_enough = False
         self.halt: Halt | None = None
-        self._model, self._deadline = model, deadline
+        self._model, self._enough = model, enough
         self._queue: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=BATCHES_AHEAD)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
@@ -342,8 +342,8 @@ class _Loader:
         try:
             with ThreadPoolExecutor(settings.EMBEDDING_DECODE_THREADS, "decode") as pool:
                 while not self._stop.is_set() and not stopping.asked():
-                    if self._deadline is not None and time.monotonic() > self._deadline:
-                        self.out_of_time = True
+                    if self._enough():
+                        self.had_enough = True
                         break
                     claimed = _claim(self._model)
                     if not claimed:

@@ -18,8 +18,12 @@ from recommendations.models import EmbeddingModel
 
 logger = logging.getLogger(__name__)
 
-# A bulk task ends after this long and queues itself again, so that uploads never wait for a backlog.
-SLICE_SECONDS = 4.0
+# Bulk work goes on until somebody waits, and then queues itself again, so that uploads never wait for a backlog. Not
+# less than this at a time, or a stream of uploads would stop it; not more, or Celery would take it for a task that
+# hangs.
+LEAST_SECONDS, MOST_SECONDS = 1.0, 60.0
+ENOUGH_FOR_TWO = pipeline.BATCHES_AHEAD + 2  # claims: more than one worker has in hand
+CHECK_SECONDS = 4.0
 
 
 @shared_task(bind=True, ignore_result=True)
@@ -39,7 +43,7 @@ def embed_images(self: Task[..., None], image_ids: list[int]) -> None:
 def embed_pending() -> None:
     """A slice of the backlog."""
     try:
-        drained = pipeline.drain(seconds=SLICE_SECONDS, finish=_finish_aside)
+        drained = pipeline.drain(enough=_Slice().is_over, finish=_finish_aside)
     except pipeline.UNAVAILABLE as error:
         logger.error("%s The pictures stay pending.", error)
         return
@@ -47,6 +51,31 @@ def embed_pending() -> None:
         logger.info("Embedded %d pictures, %d failed.", drained.ready, drained.failed)
     if drained.more:
         nudges.nudge_bulk()
+
+
+class _Slice:
+    """`is_over` is asked before each claim."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._claims = 0
+        self._hears = True
+
+    def is_over(self) -> bool:
+        self._claims += 1
+        if self._claims == ENOUGH_FOR_TWO:
+            nudges.nudge_bulk()  # a worker that has nothing to do takes it, and calls the next
+        lasted = time.monotonic() - self._began
+        return lasted >= MOST_SECONDS or (lasted >= LEAST_SECONDS and self._somebody_waits())
+
+    def _somebody_waits(self) -> bool:
+        """While the broker is away nobody can tell, and it is not asked again and again."""
+        if self._hears:
+            try:
+                return nudges.somebody_waits()
+            except nudges.BROKER_ERRORS:
+                self._hears = False
+        return False
 
 
 _finishing = threading.Lock()
@@ -103,6 +132,6 @@ def prune_strip_counts() -> None:
 def check_recall(so_far: dict[str, Any] | None = None) -> None:
     """Every RECALL_CHECK_HOURS, a slice at a time, so that no picture waits for it. What was counted travels in the
     message: a lost one costs the check, and the next is due anyway."""
-    rest = recall_checks.slice_of_check(so_far, SLICE_SECONDS)
+    rest = recall_checks.slice_of_check(so_far, CHECK_SECONDS)
     if rest is not None:
         nudges.nudge_recall_check(rest)
