@@ -37,7 +37,7 @@ def main() -> None:
     importing = commands.add_parser("import")
     importing.add_argument("--products", type=int, default=5000)
     pipeline = commands.add_parser("pipeline")
-    pipeline.add_argument("--images", type=int, default=3000)
+    pipeline.add_argument("--images", type=int, default=10_000)
     search = commands.add_parser("search")
     search.add_argument("--sets", default=",".join(SETS), help="of " + ", ".join(SETS))
     search.add_argument("--queries", type=int, default=300)

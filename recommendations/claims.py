@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import psycopg
 from django.conf import settings
 from django.db import IntegrityError, connection
 from pgvector import HalfVector
-from pgvector.psycopg import register_vector
 
 from recommendations import stages
+from recommendations.binary import vector_cursor
 from recommendations.models import KEPT, EmbeddingModel, Stage
 
 KEPT_STATES = [state.value for state in KEPT]
@@ -171,14 +170,9 @@ def _half_vectors(vectors: np.ndarray) -> list[HalfVector]:
 
 
 def _execute_binary(sql: str, parameters: Sequence[Any]) -> int:
-    """Rows changed. Sends vectors in binary, by a cursor that binds on the server: 4 kB each instead of 20 kB of
-    digits to parse."""
-    connection.ensure_connection()
-    raw = connection.connection
-    register_vector(raw)
-    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.rowcount
+    """Rows changed."""
+    with vector_cursor() as cursor:
+        return cursor.execute(sql, parameters).rowcount
 
 
 def store_failures(failures: Sequence[tuple[Claim, str, str]]) -> int:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -373,8 +373,8 @@ def _out_of_hand(done: Iterable[Claim]) -> None:
 
 
 def _prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) -> Batch:
-    batch = Batch()
-    inputs = [pool.submit(_input, claim, model) for claim in claimed]
+    batch, spec = Batch(), model.spec
+    inputs = [pool.submit(_input, claim, spec) for claim in claimed]
     _see_to_the_end(inputs)
     for claim, result in zip(claimed, [future.result() for future in inputs], strict=True):
         if isinstance(result, ImageRejected):
@@ -400,10 +400,10 @@ def _see_to_the_end(reading: Sequence[Future[np.ndarray | ImageRejected]]) -> No
     """Wait for all. A decoder that hangs is killed in time; a storage that hangs holds its thread for ever, and a
     thread cannot be killed. The process can be, and others have taken its claims over by then."""
     patience = settings.EMBEDDING_LEASE_SECONDS + 2 * settings.IMAGE_DECODE_SECONDS
-    left = set(reading)
-    while left:
-        done, left = wait(left, timeout=patience, return_when=FIRST_COMPLETED)
-        if not done:
+    for each in reading:  # begun in this order, so that the first that is not done is at it
+        try:
+            each.exception(timeout=patience)
+        except TimeoutError:
             logger.critical(
                 "The media storage has not answered for %g seconds. This process ends, so that another can take over.",
                 patience,
@@ -412,7 +412,7 @@ def _see_to_the_end(reading: Sequence[Future[np.ndarray | ImageRejected]]) -> No
             os._exit(HUNG)
 
 
-def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
+def _input(claim: Claim, spec: ModelSpec) -> np.ndarray | ImageRejected:
     try:
         with stages.timed(Stage.READ), default_storage.open(claim.file) as file:
             data = file.read()
@@ -425,7 +425,7 @@ def _input(claim: Claim, model: EmbeddingModel) -> np.ndarray | ImageRejected:
     if hashlib.sha256(data).hexdigest() != claim.digest:
         return ImageRejected("checksum", f"The file {claim.file} is not the one that was uploaded.")
     try:
-        return _decode(data, model.spec)
+        return _decode(data, spec)
     except ImageRejected as error:
         return error
 

@@ -24,10 +24,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
-import psycopg
 from django.db import connection
 from pgvector import HalfVector
-from pgvector.psycopg import register_vector
 
 from catalog.decoding import to_input
 from catalog.importing.class_folders import sku_of
@@ -39,6 +37,7 @@ from ml.images import ImageRejected
 from ml.runtimes import BadVector
 from ml.spec import ModelSpec
 from recommendations import claims
+from recommendations.binary import vector_cursor
 from recommendations.coverage import coverage
 from recommendations.graphs import ModelUnavailable
 from recommendations.lifecycle import (
@@ -100,10 +99,7 @@ def _current_rows(model: EmbeddingModel) -> Iterator[list[tuple[int, str, str, s
     """
     last = 0
     while True:
-        connection.ensure_connection()
-        raw = connection.connection
-        register_vector(raw)
-        with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+        with vector_cursor() as cursor:
             rows = cursor.execute(sql, [model.pk, last, CHUNK], binary=True).fetchall()
         if not rows:
             return

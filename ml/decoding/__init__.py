@@ -120,7 +120,7 @@ class Decoders:
         self._free = threading.BoundedSemaphore(self.most)
         self._queue = threading.BoundedSemaphore(_QUEUE)
 
-    def _ask(self, question: dict[str, Any], data: bytes, patient: bool = False) -> tuple[dict[str, Any], bytearray]:
+    def _ask(self, question: dict[str, Any], data: bytes, patient: bool = False) -> tuple[dict[str, Any], memoryview]:
         with self._turn(patient):
             try:
                 return self._ask_one(self._idle.pop(), question, data)
@@ -142,7 +142,7 @@ class Decoders:
         finally:
             self._free.release()
 
-    def _ask_one(self, decoder: "_Decoder", question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytearray]:
+    def _ask_one(self, decoder: "_Decoder", question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
         was_fresh = not decoder.asked
         try:
             head, body = decoder.ask(question, data)
@@ -193,7 +193,7 @@ class _Decoder:
                 f"Pictures cannot be decoded just now: no decoder could be started ({why})."
             ) from error
 
-    def ask(self, question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytearray]:
+    def ask(self, question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
         """Raises ImageRejected where the decoder died of it or was killed for it; then it is of no more use."""
         self.asked += 1
         seconds: float = question["timeout_s"]
