@@ -1,7 +1,8 @@
-"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory`."""
+"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos`."""
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
@@ -21,6 +22,7 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench sheets    ten strips and five photo searches of the real catalog, before and after, as pictures
   python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
   python -m bench memory    resident memory of web and worker processes
+  python -m bench chaos     uploads, while workers, Redis and Postgres are killed: is anything lost?
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
 resnet50-fashion-start.npz. Without it the drawn catalog and untrained weights are used, and the output says so.
@@ -35,7 +37,7 @@ def main() -> None:
     importing = commands.add_parser("import")
     importing.add_argument("--products", type=int, default=5000)
     pipeline = commands.add_parser("pipeline")
-    pipeline.add_argument("--images", type=int, default=3000)
+    pipeline.add_argument("--images", type=int, default=10_000)
     search = commands.add_parser("search")
     search.add_argument("--sets", default=",".join(SETS), help="of " + ", ".join(SETS))
     search.add_argument("--queries", type=int, default=300)
@@ -55,6 +57,9 @@ def main() -> None:
     plans.add_argument("--rows", type=int, default=100_000)
     plans.add_argument("--queries", type=int, default=40)
     commands.add_parser("memory")
+    chaos = commands.add_parser("chaos")
+    chaos.add_argument("--minutes", type=float, default=5.0)
+    chaos.add_argument("--seed", type=int, default=0, help="another number: other pictures, other faults")
     embed = commands.add_parser("embed")
     embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
     embed.add_argument("--seconds", type=float, default=4.0)
@@ -83,6 +88,10 @@ def main() -> None:
 
         draw_sheets(shop, **options)
         return
+    if command == "chaos":
+        from bench.chaos import measure as measure_chaos
+
+        sys.exit(0 if measure_chaos(root, **options) else 1)
     shop = open_scratch_shop(root)
     if command != "search":
         shop.empty()

@@ -7,6 +7,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from django.core.management import call_command
@@ -15,12 +17,15 @@ from django.db import connection
 from bench.shop import ScratchShop
 from ml.images import to_input
 from ml.runtimes.onnx import OnnxEmbedder
-from recommendations import graphs
+from recommendations import control, graphs
 from recommendations.lifecycle import ensure_active_model
 from recommendations.models import EmbeddingModel
 from recommendations.status import pipeline_status
 
-RAW_IMAGES = 1024
+RAW_IMAGES = 384
+WARM_SECONDS, SECONDS = 1.0, 5.0
+LEAST_LEFT = 2500  # pictures, or a fast machine would have none left in the middle of a turn
+BETWEEN_BATCHES = 0.02  # seconds; the rows of one batch are written in less
 
 
 def measure(shop: ScratchShop, *, images: int) -> None:
@@ -29,13 +34,20 @@ def measure(shop: ScratchShop, *, images: int) -> None:
     inputs = _inputs(model)
     network = graphs.embedder(model)
     print(f"{images:,} products, {shop.describe()}, {model.input_size} px, on an otherwise idle machine?")
-    raw = [_raw_rate(network, inputs)]
-    through = _worker_rate(shop)
-    raw.append(_raw_rate(network, inputs))
-    base = statistics.mean(raw)
-    print(f"  raw ONNX Runtime, batches of 32:  {raw[0]:6.1f} before, {raw[1]:6.1f} after, mean {base:6.1f} images/s")
-    print(f"  worker, from file to stored row:  {through:6.1f} images/s")
-    print(f"  ratio: {through / base:.3f}")
+    raws, workers, ratios = [], [], []
+    control.pause(reason="bench pipeline")
+    with _worker(shop):
+        # By turns, and over and over: what else happens on a machine changes its speed from one minute to the next.
+        while pipeline_status().missing > LEAST_LEFT:
+            before = _raw_rate(network, inputs)
+            through = _worker_rate()
+            raw = (before + _raw_rate(network, inputs)) / 2
+            print(f"  raw {raw:6.1f} images/s, worker {through:6.1f}, ratio {through / raw:.3f}", flush=True)
+            raws.append(raw), workers.append(through), ratios.append(through / raw)
+        control.resume()
+    print(f"  raw ONNX Runtime, batches of 32:  {statistics.median(raws):6.1f} images/s, the median of {len(raws)}")
+    print(f"  worker, from file to stored row:  {statistics.median(workers):6.1f} images/s")
+    print(f"  ratio: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
 
 
 def _inputs(model: EmbeddingModel) -> np.ndarray:
@@ -56,30 +68,47 @@ def _raw_rate(network: OnnxEmbedder, inputs: np.ndarray) -> float:
     return len(inputs) / (time.perf_counter() - began)
 
 
-def _worker_rate(shop: ScratchShop) -> float:
-    """From the rows' own times, so that start-up and idling are not counted; the first second is a warm-up."""
+@contextmanager
+def _worker(shop: ScratchShop) -> Iterator[None]:
+    """A worker that is loaded and warm, and paused."""
     worker = subprocess.Popen(
         [sys.executable, "-m", "shop", "worker"], cwd=shop.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    scheduler = subprocess.Popen(
-        [sys.executable, "-m", "shop", "scheduler"], cwd=shop.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
     try:
-        while not pipeline_status().settled:
-            time.sleep(2)
+        control.resume()
+        while not pipeline_status().ready:
+            time.sleep(0.2)
+        _pause()
+        yield
     finally:
-        for process in (worker, scheduler):
-            process.terminate()
-            process.wait()
+        worker.terminate()
+        worker.wait()
+
+
+def _pause() -> None:
+    control.pause(reason="bench pipeline")
+    while pipeline_status().processing:
+        time.sleep(0.1)
+
+
+def _worker_rate() -> float:
+    """Of `SECONDS` in the middle of a backlog, from the rows' own times."""
+    control.resume()
     with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (resumed,) = cursor.fetchone()
+    time.sleep(WARM_SECONDS + SECONDS)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (end,) = cursor.fetchone()
+        _pause()
         cursor.execute(
-            """
-            WITH warm AS (SELECT embedded_at FROM recommendations_imageembedding
-                           WHERE embedded_at > (SELECT min(embedded_at) + interval '1 second'
-                                                  FROM recommendations_imageembedding))
-            SELECT (SELECT count(*) FROM warm w WHERE w.embedded_at > (SELECT min(embedded_at) FROM warm)),
-                   extract(epoch FROM max(embedded_at) - min(embedded_at)) FROM warm
-            """
+            "SELECT extract(epoch FROM embedded_at)::float8 FROM recommendations_imageembedding "
+            "WHERE embedded_at > %s + make_interval(secs => %s) AND embedded_at < %s ORDER BY 1",
+            [resumed, WARM_SECONDS, end],
         )
-        count, seconds = cursor.fetchone()
-    return count / float(seconds)
+        stored = np.array([moment for (moment,) in cursor.fetchall()])
+    # From the end of one batch to the end of another.
+    ends = np.flatnonzero(np.diff(stored, append=np.inf) > BETWEEN_BATCHES)
+    first, last = ends[0], ends[-1] if len(ends) > 1 else len(stored) - 1
+    return float(last - first) / float(stored[last] - stored[first])

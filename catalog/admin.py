@@ -25,6 +25,7 @@ from catalog.services import (
     read_upload,
 )
 from catalog.templatetags.money import money
+from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
 
 
@@ -45,6 +46,8 @@ class PicturesField(forms.FileField):
                 pictures.append(accept_image(read_upload(upload)))
             except ImageRejected as error:
                 problems.append(forms.ValidationError(f"{upload.name}: {error.message}", code=error.code))
+            except DecoderUnavailable as error:
+                problems.append(forms.ValidationError(str(error), code="busy"))
         if problems:
             raise forms.ValidationError(problems)
         return pictures

@@ -11,13 +11,16 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import Max
 
+from catalog import rollbacks
+from catalog.decoding import clean
 from catalog.models import Product, ProductImage
 from catalog.models.image import generated_name
+from catalog.request_ids import current_request_id
 from catalog.signals import images_added
-from ml.images import ImageInfo, ImageRejected, clean
+from ml.images import ImageInfo, ImageRejected
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +45,9 @@ def accept_image(data: bytes) -> AcceptedImage:
 
     Raises:
         ImageRejected: with a code and a sentence for the uploader.
+        DecoderUnavailable: none is free, or none can be started.
     """
-    cleaned, info = clean(data, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
+    cleaned, info = clean(data)
     return AcceptedImage(cleaned, info, hashlib.sha256(data).hexdigest())
 
 
@@ -69,13 +73,26 @@ def store_file(data: bytes, info: ImageInfo) -> str:
     try:
         return default_storage.save(name, ContentFile(data))
     except OSError as error:
-        discard_files([name])
+        _discard_files([name])
         logger.error("A picture could not be stored: %s", error)
         raise StorageUnavailable("The picture could not be stored just now. Please tell the shop's staff.") from error
 
 
-def discard_files(names: Iterable[str]) -> None:
-    """Remove files whose rows never came to be. What cannot be removed now is left to the sweep."""
+def discard_rowless(names: Iterable[str]) -> None:
+    """Remove those of these files whose rows never came to be. What cannot be removed now is left to the sweep.
+
+    The database is asked: where a connection broke in the middle of a commit, the row may be there all the same.
+    """
+    names = list(names)
+    try:
+        known = set(ProductImage.objects.filter(file__in=names).values_list("file", flat=True))
+    except (DatabaseError, InterfaceError, transaction.TransactionManagementError) as error:
+        logger.warning("%d files without a row, perhaps, are left to the sweep: %s", len(names), error)
+        return
+    _discard_files(name for name in names if name not in known)
+
+
+def _discard_files(names: Iterable[str]) -> None:
     for name in names:
         try:
             default_storage.delete(name)
@@ -88,6 +105,7 @@ def add_image(*, product: Product, data: bytes, alt: str = "") -> ProductImage:
 
     Raises:
         ImageRejected: not a picture we take, or one that the product has already ("duplicate").
+        DecoderUnavailable: see `accept_image`.
         StorageUnavailable: see `store_file`.
     """
     image = attach_image(product=product, accepted=accept_image(data), alt=alt)
@@ -113,14 +131,16 @@ def attach_image(*, product: Product, accepted: AcceptedImage, alt: str = "") ->
                 height=info.height,
                 digest=info.digest,
                 source_digest=accepted.source_digest,
+                request_id=current_request_id(),
             )
+            rollbacks.note(name)
     except IntegrityError as error:
-        discard_files([name])
+        discard_rowless([name])
         if "image_once_per_product" in str(error):
             raise ImageRejected("duplicate", "This product has this very picture already.") from error
         raise
     except BaseException:
-        discard_files([name])
+        discard_rowless([name])
         raise
     return image
 

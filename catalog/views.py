@@ -76,13 +76,15 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 @csp({"default-src": [NONE], "sandbox": True})
-def media(request: HttpRequest, name: str) -> FileResponse:
+def media(request: HttpRequest, name: str) -> FileResponse | HttpResponse:
     """Product pictures, where no proxy serves them. Nothing else of the storage is public."""
     matched = re.fullmatch(rf"{FOLDER}/[0-9a-f]{{2}}/[0-9a-f]{{32}}\.({'|'.join(MIME)})", name)
     if matched is None:
         raise Http404
     try:
         file = default_storage.open(name)
+    except ConnectionError:  # a store on other hosts, away for now
+        return HttpResponse(status=503, headers={"Retry-After": "5"})
     except OSError as error:
         raise Http404 from error
     response = FileResponse(file, content_type=MIME[matched[1]])

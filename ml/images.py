@@ -4,26 +4,16 @@ Everything here raises `ImageRejected` and nothing else. Sizes are checked from 
 decoded; a picture counts as good only after a full decode, because opening and verifying accept files that
 then fail to load.
 
-Run as a program (`python -m ml.images --size 224 --fit letterbox`) it decodes standard input within limits of
-its own, so that a file that crashes or hangs the decoder takes nobody else with it; `decode_isolated` does
-the calling.
+A file may still crash or hang the decoder: what a stranger sent goes through `ml.decoding`, which calls this module in
+another process.
 """
 
-import argparse
 import contextlib
 import hashlib
-import json
 import math
-import os
-import resource
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -65,15 +55,12 @@ _REDUCING_GAP = 3.0
 # those from decoding in full: mean cosine .9994, smallest .9970 (margin 2: .99995 and .9986).
 _DRAFT_MARGIN = 1.3
 
-_CHILD_REJECTED = 3
-_FAULT_VARIABLE = "LOOKALIKE_DECODE_FAULT"
-
 
 class ImageRejected(Exception):
     """A file that is not accepted. `code` is for programs, `message` is a sentence for a person.
 
     Codes: empty, too_many_bytes, too_many_pixels, unsupported_format, corrupt, out_of_memory; from
-    `decode_isolated` also timeout and crashed.
+    `ml.decoding` also timeout and crashed.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -156,13 +143,19 @@ def clean(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXE
 
 
 def to_input(
-    data: bytes | np.ndarray, spec: InputSpec, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
+    data: bytes | np.ndarray,
+    spec: InputSpec,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
+    lap: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """A model's input, uint8 [S, S, 3] RGB: decode, fit, resize; the same for training, catalog and query.
 
     Args:
         data: a file's bytes, or decoded pixels uint8 [H, W, 3] RGB.
         spec: `input_size` is S; `fit` is "letterbox" (whole picture, centred on white) or "stretch".
+        lap: called between decoding and fitting, for those who measure.
 
     Raises:
         ImageRejected: whatever is wrong with the file, or pixels of another shape or type.
@@ -183,66 +176,12 @@ def to_input(
                 needed = _fitted(size, spec)
                 file.draft(None, (math.ceil(needed[0] * _DRAFT_MARGIN), math.ceil(needed[1] * _DRAFT_MARGIN)))
             image = _rgb(file)
+        lap()
         # The frame is square, so fitting before or after turning the picture comes to the same.
         fitted = _fitted(size, spec)
         if image.size != fitted:
             image = image.resize(fitted, _RESAMPLE, reducing_gap=_REDUCING_GAP)
         return _framed(_upright(image, orientation), spec)
-
-
-def decode_isolated(
-    data: bytes,
-    spec: InputSpec,
-    *,
-    timeout_s: float = 10.0,
-    memory_bytes: int = 2**30,
-    max_bytes: int = MAX_BYTES,
-    max_pixels: int = MAX_PIXELS,
-) -> np.ndarray:
-    """`to_input` in a process of its own, about 0.3 s dearer: for files that failed before.
-
-    Args:
-        timeout_s: seconds of wall clock, and (rounded up) of processor time, after which the child is killed.
-        memory_bytes: the child's address space, interpreter and libraries (about 0.3 GB) included.
-
-    Returns:
-        uint8 [S, S, 3].
-
-    Raises:
-        ImageRejected: the child's own verdict, or "timeout", "out_of_memory", "crashed".
-    """
-    root = str(Path(__file__).resolve().parents[1])
-    passed_on = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV", _FAULT_VARIABLE)
-    environment = {name: os.environ[name] for name in passed_on if name in os.environ}
-    # No secrets of this process in a child that reads hostile bytes, and no thread pools in its address
-    # space.
-    environment |= {"PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "ml.images", "--size", str(spec.input_size), "--fit", spec.fit]
-    command += ["--cpu-seconds", str(max(1, -int(-timeout_s // 1))), "--memory-bytes", str(memory_bytes)]
-    command += ["--max-bytes", str(max_bytes), "--max-pixels", str(max_pixels)]
-    try:
-        child = subprocess.run(
-            command,
-            input=data,
-            capture_output=True,
-            timeout=timeout_s,
-            env=environment,
-            cwd=root,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ImageRejected("timeout", f"The picture could not be decoded within {timeout_s:g} seconds.") from None
-    except OSError as error:
-        raise ImageRejected("crashed", f"The decoder could not be started: {error}.") from error
-    if child.returncode == 0 and len(child.stdout) == spec.input_size**2 * 3:
-        return np.frombuffer(child.stdout, np.uint8).reshape(spec.input_size, spec.input_size, 3)
-    if child.returncode == _CHILD_REJECTED:
-        verdict = json.loads(child.stderr.splitlines()[-1])
-        raise ImageRejected(verdict["code"], verdict["message"])
-    if child.returncode == -signal.SIGXCPU:
-        raise ImageRejected("timeout", f"The picture took more than {timeout_s:g} seconds of processor time.")
-    how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"
-    raise ImageRejected("crashed", f"The decoder crashed on this picture ({how}).")
 
 
 @contextlib.contextmanager
@@ -413,69 +352,3 @@ def _framed(image: Image.Image, spec: InputSpec) -> np.ndarray:
     left, top = (frame - image.width) // 2, (frame - image.height) // 2
     pixels[top : top + image.height, left : left + image.width] = np.asarray(image)
     return pixels
-
-
-@dataclass(frozen=True)
-class _ChildSpec:
-    input_size: int
-    fit: str
-
-
-def _limit_this_process(cpu_seconds: int, memory_bytes: int) -> None:
-    for kind, value in (
-        (resource.RLIMIT_CPU, cpu_seconds),
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        _, hard = resource.getrlimit(kind)
-        ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (ceiling, hard))
-
-
-def _inject_fault(fault: str | None) -> None:
-    """Real sleeps, crashes and exhaustion for the tests, in this child only."""
-    if fault == "sleep":
-        time.sleep(3600)
-    elif fault == "spin":
-        while True:
-            pass
-    elif fault == "segv":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    elif fault == "oom":
-        bytearray(64 * 2**30)
-
-
-def _main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m ml.images",
-        description="Decode the picture on standard input within limits, to raw RGB on standard output. "
-        f"A refused picture exits {_CHILD_REJECTED} with one JSON line (code, message) on standard error.",
-    )
-    parser.add_argument("--size", type=int, required=True, help="side of the square output, in pixels")
-    parser.add_argument("--fit", choices=_FITS, default="letterbox")
-    parser.add_argument("--cpu-seconds", type=int, default=10)
-    parser.add_argument("--memory-bytes", type=int, default=2**30)
-    parser.add_argument("--max-bytes", type=int, default=MAX_BYTES)
-    parser.add_argument("--max-pixels", type=int, default=MAX_PIXELS)
-    options = parser.parse_args(arguments)
-    data = sys.stdin.buffer.read()
-    # After the imports, which map a good deal themselves; before the first hostile byte is parsed.
-    _limit_this_process(options.cpu_seconds, options.memory_bytes)
-    try:
-        with _rejections(data):
-            _inject_fault(os.environ.get(_FAULT_VARIABLE))
-            pixels = to_input(
-                data,
-                _ChildSpec(options.size, options.fit),
-                max_bytes=options.max_bytes,
-                max_pixels=options.max_pixels,
-            )
-    except ImageRejected as rejected:
-        sys.stderr.write(json.dumps({"code": rejected.code, "message": rejected.message}) + "\n")
-        return _CHILD_REJECTED
-    sys.stdout.buffer.write(pixels.tobytes())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_main())

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_POST, require_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
@@ -20,7 +23,16 @@ from recommendations.comparison_page import comparison_page
 from recommendations.coverage import coverage
 from recommendations.indexes import index_bytes
 from recommendations.merchandising_admin import MerchandisedProductForm, PinInline
-from recommendations.models import KEPT, EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState, SearchHealth
+from recommendations.models import (
+    KEPT,
+    EmbeddingModel,
+    EmbeddingState,
+    ImageEmbedding,
+    ModelState,
+    Pipeline,
+    SearchHealth,
+)
+from recommendations.pipeline_page import PERMISSION, pipeline_page, retry, switch
 from recommendations.watch import FLOOR, SHARES
 
 LABELS = {
@@ -164,8 +176,37 @@ class ImageEmbeddingAdmin(ReadOnlyAdmin):
     def status(self, row: ImageEmbedding) -> str:
         return row.state
 
-    @action(description="Try again")
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(PERMISSION)
+
+    @action(description="Try again", permissions=["retry"])
     def retry(self, request: HttpRequest, rows: QuerySet[ImageEmbedding]) -> None:
         count = claims.retry_rows(list(rows.values_list("pk", flat=True)))
         nudges.nudge_bulk()
         self.message_user(request, f"{count} pictures will be tried again.")
+
+
+@admin.register(Pipeline)
+class PipelineAdmin(ReadOnlyAdmin):
+    """One page, and what its buttons do."""
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path(
+                "", self.admin_site.admin_view(require_safe(self.changelist_view)),
+                name="recommendations_pipeline_changelist",
+            ),
+            path(
+                "retry/", self.admin_site.admin_view(require_POST(retry)),
+                name="recommendations_pipeline_retry",
+            ),
+            path(
+                "switch/", self.admin_site.admin_view(require_POST(switch)),
+                name="recommendations_pipeline_switch",
+            ),
+        ]  # fmt: skip
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return pipeline_page(request, self)

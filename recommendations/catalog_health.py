@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import psycopg
-from django.db import connection
-from pgvector.psycopg import register_vector
 
 from catalog.models import Product
+from recommendations.binary import vector_cursor
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.neighbours import lower_fence, nearest_of_all, occurrences, skewness
 
@@ -219,8 +217,5 @@ def _rows_after(last: int, model: EmbeddingModel) -> list[tuple[Any, ...]]:
     queryset = ImageEmbedding.objects.servable(model).filter(pk__gt=last).order_by("pk")
     columns = queryset.values_list("pk", "image__product_id", "image__position", "image_id", "vector")
     sql, parameters = columns[:_CHUNK].query.sql_with_params()
-    connection.ensure_connection()
-    raw = connection.connection
-    register_vector(raw)
-    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+    with vector_cursor() as cursor:
         return cursor.execute(sql, parameters, binary=True).fetchall()

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import psycopg
 from django.conf import settings
 from django.db import IntegrityError, connection
 from pgvector import HalfVector
-from pgvector.psycopg import register_vector
 
-from recommendations.models import KEPT, EmbeddingModel
+from recommendations import stages
+from recommendations.binary import vector_cursor
+from recommendations.models import KEPT, EmbeddingModel, Stage
 
 KEPT_STATES = [state.value for state in KEPT]
 CRASHED = "The worker died {0} times on this picture."
@@ -33,10 +33,7 @@ class Claim:
     attempts: int
     digest: str
     file: str
-
-    @property
-    def retried(self) -> bool:
-        return self.attempts > 1
+    request_id: str = ""  # of the upload
 
 
 def add_missing_rows(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> int:
@@ -54,7 +51,7 @@ def add_missing_rows(model: EmbeddingModel, image_ids: Sequence[int] | None = No
          ORDER BY i.id
             ON CONFLICT (image_id, model_id) DO UPDATE
            SET digest = EXCLUDED.digest, state = 'pending', attempts = 0, lease_expires_at = NULL,
-               error_code = '', error = '', vector = NULL, embedded_at = NULL
+               error_code = '', error = '', vector = NULL, embedded_at = NULL, created_at = EXCLUDED.created_at
          WHERE e.digest <> EXCLUDED.digest
     """
     parameters: Any = {"model": model.pk, "kept": KEPT_STATES, "ids": None if image_ids is None else list(image_ids)}
@@ -79,8 +76,14 @@ def _despite_deletes(insert: Callable[[], int]) -> int:
 
 def claim_batch(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None = None) -> list[Claim]:
     """Take up to `size` pictures never tried before, or else one that was: a picture that kills its worker
-    takes nobody with it twice. The attempt is counted, durably, before any byte of the picture is decoded."""
-    return _claim(model, size, image_ids, "attempts = 0") or _claim(model, 1, image_ids, "attempts > 0")
+    takes nobody with it twice. The attempt is counted, durably, before any byte of the picture is decoded.
+
+    None while the pipeline is paused. A pause for bulk work only leaves out `image_ids`: somebody waits for those.
+    """
+    with stages.timed(Stage.CLAIM):
+        claimed = _claim(model, size, image_ids, "attempts = 0") or _claim(model, 1, image_ids, "attempts > 0")
+    stages.passed(Stage.CLAIM, len(claimed))
+    return claimed
 
 
 def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, which: str) -> list[Claim]:
@@ -94,11 +97,13 @@ def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, wh
                    AND attempts < %(most)s AND {which}
                    AND EXISTS (SELECT FROM recommendations_embeddingmodel
                                 WHERE id = %(model)s AND state = ANY(%(kept)s))
+                   AND NOT EXISTS (SELECT FROM recommendations_pause
+                                    WHERE NOT bulk_only OR %(ids)s::bigint[] IS NULL)
                    AND (%(ids)s::bigint[] IS NULL OR image_id = ANY(%(ids)s::bigint[]))
                  ORDER BY id LIMIT %(size)s FOR UPDATE SKIP LOCKED) free,
                catalog_productimage i
          WHERE e.id = free.id AND i.id = e.image_id
-     RETURNING e.id, e.image_id, e.attempts, e.digest, i.file
+     RETURNING e.id, e.image_id, e.attempts, e.digest, i.file, i.request_id
     """  # noqa: S608  ("which" is one of two literals above)
     parameters: Any = {
         "model": model.pk,
@@ -165,14 +170,9 @@ def _half_vectors(vectors: np.ndarray) -> list[HalfVector]:
 
 
 def _execute_binary(sql: str, parameters: Sequence[Any]) -> int:
-    """Rows changed. Sends vectors in binary, by a cursor that binds on the server: 4 kB each instead of 20 kB of
-    digits to parse."""
-    connection.ensure_connection()
-    raw = connection.connection
-    register_vector(raw)
-    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.rowcount
+    """Rows changed."""
+    with vector_cursor() as cursor:
+        return cursor.execute(sql, parameters).rowcount
 
 
 def store_failures(failures: Sequence[tuple[Claim, str, str]]) -> int:
@@ -201,15 +201,24 @@ def store_failures(failures: Sequence[tuple[Claim, str, str]]) -> int:
 
 def release(claims: Sequence[Claim]) -> None:
     """Give claims back untried: the fault was not the pictures'."""
+    _give_back(claims, tries=0)
+
+
+def try_again(claims: Sequence[Claim]) -> None:
+    """Give claims back after an attempt that counts."""
+    _give_back(claims, tries=1)
+
+
+def _give_back(claims: Sequence[Claim], *, tries: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE recommendations_imageembedding e
-               SET state = 'pending', attempts = e.attempts - 1, lease_expires_at = NULL
+               SET state = 'pending', attempts = e.attempts - 1 + %s, lease_expires_at = NULL
               FROM unnest(%s::bigint[], %s::int[]) AS given(id, attempts)
              WHERE e.id = given.id AND e.attempts = given.attempts AND e.state = 'processing'
             """,
-            [[claim.id for claim in claims], [claim.attempts for claim in claims]],
+            [tries, [claim.id for claim in claims], [claim.attempts for claim in claims]],
         )
 
 
@@ -226,12 +235,14 @@ def fail_exhausted(model: EmbeddingModel) -> int:
             """,
             [CRASHED.format(most), model.pk, most],
         )
+        stages.passed(Stage.WRITE, cursor.rowcount, "crashed")
         return cursor.rowcount
 
 
 RETRY = """
     UPDATE recommendations_imageembedding
-       SET state = 'pending', attempts = 0, lease_expires_at = NULL, error_code = '', error = ''
+       SET state = 'pending', attempts = 0, lease_expires_at = NULL, error_code = '', error = '',
+           created_at = clock_timestamp()
      WHERE state <> 'processing' AND
 """
 
@@ -241,6 +252,13 @@ def retry(model: EmbeddingModel, *, everything: bool = False) -> int:
     states = ["failed", "ready"] if everything else ["failed"]
     with connection.cursor() as cursor:
         cursor.execute(f"{RETRY} model_id = %s AND state = ANY(%s)", [model.pk, states])
+        return cursor.rowcount
+
+
+def retry_reason(model: EmbeddingModel, code: str) -> int:
+    """Pictures that failed for this reason become pending again; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{RETRY} model_id = %s AND state = 'failed' AND error_code = %s", [model.pk, code])
         return cursor.rowcount
 
 

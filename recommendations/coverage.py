@@ -15,7 +15,10 @@ from recommendations.querysets import ImageEmbeddingQuerySet
 
 @dataclass
 class Coverage:
-    """`total` is the sum of the four states; `pending` counts pictures without a row and stale rows too."""
+    """`total` is the sum of the four states; `pending` counts pictures without a row and stale rows too.
+
+    `oldest_pending_s` counts from the upload, or from when the picture was last replaced or asked for again.
+    """
 
     total: int = 0
     ready: int = 0
@@ -48,7 +51,9 @@ def coverage(model: EmbeddingModel | None) -> Coverage:
             SELECT CASE WHEN e.id IS NULL OR e.digest <> i.digest THEN 'pending' ELSE e.state END AS state,
                    CASE WHEN e.state = 'failed' AND e.digest = i.digest THEN e.error_code ELSE '' END AS code,
                    count(*),
-                   extract(epoch FROM clock_timestamp() - min(coalesce(e.created_at, i.created_at)))
+                   -- of a file that was replaced nobody knows when, until the next sweep makes it pending
+                   extract(epoch FROM clock_timestamp() - min(CASE WHEN e.id IS NULL THEN i.created_at
+                                                                   WHEN e.digest = i.digest THEN e.created_at END))
               FROM catalog_productimage i
               LEFT JOIN recommendations_imageembedding e ON e.image_id = i.id AND e.model_id = %s
              GROUP BY 1, 2
@@ -63,8 +68,37 @@ def coverage(model: EmbeddingModel | None) -> Coverage:
         if code:
             found.failures[code] = count
         if state == "pending":
-            found.oldest_pending_s = round(max(float(age), 0.0), 1)
+            found.oldest_pending_s = round(max(float(age or 0), 0.0), 1)
     return found
+
+
+RECENT = 1000  # uploads that are looked at for lack of a row
+
+
+def waiting_s(model: EmbeddingModel | None) -> float:
+    """For how long the oldest picture has waited that nobody works on, 0 for none: the same as `oldest_pending_s`,
+    claims of dead workers included, and cheap enough for a health page.
+
+    Pictures that no worker has heard of have no row, and are found among the last `RECENT` uploads: any sweep gives
+    rows to all of them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT extract(epoch FROM clock_timestamp() - least(
+                (SELECT created_at FROM recommendations_imageembedding
+                  WHERE model_id = %(model)s AND state IN ('pending', 'processing')
+                    AND (state = 'pending' OR lease_expires_at < clock_timestamp())
+                  ORDER BY created_at LIMIT 1),
+                (SELECT min(created_at)
+                   FROM (SELECT id, created_at FROM catalog_productimage ORDER BY id DESC LIMIT %(recent)s) i
+                  WHERE NOT EXISTS (SELECT FROM recommendations_imageembedding e
+                                     WHERE e.image_id = i.id AND e.model_id = %(model)s))))
+            """,
+            {"model": model.pk if model else None, "recent": RECENT},
+        )
+        (seconds,) = cursor.fetchone()
+    return round(max(float(seconds or 0), 0.0), 1)
 
 
 def uncovered_skus(model: EmbeddingModel, limit: int) -> list[str]:

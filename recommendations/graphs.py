@@ -7,6 +7,8 @@ import logging
 import os
 import tempfile
 import threading
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,15 +50,16 @@ def cache_path(graph_sha256: str) -> Path:
 def publish(path: Path, graph_sha256: str) -> None:
     """Put a new graph where every host finds it. One that a full disk or a kill cut short is replaced."""
     name = storage_name(graph_sha256)
-    if default_storage.exists(name):
-        if default_storage.size(name) == path.stat().st_size:
-            return
-        default_storage.delete(name)
     try:
+        if default_storage.exists(name):
+            if _stored_sha256(name) == graph_sha256:
+                return
+            default_storage.delete(name)
         with path.open("rb") as stream:
             default_storage.save(name, File(stream))
     except OSError as error:
-        default_storage.delete(name)
+        with suppress(OSError):
+            default_storage.delete(name)
         raise ModelUnavailable(f"The network could not be put into the media storage: {error}") from error
 
 
@@ -71,7 +74,50 @@ def discard(graph_sha256: str) -> None:
 
 def is_published(model: EmbeddingModel) -> bool:
     """Whether a process without the graph could get it."""
-    return cache_path(model.graph_sha256).exists() or default_storage.exists(storage_name(model.graph_sha256))
+    if cache_path(model.graph_sha256).exists():
+        return True
+    try:
+        return default_storage.exists(storage_name(model.graph_sha256))
+    except OSError as error:
+        logger.error("The media storage does not say whether it has %s: %s", storage_name(model.graph_sha256), error)
+        return False
+
+
+def problem(model: EmbeddingModel) -> str | None:
+    """Why no process here could run the network of `model`, if so. A file at hand is read once, and again when it has
+    changed; of one on another host it is only asked whether it exists."""
+    if _is_whole(cache_path(model.graph_sha256), model.graph_sha256):
+        return None
+    if not is_published(model):
+        return "the network's graph is missing from the media storage"
+    name = storage_name(model.graph_sha256)
+    try:
+        stored = Path(default_storage.path(name))
+    except NotImplementedError:
+        return None
+    return None if _is_whole(stored, model.graph_sha256) else "the network's graph in the media storage is damaged"
+
+
+def _is_whole(path: Path, graph_sha256: str) -> bool:
+    try:
+        found = path.stat()
+        return _sha256(path, found.st_mtime_ns, found.st_size) == graph_sha256
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=8)
+def _sha256(path: Path, mtime_ns: int, size: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _stored_sha256(name: str) -> str:
+    digest = hashlib.sha256()
+    with default_storage.open(name) as stored:
+        for chunk in stored.chunks():
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def embedder(model: EmbeddingModel) -> OnnxEmbedder:
@@ -110,17 +156,16 @@ def _load(model: EmbeddingModel) -> OnnxEmbedder:
     from ml.weights import WeightsError
 
     path, threads = cache_path(model.graph_sha256), settings.EMBEDDING_THREADS or None
-    if not path.exists():
+    if not _is_whole(path, model.graph_sha256):
         _fetch(model, path)
     try:
-        network = OnnxEmbedder(path, threads=threads, expected_sha256=model.graph_sha256)
+        network = OnnxEmbedder(path, threads=threads)
+        if network.spec != model.spec:
+            raise ModelUnavailable(f"The network of model {model.name} makes other vectors than those of the model.")
         if not _in_int8(network.meta, path):
             return network
     except WeightsError as error:
-        raise ModelUnavailable(
-            f"The network of model {model.name} cannot be used: {error} "
-            f"Remove {path}; it will be fetched again from the media storage."
-        ) from error
+        raise ModelUnavailable(f"The network of model {model.name} cannot be used: {error}") from error
     del network  # before another one takes as much memory
     try:
         return OnnxEmbedder(_int8(path), threads=threads)
@@ -169,7 +214,7 @@ def _fetch(model: EmbeddingModel, path: Path) -> None:
         if digest.hexdigest() != model.graph_sha256:
             raise GraphMissing(
                 f"The network of model {model.name} in the media storage ({name}) is damaged: its sha256 is "
-                f"{digest.hexdigest()}. Remove it; a worker makes it again."
+                f"{digest.hexdigest()}. Put it back from a backup; a worker that has its weights makes it again."
             )
         os.replace(partial, path)
     except OSError as error:

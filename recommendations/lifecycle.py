@@ -124,7 +124,7 @@ def running_network(model: EmbeddingModel) -> OnnxEmbedder:
             model.refresh_from_db()
             if model.state == ModelState.RETIRED:
                 raise ModelUnavailable(f"Model {model.name} was retired.") from error
-            if not graphs.is_published(model):
+            if graphs.problem(model):
                 found = find_weights(setting, pooling=model.pooling, log=logger.info)
                 if (found.sha256, found.spec) != (model.weights_sha256, model.spec):
                     raise ModelUnavailable(

@@ -12,12 +12,16 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from catalog.request_ids import current_request_id
 from catalog.signals import images_added
 
 logger = logging.getLogger(__name__)
 
-BULK_QUEUE = "bulk"
+INTERACTIVE_QUEUE, BULK_QUEUE = "interactive", "bulk"
 UNHEARD = "The message broker does not answer; the next sweep will find the work: %s"
+
+#: Of the message: the id of the request that it was sent for, see `catalog.request_ids`.
+REQUEST_ID_HEADER = "request_id"
 
 #: What a broker that is away may raise.
 BROKER_ERRORS = (OperationalError, OSError, RedisError)
@@ -37,6 +41,7 @@ def connect() -> None:
 
 def on_images_added(*, image_ids: list[int], interactive: bool, **_: Any) -> None:
     if interactive:
+        logger.info("Accepted: image %s.", ", ".join(map(str, image_ids)), extra={"images": image_ids})
         nudge_interactive(image_ids)
     else:
         nudge_bulk()
@@ -46,7 +51,7 @@ def nudge_interactive(image_ids: list[int]) -> None:
     """Somebody waits for these pictures: they go ahead of any backlog."""
     from recommendations.tasks import embed_images
 
-    _send(embed_images, image_ids)
+    _send(embed_images, image_ids, headers={REQUEST_ID_HEADER: current_request_id()})
 
 
 def nudge_bulk() -> None:
@@ -55,13 +60,29 @@ def nudge_bulk() -> None:
 
     try:
         with broker() as connection:
-            channel: Any = connection.default_channel
-            waiting = channel.queue_declare(BULK_QUEUE).message_count
+            waiting = _messages(connection, BULK_QUEUE)
     except BROKER_ERRORS as error:
         logger.warning(UNHEARD, error)
         return
     if not waiting:
         _send(embed_pending)
+
+
+def somebody_waits() -> bool:
+    """Whether there are messages ahead of the backlog that nobody has taken yet. For those who ask often: by a
+    connection that is kept.
+
+    Raises:
+        One of `BROKER_ERRORS`.
+    """
+    with current_app.pool.acquire(block=True) as connection:
+        return _messages(connection, INTERACTIVE_QUEUE) > 0
+
+
+def _messages(connection: Any, queue: str) -> int:
+    channel = connection.default_channel
+    count: int = channel.queue_declare(queue).message_count
+    return count
 
 
 def nudge_recall_check(so_far: dict[str, Any]) -> None:
@@ -71,8 +92,8 @@ def nudge_recall_check(so_far: dict[str, Any]) -> None:
     _send(check_recall, so_far)
 
 
-def _send(task: Any, *args: Any) -> None:
+def _send(task: Any, *args: Any, **options: Any) -> None:
     try:
-        task.apply_async(args=args, retry=False)
+        task.apply_async(args=args, retry=False, **options)
     except BROKER_ERRORS as error:
         logger.warning(UNHEARD, error)

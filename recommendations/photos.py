@@ -6,20 +6,16 @@ import base64
 import binascii
 import struct
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 
 import numpy as np
-from django.conf import settings
 from django.core import signing
 
-from ml.images import to_input
+from catalog.decoding import to_input
+from ml.decoding import DecoderUnavailable
 from recommendations import graphs
 from recommendations.graphs import ModelUnavailable
 from recommendations.models import EmbeddingModel
 
-# A picture of the largest size takes some 300 MB while it is decoded.
-_decoding = BoundedSemaphore(2)
-DECODE_PATIENCE = 10.0  # seconds
 #: How long a page may go on searching with a photo that it no longer has.
 TOKEN_SECONDS = 3600
 _signer = signing.TimestampSigner(salt="recommendations.photos")
@@ -76,15 +72,13 @@ def look_at(data: bytes) -> SeenPhoto:
 
     Raises:
         ImageRejected: not a picture we take.
-        ModelUnavailable: there is no network to embed it with.
+        ModelUnavailable: there is no network to embed it with, or no decoder is free.
     """
     model = EmbeddingModel.objects.active()
     if model is None:
         raise ModelUnavailable("Photo search is being prepared: there is no embedding model yet.")
-    if not _decoding.acquire(timeout=DECODE_PATIENCE):
-        raise ModelUnavailable("Too many photos are being looked at just now. Please try again in a moment.")
     try:
-        picture = to_input(data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS)
-    finally:
-        _decoding.release()
+        picture = to_input(data, model.spec)
+    except DecoderUnavailable as error:
+        raise ModelUnavailable(str(error)) from error
     return SeenPhoto(model, graphs.embedder(model).embed([picture])[0].astype(np.float16).astype(np.float32))

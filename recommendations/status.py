@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 from django.conf import settings
 
 from ml.weights import split_setting
+from recommendations import control, pace
 from recommendations.coverage import Coverage, coverage
+from recommendations.failures import FailureGroup, failure_groups
 from recommendations.lifecycle import UNTRAINED_WARNING
-from recommendations.models import EmbeddingModel
+from recommendations.models import EmbeddingModel, Pause
 from recommendations.recall_checks import latest, recall_warning
 
 
@@ -21,11 +23,23 @@ from recommendations.recall_checks import latest, recall_warning
 class PipelineStatus(Coverage):
     """Of the active model.
 
-    `recall`: what the last check of the search found, see `recommendations.recall_checks`.
+    Attributes:
+        per_minute: pictures embedded lately, see `recommendations.pace`.
+        eta_s: until nothing is missing at that rate; None where nothing moves.
+        outlook: the same as a sentence.
+        reasons: the failures with what they mean, the remedy and an example of each.
+        recall: what the last check of the search found, see `recommendations.recall_checks`.
+        paused: since when (ISO 8601), by whom, why, and whether uploads are embedded all the same; see
+            `recommendations.control`.
     """
 
     model: str | None = None
+    per_minute: float = 0.0
+    eta_s: float | None = None
+    outlook: str = ""
+    reasons: list[FailureGroup] = field(default_factory=list)
     recall: dict[str, Any] | None = None
+    paused: dict[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -33,7 +47,8 @@ class PipelineStatus(Coverage):
         return self.missing == 0
 
     def to_json(self) -> dict[str, Any]:
-        values = asdict(self)
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        values["reasons"] = [group.to_json() for group in self.reasons]
         return {"model": values.pop("model"), **values}
 
 
@@ -41,12 +56,31 @@ def pipeline_status() -> PipelineStatus:
     model = EmbeddingModel.objects.active()
     found = coverage(model)
     check = latest(model)
+    per_minute = pace.pictures_a_minute([model])[model.pk] if model else 0.0
+    paused = control.current()
     return PipelineStatus(
         **{each.name: getattr(found, each.name) for each in fields(found)},
         model=model.name if model else None,
+        per_minute=per_minute,
+        eta_s=None if paused and found.missing else pace.remaining_s(found.missing, per_minute),
+        outlook=pace.outlook(found.missing, per_minute, paused=paused is not None),
+        reasons=failure_groups(model, found.failures),
         recall={"measured_at": check.measured_at.isoformat(), **check.report} if check else None,
+        paused=_paused(paused),
         warnings=model_warnings(model),
     )
+
+
+def _paused(pause: Pause | None) -> dict[str, Any] | None:
+    if pause is None:
+        return None
+    return {
+        "since": pause.since.isoformat(),
+        "by": pause.by,
+        "reason": pause.reason,
+        "bulk_only": pause.bulk_only,
+        "text": str(pause),
+    }
 
 
 def model_warnings(model: EmbeddingModel | None) -> list[str]:

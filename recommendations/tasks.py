@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
+from django.conf import settings
+from django.db import connections
 
+from catalog.request_ids import request_id
 from recommendations import counting, nudges, pipeline, recall_checks
 from recommendations.graphs import ModelUnavailable
+from recommendations.models import EmbeddingModel
 
 logger = logging.getLogger(__name__)
 
-# A bulk task ends after this long and queues itself again, so that uploads never wait for a backlog.
-SLICE_SECONDS = 4.0
+# Bulk work goes on until somebody waits, and then queues itself again, so that uploads never wait for a backlog. Not
+# less than this at a time, or a stream of uploads would stop it; not more, or Celery would take it for a task that
+# hangs.
+LEAST_SECONDS, MOST_SECONDS = 1.0, 60.0
+ENOUGH_FOR_TWO = pipeline.BATCHES_AHEAD + 2  # claims: more than one worker has in hand
+CHECK_SECONDS = 4.0
 
 
-@shared_task(ignore_result=True)
-def embed_images(image_ids: list[int]) -> None:
+@shared_task(bind=True, ignore_result=True)
+def embed_images(self: Task[..., None], image_ids: list[int]) -> None:
     """Pictures that somebody has just uploaded."""
-    try:
-        drained = pipeline.embed_now(image_ids)
-    except ModelUnavailable as error:
-        logger.error("%s The pictures stay pending.", error)
-        return
+    with request_id((self.request.headers or {}).get(nudges.REQUEST_ID_HEADER) or ""):
+        try:
+            drained = pipeline.embed_now(image_ids)
+        except pipeline.UNAVAILABLE as error:
+            logger.error("%s The pictures stay pending.", error)
+            return
     if drained.more:
         nudges.nudge_bulk()
 
@@ -32,8 +43,8 @@ def embed_images(image_ids: list[int]) -> None:
 def embed_pending() -> None:
     """A slice of the backlog."""
     try:
-        drained = pipeline.drain(seconds=SLICE_SECONDS)
-    except ModelUnavailable as error:
+        drained = pipeline.drain(enough=_Slice().is_over, finish=_finish_aside)
+    except pipeline.UNAVAILABLE as error:
         logger.error("%s The pictures stay pending.", error)
         return
     if drained.ready or drained.failed:
@@ -42,14 +53,71 @@ def embed_pending() -> None:
         nudges.nudge_bulk()
 
 
+class _Slice:
+    """`is_over` is asked before each claim."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._claims = 0
+        self._hears = True
+
+    def is_over(self) -> bool:
+        self._claims += 1
+        if self._claims == ENOUGH_FOR_TWO:
+            nudges.nudge_bulk()  # a worker that has nothing to do takes it, and calls the next
+        lasted = time.monotonic() - self._began
+        return lasted >= MOST_SECONDS or (lasted >= LEAST_SECONDS and self._somebody_waits())
+
+    def _somebody_waits(self) -> bool:
+        """While the broker is away nobody can tell, and it is not asked again and again."""
+        if self._hears:
+            try:
+                return nudges.somebody_waits()
+            except nudges.BROKER_ERRORS:
+                self._hears = False
+        return False
+
+
+_finishing = threading.Lock()
+
+
+def _finish_aside(model: EmbeddingModel) -> None:
+    """In a thread, for an index may take minutes to build, and uploads are not to wait for that either. If it is cut
+    off, or busy with another model, the next sweep finds what is left."""
+    if not pipeline.finish_takes_long(model):
+        pipeline.finish(model)
+        return
+    if not _finishing.acquire(blocking=False):
+        return
+
+    def finish() -> None:
+        try:
+            pipeline.finish(model)
+        except Exception:
+            logger.exception("The index of %s could not be finished; the next sweep tries again.", model.name)
+        finally:
+            connections.close_all()
+            _finishing.release()
+
+    threading.Thread(target=finish, name="finish", daemon=True).start()
+
+
+_swept_at = -float("inf")  # of this process, on a clock that nobody sets
+
+
 @shared_task(ignore_result=True)
 def sweep() -> None:
-    """Every EMBEDDING_SWEEP_SECONDS: whatever a lost message, worker or broker left undone is found here."""
+    """Every EMBEDDING_SWEEP_SECONDS: whatever a lost message, worker or broker left undone is found here. Sweeps that
+    piled up while no worker ran count as one."""
+    global _swept_at
+    if time.monotonic() - _swept_at < settings.EMBEDDING_SWEEP_SECONDS / 2:
+        return
     try:
         found = pipeline.sweep()
     except ModelUnavailable as error:
         logger.error("%s", error)
         return
+    _swept_at = time.monotonic()
     if found:
         nudges.nudge_bulk()
 
@@ -64,6 +132,6 @@ def prune_strip_counts() -> None:
 def check_recall(so_far: dict[str, Any] | None = None) -> None:
     """Every RECALL_CHECK_HOURS, a slice at a time, so that no picture waits for it. What was counted travels in the
     message: a lost one costs the check, and the next is due anyway."""
-    rest = recall_checks.slice_of_check(so_far, SLICE_SECONDS)
+    rest = recall_checks.slice_of_check(so_far, CHECK_SECONDS)
     if rest is not None:
         nudges.nudge_recall_check(rest)

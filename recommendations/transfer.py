@@ -24,20 +24,20 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
-import psycopg
-from django.conf import settings
 from django.db import connection
 from pgvector import HalfVector
-from pgvector.psycopg import register_vector
 
+from catalog.decoding import to_input
 from catalog.importing.class_folders import sku_of
 from catalog.models import ProductImage
 from catalog.models.image import FOLDER
+from ml.decoding import DecoderUnavailable
 from ml.features import Features
-from ml.images import ImageRejected, to_input
+from ml.images import ImageRejected
 from ml.runtimes import BadVector
 from ml.spec import ModelSpec
 from recommendations import claims
+from recommendations.binary import vector_cursor
 from recommendations.coverage import coverage
 from recommendations.graphs import ModelUnavailable
 from recommendations.lifecycle import (
@@ -99,10 +99,7 @@ def _current_rows(model: EmbeddingModel) -> Iterator[list[tuple[int, str, str, s
     """
     last = 0
     while True:
-        connection.ensure_connection()
-        raw = connection.connection
-        register_vector(raw)
-        with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+        with vector_cursor() as cursor:
             rows = cursor.execute(sql, [model.pk, last, CHUNK], binary=True).fetchall()
         if not rows:
             return
@@ -267,10 +264,8 @@ def _compare(features: Features, matched: Matched, places: Sequence[int], model:
         try:
             with image.file.open() as file:
                 data = file.read()
-            picture = to_input(
-                data, model.spec, max_bytes=settings.IMAGE_MAX_BYTES, max_pixels=settings.IMAGE_MAX_PIXELS
-            )
-        except (OSError, ImageRejected):
+            picture = to_input(data, model.spec)
+        except (OSError, ImageRejected, DecoderUnavailable):
             continue  # the pipeline will name it
         row = matched.rows[place]
         try:

@@ -24,11 +24,14 @@ def web(bind: str, processes: int) -> list[str]:
 
 
 def worker() -> list[str]:
-    """One child that takes one task at a time: the network uses every core by itself."""
+    """WORKER_PROCESSES children that take one task at a time; one is enough, for the network uses every core.
+
+    No heartbeat: while the broker is silent its message is sent again and again, and the worker does nothing else.
+    """
     return [
-        "celery", "--quiet", "-A", "shop", "worker", "--pool", "prefork", "--concurrency", "1",
-        "--prefetch-multiplier", "1", "--queues", "interactive,bulk,maintenance", "--loglevel", "INFO",
-        "--without-gossip", "--without-mingle",
+        "celery", "--quiet", "-A", "shop", "worker", "--pool", "prefork",
+        "--queues", "interactive,bulk,maintenance", "--loglevel", "INFO",
+        "--without-gossip", "--without-mingle", "--without-heartbeat",
     ]  # fmt: skip
 
 

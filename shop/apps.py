@@ -1,6 +1,11 @@
+import logging
+
 from django.apps import AppConfig
 
 
 class ShopConfig(AppConfig):
     name = "shop"
     verbose_name = "Shop"
+
+    def ready(self) -> None:
+        logging.captureWarnings(True)  # Python's warnings are lines of the log like all others

@@ -10,13 +10,17 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from recommendations import control, graphs
 from recommendations.checks import pgvector_problem
-from recommendations.graphs import is_published
+from recommendations.coverage import waiting_s
 from recommendations.models import EmbeddingModel
 from recommendations.nudges import BROKER_ERRORS, broker
 from recommendations.status import weights_disagreement
 
 logger = logging.getLogger(__name__)
+
+OK = "ok"
+UNKNOWN = "unknown: the database does not answer"
 
 
 @require_safe
@@ -26,43 +30,54 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    checks: dict[str, Callable[[], str | None]] = {
-        "database": _database,
-        "broker": _broker,
-        "weights": _weights,
-    }
-    problems = {name: problem for name, check in checks.items() if (problem := check())}
-    body = {name: problems.get(name, "ok") for name in checks}
-    return JsonResponse(body, status=503 if problems else 200)
+    """What begins with "ok" is. A database that has just failed to answer is not asked again: who probes waits for one
+    time-out, not three."""
+    body = {"database": _database(), "broker": _broker()}
+    for name, check in (("weights", _weights), ("backlog", _backlog)):
+        body[name] = _checked(check) if body["database"] == OK else UNKNOWN
+    return JsonResponse(body, status=200 if all(found.startswith(OK) for found in body.values()) else 503)
 
 
-def _database() -> str | None:
+def _checked(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except (DatabaseError, OSError) as error:
+        return _brief(error)
+
+
+def _database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        return pgvector_problem()
+        return pgvector_problem() or OK
     except DatabaseError as error:
         return _brief(error)
 
 
-def _broker() -> str | None:
+def _broker() -> str:
     try:
         with broker():
-            return None
+            return OK
     except BROKER_ERRORS as error:
         return _brief(error)
 
 
-def _weights() -> str | None:
-    try:
-        model = EmbeddingModel.objects.active()
-    except DatabaseError:
-        return "unknown: the database does not answer"
+def _weights() -> str:
+    model = EmbeddingModel.objects.active()
     if model is None:
-        return None  # made with the first picture
-    if not is_published(model):
-        return "the network's graph is missing from the media storage"
-    return weights_disagreement(model)
+        return OK  # made with the first picture
+    return graphs.problem(model) or weights_disagreement(model) or OK
+
+
+def _backlog() -> str:
+    """Told at any age; a problem only beyond READY_BACKLOG_SECONDS, and never while somebody holds the pipeline."""
+    seconds, limit = waiting_s(EmbeddingModel.objects.active()), settings.READY_BACKLOG_SECONDS
+    if not seconds:
+        return OK
+    waited = f"the oldest picture has waited {seconds:.0f} s"
+    if control.current() is not None:
+        return f"{OK}: paused, {waited}"
+    return f"{waited}, more than {limit} s" if 0 < limit < seconds else f"{OK}: {waited}"
 
 
 def _brief(error: Exception) -> str:

@@ -1,11 +1,13 @@
 """`/metrics`: what the pipeline and the search are like, in the text format that Prometheus reads.
 
-Written by hand: a dozen gauges read from the database, the same from every web process, need no client library and no
-files shared between processes.
+Written by hand: everything is read from the database, where workers add up what they measure
+(`recommendations.stages`), so that every web process tells the same of all hosts. That needs no client library, no
+files shared between processes, and no port of each worker for Prometheus to find.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -15,6 +17,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
+from recommendations.heartbeat import alive
+from recommendations.models import StagePictures, StageTime, Worker
 from recommendations.status import PipelineStatus, pipeline_status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -31,7 +35,29 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return HttpResponse(
             "Unauthorized\n", status=401, headers={"WWW-Authenticate": "Bearer"}, content_type="text/plain"
         )
-    return HttpResponse("".join(_lines(pipeline_status())), content_type=CONTENT_TYPE)
+    lines = [*_lines(pipeline_status()), *_stages()]
+    return HttpResponse("".join(lines), content_type=CONTENT_TYPE)
+
+
+def _stages() -> Iterator[str]:
+    """Counters begin with the shop, not with a process: they never go back."""
+    buckets: defaultdict[str, dict[float, tuple[int, float]]] = defaultdict(dict)
+    for row in StageTime.objects.all():
+        buckets[row.stage][row.le] = row.count, row.seconds
+    name = "lookalike_stage_seconds"
+    yield _head(name, "histogram", "A stage of embedding: one picture in read, decode and preprocess, else one batch.")
+    for stage, found in sorted(buckets.items()):
+        count, seconds = 0, 0.0
+        for le in sorted({*found, float("inf")}):
+            more = found.get(le, (0, 0.0))
+            count, seconds = count + more[0], seconds + more[1]
+            yield _sample(f"{name}_bucket", {"stage": stage, "le": "+Inf" if le == float("inf") else f"{le:g}"}, count)
+        yield _sample(f"{name}_sum", {"stage": stage}, seconds)
+        yield _sample(f"{name}_count", {"stage": stage}, count)
+    name = "lookalike_stage_pictures_total"
+    yield _head(name, "counter", "Pictures that came out of a stage: ok, dropped, or the code they failed with.")
+    for pictures in StagePictures.objects.order_by("stage", "outcome"):
+        yield _sample(name, {"stage": pictures.stage, "outcome": pictures.outcome}, pictures.count)
 
 
 def _lines(status: PipelineStatus) -> Iterator[str]:
@@ -39,6 +65,12 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
     yield from _gauge("lookalike_pictures", "Accepted pictures, by the state of their vector.", counts)
     yield from _gauge("lookalike_oldest_pending_seconds", "Age of the oldest picture without a vector; 0 for none.",
                       [({}, status.oldest_pending_s or 0.0)])  # fmt: skip
+    failures: Samples = [({"code": code}, count) for code, count in sorted(status.failures.items())]
+    yield from _gauge("lookalike_failures", "Failed pictures, by the reason.", failures)
+    yield from _gauge("lookalike_pictures_per_minute", "Embedded in the last minutes.", [({}, status.per_minute)])
+    yield from _gauge("lookalike_paused", "1 while somebody holds the pipeline.", [({}, int(bool(status.paused)))])
+    workers = Worker.objects.filter(alive()).count()
+    yield from _gauge("lookalike_workers", "Workers that were heard from lately.", [({}, workers)])
     if status.recall is None:
         return
     measured = datetime.fromisoformat(status.recall["measured_at"]).timestamp()
@@ -61,10 +93,18 @@ def _labels(status: PipelineStatus, each: dict[str, Any]) -> dict[str, str]:
 
 
 def _gauge(name: str, text: str, samples: Samples) -> Iterator[str]:
-    yield f"# HELP {name} {text}\n# TYPE {name} gauge\n"
+    yield _head(name, "gauge", text)
     for labels, value in samples:
-        inner = ",".join(f'{key}="{_escaped(label)}"' for key, label in labels.items())
-        yield f"{name}{{{inner}}} {value}\n" if inner else f"{name} {value}\n"
+        yield _sample(name, labels, value)
+
+
+def _head(name: str, kind: str, text: str) -> str:
+    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
+
+
+def _sample(name: str, labels: dict[str, str], value: float) -> str:
+    inner = ",".join(f'{key}="{_escaped(label)}"' for key, label in labels.items())
+    return f"{name}{{{inner}}} {value}\n" if inner else f"{name} {value}\n"
 
 
 def _escaped(label: str) -> str:

@@ -9,10 +9,26 @@ from django.conf import settings
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
+from catalog.request_ids import accepted, request_id
+
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = "5"
 UPLOADS_AT_ONCE = 5  # pictures of the largest size that one form may carry
+
+
+class RequestIdMiddleware:
+    """Every request has an id, its own or the one it came with, which its log lines and its answer name."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        value = accepted(request.headers.get("X-Request-ID"))
+        with request_id(value):
+            response = self.get_response(request)
+        response["X-Request-ID"] = value
+        return response
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):

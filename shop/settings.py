@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "shop.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "shop.middleware.RequestSizeMiddleware",
     "shop.middleware.DatabaseErrorMiddleware",
@@ -104,7 +105,9 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
         # A filtered HNSW scan goes on until it has enough rows, nearest first (pgvector README, "Iterative scans").
         "options": "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100",
         "connect_timeout": 5,
-        **({"pool": {"min_size": 1, "max_size": 8, "timeout": 10}} if DATABASE_POOL else {}),
+        # The pool asks a database that is away less and less often; after `reconnect_timeout` it begins anew with the
+        # next request, so that pages are back a few seconds after it is.
+        **({"pool": {"min_size": 1, "max_size": 8, "timeout": 10, "reconnect_timeout": 5}} if DATABASE_POOL else {}),
     }
 )
 
@@ -124,16 +127,23 @@ CELERY_TASK_ROUTES = {
     "recommendations.tasks.check_recall": {"queue": "maintenance"},
     "catalog.tasks.remove_rowless_files": {"queue": "maintenance"},
 }
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_PROCESSES", 1, validate=validate.Range(min=1))
+# A worker takes a message when its child is free, never one more behind it. Not by counting what is unacknowledged:
+# of a message whose acknowledgement the network swallowed, the count would stay full for ever.
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 0
 # A read that hangs must not stop the only worker for ever: its child is killed, and the lease brings the work back.
 CELERY_TASK_TIME_LIMIT = 3600  # an index build may take long
 CELERY_TASK_ANNOTATIONS = {
     "recommendations.tasks.embed_images": {"time_limit": 300},
     "recommendations.tasks.sweep": {"time_limit": 300},
 }
-CELERY_TASK_ACKS_LATE = True  # prefetch 1 means one task, not one more behind it
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_TASK_ACKS_LATE = True
+# What a task has in hand is worth more than its message: a broker that is restarted must not cost attempts.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # a full Redis refuses what a worker writes; that must not end it
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever; a worker that gave up would have to be started by somebody
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "queue_order_strategy": "priority",  # a worker of several queues empties them in the order it was given
     "socket_connect_timeout": 2,  # an upload never waits longer for a broker that is away
@@ -141,6 +151,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_start": 0,
     "socket_timeout": 5,
     "socket_keepalive": True,
+    "health_check_interval": 10,  # a worker whose broker fell silent is back in twice this
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -157,39 +168,42 @@ EMBEDDING_LEASE_SECONDS = env.int("EMBEDDING_LEASE_SECONDS", 120)
 EMBEDDING_SWEEP_SECONDS = env.int("EMBEDDING_SWEEP_SECONDS", 60)
 EMBEDDING_MAX_ATTEMPTS = env.int("EMBEDDING_MAX_ATTEMPTS", 3)
 EMBEDDING_INDEX_MIN_ROWS = env.int("EMBEDDING_INDEX_MIN_ROWS", 1000)
+# Nothing expires: a worker whose clock goes an hour fast would drop all of it, unheard.
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {
-        "task": "recommendations.tasks.sweep",
-        "schedule": EMBEDDING_SWEEP_SECONDS,
-        "options": {"expires": EMBEDDING_SWEEP_SECONDS},
-    },
-    "remove-rowless-files": {
-        "task": "catalog.tasks.remove_rowless_files",
-        "schedule": 24 * 3600,
-        "options": {"expires": 3600},
-    },
-    "prune-strip-counts": {
-        "task": "recommendations.tasks.prune_strip_counts",
-        "schedule": 24 * 3600,
-        "options": {"expires": 3600},
-    },
+    "sweep": {"task": "recommendations.tasks.sweep", "schedule": EMBEDDING_SWEEP_SECONDS},
+    "remove-rowless-files": {"task": "catalog.tasks.remove_rowless_files", "schedule": 24 * 3600},
+    "prune-strip-counts": {"task": "recommendations.tasks.prune_strip_counts", "schedule": 24 * 3600},
 }
 
 # Watching
 RECALL_CHECK_HOURS = env.int("RECALL_CHECK_HOURS", 24, validate=validate.Range(min=0))  # 0: never
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+READY_BACKLOG_SECONDS = env.int("READY_BACKLOG_SECONDS", 0, validate=validate.Range(min=0))  # 0: any age is ready
 if RECALL_CHECK_HOURS:
     CELERY_BEAT_SCHEDULE["check-recall"] = {
         "task": "recommendations.tasks.check_recall",
         "schedule": RECALL_CHECK_HOURS * 3600,
-        "options": {"expires": 3600},
     }
 
 # Pictures
 IMAGE_MAX_BYTES = env.int("IMAGE_MAX_BYTES", 20 * 2**20)
 IMAGE_MAX_PIXELS = env.int("IMAGE_MAX_PIXELS", 40_000_000)
+# Processes that decode, for each process of the shop: more would hold more memory than a web process should.
+IMAGE_DECODERS = env.int("IMAGE_DECODERS", min(4, max(2, len(os.sched_getaffinity(0)))), validate=validate.Range(min=1))
+EMBEDDING_DECODE_THREADS = env.int("EMBEDDING_DECODE_THREADS", IMAGE_DECODERS, validate=validate.Range(min=1))
+IMAGE_DECODE_SECONDS = env.float("IMAGE_DECODE_SECONDS", 10.0, validate=validate.Range(min=0.1))
+IMAGE_DECODE_BYTES = env.int("IMAGE_DECODE_BYTES", 2**30)
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(VAR_DIR / "media"))).absolute()
 MEDIA_URL = "/media/"
+# … or in a bucket that several hosts share. Without keys, boto3 looks for those of the machine itself.
+MEDIA_S3_BUCKET = env.str("MEDIA_S3_BUCKET", "")
+_bucket = {
+    "bucket_name": MEDIA_S3_BUCKET,
+    "endpoint_url": env.str("MEDIA_S3_ENDPOINT", "") or None,
+    "region_name": env.str("MEDIA_S3_REGION", "") or None,
+    "access_key": env.str("AWS_ACCESS_KEY_ID", "") or None,
+    "secret_key": env.str("AWS_SECRET_ACCESS_KEY", "") or None,
+}
 FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 STATIC_URL = "/static/"
@@ -200,7 +214,9 @@ _collected = env.str("STATIC_ROOT", "")
 STATIC_ROOT = Path(_collected).absolute() if _collected else None
 WHITENOISE_USE_FINDERS = not _collected
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "shop.s3.S3Media", "OPTIONS": _bucket}
+    if MEDIA_S3_BUCKET
+    else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if _collected
@@ -315,16 +331,29 @@ UNFOLD = {
     },
 }
 
+# Logs, all on standard error; celery and gunicorn's own are told to use the same handler.
+LOG_FORMAT = env.str("LOG_FORMAT", "line", validate=validate.OneOf(["line", "json"]))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request_id": {"()": "shop.logs.RequestIdFilter"}},
+    "formatters": {
+        "line": {
+            "()": "shop.logs.LineFormatter",
+            "format": "{asctime} {levelname:<7} {name}: {message}",
+            "style": "{",
+        },
+        "json": {"()": "shop.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "gunicorn.error": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "celery.beat": {"level": "WARNING"},  # each sweep that is sent
         "celery.worker.strategy": {"level": "WARNING"},
-        "celery.worker.request": {"level": "WARNING"},  # sweeps that a busy worker let expire
         "celery.app.trace": {"level": "WARNING"},
     },
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -23,3 +24,6 @@ os.environ.update(
 )
 for name in ("DATABASE_URL", "REDIS_URL", "DEBUG", "MEDIA_ROOT"):
     os.environ.pop(name, None)
+
+# Scripts let what they start in the background ignore Ctrl-C. Processes that tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)

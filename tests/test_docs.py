@@ -13,6 +13,8 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from drf_spectacular.generators import SchemaGenerator
 
+from recommendations.reasons import REASONS
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
@@ -235,7 +237,7 @@ def codes(*, of: str, argument: int = 0) -> set[str]:
 def recorded_codes() -> set[str]:
     """Codes that the pipeline writes without an ImageRejected."""
     text = "".join(path.read_text() for path in sources() if path.parts[-2] == "recommendations")
-    return set(re.findall(r"error_code = '(\w+)'", text)) | set(re.findall(r'\(claim, "(\w+)"', text))
+    return set(re.findall(r"error_code = '(\w+)'", text))
 
 
 def test_every_failure_code_of_a_picture_is_documented_with_a_remedy() -> None:
@@ -243,6 +245,20 @@ def test_every_failure_code_of_a_picture_is_documented_with_a_remedy() -> None:
     assert {"corrupt", "missing_file", "crashed", "bad_vector"} <= found, "the search for codes finds nothing any more"
     table = rows(DOCS / "operations.md")
     assert {code for code in found if len(table.get(code, [])) < 3} == set()
+
+
+def test_reasons_on_pages_and_in_the_terminal_are_those_of_the_docs() -> None:
+    table = rows(DOCS / "operations.md")
+    told = {code: tuple(cell.replace("`", "") for cell in table[code][1:3]) for code in REASONS}
+    assert told == {code: tuple(reason) for code, reason in REASONS.items()}
+    assert codes(of="ImageRejected") | recorded_codes() <= set(REASONS)
+
+
+def test_every_metric_is_documented() -> None:
+    text = (ROOT / "shop" / "metrics.py").read_text()
+    named = set(re.findall(r'"(lookalike_\w+)"', text))
+    assert len(named) > 8
+    assert {name for name in named if f"`{name}`" not in (DOCS / "operations.md").read_text()} == set()
 
 
 def test_every_code_of_an_import_error_is_documented() -> None:

@@ -12,6 +12,11 @@ class StorageProblem(APIException):
     default_code = "storage_unavailable"
 
 
+class DecoderProblem(APIException):
+    status_code = 503
+    default_code = "busy"
+
+
 class ImageProblem(APIException):
     """An uploaded picture that is not taken: 413 when it is too large, 409 when it is there already, else 400."""
 

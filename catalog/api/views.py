@@ -17,9 +17,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog import services
-from catalog.api.errors import ImageProblem, StorageProblem
+from catalog.api.errors import DecoderProblem, ImageProblem, StorageProblem
 from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductSerializer
 from catalog.models import Category, Product
+from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
 
 
@@ -85,6 +86,8 @@ class ProductViewSet(
             )
         except ImageRejected as error:
             raise ImageProblem(error) from error
+        except DecoderUnavailable as error:
+            raise DecoderProblem(str(error)) from error
         except services.StorageUnavailable as error:
             raise StorageProblem(str(error)) from error
         return Response(ImageSerializer(image, context=self.get_serializer_context()).data, status=201)

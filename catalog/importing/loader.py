@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -12,13 +11,14 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count
 
+from catalog.decoding import decoders
 from catalog.importing.archive import Archive
 from catalog.importing.demo_prices import demo_price
 from catalog.importing.errors import RowError, RowRejected
 from catalog.importing.records import Layout, Record, problem_of
 from catalog.models import Category, Product, ProductImage
 from catalog.models.product import product_slug
-from catalog.services import AcceptedImage, accept_image, announce_images, discard_files, store_file
+from catalog.services import AcceptedImage, accept_image, announce_images, discard_rowless, store_file
 from ml.images import ImageRejected
 
 CHUNK = 500  # products a transaction: what a kill can cost, and what one nudge announces
@@ -55,7 +55,7 @@ def import_records(
     """
     outcome = Outcome()
     records = _valid(layout.records(archive), outcome)
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="decode") as pool:
+    with ThreadPoolExecutor(decoders().most, thread_name_prefix="decode") as pool:
         loader = _Loader(archive, outcome, pool, demo_prices)
         for chunk in _chunks(islice(records, limit), CHUNK):
             loader.load(chunk)
@@ -118,7 +118,7 @@ class _Loader:
                 )
                 announce_images([image.pk for image in images], interactive=False)
         except BaseException:
-            discard_files(written)
+            discard_rowless(written)
             raise
         self.outcome.created += len(made)
         self.outcome.existing += len(found)
@@ -157,9 +157,15 @@ class _Loader:
         return self.paths[names]
 
     def _pictures(self, records: list[Record], written: list[str]) -> dict[str, tuple[str, AcceptedImage]]:
-        """SKU to stored file. Decoding runs in threads: Pillow releases the interpreter for it."""
+        """SKU to stored file. A thread for each decoder."""
         stored: dict[str, tuple[str, AcceptedImage]] = {}
-        results = self.pool.map(lambda record: self._picture(record, written), records)
+        pictures = [self.pool.submit(self._picture, record, written) for record in records]
+        try:
+            results = [picture.result() for picture in pictures]
+        finally:  # so that no thread still writes a file when those without a row are removed
+            for picture in pictures:
+                picture.cancel()
+            wait(pictures)
         for record, result in zip(records, results, strict=True):
             if isinstance(result, RowError):
                 self.outcome.errors.append(result)

@@ -50,6 +50,14 @@ class ProductImage(models.Model):
         blank=True,
         help_text="SHA-256 of the file as it was sent, before its metadata was removed. Empty: not known.",
     )
+    request_id = models.CharField(
+        max_length=64,
+        default="",
+        db_default="",
+        editable=False,
+        blank=True,
+        help_text="Of the request that uploaded it, as the log has it. Empty: by a command, or not known.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -71,7 +79,8 @@ class ProductImage(models.Model):
 
 @receiver(post_delete, sender=ProductImage)
 def remove_file(instance: ProductImage, **_: object) -> None:
-    """After the commit: a rolled-back delete must still find its file."""
+    """After the commit: a rolled-back delete must still find its file. What cannot be removed then is left to the
+    daily sweep (`catalog.media`)."""
     name = instance.file.name
     if name:
-        transaction.on_commit(lambda: default_storage.delete(name))
+        transaction.on_commit(lambda: default_storage.delete(name), robust=True)

@@ -79,7 +79,12 @@ def in_passes(
     """
     widths = (spec.dimension, *(len(task.names) for task in spec.labels))
     passes: list[Sequence[np.ndarray]] = [[np.zeros((0, width), np.float32) for width in widths]]
-    passes += [run(images[start : start + MAX_BATCH]) for start in range(0, len(images), MAX_BATCH)]
+    for start in range(0, len(images), MAX_BATCH):
+        some = images[start : start + MAX_BATCH]
+        found = run(some)
+        if found[0].shape != (len(some), spec.dimension):
+            raise BadVector(None, f"shape {found[0].shape} instead of {(len(some), spec.dimension)}")
+        passes.append(found)
     vectors, *probabilities = (np.concatenate(column) for column in zip(*passes, strict=True))
     names = (task.name for task in spec.labels)
     return checked(vectors, len(images), spec), dict(zip(names, probabilities, strict=True))

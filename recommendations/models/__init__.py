@@ -1,8 +1,12 @@
 from recommendations.models.embedding_model import KEPT, EmbeddingModel, ModelState
 from recommendations.models.image_embedding import EmbeddingState, ImageEmbedding
 from recommendations.models.merchandising import MOST_BOOST, Effect, Pin, Rule, Veto
+from recommendations.models.pause import Pause
+from recommendations.models.pipeline import Pipeline
 from recommendations.models.search_health import SearchHealth
+from recommendations.models.stage_totals import Stage, StagePictures, StageTime
 from recommendations.models.strip_count import Place, Strip, StripCount
+from recommendations.models.worker import Worker
 
 __all__ = [
     "KEPT",
@@ -12,11 +16,17 @@ __all__ = [
     "EmbeddingState",
     "ImageEmbedding",
     "ModelState",
+    "Pause",
     "Pin",
+    "Pipeline",
     "Place",
     "Rule",
     "SearchHealth",
+    "Stage",
+    "StagePictures",
+    "StageTime",
     "Strip",
     "StripCount",
     "Veto",
+    "Worker",
 ]

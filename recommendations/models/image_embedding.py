@@ -28,7 +28,9 @@ class ImageEmbedding(models.Model):
     error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True)
     vector = HalfVectorField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(
+        auto_now_add=True, help_text="When this was asked for: with the picture, its new file, or another try."
+    )
     embedded_at = models.DateTimeField(null=True, blank=True)
 
     objects = ImageEmbeddingQuerySet.as_manager()
@@ -53,6 +55,17 @@ class ImageEmbedding(models.Model):
                 fields=["model", "id"],
                 condition=Q(state__in=["pending", "processing"]),
                 name="embedding_unfinished",
+            ),
+            models.Index(  # coverage.waiting_s
+                fields=["model", "created_at"],
+                condition=Q(state__in=["pending", "processing"]),
+                name="embedding_waiting",
+            ),
+            models.Index(  # pace.pictures_a_minute
+                fields=["model", "embedded_at"], condition=Q(state="ready"), name="embedding_done"
+            ),
+            models.Index(  # failures.failure_groups, claims.retry_reason
+                fields=["model", "error_code", "id"], condition=Q(state="failed"), name="embedding_failed"
             ),
         ]
 

@@ -47,14 +47,18 @@ def test_the_terminal_tells_where_the_shop_is_and_that_the_weights_are_untrained
     assert "Traceback" not in demo.log
 
 
-def test_staff_upload_a_photo_and_shoppers_see_similar_items(demo: Demo, page: Page, tmp_path: Path) -> None:
-    photo = tmp_path / "photo.jpg"
-    photo.write_bytes(picture(COLOURS["red"], size=(200, 260)))
+def log_in(page: Page, demo: Demo) -> None:
     page.goto("/admin/")
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill(demo.password)
     page.get_by_role("button", name=re.compile("log in", re.I)).click()
     expect(page.get_by_text("UNTRAINED")).to_be_visible()
+
+
+def test_staff_upload_a_photo_and_shoppers_see_similar_items(demo: Demo, page: Page, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(picture(COLOURS["red"], size=(200, 260)))
+    log_in(page, demo)
 
     page.goto("/admin/catalog/product/add/")
     page.get_by_label("Title").fill("Brand new red thing")
@@ -146,6 +150,37 @@ def test_a_photo_search_goes_on_without_the_photo(demo: Demo, page: Page, tmp_pa
     page.locator("#refine-price").fill("0.01")
     expect(page.get_by_text(re.compile("Nothing under"))).to_be_visible()
     expect(page.locator("#refine-price")).to_be_focused()
+
+
+def test_staff_see_a_picture_fail_and_try_it_again(demo: Demo, page: Page) -> None:
+    log_in(page, demo)
+    page.goto("/admin/recommendations/pipeline/")
+    expect(page.get_by_text("No picture has failed.")).to_be_visible()
+    expect(page.locator(".pipeline-workers li")).to_have_count(1)
+    file = min((demo.var / "media" / "products").rglob("*.jpg"))
+    data = file.read_bytes()
+    file.write_bytes(b"gone")
+    command = [sys.executable, "manage.py", "embed_catalog", "--all", "--enqueue"]
+    subprocess.run(command, cwd=ROOT, env=demo.environment(), check=True, capture_output=True)
+    expect(page.get_by_role("heading", name="checksum")).to_be_visible(timeout=60_000)  # without a reload
+    file.write_bytes(data)
+    page.get_by_role("button", name="Try it again").click()
+    expect(page.get_by_text("1 picture will be tried again.")).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile(r"^\d+ ready$"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("No picture has failed.")).to_be_visible(timeout=60_000)
+
+
+def test_the_pipelines_page_works_without_javascript_too(demo: Demo, page: Page, browser: Browser) -> None:
+    log_in(page, demo)
+    context = browser.new_context(base_url=demo.url, java_script_enabled=False)
+    context.add_cookies(page.context.cookies())  # type: ignore[arg-type]
+    plain = context.new_page()
+    plain.goto("/admin/recommendations/pipeline/")
+    plain.get_by_role("button", name="Pause").click()
+    expect(plain.get_by_text("by admin")).to_be_visible()
+    plain.get_by_role("button", name="Resume").click()
+    expect(plain.get_by_text("The pipeline runs.")).to_be_visible()
+    context.close()
 
 
 def test_without_javascript_too(demo: Demo, browser: Browser, tmp_path: Path) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,44 +12,9 @@ from django.conf import settings
 from django.db import connection
 
 from shop import embedded
+from tests.running import Process, Start, until
 
-
-class Process:
-    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
-        self.log_path = log
-        with log.open("w") as stream:
-            self.popen = subprocess.Popen(
-                command, env=environment, cwd=settings.BASE_DIR, stdout=stream, stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )  # fmt: skip
-
-    @property
-    def log(self) -> str:
-        return self.log_path.read_text(errors="replace")
-
-    def children(self) -> list[int]:
-        """Process ids of the direct children."""
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            if parent == self.popen.pid:
-                found.append(int(folder.name))
-        return found
-
-    def stop(self) -> None:
-        if self.popen.poll() is None:
-            self.popen.send_signal(signal.SIGTERM)
-            try:
-                self.popen.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.popen.pid, signal.SIGKILL)
-                self.popen.wait()
-
-
-Start = Callable[..., Process]
+__all__ = ["Process", "Start", "start", "until"]
 
 
 def services() -> dict[str, str]:
@@ -79,11 +41,3 @@ def start(transactional_db: None, tmp_path: Path) -> Iterator[Start]:
     for process in reversed(started):
         process.stop()
     connection.close()
-
-
-def until(condition: Callable[[], bool], seconds: float, what: Callable[[], str] = lambda: "") -> None:
-    """Wait for something that has to come; a limit only keeps a failed test from hanging."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s. {what()}"
-        time.sleep(0.2)

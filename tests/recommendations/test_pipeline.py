@@ -68,7 +68,7 @@ def test_what_was_tried_before_is_claimed_alone_and_last(images: list[ProductIma
     claims.add_missing_rows(plane)
     claims.claim_batch(plane, 2)
     expire_leases()
-    assert [claim.retried for claim in claims.claim_batch(plane, 10)] == [False] * 3
+    assert [claim.attempts for claim in claims.claim_batch(plane, 10)] == [1] * 3
     assert [claim.attempts for claim in claims.claim_batch(plane, 10)] == [2]
     assert [claim.attempts for claim in claims.claim_batch(plane, 10)] == [2]
 
@@ -210,15 +210,16 @@ def test_a_drain_embeds_everything_beside_decoding_and_writing(network: Embeddin
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_drain_out_of_time_says_so_and_gives_back_what_it_claimed(network: EmbeddingModel, settings: Any) -> None:
+def test_a_drain_that_had_enough_says_so_and_leaves_the_rest_as_it_was(network: EmbeddingModel, settings: Any) -> None:
     settings.EMBEDDING_BATCH_SIZE = 2
     shop = Shopkeeper()
     for _ in range(12):
         shop.image(shop.product())
-    drained = pipeline.drain(seconds=0.0)
-    assert drained.more
+    asked = iter([False, False, True])
+    drained = pipeline.drain(enough=lambda: next(asked))
+    assert (drained.ready, drained.more) == (4, True)
     rest = pipeline.drain()
-    assert drained.ready + rest.ready == 12
+    assert (rest.ready, rest.more) == (8, False)
     assert set(ImageEmbedding.objects.values_list("attempts", flat=True)) == {1}
 
 

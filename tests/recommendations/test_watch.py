@@ -203,13 +203,13 @@ def test_a_check_may_be_put_down_after_every_product(small: Shop) -> None:
 def test_a_task_hands_on_what_is_left_in_a_message(small: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     with nudges.broker() as broker:
         broker.default_channel.queue_purge(QUEUE)
-        monkeypatch.setattr(tasks, "SLICE_SECONDS", 0.0)
+        monkeypatch.setattr(tasks, "CHECK_SECONDS", 0.0)
         tasks.check_recall()
         assert SearchHealth.objects.count() == 0
         message = broker.SimpleQueue(QUEUE).get(timeout=10)
         message.ack()
     assert message.headers["task"] == "recommendations.tasks.check_recall"
-    monkeypatch.setattr(tasks, "SLICE_SECONDS", 600.0)
+    monkeypatch.setattr(tasks, "CHECK_SECONDS", 600.0)
     tasks.check_recall(*message.payload[0])
     assert SearchHealth.objects.get().report["products"] == recall_checks.SAMPLE
 

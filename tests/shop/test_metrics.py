@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 
-from recommendations.models import EmbeddingModel, SearchHealth
+from recommendations import control, pipeline, stages
+from recommendations.models import (
+    EmbeddingModel,
+    ImageEmbedding,
+    SearchHealth,
+    Stage,
+    StagePictures,
+    StageTime,
+    Worker,
+)
 from tests.shopkeeper import Shopkeeper
 
 FILTERS = [
@@ -59,3 +71,91 @@ def test_pictures_and_the_last_check_are_told(
     assert not any('selectivity="0.5"' in name for name in found)
     assert found['lookalike_search_seconds{model="plane",selectivity="1",quantile="0.95"}'] == 0.0055
     assert found["lookalike_recall_measured_timestamp_seconds"] == pytest.approx(row.measured_at.timestamp())
+
+
+def test_stages_are_added_up_over_processes_as_a_histogram(client: Client, settings: Any, db: None) -> None:
+    settings.METRICS_TOKEN = "secret"
+    stages.flush()  # what other tests left in this process
+    StageTime.objects.all().delete()
+    StagePictures.objects.all().delete()
+    for seconds in (0.001, 0.004, 0.005, 0.3, 99.0):
+        stages.took(Stage.DECODE, seconds)
+    stages.passed(Stage.DECODE, 4)
+    stages.passed(Stage.DECODE, 1, "corrupt")
+    stages.flush()
+    stages.took(Stage.DECODE, 0.3)  # another process, or this one later
+    stages.passed(Stage.DECODE, 1)
+    stages.flush()
+    stages.flush()
+    found = metrics(client, "secret")
+    buckets = {le: found[f'lookalike_stage_seconds_bucket{{stage="decode",le="{le}"}}'] for le in
+               ("0.001", "0.005", "0.5", "+Inf")}  # fmt: skip
+    assert buckets == {"0.001": 1, "0.005": 3, "0.5": 5, "+Inf": 6}, "cumulative"
+    assert found['lookalike_stage_seconds_count{stage="decode"}'] == 6
+    assert found['lookalike_stage_seconds_sum{stage="decode"}'] == pytest.approx(99.61)
+    assert found['lookalike_stage_pictures_total{stage="decode",outcome="ok"}'] == 5
+    assert found['lookalike_stage_pictures_total{stage="decode",outcome="corrupt"}'] == 1
+
+
+def test_figures_wait_for_a_database_that_is_away(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    stages.flush()
+
+    def away(*_: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    stages.passed(Stage.WRITE, 3)
+    stages.took(Stage.WRITE, 0.2)
+    before = sum(StagePictures.objects.filter(stage="write", outcome="ok").values_list("count", flat=True))
+    with monkeypatch.context() as patch:
+        patch.setattr(StagePictures.objects, "add", away)
+        stages.flush()
+    stages.passed(Stage.WRITE, 2)
+    stages.flush()
+    assert StagePictures.objects.get(stage="write", outcome="ok").count == before + 5
+
+
+def test_the_pipeline_counts_what_each_stage_did_with_each_picture(shop: Shopkeeper, network: EmbeddingModel) -> None:
+    stages.flush()
+    StageTime.objects.all().delete()
+    StagePictures.objects.all().delete()
+    images = [shop.image(shop.product()) for _ in range(5)]
+    images[0].file.storage.delete(images[0].file.name)
+    pipeline.embed_now([image.pk for image in images])
+    counts = {(row.stage, row.outcome): row.count for row in StagePictures.objects.all()}
+    assert counts == {
+        ("claim", "ok"): 5,
+        ("read", "ok"): 4,
+        ("read", "missing_file"): 1,
+        ("decode", "ok"): 4,
+        ("preprocess", "ok"): 4,
+        ("inference", "ok"): 4,
+        ("write", "ok"): 4,
+        ("write", "missing_file"): 1,
+    }
+    times = {
+        stage: sum(StageTime.objects.filter(stage=stage).values_list("count", flat=True)) for stage in Stage.values
+    }
+    # A claim that found nothing more ends the work, and takes its time, too. A missing file is looked for.
+    assert times == {"claim": 2, "read": 5, "decode": 4, "preprocess": 4, "inference": 1, "write": 1}
+
+
+def test_failures_by_reason_rate_and_living_workers_are_gauges(
+    client: Client, settings: Any, shop: Shopkeeper, plane: EmbeddingModel
+) -> None:
+    settings.METRICS_TOKEN = "secret"
+    for product in ("red", "green"):
+        shop.embedded(plane, product, [1, 0, 0])
+    image = shop.image(shop.product())
+    ImageEmbedding.objects.create(
+        image=image, model=plane, digest=image.digest, state="failed", error_code="timeout", error="Too slow."
+    )
+    now = timezone.now()
+    for name, age in (("a/1", 5), ("b/2", 20), ("dead/3", 600)):
+        Worker.objects.create(name=name, started_at=now, seen_at=now - timedelta(seconds=age))
+    found = metrics(client, "secret")
+    assert found['lookalike_failures{code="timeout"}'] == 1
+    assert found["lookalike_pictures_per_minute"] == 2
+    assert found["lookalike_workers"] == 2
+    assert found["lookalike_paused"] == 0
+    control.pause()
+    assert metrics(client, "secret")["lookalike_paused"] == 1

@@ -16,6 +16,8 @@ from catalog.importing.kaggle import KaggleLayout
 from catalog.importing.loader import import_records
 from catalog.importing.records import Layout
 from catalog.progress import meter
+from catalog.services import StorageUnavailable
+from ml.decoding import DecoderUnavailable
 
 LAYOUTS: tuple[Layout, ...] = (KaggleLayout(), ClassFolderLayout())
 SHOWN_ERRORS = 10
@@ -64,6 +66,10 @@ class Command(BaseCommand):
                 )
         except ImportFailed as error:
             raise CommandError(str(error), returncode=2) from error
+        except (StorageUnavailable, DecoderUnavailable) as error:
+            raise CommandError(
+                f"{error} ({error.__cause__}) What was imported stays; run this again to go on with the rest."
+            ) from error
         self._report(outcome.errors, options["errors"])
         if outcome.nothing_imported:
             raise CommandError("Nothing could be imported.")

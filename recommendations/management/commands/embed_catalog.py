@@ -7,9 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from recommendations import claims, nudges, pipeline
+from recommendations import claims, nudges, pipeline, stopping
 from recommendations.coverage import coverage
-from recommendations.graphs import ModelUnavailable
 from recommendations.lifecycle import ensure_active_model
 from recommendations.management.indexing import meter_with_index
 from recommendations.models import EmbeddingModel, ModelState
@@ -40,9 +39,12 @@ class Command(BaseCommand):
                 nudges.nudge_bulk()
                 self.stdout.write("Left to the workers; `manage.py pipeline_status` shows how far they are.")
                 return
-            with meter_with_index(self.stderr, "Embedding", claims.unfinished(model)) as progress:
-                pipeline.drain(model=model, advance=progress.advance)
-        except ModelUnavailable as error:
+            meter = meter_with_index(self.stderr, "Embedding", claims.unfinished(model))
+            with meter as progress, stopping.on_signals(pipeline.give_back):
+                drained = pipeline.drain(model=model, advance=progress.advance)
+            if drained.halt:
+                raise pipeline.Halted(drained.halt)
+        except (*pipeline.UNAVAILABLE, pipeline.Halted) as error:
             raise CommandError(str(error)) from error
         status = coverage(model)
         self.stdout.write(

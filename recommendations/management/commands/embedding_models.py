@@ -14,11 +14,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from catalog.progress import Meter, meter
 from ml.spec import POOLINGS
-from recommendations import calibration, claims, lifecycle, nudges, pipeline
+from recommendations import calibration, claims, lifecycle, nudges, pipeline, stopping
 from recommendations.calibration import Calibration, MatchKind
 from recommendations.comparing import NotComparable, compare, require_comparable
 from recommendations.coverage import Coverage, coverage, failed_instead, failed_skus, uncovered_skus
-from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import index_bytes, index_due
 from recommendations.lifecycle import FailedInstead, LifecycleError, NotCovered, Switch
 from recommendations.management.arguments import chosen_model
@@ -96,7 +95,7 @@ class Command(BaseCommand):
         run: Callable[..., None] = getattr(self, f"_{action}")
         try:
             run(**options)
-        except (LifecycleError, ModelUnavailable, NotComparable) as error:
+        except (*pipeline.UNAVAILABLE, LifecycleError, pipeline.Halted, NotComparable) as error:
             raise CommandError(str(error)) from error
 
     def _list(self, *, json: bool, **_: Any) -> None:
@@ -201,7 +200,8 @@ class Command(BaseCommand):
         done = found.total - found.missing
         with meter_with_index(self.stderr, f"Building {model.name}", found.total, done=done) as progress:
             recount = _Recount(model, progress)
-            pipeline.build(model, advance=recount.done, waiting=recount.left)
+            with stopping.on_signals(pipeline.give_back):
+                pipeline.build(model, advance=recount.done, waiting=recount.left)
 
     def _report(self, switch: Switch) -> None:
         model, found = switch.model, switch.coverage

@@ -2,37 +2,77 @@
 
 from __future__ import annotations
 
+import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from json import dumps
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from recommendations.status import pipeline_status
+from recommendations.status import PipelineStatus, pipeline_status
+
+LEAST_SECONDS = 1.0
+SHARE = 10  # of the time that `--watch` takes, what the database may spend on it: one in this many
+ERASE = "\x1b[{0}F\x1b[0J"  # to the first column, so many lines up, and clear what is below
 
 
 class Command(BaseCommand):
-    help = "How many pictures are embedded, waiting, in work and failed, and why."
+    help = "How many pictures are embedded, waiting, in work and failed, and why; how fast it goes, and until when."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="for programs")
+        parser.add_argument("--json", action="store_true", help="for programs; with --watch one line each time")
+        parser.add_argument(
+            "--watch", nargs="?", type=float, const=2.0, metavar="SECONDS",
+            help="again every so many seconds (default 2), until Ctrl-C",
+        )  # fmt: skip
 
-    def handle(self, *, json: bool, **options: Any) -> None:
-        status = pipeline_status()
-        if json:
-            self.stdout.write(dumps(status.to_json()))
+    def handle(self, *, json: bool, watch: float | None, **options: Any) -> None:
+        if watch is None:
+            self.stdout.write(self._text(pipeline_status(), json))
             return
-        self.stdout.write(f"Model       {status.model or 'none yet: made with the first picture'}")
+        try:
+            self._watch(max(watch, LEAST_SECONDS), json)
+        except KeyboardInterrupt:
+            return
+
+    def _watch(self, seconds: float, json: bool) -> None:
+        drawn = 0
+        redraw = not json and self.stdout.isatty()
+        while True:
+            began = time.monotonic()
+            text = self._text(pipeline_status(), json)
+            took = time.monotonic() - began
+            if redraw and drawn:
+                self.stdout.write(ERASE.format(drawn), ending="")
+            self.stdout.write(text)
+            self.stdout.flush()
+            drawn = text.count("\n") + 1
+            time.sleep(max(seconds - took, took * SHARE))
+
+    def _text(self, status: PipelineStatus, json: bool) -> str:
+        return dumps(status.to_json()) if json else "\n".join(self._lines(status))
+
+    def _lines(self, status: PipelineStatus) -> Iterator[str]:
+        yield f"Model       {status.model or 'none yet: made with the first picture'}"
         for state in ("total", "ready", "pending", "processing", "failed"):
-            self.stdout.write(f"{state.capitalize():<11} {getattr(status, state):,}")
-        for code, count in sorted(status.failures.items()):
-            self.stdout.write(f"  {code}: {count:,}")
+            yield f"{state.capitalize():<11} {getattr(status, state):,}"
+        for group in status.reasons:
+            yield f"  {group.code}: {group.count:,}. {group.reason.means} {group.reason.remedy}"
+            for row in group.examples:
+                yield f"    for instance {row.image.product.sku}: {row.error}"
         if status.failed:
-            self.stdout.write("Try the failed ones again with `manage.py embed_catalog --failed`.")
+            yield "Try the failed ones again with `manage.py embed_catalog --failed`."
+        if status.per_minute:
+            yield f"Rate        {status.per_minute:,.0f} a minute"
+        if status.missing:
+            yield status.outlook
+        if status.paused:
+            yield self.style.WARNING(f"{status.paused['text']} `manage.py pipeline resume` goes on.")
         if status.oldest_pending_s is not None:
-            self.stdout.write(f"The oldest pending picture has waited {status.oldest_pending_s:,.0f} s.")
+            yield f"The oldest pending picture has waited {status.oldest_pending_s:,.0f} s."
         if status.recall:
             measured = status.recall["measured_at"][:10]
-            self.stdout.write(f"Recall@{status.recall['k']:<4} {status.recall['lowest']:.3f}, measured on {measured}")
+            yield f"Recall@{status.recall['k']:<4} {status.recall['lowest']:.3f}, measured on {measured}"
         for warning in status.warnings:
-            self.stdout.write(self.style.WARNING(warning))
+            yield self.style.WARNING(warning)

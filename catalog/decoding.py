@@ -1,0 +1,55 @@
+"""Every picture that somebody sent is opened by a process of its own, within the limits that the settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+from django.conf import settings
+
+from ml.decoding import Decoders
+from ml.images import ImageInfo, InputSpec
+
+
+@cache
+def decoders() -> Decoders:
+    """Those of this process."""
+    return Decoders(settings.IMAGE_DECODERS, memory_bytes=settings.IMAGE_DECODE_BYTES)
+
+
+def clean(data: bytes) -> tuple[bytes, ImageInfo]:
+    """The bytes to publish and what they are; see `ml.images.clean`.
+
+    Raises:
+        ImageRejected, DecoderUnavailable
+    """
+    return decoders().clean(
+        data,
+        timeout_s=settings.IMAGE_DECODE_SECONDS,
+        max_bytes=settings.IMAGE_MAX_BYTES,
+        max_pixels=settings.IMAGE_MAX_PIXELS,
+    )
+
+
+def to_input(
+    data: bytes, spec: InputSpec, *, patient: bool = False, fitted: Callable[[float], None] = lambda _: None
+) -> np.ndarray:
+    """A model's input, uint8 [S, S, 3]; see `ml.images.to_input`.
+
+    Args:
+        patient: wait for a free decoder as long as it takes; for processes that answer no requests.
+        fitted: called with the seconds that fitting took.
+
+    Raises:
+        ImageRejected, DecoderUnavailable
+    """
+    return decoders().to_input(
+        data,
+        spec,
+        patient=patient,
+        fitted=fitted,
+        timeout_s=settings.IMAGE_DECODE_SECONDS,
+        max_bytes=settings.IMAGE_MAX_BYTES,
+        max_pixels=settings.IMAGE_MAX_PIXELS,
+    )

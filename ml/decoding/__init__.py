@@ -1,0 +1,243 @@
+"""Decoding in other processes: a file that crashes, hangs or exhausts the decoder costs only itself.
+
+A decoder is `python -m ml.decoding`, started when one is needed and kept for the next picture: the start costs 0.2 s
+and more, a picture 0.1 ms more than in this process. It has no secrets in its environment, a limit on its memory, and
+so many seconds for each picture. A verdict that might be due to what it decoded before (crashed, out of memory) is
+left to a fresh one.
+"""
+
+import atexit
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.decoding import protocol
+from ml.images import MAX_BYTES, MAX_PIXELS, ImageInfo, ImageRejected, InputSpec
+
+TIMEOUT_S = 10.0
+MEMORY_BYTES = 2**30
+#: Verdicts that may be due to the machine as well as to the file.
+PERHAPS_PASSING = frozenset({"crashed", "timeout", "out_of_memory"})
+
+_START_S = 60.0  # on a machine with much else to do
+_END_S = 5.0
+# How long, and how many at once, may wait for a decoder: a web process has threads for pages too.
+_PATIENCE_S = 10.0
+_QUEUE = 2
+# Codecs that leak are given up now and then: 0.2 s in a thousand pictures.
+_PICTURES = 1000
+_ROOT = Path(__file__).resolve().parents[2]
+_BUSY = "Too many pictures are being looked at just now. Please try again in a moment."
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+
+
+class DecoderUnavailable(Exception):
+    """No decoder is free, or none can be started: no fault of the picture's. A sentence for whoever sent it."""
+
+
+class Decoders:
+    """Up to `most` decoders; may be used from several threads.
+
+    Attributes:
+        most: as many pictures are decoded at once.
+    """
+
+    def __init__(self, most: int, *, memory_bytes: int = MEMORY_BYTES) -> None:
+        """
+        Args:
+            memory_bytes: the address space of each, interpreter and libraries (about 0.3 GB) included.
+        """
+        self.most = most
+        self._memory_bytes = memory_bytes
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)  # a fork must not talk to the decoders of its parent
+        atexit.register(self.close)
+
+    def clean(
+        self,
+        data: bytes,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        max_bytes: int = MAX_BYTES,
+        max_pixels: int = MAX_PIXELS,
+    ) -> tuple[bytes, ImageInfo]:
+        """`ml.images.clean`.
+
+        Raises:
+            ImageRejected: the decoder's verdict, or "timeout", "out_of_memory", "crashed".
+            DecoderUnavailable
+        """
+        question = {"timeout_s": timeout_s, "max_bytes": max_bytes, "max_pixels": max_pixels}
+        head, body = self._ask(question, data)
+        return data if head["same"] else bytes(body), ImageInfo(**head["info"])
+
+    def to_input(
+        self,
+        data: bytes,
+        spec: InputSpec,
+        *,
+        patient: bool = False,
+        fitted: Callable[[float], None] = lambda _: None,
+        timeout_s: float = TIMEOUT_S,
+        max_bytes: int = MAX_BYTES,
+        max_pixels: int = MAX_PIXELS,
+    ) -> np.ndarray:
+        """`ml.images.to_input`, uint8 [S, S, 3].
+
+        Args:
+            patient: wait for a free decoder as long as it takes.
+            fitted: called with the seconds that fitting and resizing took, after decoding.
+
+        Raises:
+            ImageRejected, DecoderUnavailable: as for `clean`.
+        """
+        question = {"timeout_s": timeout_s, "max_bytes": max_bytes, "max_pixels": max_pixels}
+        head, body = self._ask({**question, "size": spec.input_size, "fit": spec.fit}, data, patient)
+        fitted(head["fitted_s"])
+        return np.frombuffer(body, np.uint8).reshape(spec.input_size, spec.input_size, 3)
+
+    def close(self) -> None:
+        """End those that wait; others may be started afterwards."""
+        while True:
+            try:
+                decoder = self._idle.pop()
+            except IndexError:
+                return
+            decoder.end()
+
+    def _reset(self) -> None:
+        self._idle: list[_Decoder] = []
+        self._free = threading.BoundedSemaphore(self.most)
+        self._queue = threading.BoundedSemaphore(_QUEUE)
+
+    def _ask(self, question: dict[str, Any], data: bytes, patient: bool = False) -> tuple[dict[str, Any], memoryview]:
+        with self._turn(patient):
+            try:
+                return self._ask_one(self._idle.pop(), question, data)
+            except (IndexError, _Doubtful):
+                return self._ask_one(_Decoder(self._memory_bytes), question, data)
+
+    @contextlib.contextmanager
+    def _turn(self, patient: bool) -> Iterator[None]:
+        if not self._free.acquire(blocking=patient):
+            if not self._queue.acquire(blocking=False):
+                raise DecoderUnavailable(_BUSY)
+            try:
+                if not self._free.acquire(timeout=_PATIENCE_S):
+                    raise DecoderUnavailable(_BUSY)
+            finally:
+                self._queue.release()
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    def _ask_one(self, decoder: "_Decoder", question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
+        was_fresh = not decoder.asked
+        try:
+            head, body = decoder.ask(question, data)
+            if head.get("code") in PERHAPS_PASSING:
+                raise ImageRejected(head["code"], head["message"])
+        except ImageRejected as rejected:
+            decoder.end()
+            if was_fresh or rejected.code == "timeout":
+                raise
+            raise _Doubtful from rejected
+        except BaseException:
+            decoder.end()  # with an answer under way that nobody would fetch
+            raise
+        if decoder.asked < _PICTURES:
+            self._idle.append(decoder)
+        else:
+            decoder.end()
+        if "code" in head:
+            raise ImageRejected(head["code"], head["message"])
+        return head, body
+
+
+class _Doubtful(Exception):
+    """A decoder that had decoded others failed on this one."""
+
+
+class _Decoder:
+    """One process. Attributes: asked, how many pictures it was given."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        self.asked = 0
+        self._channel, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._process: subprocess.Popen[bytes] | None = None
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "ml.decoding", "--memory-bytes", str(memory_bytes)],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    cwd=_ROOT,
+                    env=_environment(),
+                )
+            protocol.exactly(self._channel, len(protocol.READY), time.monotonic() + _START_S)
+        except (OSError, protocol.Gone) as error:
+            why = f"exit code {self._death()}" if isinstance(error, protocol.Gone) else str(error) or "it hangs"
+            self.end()
+            raise DecoderUnavailable(
+                f"Pictures cannot be decoded just now: no decoder could be started ({why})."
+            ) from error
+
+    def ask(self, question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
+        """Raises ImageRejected where the decoder died of it or was killed for it; then it is of no more use."""
+        self.asked += 1
+        seconds: float = question["timeout_s"]
+        deadline = time.monotonic() + seconds
+        try:
+            protocol.send(self._channel, question, data, seconds=seconds)
+            return protocol.receive(self._channel, seconds=deadline - time.monotonic())
+        except TimeoutError:
+            raise ImageRejected("timeout", f"The picture could not be decoded within {seconds:g} seconds.") from None
+        except protocol.Gone:
+            raise _cause_of_death(self._death(), seconds) from None
+
+    def end(self) -> None:
+        self._channel.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _death(self) -> int:
+        """The exit code of one that has closed its end of the channel."""
+        assert self._process is not None  # noqa: S101
+        try:
+            return self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            return 1
+
+
+def _cause_of_death(code: int, seconds: float) -> ImageRejected:
+    if code == -signal.SIGALRM:
+        return ImageRejected("timeout", f"The picture could not be decoded within {seconds:g} seconds.")
+    if code == -signal.SIGKILL:  # not ours: nobody else but the kernel does that
+        return ImageRejected(
+            "out_of_memory", "There is not enough memory to decode this picture: the decoder was killed."
+        )
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return ImageRejected("crashed", f"The decoder crashed on this picture ({how}).")
+
+
+def _environment() -> dict[str, str]:
+    """No secrets of this process for one that reads hostile bytes, and no thread pools in its address space."""
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    paths = [str(_ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return passed_on | {
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }

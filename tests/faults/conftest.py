@@ -1,0 +1,58 @@
+"""A shop of its own for every test, to be broken: see `tests.faults.own_shop`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.own_shop import OwnShop
+
+# Several of these may run at once on a small machine.
+POSTGRES_CONF = """
+shared_buffers = 16MB
+maintenance_work_mem = 16MB
+max_wal_size = 64MB
+min_wal_size = 32MB
+"""
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The VAR_DIR of a shop with tables, staff and a model, its servers stopped; copied for each test."""
+    shop = OwnShop(tmp_path_factory.mktemp("furnished"))
+    try:
+        shop.postgres.start()
+        shop.redis.start()
+        shop.chore("furnish()")
+        shop.postgres.stop()
+    finally:
+        shop.close()
+    with (shop.postgres.data / "postgresql.conf").open("a") as conf:
+        conf.write(POSTGRES_CONF)
+    return shop.var
+
+
+@pytest.fixture
+def open_shop(furnished: Path, tmp_path: Path) -> Iterator[Callable[..., OwnShop]]:
+    """Opens shops: `open_shop()`, or `open_shop(var=…)` where its VAR_DIR must lie somewhere special."""
+    opened: list[OwnShop] = []
+
+    def open_one(*, var: Path | None = None) -> OwnShop:
+        shop = OwnShop(tmp_path, var=var)
+        shutil.copytree(furnished, shop.var, dirs_exist_ok=True)
+        opened.append(shop)
+        shop.postgres.start()
+        shop.redis.start()
+        return shop
+
+    yield open_one
+    for shop in opened:
+        shop.close()
+
+
+@pytest.fixture
+def own_shop(open_shop: Callable[..., OwnShop]) -> OwnShop:
+    return open_shop()

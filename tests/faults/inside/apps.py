@@ -1,0 +1,63 @@
+"""Faults that no signal from outside can time well enough. A process that has this app does as its environment says:
+
+FAULT_HOLD_PASSES=FILE     every forward pass waits as long as FILE exists
+FAULT_DIE_AT_PUBLISH=1     the process ends, without a word, in the place of its first message to the workers
+FAULT_LOG_TASKS=1          the log says which task begins
+FAULT_VISIBILITY_TIMEOUT=N seconds after which the broker hands an unfinished message to somebody else (settings.py)
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+
+logger = logging.getLogger(__name__)
+
+
+class FaultsConfig(AppConfig):
+    name = "tests.faults.inside"
+    label = "faults"
+
+    def ready(self) -> None:
+        if brake := os.environ.get("FAULT_HOLD_PASSES"):
+            hold_passes(Path(brake))
+        if os.environ.get("FAULT_DIE_AT_PUBLISH"):
+            die_at_publish()
+        if os.environ.get("FAULT_LOG_TASKS"):
+            log_tasks()
+
+
+def hold_passes(brake: Path) -> None:
+    from ml.runtimes.onnx import OnnxEmbedder
+
+    embed = OnnxEmbedder.embed
+
+    def held(self: OnnxEmbedder, images: Any) -> Any:
+        while brake.exists():
+            time.sleep(0.02)
+        return embed(self, images)
+
+    OnnxEmbedder.embed = held  # type: ignore[method-assign]
+
+
+def die_at_publish() -> None:
+    from celery import Task
+
+    def die(*_: Any, **__: Any) -> None:
+        os._exit(9)
+
+    Task.apply_async = die
+
+
+def log_tasks() -> None:
+    from celery.signals import task_prerun
+
+    def say(task: Any, **_: Any) -> None:
+        logger.warning("Begun: %s", task.name)
+
+    task_prerun.connect(say, weak=False)

@@ -1,0 +1,61 @@
+"""Pictures that nobody would want, and somebody signed in; run like `tests.faults.inside.chores`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from PIL import Image
+
+from catalog.models import Product
+from catalog.services import accept_image, announce_images, attach_image
+from recommendations import graphs
+from recommendations.models import EmbeddingModel, ModelState
+from tests.faults.inside.chores import answer
+from tests.faults.inside.names import SHELF, STAFF
+from tests.faults.weak_network import write_weak_network
+from tests.pictures import picture
+from tests.poison import poisoned
+
+
+def add(faults: Sequence[str | None]) -> None:
+    """A picture of the shelf for each of these, all announced at once; their ids."""
+    shelf = Product.objects.get(slug=SHELF)
+    ids = []
+    for number, fault in enumerate(faults):
+        if fault is None:
+            data = picture(seed=number, size=(40, 48))
+        elif fault == "black":
+            out = io.BytesIO()
+            Image.new("RGB", (32, 32)).save(out, "PNG")
+            data = out.getvalue()
+        else:
+            data = poisoned(fault, seed=number)
+        ids.append(attach_image(product=shelf, accepted=accept_image(data)).pk)
+    announce_images(ids, interactive=False)
+    answer(ids)
+
+
+def weaken_network(kind: str) -> None:
+    """Put `write_weak_network` in the place of the active model's network."""
+    drawn = Path(graphs.cache_path(kind))
+    sha256 = write_weak_network(drawn, kind)
+    graphs.publish(drawn, sha256)
+    drawn.rename(graphs.cache_path(sha256))
+    EmbeddingModel.objects.filter(state=ModelState.ACTIVE).update(graph_sha256=sha256)
+    answer(sha256)
+
+
+def sign_in() -> None:
+    """The staff's session key, as its cookie holds it."""
+    staff = User.objects.get(username=STAFF)
+    session = SessionStore()
+    session[SESSION_KEY] = str(staff.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = staff.get_session_auth_hash()
+    session.save()
+    answer(session.session_key)
