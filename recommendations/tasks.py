@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 # less than this at a time, or a stream of uploads would stop it; not more, or Celery would take it for a task that
 # hangs.
 LEAST_SECONDS, MOST_SECONDS = 1.0, 60.0
+LOOK_SECONDS = 0.25  # between looks; a fast network takes many batches a second
 ENOUGH_FOR_TWO = pipeline.BATCHES_AHEAD + 2  # claims: more than one worker has in hand
 CHECK_SECONDS = 4.0
 
@@ -59,23 +60,23 @@ class _Slice:
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._claims = 0
-        self._hears = True
+        self._look_after = self._began + LEAST_SECONDS
 
     def is_over(self) -> bool:
         self._claims += 1
         if self._claims == ENOUGH_FOR_TWO:
             nudges.nudge_bulk()  # a worker that has nothing to do takes it, and calls the next
-        lasted = time.monotonic() - self._began
-        return lasted >= MOST_SECONDS or (lasted >= LEAST_SECONDS and self._somebody_waits())
+        now = time.monotonic()
+        return now - self._began >= MOST_SECONDS or (now >= self._look_after and self._somebody_waits(now))
 
-    def _somebody_waits(self) -> bool:
+    def _somebody_waits(self, now: float) -> bool:
         """While the broker is away nobody can tell, and it is not asked again and again."""
-        if self._hears:
-            try:
-                return nudges.somebody_waits()
-            except nudges.BROKER_ERRORS:
-                self._hears = False
-        return False
+        self._look_after = now + LOOK_SECONDS
+        try:
+            return nudges.somebody_waits()
+        except nudges.BROKER_ERRORS:
+            self._look_after = float("inf")
+            return False
 
 
 _finishing = threading.Lock()

@@ -18,7 +18,8 @@ FEW = 4  # named one by one in a line for people; LOG_FORMAT=json always names a
 
 
 def claimed(claims: Sequence[Claim], model: str) -> None:
-    logger.debug("Claimed for %s: %s.", model, _named(claims), extra=_fields(claims, model))
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("Claimed for %s: %s.", model, _named(claims), extra=_fields(claims, model))
 
 
 def stored(claims: Sequence[Claim], model: str, count: int) -> None:

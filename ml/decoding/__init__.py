@@ -34,8 +34,8 @@ _END_S = 5.0
 # How long, and how many at once, may wait for a decoder: a web process has threads for pages too.
 _PATIENCE_S = 10.0
 _QUEUE = 2
-# Codecs that leak are given up now and then: 0.2 s in a thousand pictures.
-_PICTURES = 1000
+# Codecs that leak are given up now and then. Not too often: a start takes as long as a thousand small pictures.
+_PICTURES = 10_000
 _ROOT = Path(__file__).resolve().parents[2]
 _BUSY = "Too many pictures are being looked at just now. Please try again in a moment."
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")

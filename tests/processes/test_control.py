@@ -108,8 +108,8 @@ def test_an_upload_is_embedded_in_the_middle_of_a_backfill(
 def test_a_worker_with_a_backlog_calls_those_that_have_nothing_to_do(
     start: Start, network: EmbeddingModel, tmp_path: Path
 ) -> None:
+    backlog(tmp_path, 3000)  # one message, as nobody takes it yet, and no scheduler that would send another
     workers = [start("worker", **LONG) for _ in range(3)]
-    backlog(tmp_path, 3000)  # one message, and no scheduler that would send another
     until(lambda: all("Vector of" in worker.log for worker in workers), 90, lambda: workers[0].log)
     control.pause()
 

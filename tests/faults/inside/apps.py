@@ -2,7 +2,7 @@
 
 FAULT_HOLD_PASSES=FILE     every forward pass waits as long as FILE exists
 FAULT_DIE_AT_PUBLISH=1     the process ends, without a word, in the place of its first message to the workers
-FAULT_LOG_TASKS=1          the log says which task begins
+FAULT_LOG_TASKS=1          the log says which task begins and ends
 FAULT_VISIBILITY_TIMEOUT=N seconds after which the broker hands an unfinished message to somebody else (settings.py)
 """
 
@@ -55,9 +55,11 @@ def die_at_publish() -> None:
 
 
 def log_tasks() -> None:
-    from celery.signals import task_prerun
+    from celery.signals import task_postrun, task_prerun
 
-    def say(task: Any, **_: Any) -> None:
-        logger.warning("Begun: %s", task.name)
+    for signal, what in ((task_prerun, "Begun"), (task_postrun, "Done")):
 
-    task_prerun.connect(say, weak=False)
+        def say(task: Any, what: str = what, **_: Any) -> None:
+            logger.warning("%s: %s", what, task.name)
+
+        signal.connect(say, weak=False)
