@@ -11,7 +11,7 @@ demo: setup  ## the whole shop in one terminal: make demo [CATALOG=path] [LIMIT=
 	@$(PY) manage.py demo $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(LIMIT),--limit $(LIMIT)) $(if $(PORT),--port $(PORT))
 
 test: setup tools  ## every test, on real Postgres, Redis, workers and browser
-	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup
 	$(PY) -m ruff check .

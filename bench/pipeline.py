@@ -38,7 +38,7 @@ def measure(shop: ScratchShop, *, images: int) -> None:
     control.pause(reason="bench pipeline")
     with _worker(shop):
         # By turns, and over and over: what else happens on a machine changes its speed from one minute to the next.
-        while pipeline_status().missing > LEAST_LEFT:
+        while not raws or pipeline_status().missing > LEAST_LEFT:
             before = _raw_rate(network, inputs)
             through = _worker_rate()
             raw = (before + _raw_rate(network, inputs)) / 2
@@ -108,6 +108,8 @@ def _worker_rate() -> float:
             [resumed, WARM_SECONDS, end],
         )
         stored = np.array([moment for (moment,) in cursor.fetchall()])
+    if len(stored) < 2:
+        sys.exit("All pictures were embedded before the clock ran. Take more of them: --images.")
     # From the end of one batch to the end of another.
     ends = np.flatnonzero(np.diff(stored, append=np.inf) > BETWEEN_BATCHES)
     first, last = ends[0], ends[-1] if len(ends) > 1 else len(stored) - 1

@@ -10,16 +10,6 @@ from tests.shopkeeper import Shopkeeper
 pytest_plugins = ["tests.models"]
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Of several test processes (pytest-xdist), one runs the fast tests of a file, which share what it sets up, and one
-    all that look at the demo. Each slow test else goes wherever there is room."""
-    slow = item.get_closest_marker("slow") is not None
-    if not slow or item.path.parent.name == "e2e":
-        item.add_marker(
-            pytest.mark.xdist_group(f"{item.path.parent.name}-{item.path.stem}-{'slow' if slow else 'fast'}")
-        )
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Fast tests first. Tests on real pictures run where LOOKALIKE_DATA names them, and are counted elsewhere."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

@@ -1,9 +1,9 @@
 """Decoding in other processes: a file that crashes, hangs or exhausts the decoder costs only itself.
 
 A decoder is `python -m ml.decoding`, started when one is needed and kept for the next picture: the start costs 0.2 s
-and more, a picture 0.1 ms more than in this process. It has no secrets in its environment, a limit on its memory, and
-so many seconds for each picture. A verdict that might be due to what it decoded before (crashed, out of memory) is
-left to a fresh one.
+and more, a picture 0.1 to 0.3 ms more than in this process. It has no secrets in its environment, a limit on its
+memory, and so many seconds for each picture. A verdict that might be due to what it decoded before (crashed, out of
+memory) is left to a fresh one.
 """
 
 import atexit
