@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import numpy as np
 from django.core.management import call_command
@@ -35,7 +36,6 @@ def measure(shop: ScratchShop, *, images: int) -> None:
     network = graphs.embedder(model)
     print(f"{images:,} products, {shop.describe()}, {model.input_size} px, on an otherwise idle machine?")
     raws, workers, ratios = [], [], []
-    control.pause(reason="bench pipeline")
     with _worker(shop):
         # By turns, and over and over: what else happens on a machine changes its speed from one minute to the next.
         while not raws or pipeline_status().missing > LEAST_LEFT:
@@ -75,7 +75,6 @@ def _worker(shop: ScratchShop) -> Iterator[None]:
         [sys.executable, "-m", "shop", "worker"], cwd=shop.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        control.resume()
         while not pipeline_status().ready:
             time.sleep(0.2)
         _pause()
@@ -94,14 +93,11 @@ def _pause() -> None:
 def _worker_rate() -> float:
     """Of `SECONDS` in the middle of a backlog, from the rows' own times."""
     control.resume()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        (resumed,) = cursor.fetchone()
+    resumed = _now()
     time.sleep(WARM_SECONDS + SECONDS)
+    end = _now()
+    _pause()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        (end,) = cursor.fetchone()
-        _pause()
         cursor.execute(
             "SELECT extract(epoch FROM embedded_at)::float8 FROM recommendations_imageembedding "
             "WHERE embedded_at > %s + make_interval(secs => %s) AND embedded_at < %s ORDER BY 1",
@@ -114,3 +110,11 @@ def _worker_rate() -> float:
     ends = np.flatnonzero(np.diff(stored, append=np.inf) > BETWEEN_BATCHES)
     first, last = ends[0], ends[-1] if len(ends) > 1 else len(stored) - 1
     return float(last - first) / float(stored[last] - stored[first])
+
+
+def _now() -> datetime:
+    """By the clock that the rows' times are of."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment

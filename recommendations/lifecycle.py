@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 MODELS_LOCK = 0x100CA11  # Postgres advisory lock: one process makes a model at a time
 MAX_DIMENSION = 4000  # of an indexable halfvec
 DELETE_SLICE = 2000  # rows a statement: about 10 MB of 2048-d vectors, and no lock is held for long
-#: What began before a switch is answered by the former model; the longest is a photo search (`photos.DECODE_PATIENCE`).
+#: What began before a switch is answered by the former model; the longest is a photo search
+#: that waits for a decoder (`ml.decoding`).
 ANSWER_SECONDS = 15.0
 
 

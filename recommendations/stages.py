@@ -21,7 +21,7 @@ from recommendations.models import Stage, StagePictures, StageTime
 
 logger = logging.getLogger(__name__)
 
-#: Upper bounds in seconds. A decode takes milliseconds, a batch in the network tenths, an isolated decode seconds.
+#: Upper bounds in seconds. A decode takes milliseconds, a batch in the network tenths, a decode that hangs ten.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
 OK = "ok"
 FLUSH_SECONDS = 5.0
