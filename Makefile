@@ -5,13 +5,16 @@ PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: demo test lint bench setup clean lock tools
+.PHONY: demo test cases lint bench setup clean lock tools
 
 demo: setup  ## the whole shop in one terminal: make demo [CATALOG=path] [LIMIT=n] [PORT=n]
 	@$(PY) manage.py demo $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(LIMIT),--limit $(LIMIT)) $(if $(PORT),--port $(PORT))
 
 test: setup tools  ## every test, on real Postgres, Redis, workers and browser
 	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+cases: setup tools  ## the tests that repeat reported failures; LOOKALIKE_CASES=folder adds those that read files
+	$(PY) -m pytest -m case $(ARGS)
 
 lint: setup
 	$(PY) -m ruff check .

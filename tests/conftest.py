@@ -10,24 +10,40 @@ from tests.shopkeeper import Shopkeeper
 pytest_plugins = ["tests.models"]
 
 
+#: Markers of tests that need files from outside the repository, and the variables that name their folders.
+OUTSIDE = {"realdata": "LOOKALIKE_DATA", "casefile": "LOOKALIKE_CASES"}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Fast tests first. Tests on real pictures run where LOOKALIKE_DATA names them, and are counted elsewhere."""
+    """Fast tests first. Tests on outside files run where their folder is named; elsewhere they are counted."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
-    if "LOOKALIKE_DATA" in os.environ:
-        return
-    without = [item for item in items if item.get_closest_marker("realdata")]
-    if without:
-        config.hook.pytest_deselected(items=without)
-        items[:] = [item for item in items if item not in without]
-        print(f"\nLOOKALIKE_DATA is not set: {len(without)} tests on real pictures are deselected.")  # noqa: T201
+    for marker, variable in OUTSIDE.items():
+        if variable in os.environ:
+            continue
+        without = [item for item in items if item.get_closest_marker(marker)]
+        if without:
+            config.hook.pytest_deselected(items=without)
+            items[:] = [item for item in items if item not in without]
+            print(f"\n{variable} is not set: {len(without)} tests marked {marker!r} are deselected.")  # noqa: T201
+
+
+def _outside(variable: str) -> Path:
+    """Set but missing is an error, not a reason to skip."""
+    folder = Path(os.environ[variable])
+    assert folder.is_dir(), f"{variable} names {folder}, which is not there"
+    return folder
 
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """Real pictures. Set but missing is an error, not a reason to skip."""
-    folder = Path(os.environ["LOOKALIKE_DATA"])
-    assert folder.is_dir(), f"LOOKALIKE_DATA names {folder}, which is not there"
-    return folder
+    """Real pictures."""
+    return _outside("LOOKALIKE_DATA")
+
+
+@pytest.fixture(scope="session")
+def case_folder() -> Path:
+    """Inputs that once failed."""
+    return _outside("LOOKALIKE_CASES")
 
 
 @pytest.fixture

@@ -1,0 +1,36 @@
+"""Which client a request comes from, for everything that limits or shares work by client."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from django.http import HttpRequest
+from rest_framework.settings import api_settings
+
+#: An IPv6 subscriber is given a whole network of this size, and can use any address in it.
+IPV6_PREFIX = 64
+
+
+def client_address(request: HttpRequest) -> str:
+    """The network address that counts as one client: an IPv4 address, or the /64 network of an IPv6 one.
+
+    Behind NUM_PROXIES proxies it is what the outermost of them saw: the address that many places from the end of
+    X-Forwarded-For. What a client writes there itself stands further left and is not read.
+
+    Returns:
+        "203.0.113.7" or "2001:db8:1:2::/64"; text that is no address comes back as it is, so that it is one client.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    proxies = api_settings.NUM_PROXIES or 0
+    forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+    if proxies and forwarded:
+        address = forwarded[-min(proxies, len(forwarded))]
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((int(parsed), IPV6_PREFIX), strict=False))
