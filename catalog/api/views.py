@@ -20,6 +20,8 @@ from catalog import services
 from catalog.api.errors import DecoderProblem, ImageProblem, StorageProblem
 from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductSerializer
 from catalog.models import Category, Product
+from catalog.querysets import ProductQuerySet
+from catalog.throttling import SearchThrottle
 from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
 
@@ -43,8 +45,8 @@ class ProductFilter(django_filters.FilterSet):
         category = Category.objects.filter(address=address).first()
         return Product.objects.none() if category is None else products.filter(category__path__startswith=category.path)
 
-    def matching(self, products: QuerySet[Product], name: str, text: str) -> QuerySet[Product]:
-        return products & Product.objects.matching(text.replace("\0", ""))
+    def matching(self, products: ProductQuerySet, name: str, text: str) -> ProductQuerySet:
+        return products.containing(text.replace("\0", ""))
 
 
 class NewestFirst(CursorPagination):
@@ -67,6 +69,10 @@ class ProductViewSet(
     pagination_class = NewestFirst
     filterset_class = ProductFilter
     lookup_field = "slug"
+
+    def get_throttles(self) -> list[Any]:
+        searches = self.action == "list" and "q" in self.request.query_params
+        return [SearchThrottle()] if searches else super().get_throttles()
 
     def get_queryset(self) -> QuerySet[Product]:
         products = Product.objects.for_page()
