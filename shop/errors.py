@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, InterfaceError, OperationalError
-from django.http import HttpRequest, JsonResponse
+from django.http import JsonResponse, UnreadablePostError
 from rest_framework.exceptions import APIException, ParseError, ValidationError
-from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from catalog.api.errors import BodyTooLarge
 from shop.middleware import RETRY_AFTER_SECONDS
 
 
@@ -28,25 +28,26 @@ class BadRequest(APIException):
     default_detail = "The request holds a value that cannot be stored or searched for."
 
 
-def api_not_found(request: HttpRequest, unknown: str) -> JsonResponse:
-    return JsonResponse({"code": "not_found", "detail": "There is no such address. See /api/v1/docs/."}, status=404)
-
-
-def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+def api_exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
     if isinstance(error, OperationalError | InterfaceError):
         error = DatabaseUnavailable()
     elif isinstance(error, DataError):
         error = BadRequest()
+    elif isinstance(error, RequestDataTooBig):
+        error = BodyTooLarge()
+    elif isinstance(error, UnreadablePostError):
+        error = ParseError("The body ended before it was complete.")
     elif isinstance(error, SuspiciousOperation):
         error = ParseError("The request has too many fields, or too large ones.")
     response = exception_handler(error, context)
     if response is None:
         return None
-    if isinstance(error, ValidationError) and isinstance(error.detail, dict):
+    if isinstance(error, ValidationError):
+        found = error.get_full_details()
         response.data = {
             "code": "invalid",
             "detail": "Some fields are missing or wrong.",
-            "errors": error.get_full_details(),
+            "errors": found if isinstance(found, dict) else {"non_field_errors": found},
         }
     elif isinstance(error, APIException):
         response.data = {"code": error.get_codes(), "detail": str(error.detail)}
@@ -54,4 +55,9 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response
         response.data = {"code": "not_found" if response.status_code == 404 else "denied", **response.data}
     if response.status_code == 503:
         response["Retry-After"] = RETRY_AFTER_SECONDS
-    return response
+    # Not by the view's renderer: that of the schema would answer YAML.
+    problem = JsonResponse(response.data, status=response.status_code)
+    for name in ("WWW-Authenticate", "Retry-After"):
+        if response.has_header(name):
+            problem[name] = response[name]
+    return problem

@@ -3,4 +3,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from shop.bodies import ChunkedBodies  # noqa: E402  (its settings are there only now)
+
+application = ChunkedBodies(_django)
