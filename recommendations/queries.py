@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from django.db.models import Avg
 
+from catalog.attributes import attribute_is
 from catalog.models import Product
 from ml.spec import ModelSpec
 from recommendations.models import EmbeddingModel, ImageEmbedding
@@ -118,7 +119,7 @@ def swatch_of(colour: str, model: EmbeddingModel) -> np.ndarray | None:
     """
     if not has_colour_part(model.spec):
         raise NoColourPart
-    labelled = Product.objects.published().filter(attributes__contains={COLOUR: colour})
+    labelled = Product.objects.published().filter(attribute_is(COLOUR, colour))
     newest = list(labelled.order_by("-id").values_list("pk", flat=True)[:_SWATCH_PRODUCTS])
     rows = ImageEmbedding.objects.current(model).filter(image__product_id__in=newest)
     mean = rows.aggregate(mean=Avg("vector"))["mean"]

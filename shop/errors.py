@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest, JsonResponse
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.http import JsonResponse, UnreadablePostError
 from rest_framework.exceptions import APIException, ErrorDetail, ParseError, Throttled, ValidationError
-from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from catalog.api.errors import BodyTooLarge
 from shop import database_errors
 from shop.database_errors import Fault
 from shop.limits import TOO_MANY
@@ -26,25 +26,26 @@ class DatabaseFault(APIException):
         super().__init__(fault.sentence, fault.code)
 
 
-def api_not_found(request: HttpRequest, unknown: str) -> JsonResponse:
-    return JsonResponse({"code": "not_found", "detail": "There is no such address. See /api/v1/docs/."}, status=404)
-
-
-def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+def api_exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
     fault = database_errors.fault_of(error)
     if fault is not None:
         database_errors.log(fault, error)
         error = _of_the_database(fault, error, context)
+    elif isinstance(error, RequestDataTooBig):
+        error = BodyTooLarge()
+    elif isinstance(error, UnreadablePostError):
+        error = ParseError("The body ended before it was complete.")
     elif isinstance(error, SuspiciousOperation):
         error = ParseError("The request has too many fields, or too large ones.")
     response = exception_handler(error, context)
     if response is None:
         return None
-    if isinstance(error, ValidationError) and isinstance(error.detail, dict):
+    if isinstance(error, ValidationError):
+        found = error.get_full_details()
         response.data = {
             "code": "invalid",
             "detail": "Some fields are missing or wrong.",
-            "errors": error.get_full_details(),
+            "errors": found if isinstance(found, dict) else {"non_field_errors": found},
         }
     elif isinstance(error, Throttled):
         seconds = max(1, ceil(error.wait or 1))
@@ -55,7 +56,12 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response
         response.data = {"code": "not_found" if response.status_code == 404 else "denied", **response.data}
     if response.status_code == 503:
         response.setdefault("Retry-After", str(database_errors.RETRY_S))
-    return response
+    # Not by the view's renderer: that of the schema would answer YAML.
+    problem = JsonResponse(response.data, status=response.status_code)
+    for name in ("WWW-Authenticate", "Retry-After"):
+        if response.has_header(name):
+            problem[name] = response[name]
+    return problem
 
 
 def _of_the_database(fault: Fault, error: Exception, context: dict[str, Any]) -> APIException:

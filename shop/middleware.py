@@ -1,5 +1,6 @@
 """What every response passes through."""
 
+import re
 from collections.abc import Callable
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
@@ -12,6 +13,8 @@ from shop import database_errors
 from shop.problems import problem
 
 UPLOADS_AT_ONCE = 5  # pictures of the largest size that one form may carry
+BROKEN_BODY = "shop.broken_body"  # in a request's META, see shop/bodies.py
+CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 
 
 class RequestIdMiddleware:
@@ -66,15 +69,27 @@ class DatabaseErrorMiddleware:
         return problem(request, fault.status, fault.code, sentence, wait=fault.wait)
 
 
+def largest_request() -> int:
+    """Bytes of a body."""
+    return UPLOADS_AT_ONCE * settings.IMAGE_MAX_BYTES
+
+
 class RequestSizeMiddleware:
-    """Django writes a whole upload to disk before any view can refuse it."""
+    """Django writes a whole upload to disk before any view can refuse it, and reads text in any encoding there is."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # A body without a stated length is read as empty (WSGIRequest), so this is all there is to check.
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdecimal() and int(length) > UPLOADS_AT_ONCE * settings.IMAGE_MAX_BYTES:
+        if not re.fullmatch("[0-9]{1,18}", length):
+            return problem(request, 400, "bad_request", "The header Content-Length is not a number.")
+        if request.META.get(BROKEN_BODY):
+            return problem(request, 400, "bad_request", "The body ended before it was complete.")
+        if int(length) > largest_request():
             return problem(request, 413, "too_many_bytes", "The request is too large.")
+        # Python knows encodings that are none of text: "zlib", "base64".
+        charset = request.content_params.get("charset", "utf-8") if request.content_params else "utf-8"
+        if charset.lower() not in CHARSETS:
+            return problem(request, 415, "unsupported_media_type", "Send text in UTF-8.")
         return self.get_response(request)
