@@ -33,7 +33,11 @@ _loaded: dict[str, OnnxEmbedder] = {}  # by graph_sha256, the one used last at t
 
 
 class ModelUnavailable(Exception):
-    """No network can be run now. Pictures stay pending; photo searches answer 503 with this text."""
+    """No network can be run now. Pictures stay pending, photo searches answer 503. This text is for operators: it may
+    name files and settings. `UNAVAILABLE` is what shoppers are told."""
+
+
+UNAVAILABLE = "Photo search is not available just now. Please try again later."
 
 
 class GraphMissing(ModelUnavailable):

@@ -233,6 +233,7 @@ def search_photo(data: bytes, wish: Wish) -> Results:
     Raises:
         ImageRejected: not a picture we take.
         ModelUnavailable: there is no network to embed it with.
+        DecoderUnavailable: there is nothing to decode it with just now.
         NoColourPart: as for `similar_products`.
     """
     photo = look_at(data)

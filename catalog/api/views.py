@@ -111,7 +111,7 @@ class ProductViewSet(
         except ImageRejected as error:
             raise ImageProblem(error) from error
         except DecoderUnavailable as error:
-            raise DecoderProblem(str(error)) from error
+            raise DecoderProblem(error) from error
         except services.StorageUnavailable as error:
             raise StorageProblem(str(error)) from error
         return Response(ImageSerializer(image, context=self.get_serializer_context()).data, status=201)

@@ -60,14 +60,14 @@ class Gate:
         """
         asking = _Asking(client, large)
         with self._lock:
-            if self._fits(asking) and not self._is_behind(asking):
+            if self._fits(asking) and not self._is_behind():
                 self._inside.append(asking)
+                asking.may_go.set()
             elif client is not None and self._is_full(asking):
                 raise Busy(self._seconds(large))
             else:
                 self._waiting.setdefault(client, deque()).append(asking)
-        if asking not in self._inside and not asking.may_go.wait(None if client is None else PATIENCE_S):
-            self._give_up(asking)
+        self._wait(asking)
         began = time.monotonic()
         try:
             yield
@@ -86,7 +86,7 @@ class Gate:
         own = sum(other.client == asking.client and other.large == asking.large for other in self._inside)
         return not asking.client or own < share
 
-    def _is_behind(self, asking: _Asking) -> bool:
+    def _is_behind(self) -> bool:
         """Whether somebody waits already who could go now."""
         return any(self._fits(queue[0]) for queue in self._waiting.values() if queue)
 
@@ -119,15 +119,29 @@ class Gate:
                 ready.may_go.set()
                 progress = True
 
-    def _give_up(self, asking: _Asking) -> None:
+    def _wait(self, asking: _Asking) -> None:
+        try:
+            if asking.may_go.wait(None if asking.client is None else PATIENCE_S):
+                return
+        except BaseException:  # a worker that is told to end
+            with self._lock:
+                if asking in self._inside:
+                    self._inside.remove(asking)
+                    self._admit()
+                else:
+                    self._forget(asking)
+            raise
         with self._lock:
             if asking in self._inside:
                 return  # at the last moment
-            queue = self._waiting[asking.client]
-            queue.remove(asking)
-            if not queue:
-                del self._waiting[asking.client]
+            self._forget(asking)
             raise Busy(self._seconds(asking.large))
+
+    def _forget(self, asking: _Asking) -> None:
+        queue = self._waiting[asking.client]
+        queue.remove(asking)
+        if not queue:
+            del self._waiting[asking.client]
 
     def _leave(self, asking: _Asking, seconds: float) -> None:
         with self._lock:

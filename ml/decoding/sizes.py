@@ -47,7 +47,7 @@ def _jpeg(data: bytes) -> int | None:
 
 def _webp(data: bytes) -> int | None:
     kind = data[12:16]
-    if kind == b"VP8X":
+    if kind == b"VP8X" and len(data) >= 30:
         return (int.from_bytes(data[24:27], "little") + 1) * (int.from_bytes(data[27:30], "little") + 1)
     if kind == b"VP8L":
         bits = struct.unpack_from("<I", data, 21)[0]
