@@ -184,5 +184,5 @@ def test_what_has_no_plain_header_has_no_stated_size(data: bytes) -> None:
 def test_no_cut_of_a_header_raises() -> None:
     for format in ("JPEG", "PNG", "GIF", "WEBP", "AVIF"):
         data = picture(size=(64, 48), format=format)
-        for end in range(0, min(len(data), 700)):
+        for end in range(min(len(data), 700)):
             stated_pixels(data[:end])
