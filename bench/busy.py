@@ -49,7 +49,7 @@ def measure(root: Path, *, seconds: float, clients: int) -> None:
     from recommendations.lifecycle import ensure_active_model
 
     ensure_active_model(log=lambda line: print(f"  {line}"))
-    limits = dict.fromkeys(("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE"), "")
+    limits = dict.fromkeys(("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE"), "1000000/min")
     environment = {**os.environ, **limits, "NUM_PROXIES": "1", "HTTPS_ONLY": "false", "VAR_DIR": str(shop.var)}
     web = subprocess.Popen(
         [sys.executable, "-m", "shop", "web", "--bind", f"127.0.0.1:{PORT}"], cwd=root, env=environment

@@ -1,4 +1,4 @@
-"""How much one client may ask: on every route, counted by all processes together, and never at the price of an error."""
+"""How much one client may ask: on each route, counted by all processes together, and never at the price of errors."""
 
 from __future__ import annotations
 
