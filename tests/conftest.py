@@ -3,8 +3,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import psycopg
 import pytest
+from django.conf import settings
 
+from shop import embedded, roles
 from tests.shopkeeper import Shopkeeper
 
 pytest_plugins = ["tests.models"]
@@ -49,3 +52,12 @@ def case_folder() -> Path:
 @pytest.fixture
 def shop(db: None) -> Shopkeeper:
     return Shopkeeper()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Tests make databases of their own, which the shop's role may not."""
+    embedded.services(settings.VAR_DIR).ensure_postgres()
+    sockets = str(embedded.Layout(settings.VAR_DIR).sockets)
+    with psycopg.connect(host=sockets, user=roles.SUPERUSER, dbname="postgres", autocommit=True) as superuser:
+        superuser.execute(f"ALTER ROLE {roles.ROLE} CREATEDB")
