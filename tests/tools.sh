@@ -1,6 +1,6 @@
 #!/bin/sh
-# Programs that the tests use and pip cannot install: a browser, curl, the checkers of the deployment files, and a C compiler
-# for the library that sets a process's clock.
+# Programs that the tests use and pip cannot install: a browser, curl, the checkers of the deployment files, and a C
+# compiler for the library that sets a process's clock.
 set -eu
 missing=""
 command -v chromium >/dev/null || missing="$missing chromium"
