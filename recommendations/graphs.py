@@ -190,6 +190,9 @@ def _load(model: EmbeddingModel) -> OnnxEmbedder:
         logger.warning("%s The network of model %s computes in floats here.", error, model.name)
         return OnnxEmbedder(path, threads=threads)
     except WeightsError as error:
+        if settings.EMBEDDING_PRECISION == "auto":
+            logger.warning("%s The network of model %s computes in floats here.", error, model.name)
+            return OnnxEmbedder(path, threads=threads)
         raise ModelUnavailable(
             f"The network of model {model.name} cannot compute in int8: {error} Set EMBEDDING_PRECISION=float, or "
             "export it with `python -m ml export --precision compact --calibrate PHOTOS` and add that file as a model."

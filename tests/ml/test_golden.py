@@ -1,6 +1,7 @@
 """A graph knows the vectors of a few pictures; whoever loads it compares, on any processor and in any precision."""
 
 import hashlib
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from ml import golden
+from ml import golden, quantise
 from ml.export import export_onnx
 from ml.golden import WrongNumbers, golden_pictures
 from ml.runtimes.onnx import OnnxEmbedder, open_session, session_of
@@ -195,6 +196,31 @@ def test_graphs_of_earlier_releases_go_on_working(
     monkeypatch.setattr("ml.runtimes.onnx.session_of", saturating(session_of))
     assert OnnxEmbedder(old).in_int8 is False
     assert "smallest cosine" in caplog.text
+
+
+def test_an_int8_file_of_an_earlier_release_gives_right_vectors_on_every_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its heads are in int8 and share a kernel, so that nothing can be shifted: without VNNI it computes in floats."""
+    monkeypatch.setattr("ml.quantise._Editor._is_head_kernel", lambda *_: False)
+    compact = onnx.load(str(FASHION))
+    onnx.save(quantise.to_int8(compact, quantise.remembered_ranges(compact)), str(tmp_path / "old.onnx"))
+    network = OnnxEmbedder(tmp_path / "old.onnx")
+    expected = golden.run(open_session(FASHION), network.spec)
+    assert golden.smallest_cosine(network.embed_batch(golden_pictures(network.spec.input_size)), expected) > 0.99
+
+
+def test_int8_that_is_too_coarse_is_not_written(tmp_path: Path) -> None:
+    """Ranges in which nothing fits: no processor's fault."""
+    compact = onnx.load(str(FASHION))
+    narrow = {name: (low / 20, high / 20) for name, (low, high) in quantise.remembered_ranges(compact).items()}
+    kept = {entry.key: entry.value for entry in compact.metadata_props}
+    helper.set_model_props(compact, kept | {"lookalike.ranges": json.dumps(narrow)})
+    onnx.save(compact, str(tmp_path / "narrow.onnx"))
+    weights = resolve(str(tmp_path / "narrow.onnx"), cache_dir=tmp_path)
+    with pytest.raises(WeightsError, match=r"narrow in int8 is too far from floats: smallest cosine .* --calibrate"):
+        export_onnx(weights, tmp_path / "int8.onnx", precision="int8")
+    assert not (tmp_path / "int8.onnx").exists()
 
 
 def test_what_is_made_of_a_graph_has_its_golden_vectors(tmp_path: Path, fashion_int8: Path) -> None:
