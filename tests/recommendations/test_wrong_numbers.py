@@ -65,6 +65,8 @@ def test_a_host_with_wrong_numbers_stores_no_vector_and_the_pictures_stay_pendin
     call_command("pipeline_status")
     assert "smallest cosine -1.0000" in capsys.readouterr().out
     assert "smallest cosine -1.0000" in client.get("/readyz").json()["weights"]
+    graphs._refused.clear()  # as in a web process, which has not loaded the network
+    assert client.get("/readyz").json()["weights"].startswith("1 of the hosts would compute wrong vectors")
     assert str(graphs.cache_path(wrong_here.graph_sha256).parent) not in told, "no path of the server"
 
 
