@@ -5,16 +5,15 @@ from collections.abc import Callable
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware
-from django.conf import settings
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from catalog.request_ids import accepted, request_id
+from shop.limits import body_limit
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = "5"
-UPLOADS_AT_ONCE = 5  # pictures of the largest size that one form may carry
 
 
 class RequestIdMiddleware:
@@ -73,9 +72,9 @@ class RequestSizeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # A body without a stated length is read as empty (WSGIRequest), so this is all there is to check.
+        # Bodies in chunks have a length by now: shop.serving gives them one.
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdecimal() and int(length) > UPLOADS_AT_ONCE * settings.IMAGE_MAX_BYTES:
+        if length.isdecimal() and int(length) > body_limit(request.path_info):
             message = "The request is too large."
             if request.path.startswith("/api/"):
                 return JsonResponse({"code": "too_many_bytes", "detail": message}, status=413)
