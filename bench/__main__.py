@@ -1,4 +1,4 @@
-"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos`."""
+"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos|slow`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 from bench.shop import open_scratch_shop
+from bench.slow import KINDS
+from bench.slow import measure as measure_slow
 from bench.vectors import SETS
 
 DESCRIPTION = """\
@@ -22,6 +24,7 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench sheets    ten strips and five photo searches of the real catalog, before and after, as pictures
   python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
   python -m bench memory    resident memory of web and worker processes
+  python -m bench slow      what everybody else waits for while 200 clients send or read byte by byte
   python -m bench chaos     uploads, while workers, Redis and Postgres are killed: is anything lost?
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
@@ -60,6 +63,12 @@ def main() -> None:
     chaos = commands.add_parser("chaos")
     chaos.add_argument("--minutes", type=float, default=5.0)
     chaos.add_argument("--seed", type=int, default=0, help="another number: other pictures, other faults")
+    slow = commands.add_parser("slow", help="exit code 1: somebody else waited for more than a second")
+    slow.add_argument("--clients", type=int, default=200)
+    slow.add_argument("--seconds", type=float, default=60.0, help="for each kind")
+    slow.add_argument("--kinds", default=",".join(KINDS), help="of " + ", ".join(KINDS))
+    slow.add_argument("--bare", action="store_true", help="no Caddy in front")
+    slow.add_argument("--caddy", default="caddy", metavar="PROGRAM", help="another version of it")
     embed = commands.add_parser("embed")
     embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
     embed.add_argument("--seconds", type=float, default=4.0)
@@ -92,6 +101,8 @@ def main() -> None:
         from bench.chaos import measure as measure_chaos
 
         sys.exit(0 if measure_chaos(root, **options) else 1)
+    if command == "slow":
+        sys.exit(0 if measure_slow(root, **options) else 1)
     shop = open_scratch_shop(root)
     if command != "search":
         shop.empty()
