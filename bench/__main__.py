@@ -1,4 +1,4 @@
-"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos|large|routes|busy`."""
+"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos|large|routes|busy|slow`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 from bench.shop import open_scratch_shop
+from bench.slow import KINDS
+from bench.slow import measure as measure_slow
 from bench.vectors import SETS
 
 DESCRIPTION = """\
@@ -23,6 +25,7 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench sheets    ten strips and five photo searches of the real catalog, before and after, as pictures
   python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
   python -m bench memory    resident memory of web and worker processes
+  python -m bench slow      what everybody else waits for while 200 clients send or read byte by byte
   python -m bench chaos     uploads, while workers, Redis and Postgres are killed: is anything lost?
   python -m bench large     fills the shop of 300,000 products that `routes` measures, once, in a few minutes
   python -m bench routes    what every public page and API answer costs in the large shop
@@ -74,6 +77,12 @@ def main() -> None:
     busy = commands.add_parser("busy")
     busy.add_argument("--seconds", type=float, default=30.0)
     busy.add_argument("--clients", type=int, default=6, help="that send photos of 39 MP")
+    slow = commands.add_parser("slow", help="exit code 1: somebody else waited for more than a second")
+    slow.add_argument("--clients", type=int, default=200)
+    slow.add_argument("--seconds", type=float, default=60.0, help="for each kind")
+    slow.add_argument("--kinds", default=",".join(KINDS), help="of " + ", ".join(KINDS))
+    slow.add_argument("--bare", action="store_true", help="no Caddy in front")
+    slow.add_argument("--caddy", default="caddy", metavar="PROGRAM", help="another version of it")
     embed = commands.add_parser("embed")
     embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
     embed.add_argument("--seconds", type=float, default=4.0)
@@ -120,6 +129,8 @@ def main() -> None:
         from bench.chaos import measure as measure_chaos
 
         sys.exit(0 if measure_chaos(root, **options) else 1)
+    if command == "slow":
+        sys.exit(0 if measure_slow(root, **options) else 1)
     shop = open_scratch_shop(root)
     if command != "search":
         shop.empty()

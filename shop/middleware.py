@@ -5,15 +5,13 @@ from collections.abc import Callable
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from catalog.request_ids import accepted, request_id
 from shop import database_errors
+from shop.body_limits import body_limit
 from shop.problems import problem
 
-UPLOADS_AT_ONCE = 5  # pictures of the largest size that one form may carry
-BROKEN_BODY = "shop.broken_body"  # in a request's META, see shop/bodies.py
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 
 
@@ -69,11 +67,6 @@ class DatabaseErrorMiddleware:
         return problem(request, fault.status, fault.code, sentence, wait=fault.wait)
 
 
-def largest_request() -> int:
-    """Bytes of a body."""
-    return UPLOADS_AT_ONCE * settings.IMAGE_MAX_BYTES
-
-
 class RequestSizeMiddleware:
     """Django writes a whole upload to disk before any view can refuse it, and reads text in any encoding there is."""
 
@@ -81,12 +74,11 @@ class RequestSizeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Bodies in chunks have a length by now: shop.serving gives them one.
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not re.fullmatch("[0-9]{1,18}", length):
             return problem(request, 400, "bad_request", "The header Content-Length is not a number.")
-        if request.META.get(BROKEN_BODY):
-            return problem(request, 400, "bad_request", "The body ended before it was complete.")
-        if int(length) > largest_request():
+        if int(length) > body_limit(request.path_info):
             return problem(request, 413, "too_many_bytes", "The request is too large.")
         # Python knows encodings that are none of text: "zlib", "base64".
         charset = request.content_params.get("charset", "utf-8") if request.content_params else "utf-8"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from catalog.importing.records import Layout
 from catalog.progress import meter
 from catalog.services import StorageUnavailable
 from ml.decoding import DecoderUnavailable
+from ml.tables import Writer
 
 LAYOUTS: tuple[Layout, ...] = (KaggleLayout(), ClassFolderLayout())
 SHOWN_ERRORS = 10
@@ -90,7 +90,7 @@ class Command(BaseCommand):
     def _report(self, errors: list[RowError], file: Path | None) -> None:
         if file is not None:
             with file.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.writer(stream)
+                writer = Writer(stream)
                 writer.writerow(["file", "line", "code", "reason"])
                 writer.writerows((error.file, error.line, error.code, error.reason) for error in errors)
         for error in errors[:SHOWN_ERRORS]:
