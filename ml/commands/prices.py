@@ -13,9 +13,12 @@ from ml.commands.common import Failure, note
 
 def price(text: str) -> float:
     """For `type=` of an option: not negative, not infinite."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text} is no price")
+        raise argparse.ArgumentTypeError(f"{text!r} is no price")
     return value
 
 
