@@ -5,6 +5,6 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 _django = get_wsgi_application()
 
-from shop.bodies import ChunkedBodies  # noqa: E402  (its settings are there only now)
+from shop.incoming import ReadableRequests  # noqa: E402  (its settings are there only now)
 
-application = ChunkedBodies(_django)
+application = ReadableRequests(_django)
