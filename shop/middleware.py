@@ -12,7 +12,7 @@ from shop import database_errors
 from shop.body_limits import body_limit
 from shop.problems import problem
 
-CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
+BROKEN_BODY, ODD_CONTENT_TYPE = "shop.broken_body", "shop.odd_content_type"  # in META, see shop/incoming.py
 
 
 class RequestIdMiddleware:
@@ -68,20 +68,20 @@ class DatabaseErrorMiddleware:
 
 
 class RequestSizeMiddleware:
-    """Django writes a whole upload to disk before any view can refuse it, and reads text in any encoding there is."""
+    """Django writes a whole upload to disk before any view can refuse it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # Bodies in chunks have a length by now: shop.serving gives them one.
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not re.fullmatch("[0-9]{1,18}", length):
             return problem(request, 400, "bad_request", "The header Content-Length is not a number.")
+        if request.META.get(BROKEN_BODY):
+            return problem(request, 400, "bad_request", "The body ended before it was complete.")
         if int(length) > body_limit(request.path_info):
             return problem(request, 413, "too_many_bytes", "The request is too large.")
-        # Python knows encodings that are none of text: "zlib", "base64".
-        charset = request.content_params.get("charset", "utf-8") if request.content_params else "utf-8"
-        if charset.lower() not in CHARSETS:
-            return problem(request, 415, "unsupported_media_type", "Send text in UTF-8.")
+        if request.META.get(ODD_CONTENT_TYPE):
+            sentence = "Send text in UTF-8; the header Content-Type says otherwise."
+            return problem(request, 415, "unsupported_media_type", sentence)
         return self.get_response(request)

@@ -4,4 +4,8 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 os.environ.setdefault("SERVES_REQUESTS", "true")  # before the settings are read: statements have a limit here
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from shop.incoming import ReadableRequests  # noqa: E402  (its settings are there only now)
+
+application = ReadableRequests(_django)

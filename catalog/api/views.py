@@ -31,6 +31,9 @@ class ReadOrStaff(BasePermission):
         return request.method in SAFE_METHODS or bool(request.user and request.user.is_staff)
 
 
+NOWHERE = Cursor(0, False, None)  # what REST framework makes of text that is no cursor
+
+
 class NewestFirst(CursorPagination):
     """`limit` and `cursor` have been read by `ProductListParameters`."""
 
@@ -43,8 +46,8 @@ class NewestFirst(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
         except NotFound:
-            cursor = Cursor(0, False, "damaged")
-        if cursor is not None and not re.fullmatch("[0-9]{1,18}", cursor.position or "0"):
+            cursor = NOWHERE
+        if cursor == NOWHERE or (cursor and not re.fullmatch("[0-9]{1,18}", cursor.position or "0")):
             message = "This is not a cursor of an answer of this list."
             raise ValidationError({"cursor": [ErrorDetail(message, "invalid")]})
         return cursor

@@ -14,6 +14,7 @@ from catalog.importing.errors import ImportFailed, RowError
 from catalog.importing.kaggle import KaggleLayout
 from catalog.importing.loader import import_records
 from catalog.importing.records import Layout
+from catalog.management.arguments import positive
 from catalog.progress import meter
 from catalog.services import StorageUnavailable
 from ml.decoding import DecoderUnavailable
@@ -47,7 +48,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", type=Path, metavar="PATH", help="folder or .zip file")
         parser.add_argument("--format", default="auto", choices=["auto", *(layout.name for layout in LAYOUTS)])
-        parser.add_argument("--limit", type=_positive, metavar="N", help="import at most N products")
+        parser.add_argument("--limit", type=positive, metavar="N", help="import at most N products")
         parser.add_argument(
             "--demo-prices",
             action="store_true",
@@ -99,10 +100,3 @@ class Command(BaseCommand):
             rest = len(errors) - SHOWN_ERRORS
             where = f"see {file}" if file else "--errors FILE writes them all"
             self.stderr.write(f"… and {rest:,} more ({where}).")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
