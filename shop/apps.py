@@ -1,6 +1,7 @@
 import logging
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class ShopConfig(AppConfig):
@@ -9,3 +10,7 @@ class ShopConfig(AppConfig):
 
     def ready(self) -> None:
         logging.captureWarnings(True)  # Python's warnings are lines of the log like all others
+
+
+class ShopAdminConfig(AdminConfig):
+    default_site = "shop.admin_site.ShopAdminSite"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from catalog.api.conflicts import conflict_error
 from shop.middleware import RETRY_AFTER_SECONDS
 
 
@@ -37,6 +38,8 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response
         error = DatabaseUnavailable()
     elif isinstance(error, DataError):
         error = BadRequest()
+    elif isinstance(error, IntegrityError):
+        error = conflict_error(error)
     elif isinstance(error, SuspiciousOperation):
         error = ParseError("The request has too many fields, or too large ones.")
     response = exception_handler(error, context)

@@ -1,4 +1,4 @@
-"""Products for API clients. Anyone may read what is published; staff write."""
+"""Products for API clients. Anyone may read what is published; staff write what their permissions allow."""
 
 from __future__ import annotations
 
@@ -12,21 +12,16 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import MultiPartParser
-from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog import services
 from catalog.api.errors import DecoderProblem, ImageProblem, StorageProblem
+from catalog.api.permissions import HoldsPermissions, may_see_unpublished
 from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductSerializer
 from catalog.models import Category, Product
 from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
-
-
-class ReadOrStaff(BasePermission):
-    def has_permission(self, request: Request, view: object) -> bool:
-        return request.method in SAFE_METHODS or bool(request.user and request.user.is_staff)
 
 
 class ProductFilter(django_filters.FilterSet):
@@ -63,14 +58,15 @@ class ProductViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet
 ):
     serializer_class = ProductSerializer
-    permission_classes = [ReadOrStaff]
+    permission_classes = [HoldsPermissions]
+    permissions_needed = {"create": ("catalog.add_product",), "images": ("catalog.add_productimage",)}
     pagination_class = NewestFirst
     filterset_class = ProductFilter
     lookup_field = "slug"
 
     def get_queryset(self) -> QuerySet[Product]:
         products = Product.objects.for_page()
-        return products if self.request.user.is_staff else products.published()
+        return products if may_see_unpublished(self.request) else products.published()
 
     @extend_schema(request={"multipart/form-data": ImageUploadSerializer}, responses={201: ImageSerializer})
     @action(methods=["post"], detail=True, parser_classes=[MultiPartParser], pagination_class=None)
@@ -84,6 +80,8 @@ class ProductViewSet(
                 data=services.read_upload(upload.validated_data["file"]),
                 alt=upload.validated_data["alt"],
             )
+        except Product.DoesNotExist as error:  # deleted while the picture was looked at
+            raise NotFound from error
         except ImageRejected as error:
             raise ImageProblem(error) from error
         except DecoderUnavailable as error:
