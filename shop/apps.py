@@ -9,6 +9,9 @@ class ShopConfig(AppConfig):
     verbose_name = "Shop"
 
     def ready(self) -> None:
+        from shop import logins
+
+        logins.connect()
         logging.captureWarnings(True)  # Python's warnings are lines of the log like all others
 
 
