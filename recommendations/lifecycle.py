@@ -9,14 +9,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from catalog.locks import session_lock
 from ml.spec import ModelSpec
 from recommendations import claims, graphs
 from recommendations.coverage import Coverage, coverage, failed_instead
@@ -80,7 +81,7 @@ def ensure_active_model(log: Callable[[str], None] = logger.info) -> EmbeddingMo
     """
     model = EmbeddingModel.objects.active()
     if model is None:
-        with _models_lock():
+        with _models_lock(log):
             model = EmbeddingModel.objects.active() or _create_first_model(log)
     return model
 
@@ -121,7 +122,7 @@ def running_network(model: EmbeddingModel) -> OnnxEmbedder:
         setting = model.weights or settings.EMBEDDING_WEIGHTS or None
         if not can_export(setting):
             raise
-        with _models_lock():
+        with _models_lock(logger.info):
             model.refresh_from_db()
             if model.state == ModelState.RETIRED:
                 raise ModelUnavailable(f"Model {model.name} was retired.") from error
@@ -170,7 +171,7 @@ def add_model(
             f"{found.name} makes vectors of {found.spec.dimension} numbers; Postgres can index {MAX_DIMENSION} at "
             "most. Shorten them with `python -m ml whiten`."
         )
-    with _models_lock():
+    with _models_lock(log):
         same = same_model(found.sha256, found.spec)
         if same is not None and same.state != ModelState.RETIRED:
             raise LifecycleError(f"These weights are here already, as model {same.name} ({same.state}).")
@@ -370,13 +371,8 @@ def _set_state(model: EmbeddingModel, state: ModelState) -> None:
     model.save(update_fields=["state"])
 
 
-@contextmanager
-def _models_lock() -> Iterator[None]:
-    """Held by this session, not by a transaction: an export may take a minute."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [MODELS_LOCK])
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [MODELS_LOCK])
+def _models_lock(log: Callable[[str], None]) -> AbstractContextManager[None]:
+    """An export may take a minute."""
+    return session_lock(
+        MODELS_LOCK, on_wait=lambda: log("Another process is making a model. Waiting for it to finish…")
+    )

@@ -17,7 +17,7 @@ from recommendations.models import EmbeddingModel
 
 #: How long a page may go on searching with a photo that it no longer has.
 TOKEN_SECONDS = 3600
-_signer = signing.TimestampSigner(salt="recommendations.photos")
+_SALT = "recommendations.photos"
 _HEAD = struct.Struct("<IB")  # the model's id, and how many kinds follow
 
 
@@ -42,7 +42,9 @@ class SeenPhoto:
         """For a hidden field of a form: signed, so that only what this shop computed is searched with; 750
         characters at 256 dimensions, 5,500 at 2,048."""
         head = _HEAD.pack(self.model.pk, len(self.kinds)) + struct.pack(f"<{len(self.kinds)}I", *self.kinds)
-        return _signer.sign(base64.urlsafe_b64encode(head + self.vector.astype("<f2").tobytes()).decode())
+        return signing.TimestampSigner(salt=_SALT).sign(
+            base64.urlsafe_b64encode(head + self.vector.astype("<f2").tobytes()).decode()
+        )
 
 
 def from_token(token: str) -> SeenPhoto:
@@ -53,7 +55,7 @@ def from_token(token: str) -> SeenPhoto:
     """
     model = EmbeddingModel.objects.active()
     try:
-        packed = base64.urlsafe_b64decode(_signer.unsign(token, max_age=TOKEN_SECONDS))
+        packed = base64.urlsafe_b64decode(signing.TimestampSigner(salt=_SALT).unsign(token, max_age=TOKEN_SECONDS))
         model_id, count = _HEAD.unpack_from(packed)
         kinds = struct.unpack_from(f"<{count}I", packed, _HEAD.size)
         vector = np.frombuffer(packed, "<f2", offset=_HEAD.size + 4 * count).astype(np.float32)

@@ -73,6 +73,8 @@ def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResp
         "workers_alive_s": int(ALIVE.total_seconds()),
         "failed_rows": _failed_rows_address(),
         "may_change": request.user.has_perm(PERMISSION),
+        "may_open_products": _may_open(request, "catalog", "product"),
+        "may_list_rows": _may_open(request, "recommendations", "imageembedding"),
         "again": f"{request.path}?{urlencode({'seen': seen})}",
         "seconds": _pause(time.monotonic() - began, busy=busy),
     }
@@ -119,6 +121,10 @@ def switch(request: HttpRequest) -> HttpResponse:
     else:
         return HttpResponseBadRequest("Pause or resume?")
     return _back()
+
+
+def _may_open(request: HttpRequest, app: str, model: str) -> bool:
+    return any(request.user.has_perm(f"{app}.{action}_{model}") for action in ("view", "change"))
 
 
 def _back() -> HttpResponse:

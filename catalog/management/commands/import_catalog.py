@@ -32,6 +32,7 @@ Layouts (recognised by themselves, or named with --format):
 
 Products that exist stay as they are and only get a photo if they have none, so running it again is harmless, and
 running it after an interruption completes the import. Rows that cannot be used are listed; the rest is imported.
+One import runs at a time: a second one waits for the first.
 
 Examples:
   manage.py import_catalog fashion.zip --limit 2000 --demo-prices
@@ -63,7 +64,7 @@ class Command(BaseCommand):
             total = layout.count(archive)
             with meter(self.stderr, "Importing", min(total, limit or total)) as progress:
                 outcome = import_records(
-                    archive, layout, limit=limit, demo_prices=demo_prices, advance=progress.advance
+                    archive, layout, limit=limit, demo_prices=demo_prices, advance=progress.advance, on_wait=self._wait
                 )
         except ImportFailed as error:
             raise CommandError(str(error), returncode=2) from error
@@ -78,6 +79,9 @@ class Command(BaseCommand):
             f"{outcome.created:,} products created, {outcome.existing:,} existed already, "
             f"{outcome.images:,} pictures added, {len(outcome.errors):,} row errors, {progress.rate:,.0f} products/s."
         )
+
+    def _wait(self) -> None:
+        self.stderr.write("Another import is running. Waiting for it to finish…")
 
     def _layout(self, archive: Any, name: str) -> Layout:
         for layout in LAYOUTS:
