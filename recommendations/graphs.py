@@ -8,6 +8,7 @@ import os
 import tempfile
 import threading
 from contextlib import suppress
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
+
+from catalog import quarantine
 
 if TYPE_CHECKING:
     from ml.runtimes.onnx import OnnxEmbedder
@@ -64,12 +67,43 @@ def publish(path: Path, graph_sha256: str) -> None:
 
 
 def discard(graph_sha256: str) -> None:
-    """Remove a network that no model needs any more, here and from the storage."""
+    """Remove a network that no model needs any more, here and from the storage, where it stays in quarantine for a
+    while: a database that is restored may need it again."""
     with _order:
         _loaded.pop(graph_sha256, None)
     for path in (cache_path(graph_sha256), _int8_path(cache_path(graph_sha256))):
         path.unlink(missing_ok=True)
-    default_storage.delete(storage_name(graph_sha256))
+    quarantine.set_aside(storage_name(graph_sha256))
+
+
+def is_stored(model: EmbeddingModel) -> bool:
+    """Whether the media storage has the whole network of `model`. It is read once by each process, and again when its
+    time or size has changed.
+
+    Raises:
+        OSError: the storage does not answer.
+    """
+    name = storage_name(model.graph_sha256)
+    try:
+        changed, size = default_storage.get_modified_time(name), default_storage.size(name)
+        return _sha256_in_storage(name, changed, size) == model.graph_sha256
+    except FileNotFoundError:
+        return False
+
+
+def store_again(model: EmbeddingModel) -> bool:
+    """Put the network back into the media storage from quarantine or from this host's cache; whether it is there now.
+
+    Raises:
+        OSError: the storage does not answer.
+        ModelUnavailable: it takes no file.
+    """
+    name, path = storage_name(model.graph_sha256), cache_path(model.graph_sha256)
+    if _is_whole(path, model.graph_sha256):
+        publish(path, model.graph_sha256)
+    elif not default_storage.exists(name):
+        quarantine.bring_back(name)
+    return is_stored(model)
 
 
 def is_published(model: EmbeddingModel) -> bool:
@@ -110,6 +144,11 @@ def _is_whole(path: Path, graph_sha256: str) -> bool:
 def _sha256(path: Path, mtime_ns: int, size: int) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _sha256_in_storage(name: str, changed: datetime, size: int) -> str:
+    return _stored_sha256(name)
 
 
 def _stored_sha256(name: str) -> str:

@@ -49,3 +49,9 @@ def case_folder() -> Path:
 @pytest.fixture
 def shop(db: None) -> Shopkeeper:
     return Shopkeeper()
+
+
+@pytest.fixture(autouse=True)
+def no_mark_of_another_test() -> None:
+    """Tests share a media storage, and each begins with another database: that is what its mark is there to notice."""
+    (Path(os.environ["VAR_DIR"]) / "media" / "database.json").unlink(missing_ok=True)
