@@ -1,7 +1,8 @@
-"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos`."""
+"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos|large|routes|busy`."""
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
@@ -23,6 +24,9 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
   python -m bench memory    resident memory of web and worker processes
   python -m bench chaos     uploads, while workers, Redis and Postgres are killed: is anything lost?
+  python -m bench large     fills the shop of 300,000 products that `routes` measures, once, in a few minutes
+  python -m bench routes    what every public page and API answer costs in the large shop
+  python -m bench busy      ordinary photo searches while six clients send photos of 39 MP
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
 resnet50-fashion-start.npz. Without it the drawn catalog and untrained weights are used, and the output says so.
@@ -60,6 +64,16 @@ def main() -> None:
     chaos = commands.add_parser("chaos")
     chaos.add_argument("--minutes", type=float, default=5.0)
     chaos.add_argument("--seed", type=int, default=0, help="another number: other pictures, other faults")
+    large = commands.add_parser("large")
+    large.add_argument("--products", type=int, default=300_000)
+    large.add_argument("--fresh", action="store_true", help="throw away what an earlier run left")
+    routes = commands.add_parser("routes")
+    routes.add_argument("--products", type=int, default=300_000)
+    routes.add_argument("--rounds", type=int, default=5, help="requests of each route")
+    routes.add_argument("--only", default="", help="routes whose name holds this")
+    busy = commands.add_parser("busy")
+    busy.add_argument("--seconds", type=float, default=30.0)
+    busy.add_argument("--clients", type=int, default=6, help="that send photos of 39 MP")
     embed = commands.add_parser("embed")
     embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
     embed.add_argument("--seconds", type=float, default=4.0)
@@ -87,6 +101,20 @@ def main() -> None:
         from bench.sheets import measure as draw_sheets
 
         draw_sheets(shop, **options)
+        return
+    if command in ("large", "routes"):
+        os.environ.update(dict.fromkeys(("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE"), ""))
+        shop = open_scratch_shop(root, weights="bundled", name="large")
+        if command == "large":
+            from bench.large import measure
+        else:
+            from bench.routes import measure
+        measure(shop, **options)
+        return
+    if command == "busy":
+        from bench.busy import measure as measure_busy
+
+        measure_busy(root, **options)
         return
     if command == "chaos":
         from bench.chaos import measure as measure_chaos

@@ -42,13 +42,14 @@ class ScratchShop:
         return f"{'real photos' if self.photos else 'drawn pictures'}, weights {Path(self.weights).name}"
 
 
-def open_scratch_shop(root: Path, weights: str | None = None) -> ScratchShop:
+def open_scratch_shop(root: Path, weights: str | None = None, name: str = "") -> ScratchShop:
     """Point the settings at the scratch shop and set Django up; its database is as the last run left it.
 
     Args:
         weights: for EMBEDDING_WEIGHTS; unless told, those that come with the real photos.
+        name: of another scratch shop beside the common one.
     """
-    var = Path(os.environ.get("BENCH_VAR_DIR", str(root / "var" / "bench"))).absolute()
+    var = Path(os.environ.get("BENCH_VAR_DIR", str(root / "var" / "bench"))).absolute() / name
     data = os.environ.get("LOOKALIKE_DATA")
     photos = Path(data) / "fashion-small.zip" if data else None
     weights = weights or (str(Path(data) / "resnet50-fashion-start.npz") if data else "untrained")

@@ -9,12 +9,14 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 from django.utils.html import format_html
 from treebeard.forms import MoveNodeForm, movenodeform_factory
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
+from catalog.attributes import parse_attributes, validate_attributes
 from catalog.models import Category, Product, ProductImage
 from catalog.services import (
     AcceptedImage,
@@ -53,6 +55,20 @@ class PicturesField(forms.FileField):
         return pictures
 
 
+class AttributesField(forms.JSONField):
+    """JSON as staff type it. What is wrong is shown again as it was typed, with what is wrong about it."""
+
+    def to_python(self, value: Any) -> Any:
+        if self.disabled:
+            return value
+        attributes = parse_attributes(value) if value and value.strip() else {}
+        validate_attributes(attributes)
+        return attributes
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return initial if self.disabled else InvalidJSONInput(data or "")
+
+
 class ProductForm(forms.ModelForm):
     new_pictures = PicturesField(
         required=False,
@@ -67,6 +83,7 @@ class ProductForm(forms.ModelForm):
             "title", "sku", "slug", "category", "brand", "description", "price", "compare_at_price", "currency",
             "stock", "published", "attributes",
         ]  # fmt: skip
+        field_classes = {"attributes": AttributesField}
 
 
 class ProductImageInline(TabularInline):

@@ -17,6 +17,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from catalog import quarantine
+from catalog.attributes import text_of
 from catalog.models import Category, Product
 from catalog.models.image import FOLDER, MIME
 from catalog.signals import product_viewed
@@ -105,12 +106,10 @@ def _page(request: HttpRequest, products: QuerySet[Product]) -> Page[Product]:
 
 def _details(shown: Product) -> list[tuple[str, str]]:
     """The attributes as rows for people: `{"sleeve_length": "Long"}` is "Sleeve length", "Long"."""
-    if not isinstance(shown.attributes, dict):
-        return []
     return [
-        (name.replace("_", " ").capitalize(), ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        (name.replace("_", " ").capitalize(), text)
         for name, value in sorted(shown.attributes.items())
-        if value not in ("", None, [])
+        if (text := text_of(value))
     ]
 
 

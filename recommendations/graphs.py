@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 # Two: what a worker needs that fills a new model while it serves uploads with the active one. A network takes
 # 100 to 400 MB.
 MAX_LOADED = 2
+INT8_VERSION = 2  # of what `ml.quantise` writes: a file of another version is left alone and made again
 _loading = threading.Lock()
 _order = threading.Lock()
 _loaded: dict[str, OnnxEmbedder] = {}  # by graph_sha256, the one used last at the end
@@ -71,7 +72,8 @@ def discard(graph_sha256: str) -> None:
     while: a database that is restored may need it again."""
     with _order:
         _loaded.pop(graph_sha256, None)
-    for path in (cache_path(graph_sha256), _int8_path(cache_path(graph_sha256))):
+    cached = cache_path(graph_sha256)
+    for path in (cached, *cached.parent.glob(f"{graph_sha256}.int8*.onnx")):  # also an earlier release's
         path.unlink(missing_ok=True)
     quarantine.set_aside(storage_name(graph_sha256))
 
@@ -191,6 +193,7 @@ def _recall(key: str) -> OnnxEmbedder | None:
 
 
 def _load(model: EmbeddingModel) -> OnnxEmbedder:
+    from ml.golden import WrongNumbers
     from ml.runtimes.onnx import OnnxEmbedder
     from ml.weights import WeightsError
 
@@ -207,7 +210,10 @@ def _load(model: EmbeddingModel) -> OnnxEmbedder:
         raise ModelUnavailable(f"The network of model {model.name} cannot be used: {error}") from error
     del network  # before another one takes as much memory
     try:
-        return OnnxEmbedder(_int8(path), threads=threads)
+        return _load_int8(path, threads)
+    except WrongNumbers as error:
+        logger.warning("%s The network of model %s computes in floats here.", error, model.name)
+        return OnnxEmbedder(path, threads=threads)
     except WeightsError as error:
         raise ModelUnavailable(
             f"The network of model {model.name} cannot compute in int8: {error} Set EMBEDDING_PRECISION=float, or "
@@ -215,9 +221,27 @@ def _load(model: EmbeddingModel) -> OnnxEmbedder:
         ) from error
 
 
+def _load_int8(path: Path, threads: int | None) -> OnnxEmbedder:
+    """A copy in the cache that cannot be read any more is made again."""
+    from ml.golden import WrongNumbers
+    from ml.runtimes.onnx import OnnxEmbedder
+    from ml.weights import WeightsError
+
+    cached = _int8_path(path)
+    if cached.exists():
+        try:
+            return OnnxEmbedder(cached, threads=threads, or_floats=False)
+        except WrongNumbers:
+            raise
+        except WeightsError as error:
+            logger.warning("The network in int8 in the cache is damaged and is made again: %s", error)
+            cached.unlink(missing_ok=True)
+    return OnnxEmbedder(_int8(path), threads=threads, or_floats=False)
+
+
 def _in_int8(meta: GraphMeta, path: Path) -> bool:
-    """Each host decides for itself: vectors in int8 and in floats are close enough to be compared, and a host without
-    the instructions must not compute in int8."""
+    """Each host decides for itself: vectors in int8 and in floats are close enough to be compared. Without the
+    processor's instructions int8 is right as well, but gains less."""
     from ml.export import computes_best_in_int8
 
     if settings.EMBEDDING_PRECISION == "auto":
@@ -237,7 +261,7 @@ def _int8(path: Path) -> Path:
 
 
 def _int8_path(path: Path) -> Path:
-    return path.with_suffix(".int8.onnx")
+    return path.with_suffix(f".int8-{INT8_VERSION}.onnx")
 
 
 def _fetch(model: EmbeddingModel, path: Path) -> None:

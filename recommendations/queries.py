@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from django.db.models import Avg
 
+from catalog.attributes import attribute_is
 from ml.spec import ModelSpec
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.querysets import ImageEmbeddingQuerySet
@@ -117,7 +118,7 @@ def swatch_of(colour: str, model: EmbeddingModel) -> np.ndarray | None:
     """
     if not has_colour_part(model.spec):
         raise NoColourPart
-    rows = ImageEmbedding.objects.servable(model).filter(image__product__attributes__contains={COLOUR: colour})
+    rows = ImageEmbedding.objects.servable(model).filter(attribute_is(COLOUR, colour, prefix="image__product__"))
     some = rows.order_by("pk").values("pk")[:_SWATCH_PICTURES]
     mean = ImageEmbedding.objects.filter(pk__in=some).aggregate(mean=Avg("vector"))["mean"]
     return None if mean is None else _unit(np.asarray(mean, np.float32)[parts_of(model.spec)[COLOUR]])

@@ -2,6 +2,8 @@ import logging
 
 from django.apps import AppConfig
 
+from shop import checks  # noqa: F401  (registers them)
+
 
 class ShopConfig(AppConfig):
     name = "shop"

@@ -1,20 +1,20 @@
 """What every response passes through."""
 
-import logging
+import re
 from collections.abc import Callable
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware
 from django.conf import settings
-from django.db import DataError, InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from catalog.request_ids import accepted, request_id
+from shop import database_errors
+from shop.problems import problem
 
-logger = logging.getLogger(__name__)
-
-RETRY_AFTER_SECONDS = "5"
 UPLOADS_AT_ONCE = 5  # pictures of the largest size that one form may carry
+BROKEN_BODY = "shop.broken_body"  # in a request's META, see shop/bodies.py
+CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 
 
 class RequestIdMiddleware:
@@ -49,7 +49,7 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
 
 
 class DatabaseErrorMiddleware:
-    """A database that is away is a 503 with a retry hint, text that it cannot hold a 400; never a traceback."""
+    """A database that is away or busy is a 503 with a retry hint, what it cannot hold a 400; never a traceback."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -58,43 +58,38 @@ class DatabaseErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, DataError):
-            return bad_request(request, error)
-        if not isinstance(error, OperationalError | InterfaceError):
+        fault = database_errors.fault_of(error)
+        if fault is None:
             return None
-        logger.error("The database is not available: %s", error)
-        return unavailable(request, "The shop's database does not answer. Please try again in a moment.")
+        database_errors.log(fault, error)
+        sentence = fault.sentence
+        field = database_errors.longest_text(request.POST.dict()) if fault.too_long else None
+        if field is not None:
+            sentence = database_errors.sentence_for(field, error)
+        return problem(request, fault.status, fault.code, sentence, wait=fault.wait)
+
+
+def largest_request() -> int:
+    """Bytes of a body."""
+    return UPLOADS_AT_ONCE * settings.IMAGE_MAX_BYTES
 
 
 class RequestSizeMiddleware:
-    """Django writes a whole upload to disk before any view can refuse it."""
+    """Django writes a whole upload to disk before any view can refuse it, and reads text in any encoding there is."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # A body without a stated length is read as empty (WSGIRequest), so this is all there is to check.
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdecimal() and int(length) > UPLOADS_AT_ONCE * settings.IMAGE_MAX_BYTES:
-            message = "The request is too large."
-            if request.path.startswith("/api/"):
-                return JsonResponse({"code": "too_many_bytes", "detail": message}, status=413)
-            return HttpResponse(message, status=413, content_type="text/plain")
+        if not re.fullmatch("[0-9]{1,18}", length):
+            return problem(request, 400, "bad_request", "The header Content-Length is not a number.")
+        if request.META.get(BROKEN_BODY):
+            return problem(request, 400, "bad_request", "The body ended before it was complete.")
+        if int(length) > largest_request():
+            return problem(request, 413, "too_many_bytes", "The request is too large.")
+        # Python knows encodings that are none of text: "zlib", "base64".
+        charset = request.content_params.get("charset", "utf-8") if request.content_params else "utf-8"
+        if charset.lower() not in CHARSETS:
+            return problem(request, 415, "unsupported_media_type", "Send text in UTF-8.")
         return self.get_response(request)
-
-
-def unavailable(request: HttpRequest, message: str) -> HttpResponse:
-    headers = {"Retry-After": RETRY_AFTER_SECONDS}
-    if request.path.startswith("/api/"):
-        return JsonResponse({"code": "unavailable", "detail": message}, status=503, headers=headers)
-    return HttpResponse(
-        f"<!doctype html><title>Back in a moment</title><h1>Back in a moment</h1><p>{message}</p>",
-        status=503,
-        headers=headers,
-    )
-
-
-def bad_request(request: HttpRequest, error: Exception) -> HttpResponse:
-    """For text that no database column can hold, such as a NUL byte in an address."""
-    logger.info("Refused: %s", error)
-    return HttpResponse("This address or form holds something that cannot be.", status=400, content_type="text/plain")

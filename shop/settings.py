@@ -5,6 +5,7 @@ Secure by default: what development needs to relax, `make setup` writes into `.e
 
 import os
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 from django.templatetags.static import static
@@ -43,7 +44,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "csp",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "rest_framework",
@@ -56,15 +56,19 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestIdMiddleware",
+    "shop.api.ApiErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "shop.middleware.RequestSizeMiddleware",
     "shop.middleware.DatabaseErrorMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shop.middleware.ContentSecurityPolicyMiddleware",
+    "catalog.middleware.ClientMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "shop.limits.ThrottleMiddleware",
+    "shop.limits.StaffStatementMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "recommendations.middleware.ViewedMiddleware",
@@ -100,10 +104,33 @@ else:
         }
     }
 DATABASE_POOL = env.bool("DATABASE_POOL", False)
-DATABASES["default"].setdefault("OPTIONS", {}).update(
+# Of web processes only (shop/wsgi.py and shop/asgi.py set SERVES_REQUESTS): imports, workers, migrations and index
+# builds take the time that they need.
+SERVES_REQUESTS = env.bool("SERVES_REQUESTS", False)
+STATEMENT_SECONDS = env.float("STATEMENT_SECONDS", 5.0, validate=validate.Range(min=0.1))
+STAFF_STATEMENT_SECONDS = env.float("STAFF_STATEMENT_SECONDS", 30.0, validate=validate.Range(min=0.1))
+_database_options: dict[str, Any] = DATABASES["default"].setdefault("OPTIONS", {})
+# Of an option that is given twice Postgres takes the last: what DATABASE_URL says goes before what stands here.
+_own_options = str(_database_options.pop("options", ""))
+DATABASE_LIMITS_STATEMENTS = "statement_timeout" in _own_options
+_database_options.update(
     {
-        # A filtered HNSW scan goes on until it has enough rows, nearest first (pgvector README, "Iterative scans").
-        "options": "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100",
+        "options": " ".join(
+            [
+                # A filtered HNSW scan goes on until it has enough rows, nearest first (pgvector README, "Iterative
+                # scans").
+                "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100",
+                *(
+                    [
+                        f"-c statement_timeout={STATEMENT_SECONDS * 1000:.0f}",
+                        "-c idle_in_transaction_session_timeout=60000",
+                    ]
+                    if SERVES_REQUESTS
+                    else []
+                ),
+                *([_own_options] if _own_options else []),
+            ]
+        ),
         "connect_timeout": 5,
         # The pool asks a database that is away less and less often; after `reconnect_timeout` it begins anew with the
         # next request, so that pages are back a few seconds after it is.
@@ -114,6 +141,20 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
 # Celery: REDIS_URL, or the embedded Redis below VAR_DIR
 REDIS_URL = env.str("REDIS_URL", "")
 CELERY_BROKER_URL = REDIS_URL or _embedded.redis_url
+# … which also counts requests, for all processes together. Without Redis nothing is counted, and nothing fails.
+CACHES = {
+    "default": {
+        "BACKEND": "shop.cache.SharedCache",
+        "LOCATION": REDIS_URL or f"unix://{_embedded.redis_socket}",
+        "KEY_PREFIX": "lookalike",
+        "OPTIONS": {
+            "serializer": "shop.cache.JsonSerializer",
+            "socket_connect_timeout": 0.5,
+            "socket_timeout": 0.5,
+            "health_check_interval": 10,
+        },
+    }
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
@@ -252,6 +293,13 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 
+
+def _rate(name: str, default: str) -> str | None:
+    """Requests of one client, such as 60/min; empty for no limit."""
+    form = validate.Regexp(r"^([1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day))?$")
+    return env.str(name, default, validate=form) or None
+
+
 # API
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -260,11 +308,17 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["catalog.api.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "shop.openapi.ApiSchema",
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` is a parameter like others: of the schema only
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_THROTTLE_RATES": {"photo_search": env.str("PHOTO_SEARCH_RATE", "60/min")},
+    "DEFAULT_THROTTLE_CLASSES": ["catalog.throttling.ApiThrottle"],
+    "DEFAULT_THROTTLE_RATES": {
+        "page": _rate("PAGE_RATE", "600/min"),
+        "api": _rate("API_RATE", "600/min"),
+        "search": _rate("SEARCH_RATE", "240/min"),
+        "photo_search": _rate("PHOTO_SEARCH_RATE", "60/min"),
+    },
     "EXCEPTION_HANDLER": "shop.errors.api_exception_handler",
     "NUM_PROXIES": env.int("NUM_PROXIES", 0),
     "PAGE_SIZE": 24,

@@ -7,6 +7,12 @@ from ml.images import ImageRejected
 TOO_LARGE = {"too_many_bytes", "too_many_pixels"}
 
 
+class BodyTooLarge(APIException):
+    status_code = 413
+    default_code = "too_many_bytes"
+    default_detail = "The request is too large."
+
+
 class StorageProblem(APIException):
     status_code = 507
     default_code = "storage_unavailable"

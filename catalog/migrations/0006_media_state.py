@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0004_image_request_id'),
+        ('catalog', '0005_plain_attributes'),
     ]
 
     operations = [

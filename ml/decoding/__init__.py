@@ -21,11 +21,15 @@ from typing import Any
 
 import numpy as np
 
+from ml import cleaning
 from ml.decoding import protocol
-from ml.images import MAX_BYTES, MAX_PIXELS, ImageInfo, ImageRejected, InputSpec
+from ml.images import MAX_BYTES, MAX_PIXELS, Baked, Examined, ImageInfo, ImageRejected, InputSpec
 
 TIMEOUT_S = 10.0
 MEMORY_BYTES = 2**30
+#: Encoding a picture again, where that is needed, has limits of its own.
+ENCODE_TIMEOUT_S = 20.0
+ENCODE_BYTES = 3 * 2**29
 #: Verdicts that may be due to the machine as well as to the file.
 PERHAPS_PASSING = frozenset({"crashed", "timeout", "out_of_memory"})
 
@@ -52,13 +56,14 @@ class Decoders:
         most: as many pictures are decoded at once.
     """
 
-    def __init__(self, most: int, *, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(self, most: int, *, memory_bytes: int = MEMORY_BYTES, encode_bytes: int = ENCODE_BYTES) -> None:
         """
         Args:
             memory_bytes: the address space of each, interpreter and libraries (about 0.3 GB) included.
+            encode_bytes: the same, while it encodes.
         """
         self.most = most
-        self._memory_bytes = memory_bytes
+        self._memory_bytes, self._encode_bytes = memory_bytes, encode_bytes
         self._reset()
         os.register_at_fork(after_in_child=self._reset)  # a fork must not talk to the decoders of its parent
         atexit.register(self.close)
@@ -68,18 +73,32 @@ class Decoders:
         data: bytes,
         *,
         timeout_s: float = TIMEOUT_S,
+        encode_timeout_s: float = ENCODE_TIMEOUT_S,
         max_bytes: int = MAX_BYTES,
         max_pixels: int = MAX_PIXELS,
     ) -> tuple[bytes, ImageInfo]:
-        """`ml.images.clean`.
+        """`ml.images.clean`. The picture is accepted or refused by one decode within `timeout_s`, as for `to_input`;
+        what comes after has time and memory of its own, and changes nothing about that.
 
         Raises:
             ImageRejected: the decoder's verdict, or "timeout", "out_of_memory", "crashed".
             DecoderUnavailable
         """
-        question = {"timeout_s": timeout_s, "max_bytes": max_bytes, "max_pixels": max_pixels}
-        head, body = self._ask(question, data)
-        return data if head["same"] else bytes(body), ImageInfo(**head["info"])
+        limits = {"max_bytes": max_bytes, "max_pixels": max_pixels}
+
+        def examine(data: bytes) -> Examined:
+            head, body = self._ask({"kind": "examine", "timeout_s": timeout_s, **limits}, data)
+            stripped = data if head["same"] else bytes(body) if head["is_known"] else None
+            return Examined(
+                ImageInfo(**head["info"]), head["orientation"], head["pixels"], stripped, head["is_lossless"]
+            )
+
+        def bake(data: bytes, at_most: int | None) -> Baked:
+            question = {"kind": "bake", "timeout_s": encode_timeout_s, "at_most": at_most, **limits}
+            head, body = self._ask(question, data)
+            return Baked(bytes(body), head["pixels"])
+
+        return cleaning.clean(data, examine=examine, bake=bake)
 
     def to_input(
         self,
@@ -101,7 +120,7 @@ class Decoders:
         Raises:
             ImageRejected, DecoderUnavailable: as for `clean`.
         """
-        question = {"timeout_s": timeout_s, "max_bytes": max_bytes, "max_pixels": max_pixels}
+        question = {"kind": "to_input", "timeout_s": timeout_s, "max_bytes": max_bytes, "max_pixels": max_pixels}
         head, body = self._ask({**question, "size": spec.input_size, "fit": spec.fit}, data, patient)
         fitted(head["fitted_s"])
         return np.frombuffer(body, np.uint8).reshape(spec.input_size, spec.input_size, 3)
@@ -125,7 +144,7 @@ class Decoders:
             try:
                 return self._ask_one(self._idle.pop(), question, data)
             except (IndexError, _Doubtful):
-                return self._ask_one(_Decoder(self._memory_bytes), question, data)
+                return self._ask_one(_Decoder(self._memory_bytes, self._encode_bytes), question, data)
 
     @contextlib.contextmanager
     def _turn(self, patient: bool) -> Iterator[None]:
@@ -172,14 +191,17 @@ class _Doubtful(Exception):
 class _Decoder:
     """One process. Attributes: asked, how many pictures it was given."""
 
-    def __init__(self, memory_bytes: int) -> None:
+    def __init__(self, memory_bytes: int, encode_bytes: int) -> None:
         self.asked = 0
         self._channel, theirs = socket.socketpair()
         try:
             with theirs:
                 self._process: subprocess.Popen[bytes] | None = None
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "ml.decoding", "--memory-bytes", str(memory_bytes)],
+                    [
+                        *(sys.executable, "-m", "ml.decoding"),
+                        *("--memory-bytes", str(memory_bytes), "--encode-bytes", str(encode_bytes)),
+                    ],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     cwd=_ROOT,

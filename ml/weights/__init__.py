@@ -6,6 +6,7 @@ The bundled model lies beside this file, one `.onnx` with its hash in SHA256SUMS
 from ml.weights.errors import WeightsError
 from ml.weights.found import Weights
 from ml.weights.graphs import (
+    GOLDEN,
     INPUT,
     INT8_COSINE,
     LABELS,
@@ -31,6 +32,7 @@ from ml.weights.variables import read_variables
 
 __all__ = [
     "BUNDLED",
+    "GOLDEN",
     "INPUT",
     "INT8_COSINE",
     "KERAS_FILES",

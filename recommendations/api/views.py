@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog.api.errors import ImageProblem
+from catalog.api.strict import StrictView
 from catalog.models import Product
 from catalog.services import read_upload
 from ml.images import ImageRejected
@@ -34,14 +35,14 @@ class ModelProblem(APIException):
     default_code = "model_unavailable"
 
 
-class SimilarProductsView(APIView):
+class SimilarProductsView(StrictView, APIView):
     permission_classes = [AllowAny]
+    parameters_class = SimilarParameters
 
     @extend_schema(parameters=[SimilarParameters], responses=ResultsSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """The products that look most like this one, best first; fewer only if fewer exist."""
-        parameters = SimilarParameters(data=request.query_params)
-        parameters.is_valid(raise_exception=True)
+        parameters = self.parameters
         product = get_object_or_404(Product.objects.published(), slug=slug)
         colour = parameters.validated_data.get("in_colour")
         try:
@@ -54,19 +55,18 @@ class SimilarProductsView(APIView):
         return _answer(request, results)
 
 
-class StripView(APIView):
+class StripView(StrictView, APIView):
     permission_classes = [AllowAny]
+    parameters_class = StripParameters
 
     @extend_schema(parameters=[StripParameters], responses=StripSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """The cards that the page of this product shows: pins, look-alikes, and what is near at hand."""
-        parameters = StripParameters(data=request.query_params)
-        parameters.is_valid(raise_exception=True)
         product = get_object_or_404(Product.objects.published().select_related("category"), slug=slug)
-        return _answer(request, product_strip(product, parameters.cards), cards=True)
+        return _answer(request, product_strip(product, self.parameters.cards), cards=True)
 
 
-class PhotoSearchView(APIView):
+class PhotoSearchView(StrictView, APIView):
     permission_classes = [AllowAny]
     parser_classes = [MultiPartParser]
     throttle_classes = [PhotoSearchThrottle]
@@ -74,10 +74,10 @@ class PhotoSearchView(APIView):
     @extend_schema(request={"multipart/form-data": PhotoParameters}, responses=ResultsSerializer)
     def post(self, request: Request) -> Response:
         """The products that look most like a photo. The photo is searched with and forgotten."""
-        parameters = PhotoParameters(data=request.data)
-        parameters.is_valid(raise_exception=True)
         if len(request.FILES.getlist("photo")) > 1:
             raise ParseError("Send one photo.", "several_photos")
+        parameters = PhotoParameters(data=request.data)
+        parameters.is_valid(raise_exception=True)
         try:
             data = read_upload(parameters.validated_data["photo"])
             results = search_photo(data, parameters.wish)

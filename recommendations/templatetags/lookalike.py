@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.template import Context
 
 from catalog import media
+from catalog.attributes import text_of
 from catalog.models import Product
 from recommendations.counting import label_of
 from recommendations.models import EmbeddingModel, Strip
@@ -23,6 +24,7 @@ from recommendations.swatches import swatches_for
 from recommendations.viewed import viewed_of
 
 register = template.Library()
+register.filter("attribute_text", text_of)
 
 
 @register.inclusion_tag("recommendations/strip.html", takes_context=True)

@@ -614,6 +614,6 @@ def test_each_host_chooses_the_precision_and_the_vectors_stay_comparable(
         assert network.meta.precision == precision
         vectors[setting] = network.embed(inputs)
     assert (vectors["float"] * vectors["auto"]).sum(axis=1).min() > 0.98
-    assert graph.with_suffix(".int8.onnx").exists()
+    assert graph.with_suffix(f".int8-{graphs.INT8_VERSION}.onnx").exists()
     graphs.discard(bundled.graph_sha256)
     assert not list(graph.parent.glob(f"{bundled.graph_sha256}*"))
