@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,6 +31,8 @@ from catalog.templatetags.money import money
 from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
 
+logger = logging.getLogger(__name__)
+
 
 class PicturesInput(UnfoldAdminFileFieldWidget):
     allow_multiple_selected = True
@@ -49,6 +52,7 @@ class PicturesField(forms.FileField):
             except ImageRejected as error:
                 problems.append(forms.ValidationError(f"{upload.name}: {error.message}", code=error.code))
             except DecoderUnavailable as error:
+                logger.warning("No picture was decoded: %s", error.details)
                 problems.append(forms.ValidationError(str(error), code="busy"))
         if problems:
             raise forms.ValidationError(problems)

@@ -18,6 +18,7 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 
 from catalog import quarantine
+from recommendations import refusals
 
 if TYPE_CHECKING:
     from ml.runtimes.onnx import OnnxEmbedder
@@ -33,10 +34,15 @@ INT8_VERSION = 2  # of what `ml.quantise` writes: a file of another version is l
 _loading = threading.Lock()
 _order = threading.Lock()
 _loaded: dict[str, OnnxEmbedder] = {}  # by graph_sha256, the one used last at the end
+_refused: dict[str, str] = {}  # graph_sha256 → why this process computes nothing with it
 
 
 class ModelUnavailable(Exception):
-    """No network can be run now. Pictures stay pending; photo searches answer 503 with this text."""
+    """No network can be run now. Pictures stay pending, photo searches answer 503. This text is for operators: it may
+    name files and settings. `UNAVAILABLE` is what shoppers are told."""
+
+
+UNAVAILABLE = "Photo search is not available just now. Please try again later."
 
 
 class GraphMissing(ModelUnavailable):
@@ -121,7 +127,10 @@ def is_published(model: EmbeddingModel) -> bool:
 
 def problem(model: EmbeddingModel) -> str | None:
     """Why no process here could run the network of `model`, if so. A file at hand is read once, and again when it has
-    changed; of one on another host it is only asked whether it exists."""
+    changed; of one on another host it is only asked whether it exists. What this process found when it loaded the
+    network counts first."""
+    if refused := _refused.get(model.graph_sha256):
+        return refused
     if _is_whole(cache_path(model.graph_sha256), model.graph_sha256):
         return None
     if not is_published(model):
@@ -166,7 +175,8 @@ def embedder(model: EmbeddingModel) -> OnnxEmbedder:
     as no more than `MAX_LOADED` models take turns.
 
     Raises:
-        ModelUnavailable: the graph is missing or is not the one that the model row names.
+        ModelUnavailable: the graph is missing, is not the one that the model row names, or computes other vectors
+            here than where it was made.
     """
     key = model.graph_sha256
     found = _recall(key)
@@ -204,10 +214,17 @@ def _load(model: EmbeddingModel) -> OnnxEmbedder:
         network = OnnxEmbedder(path, threads=threads)
         if network.spec != model.spec:
             raise ModelUnavailable(f"The network of model {model.name} makes other vectors than those of the model.")
-        if not _in_int8(network.meta, path):
-            return network
+        wants_int8 = _in_int8(network.meta, path)
+    except WrongNumbers as error:
+        _refused[model.graph_sha256] = str(error)
+        refusals.record(model, str(error))
+        raise ModelUnavailable(f"The network of model {model.name} is not run here. {error}") from error
     except WeightsError as error:
         raise ModelUnavailable(f"The network of model {model.name} cannot be used: {error}") from error
+    _refused.pop(model.graph_sha256, None)
+    refusals.take_back(model)
+    if not wants_int8:
+        return network
     del network  # before another one takes as much memory
     try:
         return _load_int8(path, threads)
@@ -215,6 +232,9 @@ def _load(model: EmbeddingModel) -> OnnxEmbedder:
         logger.warning("%s The network of model %s computes in floats here.", error, model.name)
         return OnnxEmbedder(path, threads=threads)
     except WeightsError as error:
+        if settings.EMBEDDING_PRECISION == "auto":
+            logger.warning("%s The network of model %s computes in floats here.", error, model.name)
+            return OnnxEmbedder(path, threads=threads)
         raise ModelUnavailable(
             f"The network of model {model.name} cannot compute in int8: {error} Set EMBEDDING_PRECISION=float, or "
             "export it with `python -m ml export --precision compact --calibrate PHOTOS` and add that file as a model."

@@ -11,7 +11,6 @@ import numpy as np
 from django.core import signing
 
 from catalog.decoding import to_input
-from ml.decoding import DecoderUnavailable
 from recommendations import graphs
 from recommendations.graphs import ModelUnavailable
 from recommendations.models import EmbeddingModel
@@ -72,13 +71,11 @@ def look_at(data: bytes) -> SeenPhoto:
 
     Raises:
         ImageRejected: not a picture we take.
-        ModelUnavailable: there is no network to embed it with, or no decoder is free.
+        ModelUnavailable: there is no network to embed it with.
+        DecoderUnavailable: there is nothing to decode it with; busy, mostly.
     """
     model = EmbeddingModel.objects.active()
     if model is None:
         raise ModelUnavailable("Photo search is being prepared: there is no embedding model yet.")
-    try:
-        picture = to_input(data, model.spec)
-    except DecoderUnavailable as error:
-        raise ModelUnavailable(str(error)) from error
+    picture = to_input(data, model.spec)
     return SeenPhoto(model, graphs.embedder(model).embed([picture])[0].astype(np.float16).astype(np.float32))

@@ -456,7 +456,7 @@ def _decode(data: bytes, spec: ModelSpec) -> np.ndarray:
         stages.took(Stage.PREPROCESS, seconds)
 
     try:
-        return to_input(data, spec, patient=True, fitted=fitted)
+        return to_input(data, spec, fitted=fitted)
     finally:
         stages.took(Stage.DECODE, time.perf_counter() - began - fitting)
 

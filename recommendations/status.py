@@ -18,6 +18,7 @@ from recommendations.failures import FailureGroup, failure_groups
 from recommendations.lifecycle import UNTRAINED_WARNING
 from recommendations.models import EmbeddingModel, Pause
 from recommendations.recall_checks import latest, recall_warning
+from recommendations.refusals import refusals
 
 
 @dataclass
@@ -89,7 +90,7 @@ def model_warnings(model: EmbeddingModel | None) -> list[str]:
     if model is None:
         return []
     problems = (UNTRAINED_WARNING if model.untrained else None, _disagreement(model), recall_warning(model))
-    return [problem for problem in problems if problem]
+    return [*(problem for problem in problems if problem), *refusals(model)]
 
 
 def weights_disagreement(model: EmbeddingModel) -> str | None:

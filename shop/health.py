@@ -16,6 +16,7 @@ from recommendations.checks import pgvector_problem
 from recommendations.coverage import waiting_s
 from recommendations.models import EmbeddingModel
 from recommendations.nudges import BROKER_ERRORS, broker
+from recommendations.refusals import refusals
 from recommendations.status import weights_disagreement
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,15 @@ def _weights() -> str:
     model = EmbeddingModel.objects.active()
     if model is None:
         return OK  # made with the first picture
-    return graphs.problem(model) or weights_disagreement(model) or OK
+    return graphs.problem(model) or weights_disagreement(model) or _refusals(model) or OK
+
+
+def _refusals(model: EmbeddingModel) -> str:
+    """Without their names, which are nobody's business on a public page."""
+    hosts = len(refusals(model))
+    return (
+        f"{hosts} of the hosts would compute wrong vectors, and so compute none: see pipeline_status" if hosts else ""
+    )
 
 
 def _files() -> str:

@@ -4,6 +4,7 @@ Secure by default: what development needs to relax, `make setup` writes into `.e
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -142,10 +143,11 @@ _database_options.update(
 REDIS_URL = env.str("REDIS_URL", "")
 CELERY_BROKER_URL = REDIS_URL or _embedded.redis_url
 # … which also counts requests, for all processes together. Without Redis nothing is counted, and nothing fails.
-CACHES = {
+_cache_url = re.sub(r"^redis\+socket://", "unix://", REDIS_URL or _embedded.redis_url)  # Celery's word for it
+CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "shop.cache.SharedCache",
-        "LOCATION": REDIS_URL or f"unix://{_embedded.redis_socket}",
+        "LOCATION": _cache_url,
         "KEY_PREFIX": "lookalike",
         "OPTIONS": {
             "serializer": "shop.cache.JsonSerializer",
@@ -155,6 +157,9 @@ CACHES = {
         },
     }
 }
+if not _cache_url.startswith(("redis://", "rediss://", "unix://")):
+    # Celery also speaks to Sentinel and to other brokers: then each process counts for itself.
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
@@ -21,6 +20,8 @@ from catalog.api.errors import DecoderProblem, ImageProblem, StorageProblem
 from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductListParameters, ProductSerializer
 from catalog.api.strict import NoParameters, Strict, StrictView
 from catalog.models import Product
+from catalog.querysets import ProductQuerySet
+from catalog.throttling import SearchThrottle
 from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
 
@@ -60,17 +61,21 @@ class ProductViewSet(
     pagination_class = NewestFirst
     lookup_field = "slug"
 
-    def get_queryset(self) -> QuerySet[Product]:
+    def get_throttles(self) -> list[Any]:
+        searches = self.action == "list" and "q" in self.request.query_params
+        return [SearchThrottle()] if searches else super().get_throttles()
+
+    def get_queryset(self) -> ProductQuerySet:
         products = Product.objects.for_page()
         return products if self.request.user.is_staff else products.published()
 
     def get_parameters_class(self) -> type[Strict]:
         return ProductListParameters if self.action == "list" else NoParameters
 
-    def filter_queryset(self, products: QuerySet[Product]) -> QuerySet[Product]:
+    def filter_queryset(self, products: ProductQuerySet) -> ProductQuerySet:
         asked = self.parameters.validated_data
         if "q" in asked:
-            products &= Product.objects.matching(asked["q"])
+            products = products.containing(asked["q"])
         if "category" in asked:
             products = products.in_subtree(asked["category"])
         for name, lookup in (("brand", "brand"), ("price_min", "price__gte"), ("price_max", "price__lte")):
@@ -106,7 +111,7 @@ class ProductViewSet(
         except ImageRejected as error:
             raise ImageProblem(error) from error
         except DecoderUnavailable as error:
-            raise DecoderProblem(str(error)) from error
+            raise DecoderProblem(error) from error
         except services.StorageUnavailable as error:
             raise StorageProblem(str(error)) from error
         return Response(ImageSerializer(image, context=self.get_serializer_context()).data, status=201)
