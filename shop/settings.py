@@ -175,7 +175,8 @@ CELERY_TASK_ROUTES = {
     # Not "bulk": a message that waits there keeps `nudge_bulk` from sending another.
     "recommendations.tasks.prune_strip_counts": {"queue": "maintenance"},
     "recommendations.tasks.check_recall": {"queue": "maintenance"},
-    "catalog.tasks.remove_rowless_files": {"queue": "maintenance"},
+    "catalog.tasks.check_media": {"queue": "maintenance"},
+    "catalog.tasks.check_media_if_due": {"queue": "maintenance"},
     "shop.tasks.forget_login_failures": {"queue": "maintenance"},
 }
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_PROCESSES", 1, validate=validate.Range(min=1))
@@ -222,7 +223,8 @@ EMBEDDING_INDEX_MIN_ROWS = env.int("EMBEDDING_INDEX_MIN_ROWS", 1000)
 # Nothing expires: a worker whose clock goes an hour fast would drop all of it, unheard.
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "recommendations.tasks.sweep", "schedule": EMBEDDING_SWEEP_SECONDS},
-    "remove-rowless-files": {"task": "catalog.tasks.remove_rowless_files", "schedule": 24 * 3600},
+    # Daily by the database's record: the scheduler's own clock begins again wherever its file is lost.
+    "check-media": {"task": "catalog.tasks.check_media_if_due", "schedule": 3600},
     "prune-strip-counts": {"task": "recommendations.tasks.prune_strip_counts", "schedule": 24 * 3600},
     "forget-login-failures": {"task": "shop.tasks.forget_login_failures", "schedule": 24 * 3600},
 }
@@ -247,6 +249,7 @@ IMAGE_DECODE_SECONDS = env.float("IMAGE_DECODE_SECONDS", 10.0, validate=validate
 IMAGE_DECODE_BYTES = env.int("IMAGE_DECODE_BYTES", 2**30)
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(VAR_DIR / "media"))).absolute()
 MEDIA_URL = "/media/"
+MEDIA_QUARANTINE_DAYS = env.int("MEDIA_QUARANTINE_DAYS", 30, validate=validate.Range(min=1))
 # … or in a bucket that several hosts share. Without keys, boto3 looks for those of the machine itself.
 MEDIA_S3_BUCKET = env.str("MEDIA_S3_BUCKET", "")
 _bucket = {

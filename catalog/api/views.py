@@ -25,7 +25,6 @@ from catalog.throttling import SearchThrottle
 from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
 
-
 NOWHERE = Cursor(0, False, None)  # what REST framework makes of text that is no cursor
 
 
