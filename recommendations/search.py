@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from django.db.models import Count, Min
 
+from catalog import refusals
 from catalog.models import Product, ProductImage
 from recommendations import arranging, queries
 from recommendations.calibration import calibration_of
@@ -220,16 +221,15 @@ def in_another_colour(product: Product, colour: str, wish: Wish, *, model: Embed
     return _answer(_as_wished(vector, model, wish), model, wish, own=frozenset({product.pk}), asking=product)
 
 
-def search_photo(data: bytes, wish: Wish) -> Results:
-    """Products that look most like the photo, and on the first page what it seems to show. The photo is neither
-    stored nor logged.
+def search_photo(data: bytes, wish: Wish, *, door: str = refusals.SEARCH) -> Results:
+    """Products that look most like the photo, and on the first page what it seems to show; see `look_at`.
 
     Raises:
         ImageRejected: not a picture we take.
         ModelUnavailable: there is no network to embed it with.
         NoColourPart: as for `similar_products`.
     """
-    photo = look_at(data)
+    photo = look_at(data, door=door)
     found = search_seen(photo, wish)
     return found if wish.shown else replace(found, kinds=kinds_of(photo.vector, photo.model))
 

@@ -16,7 +16,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog import services
+from catalog import refusals, services
 from catalog.api.errors import DecoderProblem, ImageProblem, StorageProblem
 from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductSerializer
 from catalog.models import Category, Product
@@ -81,8 +81,9 @@ class ProductViewSet(
         try:
             image = services.add_image(
                 product=self.get_object(),
-                data=services.read_upload(upload.validated_data["file"]),
+                data=services.read_upload(upload.validated_data["file"], door=refusals.API_UPLOAD),
                 alt=upload.validated_data["alt"],
+                door=refusals.API_UPLOAD,
             )
         except ImageRejected as error:
             raise ImageProblem(error) from error

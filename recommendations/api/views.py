@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalog import refusals
 from catalog.api.errors import ImageProblem
 from catalog.models import Product
 from catalog.services import read_upload
@@ -79,8 +80,8 @@ class PhotoSearchView(APIView):
         if len(request.FILES.getlist("photo")) > 1:
             raise ParseError("Send one photo.", "several_photos")
         try:
-            data = read_upload(parameters.validated_data["photo"])
-            results = search_photo(data, parameters.wish)
+            data = read_upload(parameters.validated_data["photo"], door=refusals.API_SEARCH)
+            results = search_photo(data, parameters.wish, door=refusals.API_SEARCH)
         except ImageRejected as error:
             raise ImageProblem(error) from error
         except NoColourPart as error:
