@@ -1,10 +1,13 @@
-"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos`."""
+"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos|verdicts`."""
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
+
+import django
 
 from bench.shop import open_scratch_shop
 from bench.vectors import SETS
@@ -23,6 +26,7 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
   python -m bench memory    resident memory of web and worker processes
   python -m bench chaos     uploads, while workers, Redis and Postgres are killed: is anything lost?
+  python -m bench verdicts  files in folders, through query, upload and pipeline: does each say the same?
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
 resnet50-fashion-start.npz. Without it the drawn catalog and untrained weights are used, and the output says so.
@@ -69,6 +73,8 @@ def main() -> None:
     fit.add_argument("--queries", type=int, default=1000)
     fit.add_argument("--weights", help="instead of the default model")
     fit.add_argument("--seed", type=int, default=0)
+    verdicts = commands.add_parser("verdicts")
+    verdicts.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="pictures, or anything else")
     options = vars(parser.parse_args())
     command = options.pop("command")
     if command == "embed":
@@ -82,6 +88,13 @@ def main() -> None:
         measure_fit(**options)
         return
     root = Path(__file__).resolve().parents[1]
+    if command == "verdicts":  # opens files, and no shop
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+        django.setup()
+        from bench.verdicts import compare
+
+        compare(**options)
+        return
     if command == "sheets":
         shop = open_scratch_shop(root, weights="bundled")
         from bench.sheets import measure as draw_sheets
