@@ -1,4 +1,4 @@
-"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos|large|routes|busy|slow`."""
+"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos|large|routes|busy|slow|verdicts`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
+
+import django
 
 from bench.shop import open_scratch_shop
 from bench.slow import KINDS
@@ -31,6 +33,7 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench large     fills the shop of 300,000 products that `routes` measures, once, in a few minutes
   python -m bench routes    what every public page and API answer costs in the large shop
   python -m bench busy      ordinary photo searches while six clients send photos of 39 MP
+  python -m bench verdicts  files in folders, through query, upload and pipeline: does each say the same?
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
 resnet50-fashion-start.npz. Without it the drawn catalog and untrained weights are used, and the output says so.
@@ -93,6 +96,8 @@ def benchmarks() -> ArgumentParser:
     fit.add_argument("--queries", type=positive, default=1000)
     fit.add_argument("--weights", help="instead of the default model")
     fit.add_argument("--seed", type=not_negative, default=0)
+    verdicts = commands.add_parser("verdicts")
+    verdicts.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="pictures, or anything else")
     return parser
 
 
@@ -110,6 +115,13 @@ def main() -> None:
         measure_fit(**options)
         return
     root = Path(__file__).resolve().parents[1]
+    if command == "verdicts":  # opens files, and no shop
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+        django.setup()
+        from bench.verdicts import compare
+
+        compare(**options)
+        return
     if command == "sheets":
         shop = open_scratch_shop(root, weights="bundled")
         from bench.sheets import measure as draw_sheets

@@ -19,6 +19,7 @@ from treebeard.forms import MoveNodeForm, movenodeform_factory
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
+from catalog import refusals
 from catalog.attributes import parse_attributes, validate_attributes
 from catalog.locks import lock_tree
 from catalog.models import Category, Product, ProductImage
@@ -52,7 +53,7 @@ class PicturesField(forms.FileField):
         pictures, problems = [], []
         for upload in uploads:
             try:
-                pictures.append(accept_image(read_upload(upload)))
+                pictures.append(accept_image(read_upload(upload, door=refusals.ADMIN), door=refusals.ADMIN))
             except ImageRejected as error:
                 problems.append(forms.ValidationError(f"{upload.name}: {error.message}", code=error.code))
             except DecoderUnavailable as error:
@@ -188,7 +189,8 @@ class ProductAdmin(ModelAdmin):
         added = []
         for accepted in pictures:
             try:
-                added.append(attach_image(product=product, accepted=accepted).pk)
+                with refusals.logged(refusals.ADMIN, accepted.data):
+                    added.append(attach_image(product=product, accepted=accepted).pk)
             except ImageRejected as error:
                 self.message_user(request, error.message, messages.WARNING)
             except StorageUnavailable as error:

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import Max
 
-from catalog import quarantine, rollbacks
+from catalog import quarantine, refusals, rollbacks
 from catalog.decoding import clean
 from catalog.models import Product, ProductImage
 from catalog.models.image import generated_name
@@ -38,28 +38,39 @@ class StorageUnavailable(Exception):
     """The media storage takes no file now; the message is for the uploader."""
 
 
-def accept_image(data: bytes) -> AcceptedImage:
+def accept_image(data: bytes, *, door: str = refusals.UPLOAD) -> AcceptedImage:
     """The bytes to store for an uploaded picture, and what they are.
 
     The picture has been decoded completely; metadata (a phone's GPS position, say) is gone.
+
+    Args:
+        door: where it came in, for the log.
 
     Raises:
         ImageRejected: with a code and a sentence for the uploader.
         DecoderUnavailable: none is free, or none can be started.
     """
-    cleaned, info = clean(data)
+    with refusals.logged(door, data):
+        cleaned, info = clean(data)
     return AcceptedImage(cleaned, info, hashlib.sha256(data).hexdigest())
 
 
-def read_upload(upload: UploadedFile) -> bytes:
+def read_upload(upload: UploadedFile, *, door: str = refusals.UPLOAD) -> bytes:
     """The uploaded bytes; a file over the cap is refused before it is read into memory.
+
+    Args:
+        door: where it came in, for the log.
 
     Raises:
         ImageRejected: too large.
     """
     if upload.size is not None and upload.size > settings.IMAGE_MAX_BYTES:
         limit = settings.IMAGE_MAX_BYTES / 2**20
-        raise ImageRejected("too_many_bytes", f"The file is larger than {limit:g} MB. Please choose a smaller one.")
+        rejected = ImageRejected(
+            "too_many_bytes", f"The file is larger than {limit:g} MB. Please choose a smaller one."
+        )
+        refusals.log_upload(rejected, door, upload)
+        raise rejected
     return upload.read()
 
 
@@ -101,7 +112,7 @@ def _discard_file(name: str) -> None:
         logger.warning("Could not remove %s: %s", name, error)
 
 
-def add_image(*, product: Product, data: bytes, alt: str = "") -> ProductImage:
+def add_image(*, product: Product, data: bytes, alt: str = "", door: str = refusals.UPLOAD) -> ProductImage:
     """Validate, store and attach a picture, after those that the product has, and tell the workers.
 
     Raises:
@@ -109,7 +120,9 @@ def add_image(*, product: Product, data: bytes, alt: str = "") -> ProductImage:
         DecoderUnavailable: see `accept_image`.
         StorageUnavailable: see `store_file`.
     """
-    image = attach_image(product=product, accepted=accept_image(data), alt=alt)
+    accepted = accept_image(data, door=door)
+    with refusals.logged(door, data):
+        image = attach_image(product=product, accepted=accepted, alt=alt)
     announce_images([image.pk], interactive=True)
     return image
 

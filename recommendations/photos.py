@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from django.core import signing
 
+from catalog import refusals
 from catalog.decoding import to_input
 from recommendations import graphs
 from recommendations.graphs import ModelUnavailable
@@ -68,8 +69,12 @@ def from_token(token: str) -> SeenPhoto:
     return SeenPhoto(model, vector, kinds)
 
 
-def look_at(data: bytes) -> SeenPhoto:
-    """Decode a photo and embed it with the active model. The photo is neither stored nor logged.
+def look_at(data: bytes, *, door: str = refusals.SEARCH) -> SeenPhoto:
+    """Decode a photo and embed it with the active model. The photo is not stored; of one that is refused, the log says
+    why, and its SHA-256.
+
+    Args:
+        door: where it came in, for the log.
 
     Raises:
         ImageRejected: not a picture we take.
@@ -79,5 +84,6 @@ def look_at(data: bytes) -> SeenPhoto:
     model = EmbeddingModel.objects.active()
     if model is None:
         raise ModelUnavailable("Photo search is being prepared: there is no embedding model yet.")
-    picture = to_input(data, model.spec)
+    with refusals.logged(door, data):
+        picture = to_input(data, model.spec)
     return SeenPhoto(model, graphs.embedder(model).embed([picture])[0].astype(np.float16).astype(np.float32))

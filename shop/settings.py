@@ -247,6 +247,9 @@ IMAGE_DECODERS = env.int("IMAGE_DECODERS", min(4, max(2, len(os.sched_getaffinit
 EMBEDDING_DECODE_THREADS = env.int("EMBEDDING_DECODE_THREADS", IMAGE_DECODERS, validate=validate.Range(min=1))
 IMAGE_DECODE_SECONDS = env.float("IMAGE_DECODE_SECONDS", 10.0, validate=validate.Range(min=0.1))
 IMAGE_DECODE_BYTES = env.int("IMAGE_DECODE_BYTES", 2**30)
+# Encoding takes longer and more than decoding, and refuses nothing: what it cannot do leaves a picture as it is.
+IMAGE_ENCODE_SECONDS = env.float("IMAGE_ENCODE_SECONDS", 10.0, validate=validate.Range(min=0.1))
+IMAGE_ENCODE_BYTES = env.int("IMAGE_ENCODE_BYTES", 3 * 2**29)
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(VAR_DIR / "media"))).absolute()
 MEDIA_URL = "/media/"
 MEDIA_QUARANTINE_DAYS = env.int("MEDIA_QUARANTINE_DAYS", 30, validate=validate.Range(min=1))

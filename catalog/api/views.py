@@ -14,7 +14,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog import services
+from catalog import refusals, services
 from catalog.api.errors import DecoderProblem, ImageProblem, StorageProblem
 from catalog.api.permissions import HoldsPermissions, may_see_unpublished
 from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductListParameters, ProductSerializer
@@ -103,8 +103,9 @@ class ProductViewSet(
         try:
             image = services.add_image(
                 product=self.get_object(),
-                data=services.read_upload(upload.validated_data["file"]),
+                data=services.read_upload(upload.validated_data["file"], door=refusals.API_UPLOAD),
                 alt=upload.validated_data["alt"],
+                door=refusals.API_UPLOAD,
             )
         except Product.DoesNotExist as error:  # deleted while the picture was looked at
             raise NotFound from error
