@@ -8,6 +8,7 @@ import os
 import tempfile
 import threading
 from contextlib import suppress
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 
+from catalog import quarantine
 from recommendations import refusals
 
 if TYPE_CHECKING:
@@ -36,7 +38,11 @@ _refused: dict[str, str] = {}  # graph_sha256 → why this process computes noth
 
 
 class ModelUnavailable(Exception):
-    """No network can be run now. Pictures stay pending; photo searches answer 503 with this text."""
+    """No network can be run now. Pictures stay pending, photo searches answer 503. This text is for operators: it may
+    name files and settings. `UNAVAILABLE` is what shoppers are told."""
+
+
+UNAVAILABLE = "Photo search is not available just now. Please try again later."
 
 
 class GraphMissing(ModelUnavailable):
@@ -68,13 +74,44 @@ def publish(path: Path, graph_sha256: str) -> None:
 
 
 def discard(graph_sha256: str) -> None:
-    """Remove a network that no model needs any more, here and from the storage."""
+    """Remove a network that no model needs any more, here and from the storage, where it stays in quarantine for a
+    while: a database that is restored may need it again."""
     with _order:
         _loaded.pop(graph_sha256, None)
     cached = cache_path(graph_sha256)
     for path in (cached, *cached.parent.glob(f"{graph_sha256}.int8*.onnx")):  # also an earlier release's
         path.unlink(missing_ok=True)
-    default_storage.delete(storage_name(graph_sha256))
+    quarantine.set_aside(storage_name(graph_sha256))
+
+
+def is_stored(model: EmbeddingModel) -> bool:
+    """Whether the media storage has the whole network of `model`. It is read once by each process, and again when its
+    time or size has changed.
+
+    Raises:
+        OSError: the storage does not answer.
+    """
+    name = storage_name(model.graph_sha256)
+    try:
+        changed, size = default_storage.get_modified_time(name), default_storage.size(name)
+        return _sha256_in_storage(name, changed, size) == model.graph_sha256
+    except FileNotFoundError:
+        return False
+
+
+def store_again(model: EmbeddingModel) -> bool:
+    """Put the network back into the media storage from quarantine or from this host's cache; whether it is there now.
+
+    Raises:
+        OSError: the storage does not answer.
+        ModelUnavailable: it takes no file.
+    """
+    name, path = storage_name(model.graph_sha256), cache_path(model.graph_sha256)
+    if _is_whole(path, model.graph_sha256):
+        publish(path, model.graph_sha256)
+    elif not default_storage.exists(name):
+        quarantine.bring_back(name)
+    return is_stored(model)
 
 
 def is_published(model: EmbeddingModel) -> bool:
@@ -118,6 +155,11 @@ def _is_whole(path: Path, graph_sha256: str) -> bool:
 def _sha256(path: Path, mtime_ns: int, size: int) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _sha256_in_storage(name: str, changed: datetime, size: int) -> str:
+    return _stored_sha256(name)
 
 
 def _stored_sha256(name: str) -> str:
@@ -185,7 +227,7 @@ def _load(model: EmbeddingModel) -> OnnxEmbedder:
         return network
     del network  # before another one takes as much memory
     try:
-        return OnnxEmbedder(_int8(path), threads=threads, or_floats=False)
+        return _load_int8(path, threads)
     except WrongNumbers as error:
         logger.warning("%s The network of model %s computes in floats here.", error, model.name)
         return OnnxEmbedder(path, threads=threads)
@@ -197,6 +239,24 @@ def _load(model: EmbeddingModel) -> OnnxEmbedder:
             f"The network of model {model.name} cannot compute in int8: {error} Set EMBEDDING_PRECISION=float, or "
             "export it with `python -m ml export --precision compact --calibrate PHOTOS` and add that file as a model."
         ) from error
+
+
+def _load_int8(path: Path, threads: int | None) -> OnnxEmbedder:
+    """A copy in the cache that cannot be read any more is made again."""
+    from ml.golden import WrongNumbers
+    from ml.runtimes.onnx import OnnxEmbedder
+    from ml.weights import WeightsError
+
+    cached = _int8_path(path)
+    if cached.exists():
+        try:
+            return OnnxEmbedder(cached, threads=threads, or_floats=False)
+        except WrongNumbers:
+            raise
+        except WeightsError as error:
+            logger.warning("The network in int8 in the cache is damaged and is made again: %s", error)
+            cached.unlink(missing_ok=True)
+    return OnnxEmbedder(_int8(path), threads=threads, or_floats=False)
 
 
 def _in_int8(meta: GraphMeta, path: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
+from catalog import media
 from ml.weights import split_setting
 from recommendations import control, pace
 from recommendations.coverage import Coverage, coverage
@@ -68,7 +69,7 @@ def pipeline_status() -> PipelineStatus:
         reasons=failure_groups(model, found.failures),
         recall={"measured_at": check.measured_at.isoformat(), **check.report} if check else None,
         paused=_paused(paused),
-        warnings=model_warnings(model),
+        warnings=[*model_warnings(model), *media.problems()],
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from shop.api import is_api
+
 HEADINGS = {400: "That cannot be", 413: "That is too large", 429: "One moment, please", 503: "Back in a moment"}
 
 
@@ -25,7 +27,7 @@ def problem(
         errors: by field, for the API, see `shop.errors`.
     """
     headers = {} if wait is None else {"Retry-After": str(wait)}
-    if request.path.startswith("/api/"):
+    if is_api(request):
         body = {"code": code, "detail": sentence, **({"errors": errors} if errors else {})}
         return JsonResponse(body, status=status, headers=headers)
     page = render_to_string("problem.html", {"heading": HEADINGS.get(status, "Sorry"), "sentence": sentence})

@@ -124,7 +124,8 @@ class CardSerializer(MatchSerializer):
 class AboveBudgetSerializer(serializers.Serializer):
     """Documents `search.AboveBudget.to_json`."""
 
-    count = serializers.IntegerField(help_text="Products that meet all else and cost more.")
+    count = serializers.IntegerField(help_text="Products that meet all else and cost more; at most 1,000.")
+    count_is_exact = serializers.BooleanField(help_text="False where there are more than `count`.")
     lowest_price = serializers.DecimalField(max_digits=10, decimal_places=2)
     nearest = MatchSerializer(help_text="The cheapest of the most alike.")
 
