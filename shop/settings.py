@@ -56,6 +56,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestIdMiddleware",
+    "shop.caching.PrivateAnswersMiddleware",
+    "shop.hosts.AllowedHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "shop.middleware.RequestSizeMiddleware",
     "shop.middleware.DatabaseErrorMiddleware",
