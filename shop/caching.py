@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.cache import has_vary_header, patch_cache_control, patch_vary_headers
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 #: Their answers depend on who asks: staff see what is not published, and a token opens what is closed.
@@ -24,13 +24,7 @@ class PrivateAnswersMiddleware:
         if request.path_info.startswith(BY_TOKEN):
             patch_vary_headers(response, ["Authorization", "Cookie"])
             patch_cache_control(response, private=True, **({} if request.method in SAFE else {"no_store": True}))
-        elif _for_somebody(request) and not response.has_header("Cache-Control"):
-            patch_vary_headers(response, ["Cookie"])
-            patch_cache_control(response, private=True)
+        elif settings.SESSION_COOKIE_NAME in request.COOKIES and has_vary_header(response, "Cookie"):
+            if not response.has_header("Cache-Control"):
+                patch_cache_control(response, private=True)
         return response
-
-
-def _for_somebody(request: HttpRequest) -> bool:
-    """Somebody is logged in, and the answer may show it."""
-    session = getattr(request, "session", None)
-    return settings.SESSION_COOKIE_NAME in request.COOKIES and session is not None and session.accessed
