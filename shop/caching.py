@@ -24,7 +24,10 @@ class PrivateAnswersMiddleware:
         if request.path_info.startswith(BY_TOKEN):
             patch_vary_headers(response, ["Authorization", "Cookie"])
             patch_cache_control(response, private=True, **({} if request.method in SAFE else {"no_store": True}))
-        elif settings.SESSION_COOKIE_NAME in request.COOKIES and has_vary_header(response, "Cookie"):
-            if not response.has_header("Cache-Control"):
-                patch_cache_control(response, private=True)
+        elif (
+            settings.SESSION_COOKIE_NAME in request.COOKIES
+            and has_vary_header(response, "Cookie")
+            and not response.has_header("Cache-Control")
+        ):
+            patch_cache_control(response, private=True)
         return response
