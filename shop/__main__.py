@@ -11,6 +11,8 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
+from catalog.management.arguments import positive
+
 BIN = Path(sys.executable).parent
 CONNECTIONS = 1000  # of one web process; each that sends or reads slowly may take a temporary file as well
 
@@ -49,15 +51,19 @@ def scheduler() -> list[str]:
     return ["celery", "--quiet", "-A", "shop", "beat", "--loglevel", "WARNING"]
 
 
-def main() -> None:
+def parser_of_processes() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m shop", description="Run one process of the shop in the foreground.")
     which = parser.add_subparsers(dest="process", required=True, metavar="web|worker|scheduler")
     serve = which.add_parser("web", help="the pages and the API, on gunicorn")
     serve.add_argument("--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="default: %(default)s")
-    serve.add_argument("--processes", type=int, default=1, metavar="N", help="default: %(default)s")
+    serve.add_argument("--processes", type=positive, default=1, metavar="N", help="default: %(default)s")
     which.add_parser("worker", help="embeds pictures; start as many as there are machines")
     which.add_parser("scheduler", help="finds what is left to do; exactly one")
-    chosen = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    chosen = parser_of_processes().parse_args()
     if chosen.process == "web":
         command = web(chosen.bind, chosen.processes)
     else:

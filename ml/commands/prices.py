@@ -14,9 +14,12 @@ from ml.tables import restored
 
 def price(text: str) -> float:
     """For `type=` of an option: not negative, not infinite."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text} is no price")
+        raise argparse.ArgumentTypeError(f"{text!r} is no price")
     return value
 
 
