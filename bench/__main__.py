@@ -1,4 +1,4 @@
-"""`python -m bench embed|int8|fit|search|plans|strips|sheets|pipeline|import|memory|chaos|large|routes|busy|slow|…`."""
+"""`python -m bench COMMAND`; `--help` lists the commands."""
 
 from __future__ import annotations
 

@@ -60,6 +60,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestIdMiddleware",
+    "shop.caching.PrivateAnswersMiddleware",
+    "shop.hosts.AllowedHostMiddleware",
     "shop.api.ApiErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "shop.middleware.RequestSizeMiddleware",
