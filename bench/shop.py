@@ -30,10 +30,11 @@ class ScratchShop:
         from django.core.files.storage import default_storage
         from django.core.management import call_command
 
+        from catalog import high_water
         from catalog.media import rowless_files
 
         call_command("flush", interactive=False, verbosity=0)
-        for name in rowless_files(older_than=timedelta(seconds=-1)):
+        for name in [*rowless_files(older_than=timedelta(seconds=-1)), high_water.NAME]:
             default_storage.delete(name)
         _drop_vector_indexes()
 
@@ -52,9 +53,11 @@ def open_scratch_shop(root: Path, weights: str | None = None, name: str = "") ->
     data = os.environ.get("LOOKALIKE_DATA")
     photos = Path(data) / "fashion-small.zip" if data else None
     weights = weights or (str(Path(data) / "resnet50-fashion-start.npz") if data else "untrained")
-    for name in ("DATABASE_URL", "REDIS_URL", "MEDIA_ROOT"):
-        os.environ.pop(name, None)
-    os.environ.update(VAR_DIR=str(var), EMBEDDING_WEIGHTS=weights, DJANGO_SETTINGS_MODULE="shop.settings")
+    # Named, not left out: what is left out is read from `.env`, and this shop is emptied.
+    os.environ.update(
+        VAR_DIR=str(var), MEDIA_ROOT=str(var / "media"), MEDIA_S3_BUCKET="", DATABASE_URL="", REDIS_URL="",
+        EMBEDDING_WEIGHTS=weights, DJANGO_SETTINGS_MODULE="shop.settings",
+    )  # fmt: skip
     import django
 
     django.setup()

@@ -20,7 +20,9 @@ from ml.images import ImageInfo, InputSpec
 @cache
 def decoders() -> Decoders:
     """Those of this process."""
-    return Decoders(settings.IMAGE_DECODERS, memory_bytes=settings.IMAGE_DECODE_BYTES)
+    return Decoders(
+        settings.IMAGE_DECODERS, memory_bytes=settings.IMAGE_DECODE_BYTES, encode_bytes=settings.IMAGE_ENCODE_BYTES
+    )
 
 
 def clean(data: bytes) -> tuple[bytes, ImageInfo]:
@@ -32,6 +34,7 @@ def clean(data: bytes) -> tuple[bytes, ImageInfo]:
     return decoders().clean(
         data,
         timeout_s=settings.IMAGE_DECODE_SECONDS,
+        encode_timeout_s=settings.IMAGE_ENCODE_SECONDS,
         max_bytes=settings.IMAGE_MAX_BYTES,
         max_pixels=settings.IMAGE_MAX_PIXELS,
         client=served_client(),

@@ -16,6 +16,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from catalog import quarantine
 from catalog.attributes import text_of
 from catalog.models import Category, Product
 from catalog.models.image import FOLDER, MIME
@@ -90,7 +91,12 @@ def media(request: HttpRequest, name: str) -> FileResponse | HttpResponse:
     if matched is None:
         raise Http404
     try:
-        file = default_storage.open(name)
+        try:
+            file = default_storage.open(name)
+        except FileNotFoundError:
+            if not quarantine.recover(name):
+                raise
+            file = default_storage.open(name)
     except ConnectionError:  # a store on other hosts, away for now
         return HttpResponse(status=503, headers={"Retry-After": "5"})
     except OSError as error:

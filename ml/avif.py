@@ -3,7 +3,7 @@
 An AVIF is boxes within boxes (ISO 14496-12). `meta` lists *items* (iinf), says where their bytes are in the file
 (iloc), what refers to what (iref) and how each is shown (iprp: size, colour profile, turning). EXIF, XMP and thumbnails
 are items like the picture itself. They are left out of these lists, their bytes become zeros, and a `free` box takes up
-the room that the lists no longer need. Everything that is not known to be needed for the picture is made `free` as well.
+the room that the lists no longer need. Everything not known to be needed for the picture is made `free` as well.
 """
 
 import struct

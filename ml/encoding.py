@@ -67,7 +67,8 @@ def _choices(image: Image.Image, target: str, is_quarter_turn: bool, lossless: b
     elif target == "WEBP" and lossless:
         yield {"lossless": True, "exact": True, "method": 4 if is_small else 1}
     elif target == "WEBP":
-        for quality in (90, 75):
+        # Two tries at 40 megapixels would take longer than anybody waits for an upload.
+        for quality in (90, 75) if is_small else (75,):
             yield {"quality": quality, "method": 4 if is_small else 2}
     elif target == "AVIF":
         for quality, subsampling in ((90, "4:4:4"), (75, "4:2:0"), (50, "4:2:0")):

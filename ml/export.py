@@ -16,7 +16,16 @@ from ml import golden
 from ml.runtimes import BadVector, checked, stack
 from ml.runtimes.processor import multiplies_int8
 from ml.spec import ModelSpec
-from ml.weights import GOLDEN, Weights, WeightsError, graph_properties, read_graph_meta, read_variables, sha256_of
+from ml.weights import (
+    GOLDEN,
+    Weights,
+    WeightsError,
+    graph_properties,
+    parse_graph_meta,
+    read_graph_meta,
+    read_variables,
+    sha256_of,
+)
 
 MIN_PARITY = 0.9999  # cosine between the vectors of the two runtimes; measured 0.9999998
 PRECISIONS = ("float", "compact", "int8")
@@ -116,7 +125,23 @@ def _save_int8(model: Any, weights: Weights, draft: Path, calibration: Sequence[
     if not any(entry.key == GOLDEN for entry in made.metadata_props):  # the compact graph is older
         entry = made.metadata_props.add()
         entry.key, entry.value = GOLDEN, _golden(weights, model, "compact")
+    _require_close(weights, made)
     onnx.save(made, str(draft))
+
+
+def _require_close(weights: Weights, made: Any) -> None:
+    """Its own steps, summed up in floats: what int8 gives where nothing goes wrong."""
+    from ml.runtimes.onnx import session_of
+
+    described = parse_graph_meta({entry.key: entry.value for entry in made.metadata_props}, weights.name)
+    expected = golden.known_vectors(described)
+    found = golden.run(session_of(made.SerializeToString(), precision="compact"), weights.spec)
+    if expected is not None and (cosine := golden.smallest_cosine(found, expected)) < golden.MIN_COSINE:
+        raise WeightsError(
+            f"{weights.name} in int8 is too far from floats: smallest cosine {cosine:.4f} over {golden.COUNT} golden "
+            f"pictures, at least {golden.MIN_COSINE} is needed. Export it as compact, or give --calibrate more "
+            "pictures like those that it will see."
+        )
 
 
 def _golden(weights: Weights, model: Any, precision: str) -> str:
@@ -188,7 +213,7 @@ def verify(weights: Weights, graph: Path, pictures: Sequence[np.ndarray] = ()) -
 
     batch = stack(pictures, weights.spec) if len(pictures) else _noise(weights.spec)
     ours, reference = OnnxEmbedder(graph).embed_batch(batch), TensorFlowEmbedder(weights).embed_batch(batch)
-    return float((ours * reference).sum(axis=1).min())
+    return golden.smallest_cosine(ours, reference)
 
 
 def _noise(spec: ModelSpec) -> Any:

@@ -64,7 +64,7 @@ def smallest_cosine(vectors: np.ndarray, expected: np.ndarray) -> float:
         return -1.0
     first, second = vectors.astype(np.float64), expected.astype(np.float64)
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    return float(((first * second).sum(axis=1) / np.maximum(lengths, 1e-12)).min())
+    return min(1.0, float(((first * second).sum(axis=1) / np.maximum(lengths, 1e-12)).min()))
 
 
 def run(session: object, spec: ModelSpec) -> np.ndarray:

@@ -21,6 +21,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from ml import cleaning, encoding
 from ml.encoding import upright
+from ml.headers import format_of, size_of
 from ml.metadata import without_metadata
 from ml.verdicts import Baked, Examined, ImageInfo, ImageRejected
 
@@ -34,7 +35,9 @@ __all__ = [
     "clean",
     "decode",
     "examine",
+    "format_of",
     "inspect",
+    "size_of",
     "to_input",
 ]
 

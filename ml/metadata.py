@@ -93,14 +93,14 @@ def _jpeg(data: bytes, orientation: int) -> bytes | None:
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The chunks of a PNG up to its end: each one's name, and all its bytes. Raises struct.error when cut short."""
+    """The whole chunks of a PNG up to its end, or to where it is cut short: each one's name, and all its bytes."""
     at = len(_PNG_SIGNATURE)
     kind = b""
-    while kind != b"IEND":
+    while kind != b"IEND" and at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if end > len(data):
-            raise struct.error("the last chunk is cut short")
+            return
         yield kind, data[at:end]
         at = end
 

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ml import golden
 from ml.runtimes.onnx import session_of
 from ml.weights import INPUT, INT8_COSINE, PRECISION, VECTORS
 
@@ -105,7 +106,7 @@ def remember_ranges(model: "onnx.ModelProto", ranges: Ranges, pictures: np.ndarr
     Args:
         pictures: uint8 [n, S, S, 3], to compare on.
     """
-    cosine = float((_vectors(to_int8(model, ranges), pictures) * _vectors(model, pictures)).sum(axis=1).min())
+    cosine = golden.smallest_cosine(_vectors(to_int8(model, ranges), pictures), _vectors(model, pictures))
     for key, value in ((_RANGES, json.dumps(ranges)), (INT8_COSINE, f"{cosine:.5f}")):
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value

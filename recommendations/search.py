@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from django.db.models import Exists, OuterRef
 
+from catalog import refusals
 from catalog.models import Product, ProductImage
 from catalog.pages import Count, count_of
 from recommendations import arranging, queries
@@ -226,9 +227,8 @@ def in_another_colour(product: Product, colour: str, wish: Wish, *, model: Embed
     return _answer(_as_wished(vector, model, wish), model, wish, own=frozenset({product.pk}), asking=product)
 
 
-def search_photo(data: bytes, wish: Wish) -> Results:
-    """Products that look most like the photo, and on the first page what it seems to show. The photo is neither
-    stored nor logged.
+def search_photo(data: bytes, wish: Wish, *, door: str = refusals.SEARCH) -> Results:
+    """Products that look most like the photo, and on the first page what it seems to show; see `look_at`.
 
     Raises:
         ImageRejected: not a picture we take.
@@ -236,7 +236,7 @@ def search_photo(data: bytes, wish: Wish) -> Results:
         DecoderUnavailable: there is nothing to decode it with just now.
         NoColourPart: as for `similar_products`.
     """
-    photo = look_at(data)
+    photo = look_at(data, door=door)
     found = search_seen(photo, wish)
     return found if wish.shown else replace(found, kinds=kinds_of(photo.vector, photo.model))
 

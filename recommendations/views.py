@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
+from catalog import refusals
 from catalog.api.errors import TOO_LARGE
 from catalog.models import Category
 from ml.decoding import DecoderBusy, DecoderUnavailable
@@ -52,7 +53,6 @@ def photo_search(request: HttpRequest) -> HttpResponse:
     try:
         photo, token = _photo(form)
     except ImageRejected as error:
-        logger.info("Photo refused: %s", error.code)
         form.reject_photo(error)
     except PhotoForgotten as error:
         form.add_error("photo", str(error))
@@ -85,7 +85,7 @@ def _photo(form: PhotoSearchForm) -> tuple[SeenPhoto | None, str]:
     """
     data, token = form.cleaned_data.get("photo"), form.cleaned_data.get("seen", "")
     if data is not None:
-        photo = look_at(data)
+        photo = look_at(data, door=refusals.PAGE)
         kinds = kinds_of(photo.vector, photo.model)
         photo = replace(photo, kinds=tuple(kind.category.pk for kind in kinds))
         return photo, photo.to_token()

@@ -7,10 +7,12 @@ from math import ceil
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import IntegrityError
 from django.http import JsonResponse, UnreadablePostError
 from rest_framework.exceptions import APIException, ErrorDetail, ParseError, Throttled, ValidationError
 from rest_framework.views import exception_handler
 
+from catalog.api.conflicts import conflict_error
 from catalog.api.errors import BodyTooLarge
 from shop import database_errors
 from shop.database_errors import Fault
@@ -31,6 +33,8 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> JsonResp
     if fault is not None:
         database_errors.log(fault, error)
         error = _of_the_database(fault, error, context)
+    elif isinstance(error, IntegrityError):
+        error = conflict_error(error)
     elif isinstance(error, RequestDataTooBig):
         error = BodyTooLarge()
     elif isinstance(error, UnreadablePostError):

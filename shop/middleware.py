@@ -5,16 +5,14 @@ from collections.abc import Callable
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from catalog.request_ids import accepted, request_id
 from shop import database_errors
+from shop.body_limits import body_limit
 from shop.problems import problem
 
-UPLOADS_AT_ONCE = 5  # pictures of the largest size that one form may carry
-BROKEN_BODY = "shop.broken_body"  # in a request's META, see shop/bodies.py
-CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
+BROKEN_BODY, ODD_CONTENT_TYPE = "shop.broken_body", "shop.odd_content_type"  # in META, see shop/incoming.py
 
 
 class RequestIdMiddleware:
@@ -69,13 +67,8 @@ class DatabaseErrorMiddleware:
         return problem(request, fault.status, fault.code, sentence, wait=fault.wait)
 
 
-def largest_request() -> int:
-    """Bytes of a body."""
-    return UPLOADS_AT_ONCE * settings.IMAGE_MAX_BYTES
-
-
 class RequestSizeMiddleware:
-    """Django writes a whole upload to disk before any view can refuse it, and reads text in any encoding there is."""
+    """Django writes a whole upload to disk before any view can refuse it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -86,10 +79,9 @@ class RequestSizeMiddleware:
             return problem(request, 400, "bad_request", "The header Content-Length is not a number.")
         if request.META.get(BROKEN_BODY):
             return problem(request, 400, "bad_request", "The body ended before it was complete.")
-        if int(length) > largest_request():
+        if int(length) > body_limit(request.path_info):
             return problem(request, 413, "too_many_bytes", "The request is too large.")
-        # Python knows encodings that are none of text: "zlib", "base64".
-        charset = request.content_params.get("charset", "utf-8") if request.content_params else "utf-8"
-        if charset.lower() not in CHARSETS:
-            return problem(request, 415, "unsupported_media_type", "Send text in UTF-8.")
+        if request.META.get(ODD_CONTENT_TYPE):
+            sentence = "Send text in UTF-8; the header Content-Type says otherwise."
+            return problem(request, 415, "unsupported_media_type", sentence)
         return self.get_response(request)

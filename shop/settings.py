@@ -5,6 +5,7 @@ Secure by default: what development needs to relax, `make setup` writes into `.e
 
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ env.read_env(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")), recurse=False)
 # Core
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY_FALLBACKS: list[str] = [key for key in env.list("SECRET_KEY_FALLBACKS", [], subcast=str.strip) if key]
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], subcast=str.strip)
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [], subcast=str.strip)
 HTTPS_ONLY = env.bool("HTTPS_ONLY", True)
@@ -35,8 +37,8 @@ ASGI_APPLICATION = "shop.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "shop.apps.ShopAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -44,6 +46,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "axes",
     "csp",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -73,6 +76,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "recommendations.middleware.ViewedMiddleware",
+    "axes.middleware.AxesMiddleware",  # innermost: its answer passes through all the others
 ]
 
 TEMPLATES = [
@@ -171,7 +175,9 @@ CELERY_TASK_ROUTES = {
     # Not "bulk": a message that waits there keeps `nudge_bulk` from sending another.
     "recommendations.tasks.prune_strip_counts": {"queue": "maintenance"},
     "recommendations.tasks.check_recall": {"queue": "maintenance"},
-    "catalog.tasks.remove_rowless_files": {"queue": "maintenance"},
+    "catalog.tasks.check_media": {"queue": "maintenance"},
+    "catalog.tasks.check_media_if_due": {"queue": "maintenance"},
+    "shop.tasks.forget_login_failures": {"queue": "maintenance"},
 }
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_PROCESSES", 1, validate=validate.Range(min=1))
 # A worker takes a message when its child is free, never one more behind it. Not by counting what is unacknowledged:
@@ -217,8 +223,10 @@ EMBEDDING_INDEX_MIN_ROWS = env.int("EMBEDDING_INDEX_MIN_ROWS", 1000)
 # Nothing expires: a worker whose clock goes an hour fast would drop all of it, unheard.
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "recommendations.tasks.sweep", "schedule": EMBEDDING_SWEEP_SECONDS},
-    "remove-rowless-files": {"task": "catalog.tasks.remove_rowless_files", "schedule": 24 * 3600},
+    # Daily by the database's record: the scheduler's own clock begins again wherever its file is lost.
+    "check-media": {"task": "catalog.tasks.check_media_if_due", "schedule": 3600},
     "prune-strip-counts": {"task": "recommendations.tasks.prune_strip_counts", "schedule": 24 * 3600},
+    "forget-login-failures": {"task": "shop.tasks.forget_login_failures", "schedule": 24 * 3600},
 }
 
 # Watching
@@ -239,8 +247,12 @@ IMAGE_DECODERS = env.int("IMAGE_DECODERS", min(4, max(2, len(os.sched_getaffinit
 EMBEDDING_DECODE_THREADS = env.int("EMBEDDING_DECODE_THREADS", IMAGE_DECODERS, validate=validate.Range(min=1))
 IMAGE_DECODE_SECONDS = env.float("IMAGE_DECODE_SECONDS", 10.0, validate=validate.Range(min=0.1))
 IMAGE_DECODE_BYTES = env.int("IMAGE_DECODE_BYTES", 2**30)
+# Encoding takes longer and more than decoding, and refuses nothing: what it cannot do leaves a picture as it is.
+IMAGE_ENCODE_SECONDS = env.float("IMAGE_ENCODE_SECONDS", 10.0, validate=validate.Range(min=0.1))
+IMAGE_ENCODE_BYTES = env.int("IMAGE_ENCODE_BYTES", 3 * 2**29)
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(VAR_DIR / "media"))).absolute()
 MEDIA_URL = "/media/"
+MEDIA_QUARANTINE_DAYS = env.int("MEDIA_QUARANTINE_DAYS", 30, validate=validate.Range(min=1))
 # … or in a bucket that several hosts share. Without keys, boto3 looks for those of the machine itself.
 MEDIA_S3_BUCKET = env.str("MEDIA_S3_BUCKET", "")
 _bucket = {
@@ -294,6 +306,23 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+# Wrong passwords (shop.logins, on django-axes)
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+LOGIN_FAILURES = env.int("LOGIN_FAILURES", 5, validate=validate.Range(min=1))
+LOGIN_FAILURES_PER_ADDRESS = env.int("LOGIN_FAILURES_PER_ADDRESS", 20, validate=validate.Range(min=1))
+LOGIN_LOCKOUT_MINUTES = env.int("LOGIN_LOCKOUT_MINUTES", 15, validate=validate.Range(min=1))
+AXES_HANDLER = "shop.logins.LoginHandler"
+AXES_FAILURE_LIMIT = LOGIN_FAILURES
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_COOLOFF_TIME = timedelta(minutes=LOGIN_LOCKOUT_MINUTES)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or an attacker could keep the owner out all day
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "shop.logins.login_address"
+AXES_USERNAME_CALLABLE = "shop.logins.login_name"
+AXES_LOCKOUT_CALLABLE = "shop.logins.locked_out"
+AXES_DISABLE_ACCESS_LOG = True  # the log has it; a table of who logged in when is nothing to keep
+AXES_ENABLE_ADMIN = False  # `manage.py axes_list_attempts` and `axes_reset_username` show and unlock
+AXES_VERBOSE = False
 
 
 def _rate(name: str, default: str) -> str | None:
@@ -308,7 +337,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_PERMISSION_CLASSES": ["catalog.api.permissions.HoldsPermissions"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["catalog.api.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "shop.openapi.ApiSchema",
@@ -411,6 +440,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "gunicorn.error": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "axes": {"level": "ERROR"},  # shop.logins says who was locked out
         "celery.beat": {"level": "WARNING"},  # each sweep that is sent
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},

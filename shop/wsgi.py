@@ -6,6 +6,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 os.environ.setdefault("SERVES_REQUESTS", "true")  # before the settings are read: statements have a limit here
 _django = get_wsgi_application()
 
-from shop.bodies import ChunkedBodies  # noqa: E402  (its settings are there only now)
+from shop.incoming import ReadableRequests  # noqa: E402  (its settings are there only now)
 
-application = ChunkedBodies(_django)
+application = ReadableRequests(_django)

@@ -54,6 +54,12 @@ def shop(db: None) -> Shopkeeper:
     return Shopkeeper()
 
 
+@pytest.fixture(autouse=True)
+def no_mark_of_another_test() -> None:
+    """Tests share a media storage, and each begins with another database: that is what its mark is there to notice."""
+    (Path(os.environ["VAR_DIR"]) / "media" / "database.json").unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Tests make databases of their own, which the shop's role may not."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import ErrorDetail, NotAcceptable, ValidationError
 from rest_framework.request import Request
 from rest_framework.utils.html import is_html_input
 
@@ -60,6 +60,12 @@ class StrictView:
 
     def get_parameters_class(self) -> type[Strict]:
         return self.parameters_class
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        try:
+            return super().perform_content_negotiation(request, force)  # type: ignore[misc]
+        except (ValueError, LookupError) as error:  # a header Accept that cannot be read
+            raise NotAcceptable from error
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if not hasattr(self, (request.method or "").lower()):

@@ -1,4 +1,4 @@
-"""Products for API clients. Anyone may read what is published; staff write."""
+"""Products for API clients. Anyone may read what is published; staff write what their permissions allow."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.parsers import MultiPartParser
-from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog import services
+from catalog import refusals, services
 from catalog.api.errors import DecoderProblem, ImageProblem, StorageProblem
+from catalog.api.permissions import HoldsPermissions, may_see_unpublished
 from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductListParameters, ProductSerializer
 from catalog.api.strict import NoParameters, Strict, StrictView
 from catalog.models import Product
@@ -25,10 +25,7 @@ from catalog.throttling import SearchThrottle
 from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
 
-
-class ReadOrStaff(BasePermission):
-    def has_permission(self, request: Request, view: object) -> bool:
-        return request.method in SAFE_METHODS or bool(request.user and request.user.is_staff)
+NOWHERE = Cursor(0, False, None)  # what REST framework makes of text that is no cursor
 
 
 class NewestFirst(CursorPagination):
@@ -43,8 +40,8 @@ class NewestFirst(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
         except NotFound:
-            cursor = Cursor(0, False, "damaged")
-        if cursor is not None and not re.fullmatch("[0-9]{1,18}", cursor.position or "0"):
+            cursor = NOWHERE
+        if cursor == NOWHERE or (cursor and not re.fullmatch("[0-9]{1,18}", cursor.position or "0")):
             message = "This is not a cursor of an answer of this list."
             raise ValidationError({"cursor": [ErrorDetail(message, "invalid")]})
         return cursor
@@ -57,7 +54,8 @@ class ProductViewSet(
     StrictView, mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet
 ):
     serializer_class = ProductSerializer
-    permission_classes = [ReadOrStaff]
+    permission_classes = [HoldsPermissions]
+    permissions_needed = {"create": ("catalog.add_product",), "images": ("catalog.add_productimage",)}
     pagination_class = NewestFirst
     lookup_field = "slug"
 
@@ -67,7 +65,7 @@ class ProductViewSet(
 
     def get_queryset(self) -> ProductQuerySet:
         products = Product.objects.for_page()
-        return products if self.request.user.is_staff else products.published()
+        return products if may_see_unpublished(self.request) else products.published()
 
     def get_parameters_class(self) -> type[Strict]:
         return ProductListParameters if self.action == "list" else NoParameters
@@ -105,9 +103,12 @@ class ProductViewSet(
         try:
             image = services.add_image(
                 product=self.get_object(),
-                data=services.read_upload(upload.validated_data["file"]),
+                data=services.read_upload(upload.validated_data["file"], door=refusals.API_UPLOAD),
                 alt=upload.validated_data["alt"],
+                door=refusals.API_UPLOAD,
             )
+        except Product.DoesNotExist as error:  # deleted while the picture was looked at
+            raise NotFound from error
         except ImageRejected as error:
             raise ImageProblem(error) from error
         except DecoderUnavailable as error:

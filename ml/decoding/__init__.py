@@ -28,7 +28,7 @@ from ml.images import MAX_BYTES, MAX_PIXELS, Baked, Examined, ImageInfo, ImageRe
 TIMEOUT_S = 10.0
 MEMORY_BYTES = 2**30
 #: Encoding a picture again, where that is needed, has limits of its own.
-ENCODE_TIMEOUT_S = 20.0
+ENCODE_TIMEOUT_S = 10.0
 ENCODE_BYTES = 3 * 2**29
 #: Verdicts that may be due to the machine as well as to the file.
 PERHAPS_PASSING = frozenset({"crashed", "timeout", "out_of_memory"})

@@ -113,8 +113,8 @@ def _open_int8(path: Path, meta: GraphMeta, threads: int | None, or_floats: bool
 
 def _compared(path: Path, precision: str, cosine: float) -> str:
     return (
-        f"In {precision}, graph {path} gives other vectors on this machine than where it was made: smallest cosine "
-        f"{cosine:.4f} over {golden.COUNT} golden pictures, at least {MIN_COSINE} is needed."
+        f"In {precision}, graph {path.name} gives other vectors on this machine than where it was made: smallest "
+        f"cosine {cosine:.4f} over {golden.COUNT} golden pictures, at least {MIN_COSINE} is needed."
     )
 
 

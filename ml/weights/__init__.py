@@ -14,6 +14,7 @@ from ml.weights.graphs import (
     VECTORS,
     GraphMeta,
     graph_properties,
+    parse_graph_meta,
     read_graph_meta,
 )
 from ml.weights.npz import write_npz
@@ -47,6 +48,7 @@ __all__ = [
     "WeightsError",
     "graph_properties",
     "is_ready_made",
+    "parse_graph_meta",
     "read_graph_meta",
     "read_variables",
     "resolve",

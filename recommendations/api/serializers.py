@@ -105,7 +105,9 @@ class MatchSerializer(serializers.Serializer):
     title = serializers.CharField()
     price = serializers.DecimalField(max_digits=10, decimal_places=2, allow_null=True)
     currency = serializers.CharField()
-    score = serializers.FloatField(allow_null=True, help_text="Cosine similarity, at most 1.")
+    score = serializers.FloatField(
+        allow_null=True, min_value=-1, max_value=1, help_text="Cosine similarity; null where it is not visual."
+    )
     match = serializers.IntegerField(
         allow_null=True, help_text="0 to 100, see `match_kind`; null while that is not known."
     )

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalog import refusals
 from catalog.api.errors import DecoderProblem, ImageProblem
 from catalog.api.strict import StrictView
 from catalog.models import Product
@@ -88,8 +89,8 @@ class PhotoSearchView(StrictView, APIView):
         parameters = PhotoParameters(data=request.data)
         parameters.is_valid(raise_exception=True)
         try:
-            data = read_upload(parameters.validated_data["photo"])
-            results = search_photo(data, parameters.wish)
+            data = read_upload(parameters.validated_data["photo"], door=refusals.API_SEARCH)
+            results = search_photo(data, parameters.wish, door=refusals.API_SEARCH)
         except ImageRejected as error:
             raise ImageProblem(error) from error
         except NoColourPart as error:

@@ -81,7 +81,7 @@ def fill(count: int) -> EmbeddingModel:
 
 
 def touched(client: Client, path: str) -> int:
-    """Rows that the statements of a request read from tables and vector indexes, those that a filter dropped included."""
+    """Rows that the statements of a request read from tables and vector indexes, also those that a filter dropped."""
     with CaptureQueriesContext(connection) as sent:
         assert client.get(path).status_code == 200, path
     rows = 0

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from catalog import refusals
 from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
 from recommendations.graphs import ModelUnavailable
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
         try:
-            results = search_photo(data, wish)
+            results = search_photo(data, wish, door=refusals.COMMAND)
         except ImageRejected as error:
             raise CommandError(f"{file}: {error.message} [{error.code}]") from error
         except NoColourPart as error:
