@@ -77,7 +77,7 @@ _DRAFT_MARGIN = 1.3
 
 # Mean difference, of 255, that turning a lossy picture may make. Photos: 0.5 to 2; more is noise that an encoder cannot
 # repeat on another grid of blocks.
-_LOSS = 3.0
+_LOSS = 4.0
 
 
 class InputSpec(Protocol):
