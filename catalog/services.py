@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import Max
 
-from catalog import refusals, rollbacks
+from catalog import quarantine, refusals, rollbacks
 from catalog.decoding import clean
 from catalog.models import Product, ProductImage
 from catalog.models.image import generated_name
@@ -84,15 +84,16 @@ def store_file(data: bytes, info: ImageInfo) -> str:
     try:
         return default_storage.save(name, ContentFile(data))
     except OSError as error:
-        _discard_files([name])
+        _discard_file(name)
         logger.error("A picture could not be stored: %s", error)
         raise StorageUnavailable("The picture could not be stored just now. Please tell the shop's staff.") from error
 
 
 def discard_rowless(names: Iterable[str]) -> None:
-    """Remove those of these files whose rows never came to be. What cannot be removed now is left to the sweep.
+    """Set those of these files aside whose rows never came to be. What cannot be moved now is left to the sweep.
 
-    The database is asked: where a connection broke in the middle of a commit, the row may be there all the same.
+    The database is asked: where a connection broke in the middle of a commit, the row may be there all the same. Even
+    then such a commit may still be under way, so nothing is deleted: if the row appears, the file comes back.
     """
     names = list(names)
     try:
@@ -100,15 +101,15 @@ def discard_rowless(names: Iterable[str]) -> None:
     except (DatabaseError, InterfaceError, transaction.TransactionManagementError) as error:
         logger.warning("%d files without a row, perhaps, are left to the sweep: %s", len(names), error)
         return
-    _discard_files(name for name in names if name not in known)
+    quarantine.set_aside_quietly(name for name in names if name not in known)
 
 
-def _discard_files(names: Iterable[str]) -> None:
-    for name in names:
-        try:
-            default_storage.delete(name)
-        except OSError as error:
-            logger.warning("Could not remove %s: %s", name, error)
+def _discard_file(name: str) -> None:
+    """One that no row can name: it was not written completely, or its row was refused."""
+    try:
+        default_storage.delete(name)
+    except OSError as error:
+        logger.warning("Could not remove %s: %s", name, error)
 
 
 def add_image(*, product: Product, data: bytes, alt: str = "", door: str = refusals.UPLOAD) -> ProductImage:
@@ -148,7 +149,7 @@ def attach_image(*, product: Product, accepted: AcceptedImage, alt: str = "") ->
             )
             rollbacks.note(name)
     except IntegrityError as error:
-        discard_rowless([name])
+        _discard_file(name)
         if "image_once_per_product" in str(error):
             raise ImageRejected("duplicate", "This product has this very picture already.") from error
         raise

@@ -45,6 +45,8 @@ class PhotoSearchForm(forms.Form):
         photo = self.cleaned_data["photo"]
         if photo is None:
             return None
+        if len(self.files.getlist("photo")) > 1:
+            raise forms.ValidationError("Choose one photo.", code="several_photos")
         try:
             return read_upload(photo, door=refusals.PAGE)
         except ImageRejected as error:

@@ -7,15 +7,13 @@ memory) is left to a fresh one.
 """
 
 import atexit
-import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,8 @@ import numpy as np
 
 from ml import cleaning
 from ml.decoding import protocol
+from ml.decoding.gate import Busy, Gate
+from ml.decoding.sizes import stated_pixels
 from ml.images import MAX_BYTES, MAX_PIXELS, Baked, Examined, ImageInfo, ImageRejected, InputSpec
 
 TIMEOUT_S = 10.0
@@ -35,18 +35,32 @@ PERHAPS_PASSING = frozenset({"crashed", "timeout", "out_of_memory"})
 
 _START_S = 60.0  # on a machine with much else to do
 _END_S = 5.0
-# How long, and how many at once, may wait for a decoder: a web process has threads for pages too.
-_PATIENCE_S = 10.0
-_QUEUE = 2
+#: Beyond this a picture takes seconds, and stands in a queue of its own. A phone's are 12 million.
+LARGE_PIXELS = 16_000_000
+#: Likewise, where the header says nothing.
+LARGE_BYTES = 2 * 2**20
 # Codecs that leak are given up now and then. Not too often: a start takes as long as a thousand small pictures.
 _PICTURES = 10_000
 _ROOT = Path(__file__).resolve().parents[2]
-_BUSY = "Too many pictures are being looked at just now. Please try again in a moment."
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
 class DecoderUnavailable(Exception):
-    """No decoder is free, or none can be started: no fault of the picture's. A sentence for whoever sent it."""
+    """No decoder is free, or none can be started: no fault of the picture's. A sentence for whoever sent it, without
+    any details of this machine; those are in `details`."""
+
+    def __init__(self, sentence: str, details: str = "") -> None:
+        super().__init__(sentence)
+        self.details = details or sentence
+
+
+class DecoderBusy(DecoderUnavailable):
+    """Enough others wait already. Attributes: seconds, after which another try may succeed."""
+
+    def __init__(self, seconds: int) -> None:
+        plural = "" if seconds == 1 else "s"
+        super().__init__(f"Many pictures are being looked at right now. Try again in {seconds} second{plural}.")
+        self.seconds = seconds
 
 
 class Decoders:
@@ -76,9 +90,13 @@ class Decoders:
         encode_timeout_s: float = ENCODE_TIMEOUT_S,
         max_bytes: int = MAX_BYTES,
         max_pixels: int = MAX_PIXELS,
+        client: str | None = "",
     ) -> tuple[bytes, ImageInfo]:
         """`ml.images.clean`. The picture is accepted or refused by one decode within `timeout_s`, as for `to_input`;
         what comes after has time and memory of its own, and changes nothing about that.
+
+        Args:
+            client: see `Gate.turn`.
 
         Raises:
             ImageRejected: the decoder's verdict, or "timeout", "out_of_memory", "crashed".
@@ -87,7 +105,7 @@ class Decoders:
         limits = {"max_bytes": max_bytes, "max_pixels": max_pixels}
 
         def examine(data: bytes) -> Examined:
-            head, body = self._ask({"kind": "examine", "timeout_s": timeout_s, **limits}, data)
+            head, body = self._ask({"kind": "examine", "timeout_s": timeout_s, **limits}, data, client)
             stripped = data if head["same"] else bytes(body) if head["is_known"] else None
             return Examined(
                 ImageInfo(**head["info"]), head["orientation"], head["pixels"], stripped, head["is_lossless"]
@@ -95,7 +113,7 @@ class Decoders:
 
         def bake(data: bytes, at_most: int | None) -> Baked:
             question = {"kind": "bake", "timeout_s": encode_timeout_s, "at_most": at_most, **limits}
-            head, body = self._ask(question, data)
+            head, body = self._ask(question, data, client)
             return Baked(bytes(body), head["pixels"])
 
         return cleaning.clean(data, examine=examine, bake=bake)
@@ -105,23 +123,23 @@ class Decoders:
         data: bytes,
         spec: InputSpec,
         *,
-        patient: bool = False,
         fitted: Callable[[float], None] = lambda _: None,
         timeout_s: float = TIMEOUT_S,
         max_bytes: int = MAX_BYTES,
         max_pixels: int = MAX_PIXELS,
+        client: str | None = "",
     ) -> np.ndarray:
         """`ml.images.to_input`, uint8 [S, S, 3].
 
         Args:
-            patient: wait for a free decoder as long as it takes.
             fitted: called with the seconds that fitting and resizing took, after decoding.
+            client: see `Gate.turn`.
 
         Raises:
             ImageRejected, DecoderUnavailable: as for `clean`.
         """
         question = {"kind": "to_input", "timeout_s": timeout_s, "max_bytes": max_bytes, "max_pixels": max_pixels}
-        head, body = self._ask({**question, "size": spec.input_size, "fit": spec.fit}, data, patient)
+        head, body = self._ask({**question, "size": spec.input_size, "fit": spec.fit}, data, client)
         fitted(head["fitted_s"])
         return np.frombuffer(body, np.uint8).reshape(spec.input_size, spec.input_size, 3)
 
@@ -136,30 +154,32 @@ class Decoders:
 
     def _reset(self) -> None:
         self._idle: list[_Decoder] = []
-        self._free = threading.BoundedSemaphore(self.most)
-        self._queue = threading.BoundedSemaphore(_QUEUE)
+        self._gate = Gate(self.most)
 
-    def _ask(self, question: dict[str, Any], data: bytes, patient: bool = False) -> tuple[dict[str, Any], memoryview]:
-        with self._turn(patient):
+    def _ask(self, question: dict[str, Any], data: bytes, client: str | None) -> tuple[dict[str, Any], memoryview]:
+        """In the queue that the picture's header puts it in. A header that lies is found out by the decoder, which
+        takes no more pixels than the queue is for."""
+        pixels, most = stated_pixels(data), question["max_pixels"]
+        is_small = most <= LARGE_PIXELS or (pixels <= LARGE_PIXELS if pixels is not None else len(data) <= LARGE_BYTES)
+        if is_small and most > LARGE_PIXELS:
             try:
-                return self._ask_one(self._idle.pop(), question, data)
-            except (IndexError, _Doubtful):
-                return self._ask_one(_Decoder(self._memory_bytes, self._encode_bytes), question, data)
+                return self._in_turn({**question, "max_pixels": LARGE_PIXELS}, data, client, large=False)
+            except ImageRejected as rejected:
+                if rejected.code != "too_many_pixels":
+                    raise
+        return self._in_turn(question, data, client, large=not is_small or most > LARGE_PIXELS)
 
-    @contextlib.contextmanager
-    def _turn(self, patient: bool) -> Iterator[None]:
-        if not self._free.acquire(blocking=patient):
-            if not self._queue.acquire(blocking=False):
-                raise DecoderUnavailable(_BUSY)
-            try:
-                if not self._free.acquire(timeout=_PATIENCE_S):
-                    raise DecoderUnavailable(_BUSY)
-            finally:
-                self._queue.release()
+    def _in_turn(
+        self, question: dict[str, Any], data: bytes, client: str | None, *, large: bool
+    ) -> tuple[dict[str, Any], memoryview]:
         try:
-            yield
-        finally:
-            self._free.release()
+            with self._gate.turn(client, large=large):
+                try:
+                    return self._ask_one(self._idle.pop(), question, data)
+                except (IndexError, _Doubtful):
+                    return self._ask_one(_Decoder(self._memory_bytes, self._encode_bytes), question, data)
+        except Busy as busy:
+            raise DecoderBusy(busy.seconds) from busy
 
     def _ask_one(self, decoder: "_Decoder", question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
         was_fresh = not decoder.asked
@@ -209,10 +229,11 @@ class _Decoder:
                 )
             protocol.exactly(self._channel, len(protocol.READY), time.monotonic() + _START_S)
         except (OSError, protocol.Gone) as error:
-            why = f"exit code {self._death()}" if isinstance(error, protocol.Gone) else str(error) or "it hangs"
+            how = f"exit code {self._death()}" if isinstance(error, protocol.Gone) else "it does not start"
             self.end()
             raise DecoderUnavailable(
-                f"Pictures cannot be decoded just now: no decoder could be started ({why})."
+                f"Pictures cannot be decoded just now ({how}). Please try again later.",
+                f"No decoder could be started: {how}. {error}",
             ) from error
 
     def ask(self, question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
