@@ -130,7 +130,7 @@ def _keep_only(out: bytearray, start: int, stop: int, kept: list[tuple[int, int]
     """Zeros between `start` and `stop`, but for the ranges in `kept`."""
     at = start
     for first, last in sorted(kept):
-        first, last = max(first, start), min(last, stop)
+        first, last = min(max(first, start), stop), min(last, stop)
         if first > at:
             out[at:first] = bytes(first - at)
         at = max(at, last)
