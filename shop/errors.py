@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from catalog.api.conflicts import conflict_error
+from catalog.conflicts import lost_a_race
 from shop.middleware import RETRY_AFTER_SECONDS
 
 
@@ -34,12 +35,12 @@ def api_not_found(request: HttpRequest, unknown: str) -> JsonResponse:
 
 
 def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, IntegrityError) or lost_a_race(error):
+        error = conflict_error(error)
+    elif isinstance(error, OperationalError | InterfaceError):
         error = DatabaseUnavailable()
     elif isinstance(error, DataError):
         error = BadRequest()
-    elif isinstance(error, IntegrityError):
-        error = conflict_error(error)
     elif isinstance(error, SuspiciousOperation):
         error = ParseError("The request has too many fields, or too large ones.")
     response = exception_handler(error, context)

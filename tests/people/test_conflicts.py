@@ -27,6 +27,7 @@ from catalog.models.product import product_slug
 from recommendations import control, merchandising
 from recommendations.models import EmbeddingModel, ImageEmbedding, Pause, Pin, Rule, Veto
 from tests.catalog.conftest import row
+from tests.models import WIDE
 from tests.people.staff import signed_in, staff
 from tests.people.together import together
 from tests.pictures import picture
@@ -117,8 +118,12 @@ def test_one_picture_six_times_at_once_is_one_picture(shop: Shopkeeper, boss: Us
         return api(boss).post(f"/api/v1/products/{product.slug}/images/", {"file": file}, format="multipart")
 
     answers = together([send for _ in SIX])
-    assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 5}
-    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"duplicate"}
+    counts = Counter(answer.status_code for answer in answers)
+    assert counts[201] == 1
+    assert set(counts) <= {201, 409, 503}, "503: no decoder was free"
+    assert product.images.count() == 1
+    assert send().status_code == 409
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {"duplicate"}
 
 
 def test_a_category_that_goes_while_a_product_comes(shop: Shopkeeper, boss: User) -> None:
@@ -303,7 +308,7 @@ def test_an_import_beside_the_api_and_the_admin_ends_well(catalog: Path, shop: S
         return found
 
     _, codes = together([partial(imported, catalog), write])
-    assert set(codes) <= {201, 302, 400}
+    assert set(codes) <= {201, 302, 400, 409}
     assert Product.objects.count() == 30
     assert Category.objects.find_problems() == ([], [], [], [], [])
 
@@ -331,11 +336,13 @@ def test_one_model_added_twice_at_once_is_one_model(wide: str, transactional_db:
     assert EmbeddingModel.objects.count() == 1
 
 
-def test_one_file_of_vectors_twice_at_once_is_stored_once(
-    shop: Shopkeeper, plane: EmbeddingModel, tmp_path: Path
-) -> None:
+def test_one_file_of_vectors_twice_at_once_is_stored_once(shop: Shopkeeper, tmp_path: Path) -> None:
+    model = EmbeddingModel.objects.create(
+        name="wide", source="file", weights_sha256="0" * 64, graph_sha256="0" * 64, state="active",
+        **EmbeddingModel.fields_of(WIDE),
+    )  # fmt: skip
     for number in range(5):
-        shop.embedded(plane, f"p{number}", [1, number, 0])
+        shop.embedded(model, f"p{number}", [1, number, *[0] * (WIDE.dimension - 2)])
     file = tmp_path / "features.npz"
     call_command("export_embeddings", file, stdout=io.StringIO(), stderr=io.StringIO())
     ImageEmbedding.objects.all().delete()
