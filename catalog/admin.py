@@ -16,6 +16,7 @@ from treebeard.forms import MoveNodeForm, movenodeform_factory
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
+from catalog.admin_addresses import SoundInitialMixin
 from catalog.attributes import parse_attributes, validate_attributes
 from catalog.models import Category, Product, ProductImage
 from catalog.services import (
@@ -119,7 +120,7 @@ def thumbnail(image: ProductImage | None) -> str:
 
 
 @admin.register(Product)
-class ProductAdmin(ModelAdmin):
+class ProductAdmin(SoundInitialMixin, ModelAdmin):
     form = ProductForm
     inlines = [ProductImageInline]
     list_display = ["picture", "title", "sku", "category", "shown_price", "stock", "published"]
@@ -188,7 +189,7 @@ class CategoryForm(MoveNodeForm):
 
 
 @admin.register(Category)
-class CategoryAdmin(ModelAdmin):
+class CategoryAdmin(SoundInitialMixin, ModelAdmin):
     form = movenodeform_factory(Category, form=CategoryForm)
     list_display = ["indented", "address"]
     search_fields = ["name", "address"]
