@@ -1,12 +1,17 @@
-"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos`."""
+"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos|large|routes|busy|slow|verdicts`."""
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
+import django
+
 from bench.shop import open_scratch_shop
+from bench.slow import KINDS
+from bench.slow import measure as measure_slow
 from bench.vectors import SETS
 from catalog.management.arguments import not_negative, number, positive
 
@@ -23,7 +28,12 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench sheets    ten strips and five photo searches of the real catalog, before and after, as pictures
   python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
   python -m bench memory    resident memory of web and worker processes
+  python -m bench slow      what everybody else waits for while 200 clients send or read byte by byte
   python -m bench chaos     uploads, while workers, Redis and Postgres are killed: is anything lost?
+  python -m bench large     fills the shop of 300,000 products that `routes` measures, once, in a few minutes
+  python -m bench routes    what every public page and API answer costs in the large shop
+  python -m bench busy      ordinary photo searches while six clients send photos of 39 MP
+  python -m bench verdicts  files in folders, through query, upload and pipeline: does each say the same?
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
 resnet50-fashion-start.npz. Without it the drawn catalog and untrained weights are used, and the output says so.
@@ -61,6 +71,22 @@ def benchmarks() -> ArgumentParser:
     chaos = commands.add_parser("chaos")
     chaos.add_argument("--minutes", type=number(0, 10_000), default=5.0)
     chaos.add_argument("--seed", type=not_negative, default=0, help="another number: other pictures, other faults")
+    large = commands.add_parser("large")
+    large.add_argument("--products", type=positive, default=300_000)
+    large.add_argument("--fresh", action="store_true", help="throw away what an earlier run left")
+    routes = commands.add_parser("routes")
+    routes.add_argument("--products", type=positive, default=300_000)
+    routes.add_argument("--rounds", type=positive, default=5, help="requests of each route")
+    routes.add_argument("--only", default="", help="routes whose name holds this")
+    busy = commands.add_parser("busy")
+    busy.add_argument("--seconds", type=number(0, 10_000), default=30.0)
+    busy.add_argument("--clients", type=positive, default=6, help="that send photos of 39 MP")
+    slow = commands.add_parser("slow", help="exit code 1: somebody else waited for more than a second")
+    slow.add_argument("--clients", type=positive, default=200)
+    slow.add_argument("--seconds", type=number(0, 10_000), default=60.0, help="for each kind")
+    slow.add_argument("--kinds", default=",".join(KINDS), help="of " + ", ".join(KINDS))
+    slow.add_argument("--bare", action="store_true", help="no Caddy in front")
+    slow.add_argument("--caddy", default="caddy", metavar="PROGRAM", help="another version of it")
     embed = commands.add_parser("embed")
     embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
     embed.add_argument("--seconds", type=number(0, 10_000), default=4.0)
@@ -70,6 +96,8 @@ def benchmarks() -> ArgumentParser:
     fit.add_argument("--queries", type=positive, default=1000)
     fit.add_argument("--weights", help="instead of the default model")
     fit.add_argument("--seed", type=not_negative, default=0)
+    verdicts = commands.add_parser("verdicts")
+    verdicts.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="pictures, or anything else")
     return parser
 
 
@@ -87,16 +115,39 @@ def main() -> None:
         measure_fit(**options)
         return
     root = Path(__file__).resolve().parents[1]
+    if command == "verdicts":  # opens files, and no shop
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+        django.setup()
+        from bench.verdicts import compare
+
+        compare(**options)
+        return
     if command == "sheets":
         shop = open_scratch_shop(root, weights="bundled")
         from bench.sheets import measure as draw_sheets
 
         draw_sheets(shop, **options)
         return
+    if command in ("large", "routes"):
+        os.environ.update(dict.fromkeys(("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE"), ""))
+        shop = open_scratch_shop(root, weights="bundled", name="large")
+        if command == "large":
+            from bench.large import measure
+        else:
+            from bench.routes import measure
+        measure(shop, **options)
+        return
+    if command == "busy":
+        from bench.busy import measure as measure_busy
+
+        measure_busy(root, **options)
+        return
     if command == "chaos":
         from bench.chaos import measure as measure_chaos
 
         sys.exit(0 if measure_chaos(root, **options) else 1)
+    if command == "slow":
+        sys.exit(0 if measure_slow(root, **options) else 1)
     shop = open_scratch_shop(root)
     if command != "search":
         shop.empty()

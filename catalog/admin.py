@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Collection, Iterable
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -16,8 +19,10 @@ from treebeard.forms import MoveNodeForm, movenodeform_factory
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
+from catalog import refusals
 from catalog.admin_addresses import SoundInitialMixin
 from catalog.attributes import parse_attributes, validate_attributes
+from catalog.locks import lock_tree
 from catalog.models import Category, Product, ProductImage
 from catalog.services import (
     AcceptedImage,
@@ -30,6 +35,9 @@ from catalog.services import (
 from catalog.templatetags.money import money
 from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
+
+logger = logging.getLogger(__name__)
+PRODUCTS_NAMED = 10  # where a category cannot be deleted
 
 
 class PicturesInput(UnfoldAdminFileFieldWidget):
@@ -46,10 +54,11 @@ class PicturesField(forms.FileField):
         pictures, problems = [], []
         for upload in uploads:
             try:
-                pictures.append(accept_image(read_upload(upload)))
+                pictures.append(accept_image(read_upload(upload, door=refusals.ADMIN), door=refusals.ADMIN))
             except ImageRejected as error:
                 problems.append(forms.ValidationError(f"{upload.name}: {error.message}", code=error.code))
             except DecoderUnavailable as error:
+                logger.warning("No picture was decoded: %s", error.details)
                 problems.append(forms.ValidationError(str(error), code="busy"))
         if problems:
             raise forms.ValidationError(problems)
@@ -99,6 +108,10 @@ class ProductImageInline(TabularInline):
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # new ones come through "Add pictures"
 
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may add pictures sees what became of them."""
+        return super().has_view_permission(request, obj) or may_add_pictures(request)
+
     @admin.display(description="Picture")
     def thumbnail(self, image: ProductImage) -> str:
         return thumbnail(image)
@@ -106,6 +119,10 @@ class ProductImageInline(TabularInline):
     @admin.display(description="Size")
     def size(self, image: ProductImage) -> str:
         return f"{image.width} × {image.height}"
+
+
+def may_add_pictures(request: HttpRequest) -> bool:
+    return request.user.has_perm("catalog.add_productimage")
 
 
 def thumbnail(image: ProductImage | None) -> str:
@@ -139,6 +156,24 @@ class ProductAdmin(SoundInitialMixin, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         return super().get_queryset(request).select_related("category").prefetch_related("images")
 
+    def withheld_fields(self, request: HttpRequest, obj: Model | None = None) -> set[str]:
+        """Of the form's own fields, which write other models than products: those that this user may not write."""
+        may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return set() if may_edit and may_add_pictures(request) else {"new_pictures"}
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        withheld = self.withheld_fields(request, obj)
+        fieldsets = [
+            (title, {**options, "fields": without(options["fields"], withheld)})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+        return [(title, options) for title, options in fieldsets if options["fields"]]
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """Without the fields withheld: one that is merely not shown would still take what is sent."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return type(form.__name__, (form,), dict.fromkeys(self.withheld_fields(request, obj)))
+
     @admin.display(description="")
     def picture(self, product: Product) -> str:
         return thumbnail(product.main_image)
@@ -149,13 +184,14 @@ class ProductAdmin(SoundInitialMixin, ModelAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        self._add_pictures(request, form.instance, form.cleaned_data["new_pictures"])
+        self._add_pictures(request, form.instance, form.cleaned_data.get("new_pictures", ()))
 
     def _add_pictures(self, request: HttpRequest, product: Product, pictures: Iterable[AcceptedImage]) -> None:
         added = []
         for accepted in pictures:
             try:
-                added.append(attach_image(product=product, accepted=accepted).pk)
+                with refusals.logged(refusals.ADMIN, accepted.data):
+                    added.append(attach_image(product=product, accepted=accepted).pk)
             except ImageRejected as error:
                 self.message_user(request, error.message, messages.WARNING)
             except StorageUnavailable as error:
@@ -163,6 +199,12 @@ class ProductAdmin(SoundInitialMixin, ModelAdmin):
                 break
         if added:
             announce_images(added, interactive=True)
+
+
+def without(fields: Iterable[Any], names: Collection[str]) -> list[Any]:
+    """A fieldset's fields, of which several on one line are a tuple."""
+    lines = [tuple(without(each, names)) if isinstance(each, list | tuple) else each for each in fields]
+    return [line for line in lines if line and line not in names]
 
 
 class CategoryForm(MoveNodeForm):
@@ -180,7 +222,11 @@ class CategoryForm(MoveNodeForm):
             planned = Category(name=cleaned["name"], slug=cleaned.get("slug", ""))
             address = planned.address_below(parent)
             others = Category.objects.filter(address=address).exclude(pk=self.instance.pk)
-            if len(address) > 255 or others.exists():
+            # Those below it move along, and their addresses grow by as much.
+            below = Category.objects.filter(address__startswith=f"{self.instance.address}/") if self.instance.pk else []
+            longest = max((len(each.address) for each in below), default=len(self.instance.address))
+            too_long = len(address) + longest - len(self.instance.address) > 255
+            if too_long or others.exists():
                 reason = (
                     "There is such a category at this place already." if others.exists() else "Too deep in the tree."
                 )
@@ -195,16 +241,31 @@ class CategoryAdmin(SoundInitialMixin, ModelAdmin):
     search_fields = ["name", "address"]
     ordering = ["path"]
 
-    def has_delete_permission(self, request: HttpRequest, obj: Category | None = None) -> bool:
-        """Not while it, or a category below it, holds products: deleting a node takes its subtree along."""
-        occupied = obj is not None and Product.objects.in_subtree(obj).exists()
-        return super().has_delete_permission(request, obj) and not occupied
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """With all below them, which go along. Products keep their categories from being deleted."""
+        doomed = Category.objects.filter(reduce(or_, (Q(path__startswith=each.path) for each in objs), Q(pk=None)))
+        products = Product.objects.filter(category__in=doomed)
+        count = products.count()
+        if not count:
+            return super().get_deleted_objects(doomed, request)
+        named = [f"{product.title} ({product.sku})" for product in products.defer("search")[:PRODUCTS_NAMED]]
+        more = [f"… and {count - len(named):,} more"] if count > len(named) else []
+        remedy = "Move these products to another category, or delete them, first:"
+        return [str(each) for each in doomed], {}, set(), [remedy, *named, *more]
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Deleting several at once would not ask about each."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
+    def delete_model(self, request: HttpRequest, obj: Category) -> None:
+        lock_tree()
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Category]) -> None:
+        lock_tree()
+        super().delete_queryset(request, queryset)
+
+    def _changeform_view(self, request: HttpRequest, *args: Any) -> Any:
+        """Within the transaction, before the form looks at the tree."""
+        if request.method == "POST":
+            lock_tree()
+        return super()._changeform_view(request, *args)
 
     @admin.display(description="Name")
     def indented(self, category: Category) -> str:

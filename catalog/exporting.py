@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import hashlib
 import io
@@ -21,6 +20,7 @@ from django.utils.text import slugify
 from catalog.attributes import text_of
 from catalog.importing.kaggle import ATTRIBUTES, COLUMNS, TABLE, UNSORTED
 from catalog.models import Category, Product, ProductImage
+from ml.tables import Writer
 
 CHUNK = 500  # products a query
 THREADS = 4  # a storage behind a network answers slowly; a disk does not mind
@@ -166,7 +166,7 @@ def _chunks(products: QuerySet[Product]) -> Iterator[list[Product]]:
 
 def _table(lines: Iterable[list[str]]) -> bytes:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = Writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(lines)
     return text.getvalue().encode()

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Model, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path
@@ -22,7 +22,7 @@ from recommendations.budgets import ALL
 from recommendations.comparison_page import comparison_page
 from recommendations.coverage import coverage
 from recommendations.indexes import index_bytes
-from recommendations.merchandising_admin import MerchandisedProductForm, PinInline
+from recommendations.merchandising_admin import MerchandisedProductForm, PinInline, veto_permissions, vetoed_with
 from recommendations.models import (
     KEPT,
     EmbeddingModel,
@@ -60,6 +60,14 @@ def recall_column(share: float) -> Callable[[SearchHealth], str]:
 
 
 class ReadOnlyAdmin(ModelAdmin):
+    reason = "The shop writes these rows by itself. They can be looked at, not changed."
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        raise PermissionDenied(self.reason)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        raise PermissionDenied(self.reason)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -93,10 +101,33 @@ class SearchableImageInline(ProductImageInline):
 class SearchableProductAdmin(ProductAdmin):
     form = MerchandisedProductForm
     inlines = [SearchableImageInline, PinInline]
-    fieldsets = [*ProductAdmin.fieldsets, ("Similar items", {"fields": ["never_with"]})]
+    fieldsets = [*ProductAdmin.fieldsets, ("Similar items", {"fields": ["never_with", "never_shown_with"]})]
+    readonly_fields = ["never_shown_with"]
+
+    @admin.display(description="Never shown with")
+    def never_shown_with(self, product: Product) -> str:
+        """The list for those who may see it and not change it."""
+        titles = Product.objects.filter(pk__in=vetoed_with(product)).values_list("title", flat=True)
+        return ", ".join(titles) or "–"
+
+    def withheld_fields(self, request: HttpRequest, obj: Model | None = None) -> set[str]:
+        may = veto_permissions(request)
+        may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        if may_edit and may & {"add", "delete"}:
+            shown = {"never_with"}
+        else:
+            shown = {"never_shown_with"} if may and obj else set()
+        return super().withheld_fields(request, obj) | ({"never_with", "never_shown_with"} - shown)
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        may = veto_permissions(request)
+        form.may_add_vetoes, form.may_delete_vetoes = "add" in may, "delete" in may
+        return form
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        merchandising.set_vetoes(form.instance, form.cleaned_data["never_with"])
+        if "never_with" in form.cleaned_data:
+            merchandising.set_vetoes(form.instance, form.cleaned_data["never_with"])
         super().save_related(request, form, formsets, change)
 
 
@@ -107,6 +138,8 @@ admin.site.register(Product, SearchableProductAdmin)
 @admin.register(EmbeddingModel)
 class EmbeddingModelAdmin(ReadOnlyAdmin):
     """To look at; `manage.py embedding_models` changes them, as most steps take minutes."""
+
+    reason = "Models are added, switched and retired with `manage.py embedding_models`."
 
     list_display = [
         "name", "status", "source", "backbone", "dimension", "input_size", "pooling", "covered", "index",

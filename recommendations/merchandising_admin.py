@@ -31,17 +31,39 @@ class MerchandisedProductForm(ProductForm):
         widget=AutocompleteSelectMultiple(Veto._meta.get_field("b"), admin.site),
     )
 
+    #: What the user may do to the list, see `veto_permissions`.
+    may_add_vetoes = may_delete_vetoes = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            pairs = Veto.objects.of(self.instance.pk).values_list("a_id", "b_id")
-            self.initial["never_with"] = sorted({pk for pair in pairs for pk in pair} - {self.instance.pk})
+        self._vetoed: set[int] = set()
+        if self.instance.pk and "never_with" in self.fields:
+            self._vetoed = vetoed_with(self.instance)
+            self.initial["never_with"] = sorted(self._vetoed)
 
     def clean_never_with(self) -> QuerySet[Product]:
         others: QuerySet[Product] = self.cleaned_data["never_with"]
-        if self.instance.pk and any(other.pk == self.instance.pk for other in others):
+        wanted = {other.pk for other in others}
+        if self.instance.pk in wanted:
             raise forms.ValidationError("A product is not shown beside itself anyway.", code="itself")
+        if wanted - self._vetoed and not self.may_add_vetoes:
+            raise forms.ValidationError("Your account may remove products here, not add any.", code="may_not")
+        if self._vetoed - wanted and not self.may_delete_vetoes:
+            raise forms.ValidationError("Your account may add products here, not remove any.", code="may_not")
         return others
+
+
+def vetoed_with(product: Product) -> set[int]:
+    """Ids of the products that are never shown with this one."""
+    pairs = Veto.objects.of(product.pk).values_list("a_id", "b_id")
+    return {pk for pair in pairs for pk in pair} - {product.pk}
+
+
+def veto_permissions(request: HttpRequest) -> set[str]:
+    """Of "view", "add", "change" and "delete". With any of them the list is seen, or a user would overwrite what
+    she cannot see; it is written with "add" and "delete"."""
+    actions = ("view", "add", "change", "delete")
+    return {action for action in actions if request.user.has_perm(f"recommendations.{action}_veto")}
 
 
 class PinFormSet(forms.BaseInlineFormSet):

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from django.core import signing
 
+from catalog import refusals
 from catalog.decoding import to_input
-from ml.decoding import DecoderUnavailable
 from recommendations import graphs
 from recommendations.graphs import ModelUnavailable
 from recommendations.models import EmbeddingModel
 
 #: How long a page may go on searching with a photo that it no longer has.
 TOKEN_SECONDS = 3600
-_signer = signing.TimestampSigner(salt="recommendations.photos")
+_SALT = "recommendations.photos"
 _HEAD = struct.Struct("<IB")  # the model's id, and how many kinds follow
 
 
@@ -43,7 +43,9 @@ class SeenPhoto:
         """For a hidden field of a form: signed, so that only what this shop computed is searched with; 750
         characters at 256 dimensions, 5,500 at 2,048."""
         head = _HEAD.pack(self.model.pk, len(self.kinds)) + struct.pack(f"<{len(self.kinds)}I", *self.kinds)
-        return _signer.sign(base64.urlsafe_b64encode(head + self.vector.astype("<f2").tobytes()).decode())
+        return signing.TimestampSigner(salt=_SALT).sign(
+            base64.urlsafe_b64encode(head + self.vector.astype("<f2").tobytes()).decode()
+        )
 
 
 def from_token(token: str) -> SeenPhoto:
@@ -54,7 +56,7 @@ def from_token(token: str) -> SeenPhoto:
     """
     model = EmbeddingModel.objects.active()
     try:
-        packed = base64.urlsafe_b64decode(_signer.unsign(token, max_age=TOKEN_SECONDS))
+        packed = base64.urlsafe_b64decode(signing.TimestampSigner(salt=_SALT).unsign(token, max_age=TOKEN_SECONDS))
         model_id, count = _HEAD.unpack_from(packed)
         kinds = struct.unpack_from(f"<{count}I", packed, _HEAD.size)
         vector = np.frombuffer(packed, "<f2", offset=_HEAD.size + 4 * count).astype(np.float32)
@@ -67,18 +69,21 @@ def from_token(token: str) -> SeenPhoto:
     return SeenPhoto(model, vector, kinds)
 
 
-def look_at(data: bytes) -> SeenPhoto:
-    """Decode a photo and embed it with the active model. The photo is neither stored nor logged.
+def look_at(data: bytes, *, door: str = refusals.SEARCH) -> SeenPhoto:
+    """Decode a photo and embed it with the active model. The photo is not stored; of one that is refused, the log says
+    why, and its SHA-256.
+
+    Args:
+        door: where it came in, for the log.
 
     Raises:
         ImageRejected: not a picture we take.
-        ModelUnavailable: there is no network to embed it with, or no decoder is free.
+        ModelUnavailable: there is no network to embed it with.
+        DecoderUnavailable: there is nothing to decode it with; busy, mostly.
     """
     model = EmbeddingModel.objects.active()
     if model is None:
         raise ModelUnavailable("Photo search is being prepared: there is no embedding model yet.")
-    try:
+    with refusals.logged(door, data):
         picture = to_input(data, model.spec)
-    except DecoderUnavailable as error:
-        raise ModelUnavailable(str(error)) from error
     return SeenPhoto(model, graphs.embedder(model).embed([picture])[0].astype(np.float16).astype(np.float32))

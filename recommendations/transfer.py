@@ -156,7 +156,13 @@ def _draft_of(features: Features, spec: ModelSpec, sha256: str, made_with: str, 
         raise TransferError(f"{advice} ({error})") from error
     if (weights.sha256, weights.spec) != (sha256, spec):
         raise TransferError(f"{advice} What {setting} names now is another: sha256 {weights.sha256[:12]}….")
-    model = add_model(setting, pooling=spec.pooling, log=log)
+    try:
+        model = add_model(setting, pooling=spec.pooling, log=log)
+    except LifecycleError:
+        made = same_model(sha256, spec)  # by another import of the same file, perhaps, while this one waited
+        if made is None or made.state == ModelState.RETIRED:
+            raise
+        return made
     log(f"{model.name} is a new draft model, made from {setting}.")
     return model
 

@@ -1,6 +1,9 @@
 import logging
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+from shop import checks  # noqa: F401  (registers them)
 
 
 class ShopConfig(AppConfig):
@@ -8,4 +11,11 @@ class ShopConfig(AppConfig):
     verbose_name = "Shop"
 
     def ready(self) -> None:
+        from shop import logins
+
+        logins.connect()
         logging.captureWarnings(True)  # Python's warnings are lines of the log like all others
+
+
+class ShopAdminConfig(AdminConfig):
+    default_site = "shop.admin_site.ShopAdminSite"

@@ -1,7 +1,7 @@
 """Requests that Django cannot read, made readable before it sees them.
 
-- A body in chunks has no `Content-Length`, and Django takes it for an empty one. It is read here, up to the size of the
-  largest request, and gets a length.
+- A body in chunks has no `Content-Length`, and Django takes it for an empty one. It is read here, up to what its
+  address takes, and gets a length.
 - A `Content-Type` with an encoding such as "zlib" makes Django's request raise before any handler of errors is there.
   It is taken away here.
 
@@ -17,7 +17,8 @@ from typing import IO, Any
 from django.conf import settings
 from django.utils.http import parse_header_parameters
 
-from shop.middleware import BROKEN_BODY, ODD_CONTENT_TYPE, largest_request
+from shop.body_limits import body_limit
+from shop.middleware import BROKEN_BODY, ODD_CONTENT_TYPE
 
 PIECE = 64 * 1024
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
@@ -38,7 +39,7 @@ class ReadableRequests:
             return self.application(environ, start_response)
         with tempfile.SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as body:
             try:
-                length = _copy(environ["wsgi.input"], body, largest_request() + 1)
+                length = _copy(environ["wsgi.input"], body, body_limit(environ.get("PATH_INFO", "/")) + 1)
             except OSError:  # cut off, or not in chunks after all
                 environ[BROKEN_BODY] = True
                 length = 0

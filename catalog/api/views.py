@@ -1,34 +1,29 @@
-"""Products for API clients. Anyone may read what is published; staff write."""
+"""Products for API clients. Anyone may read what is published; staff write what their permissions allow."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.parsers import MultiPartParser
-from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog import services
+from catalog import refusals, services
 from catalog.api.errors import DecoderProblem, ImageProblem, StorageProblem
+from catalog.api.permissions import HoldsPermissions, may_see_unpublished
 from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductListParameters, ProductSerializer
 from catalog.api.strict import NoParameters, Strict, StrictView
 from catalog.models import Product
+from catalog.querysets import ProductQuerySet
+from catalog.throttling import SearchThrottle
 from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
-
-
-class ReadOrStaff(BasePermission):
-    def has_permission(self, request: Request, view: object) -> bool:
-        return request.method in SAFE_METHODS or bool(request.user and request.user.is_staff)
-
 
 NOWHERE = Cursor(0, False, None)  # what REST framework makes of text that is no cursor
 
@@ -59,21 +54,26 @@ class ProductViewSet(
     StrictView, mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet
 ):
     serializer_class = ProductSerializer
-    permission_classes = [ReadOrStaff]
+    permission_classes = [HoldsPermissions]
+    permissions_needed = {"create": ("catalog.add_product",), "images": ("catalog.add_productimage",)}
     pagination_class = NewestFirst
     lookup_field = "slug"
 
-    def get_queryset(self) -> QuerySet[Product]:
+    def get_throttles(self) -> list[Any]:
+        searches = self.action == "list" and "q" in self.request.query_params
+        return [SearchThrottle()] if searches else super().get_throttles()
+
+    def get_queryset(self) -> ProductQuerySet:
         products = Product.objects.for_page()
-        return products if self.request.user.is_staff else products.published()
+        return products if may_see_unpublished(self.request) else products.published()
 
     def get_parameters_class(self) -> type[Strict]:
         return ProductListParameters if self.action == "list" else NoParameters
 
-    def filter_queryset(self, products: QuerySet[Product]) -> QuerySet[Product]:
+    def filter_queryset(self, products: ProductQuerySet) -> ProductQuerySet:
         asked = self.parameters.validated_data
         if "q" in asked:
-            products &= Product.objects.matching(asked["q"])
+            products = products.containing(asked["q"])
         if "category" in asked:
             products = products.in_subtree(asked["category"])
         for name, lookup in (("brand", "brand"), ("price_min", "price__gte"), ("price_max", "price__lte")):
@@ -103,13 +103,16 @@ class ProductViewSet(
         try:
             image = services.add_image(
                 product=self.get_object(),
-                data=services.read_upload(upload.validated_data["file"]),
+                data=services.read_upload(upload.validated_data["file"], door=refusals.API_UPLOAD),
                 alt=upload.validated_data["alt"],
+                door=refusals.API_UPLOAD,
             )
+        except Product.DoesNotExist as error:  # deleted while the picture was looked at
+            raise NotFound from error
         except ImageRejected as error:
             raise ImageProblem(error) from error
         except DecoderUnavailable as error:
-            raise DecoderProblem(str(error)) from error
+            raise DecoderProblem(error) from error
         except services.StorageUnavailable as error:
             raise StorageProblem(str(error)) from error
         return Response(ImageSerializer(image, context=self.get_serializer_context()).data, status=201)

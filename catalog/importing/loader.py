@@ -8,14 +8,16 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count
 
+from catalog import refusals
 from catalog.decoding import decoders
 from catalog.importing.archive import Archive
 from catalog.importing.demo_prices import demo_price
 from catalog.importing.errors import RowError, RowRejected
 from catalog.importing.records import Layout, Record, problem_of
+from catalog.locks import IMPORT_LOCK, lock_tree, session_lock
 from catalog.models import Category, Product, ProductImage
 from catalog.models.product import product_slug
 from catalog.services import AcceptedImage, accept_image, announce_images, discard_rowless, store_file
@@ -23,6 +25,7 @@ from ml.images import ImageRejected
 
 CHUNK = 500  # products a transaction: what a kill can cost, and what one nudge announces
 STOCK = 10  # the layouts say nothing about stock
+TRIES = 3  # of a chunk into which somebody else wrote, through the API or the admin
 
 
 @dataclass
@@ -44,18 +47,27 @@ def import_records(
     limit: int | None = None,
     demo_prices: bool = False,
     advance: Callable[[int], None] = lambda _: None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Import at most `limit` products.
 
     Products that exist are left as they are, only a missing picture is added: a second run changes nothing, and
-    a run after a kill completes the first.
+    a run after a kill completes the first. One import runs at a time; a second one waits, and then finds the first
+    one's products.
+
+    Args:
+        advance: called with the number of products done.
+        on_wait: called when another import is running.
 
     Raises:
         ImportFailed: the input as a whole is unusable; nothing was written.
     """
     outcome = Outcome()
     records = _valid(layout.records(archive), outcome)
-    with ThreadPoolExecutor(decoders().most, thread_name_prefix="decode") as pool:
+    with (
+        session_lock(IMPORT_LOCK, on_wait=on_wait),
+        ThreadPoolExecutor(decoders().most, thread_name_prefix="decode") as pool,
+    ):
         loader = _Loader(archive, outcome, pool, demo_prices)
         for chunk in _chunks(islice(records, limit), CHUNK):
             loader.load(chunk)
@@ -86,22 +98,32 @@ def _chunks(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
 class _Loader:
     def __init__(self, archive: Archive, outcome: Outcome, pool: Executor, demo_prices: bool) -> None:
         self.archive, self.outcome, self.pool, self.demo_prices = archive, outcome, pool, demo_prices
-        self.categories = {category.address: category for category in Category.objects.all()}
-        self.paths: dict[tuple[str, ...], Category] = {}
+        self._forget_categories()
 
     def load(self, chunk: list[Record]) -> None:
+        """Again where a constraint refused it: the same product, or its address, came through another door."""
+        for _ in range(TRIES - 1):
+            try:
+                return self._load(chunk)
+            except IntegrityError:
+                self._forget_categories()
+        return self._load(chunk)
+
+    def _load(self, chunk: list[Record]) -> None:
         found = {
             sku: (pk, images)
             for sku, pk, images in Product.objects.filter(sku__in=[record.sku for record in chunk])
             .annotate(image_count=Count("images"))
             .values_list("sku", "pk", "image_count")
         }
-        fresh = [record for record in chunk if record.sku not in found]
+        problems: list[RowError] = []
+        fresh = self._with_free_addresses([record for record in chunk if record.sku not in found], problems)
         pictureless = [record for record in chunk if found.get(record.sku, (0, 1))[1] == 0]
         written: list[str] = []
         try:
-            pictures = self._pictures([*fresh, *pictureless], written)
+            pictures = self._pictures([*fresh, *pictureless], written, problems)
             with transaction.atomic():
+                self._know_categories(fresh)
                 made = Product.objects.bulk_create([self._product(record) for record in fresh])
                 owners = {product.sku: product.pk for product in made}
                 owners.update((record.sku, found[record.sku][0]) for record in pictureless)
@@ -123,6 +145,33 @@ class _Loader:
         self.outcome.created += len(made)
         self.outcome.existing += len(found)
         self.outcome.images += len(images)
+        self.outcome.errors += problems
+
+    def _with_free_addresses(self, records: list[Record], problems: list[RowError]) -> list[Record]:
+        """Without those whose page would have the address of another product, which staff may have typed."""
+        slugs = [product_slug(record.title, record.sku) for record in records]
+        taken = set(Product.objects.filter(slug__in=slugs).values_list("slug", flat=True))
+        free: list[Record] = []
+        for record, slug in zip(records, slugs, strict=True):
+            if slug in taken:
+                reason = f"another product has the address {slug}"
+                problems.append(RowError(record.file, record.line, "address_taken", reason))
+            else:
+                taken.add(slug)
+                free.append(record)
+        return free
+
+    def _forget_categories(self) -> None:
+        """Those made in a transaction that failed are not there."""
+        self.categories: dict[str, Category] = {}
+        self.paths: dict[tuple[str, ...], Category] = {}
+
+    def _know_categories(self, records: list[Record]) -> None:
+        """Before any is made, and with nobody else making one, so that staff at work on the tree are no conflict."""
+        if any(record.category not in self.paths for record in records):
+            lock_tree()
+            self.categories = {category.address: category for category in Category.objects.all()}
+            self.paths = {}
 
     def _product(self, record: Record) -> Product:
         price, compare_at = record.price, None
@@ -156,7 +205,9 @@ class _Loader:
         self.paths[names] = self.categories[address]
         return self.paths[names]
 
-    def _pictures(self, records: list[Record], written: list[str]) -> dict[str, tuple[str, AcceptedImage]]:
+    def _pictures(
+        self, records: list[Record], written: list[str], problems: list[RowError]
+    ) -> dict[str, tuple[str, AcceptedImage]]:
         """SKU to stored file. A thread for each decoder."""
         stored: dict[str, tuple[str, AcceptedImage]] = {}
         pictures = [self.pool.submit(self._picture, record, written) for record in records]
@@ -168,7 +219,7 @@ class _Loader:
             wait(pictures)
         for record, result in zip(records, results, strict=True):
             if isinstance(result, RowError):
-                self.outcome.errors.append(result)
+                problems.append(result)
             elif result is not None:
                 stored[record.sku] = result
         return stored
@@ -177,7 +228,7 @@ class _Loader:
         if record.image is None:
             return None
         try:
-            accepted = accept_image(self.archive.read(record.image, settings.IMAGE_MAX_BYTES))
+            accepted = accept_image(self.archive.read(record.image, settings.IMAGE_MAX_BYTES), door=refusals.IMPORT)
         except RowRejected as error:
             return RowError(record.file, record.line, error.code, error.reason)
         except ImageRejected as error:

@@ -134,8 +134,9 @@ def product_slug(title: str, sku: str) -> str:
     """Readable, and as unique as the SKU: `red-dress--A17`.
 
     The title's part never holds a double hyphen; what a URL cannot show of a SKU, a few digits of its hash replace.
+    So do they where a SKU alone would look like a title and another SKU.
     """
-    tail = sku
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", sku):
+    head, tail = slugify(title)[:150].strip("-"), sku
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", sku) or (not head and "--" in sku):
         tail = f"{slugify(sku)}-{hashlib.sha256(sku.encode()).hexdigest()[:8]}".strip("-")
-    return "--".join(filter(None, (slugify(title)[:150].strip("-"), tail)))
+    return "--".join(filter(None, (head, tail)))

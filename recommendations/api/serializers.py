@@ -105,7 +105,9 @@ class MatchSerializer(serializers.Serializer):
     title = serializers.CharField()
     price = serializers.DecimalField(max_digits=10, decimal_places=2, allow_null=True)
     currency = serializers.CharField()
-    score = serializers.FloatField(allow_null=True, help_text="Cosine similarity, at most 1.")
+    score = serializers.FloatField(
+        allow_null=True, min_value=-1, max_value=1, help_text="Cosine similarity; null where it is not visual."
+    )
     match = serializers.IntegerField(
         allow_null=True, help_text="0 to 100, see `match_kind`; null while that is not known."
     )
@@ -122,7 +124,8 @@ class CardSerializer(MatchSerializer):
 class AboveBudgetSerializer(serializers.Serializer):
     """Documents `search.AboveBudget.to_json`."""
 
-    count = serializers.IntegerField(help_text="Products that meet all else and cost more.")
+    count = serializers.IntegerField(help_text="Products that meet all else and cost more; at most 1,000.")
+    count_is_exact = serializers.BooleanField(help_text="False where there are more than `count`.")
     lowest_price = serializers.DecimalField(max_digits=10, decimal_places=2)
     nearest = MatchSerializer(help_text="The cheapest of the most alike.")
 

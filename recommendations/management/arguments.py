@@ -119,7 +119,7 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
     if results.above:
         above = results.above
         stdout.write(
-            f"Nothing within the budget. {above.count:,} products cost more, from {above.lowest}; of those that look "
+            f"Nothing within the budget. {above.count} products cost more, from {above.lowest}; of those that look "
             f"alike {above.match.product.sku} is the cheapest, at {above.match.product.price}."
         )
     elif not results.matches:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.authtoken.models import Token
@@ -18,6 +18,8 @@ from tests.shopkeeper import Shopkeeper
 @pytest.fixture
 def staff(db: None) -> APIClient:
     user = User.objects.create_user("keeper", is_staff=True)
+    codes = ["add_product", "view_product", "add_productimage"]
+    user.user_permissions.set(Permission.objects.filter(codename__in=codes))
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
     return client

@@ -70,7 +70,7 @@ def test_the_shop_changes_its_model_and_back_under_traffic(
     split = added("split")
 
     products = list(Product.objects.order_by("pk"))
-    staff = User.objects.create_user("staff", is_staff=True)
+    staff = User.objects.create_user("staff", is_staff=True, is_superuser=True)
     traffic = Traffic(
         url=f"http://127.0.0.1:{PORT}",
         token=Token.objects.create(user=staff).key,

@@ -85,7 +85,9 @@ class Shop:
         self.port = str(free_port())
         self.process = hosts.run(host, "web", "--bind", f"127.0.0.1:{self.port}")
         self.url = f"http://127.0.0.1:{self.port}"
-        self.token = Token.objects.create(user=User.objects.create(username="staff", is_staff=True)).key
+        self.token = Token.objects.create(
+            user=User.objects.create(username="staff", is_staff=True, is_superuser=True)
+        ).key
         until(lambda: answers(self.port, "/healthz"), 60, lambda: self.process.log)
 
     def upload(self, product: Product, data: bytes) -> dict[str, Any]:

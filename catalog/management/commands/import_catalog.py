@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from catalog.management.arguments import positive
 from catalog.progress import meter
 from catalog.services import StorageUnavailable
 from ml.decoding import DecoderUnavailable
+from ml.tables import Writer
 
 LAYOUTS: tuple[Layout, ...] = (KaggleLayout(), ClassFolderLayout())
 SHOWN_ERRORS = 10
@@ -32,6 +32,7 @@ Layouts (recognised by themselves, or named with --format):
 
 Products that exist stay as they are and only get a photo if they have none, so running it again is harmless, and
 running it after an interruption completes the import. Rows that cannot be used are listed; the rest is imported.
+One import runs at a time: a second one waits for the first.
 
 Examples:
   manage.py import_catalog fashion.zip --limit 2000 --demo-prices
@@ -63,7 +64,7 @@ class Command(BaseCommand):
             total = layout.count(archive)
             with meter(self.stderr, "Importing", min(total, limit or total)) as progress:
                 outcome = import_records(
-                    archive, layout, limit=limit, demo_prices=demo_prices, advance=progress.advance
+                    archive, layout, limit=limit, demo_prices=demo_prices, advance=progress.advance, on_wait=self._wait
                 )
         except ImportFailed as error:
             raise CommandError(str(error), returncode=2) from error
@@ -79,6 +80,9 @@ class Command(BaseCommand):
             f"{outcome.images:,} pictures added, {len(outcome.errors):,} row errors, {progress.rate:,.0f} products/s."
         )
 
+    def _wait(self) -> None:
+        self.stderr.write("Another import is running. Waiting for it to finish…")
+
     def _layout(self, archive: Any, name: str) -> Layout:
         for layout in LAYOUTS:
             if name == layout.name or (name == "auto" and layout.recognises(archive)):
@@ -91,7 +95,7 @@ class Command(BaseCommand):
     def _report(self, errors: list[RowError], file: Path | None) -> None:
         if file is not None:
             with file.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.writer(stream)
+                writer = Writer(stream)
                 writer.writerow(["file", "line", "code", "reason"])
                 writer.writerows((error.file, error.line, error.code, error.reason) for error in errors)
         for error in errors[:SHOWN_ERRORS]:

@@ -1,0 +1,23 @@
+"""A constraint's refusal as an answer of the API."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError
+from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
+from rest_framework.settings import api_settings
+
+from catalog.conflicts import refusal
+
+
+class Conflict(APIException):
+    status_code = 409
+    default_code = "conflict"
+
+
+def conflict_error(error: IntegrityError) -> APIException:
+    """400 by field, as when the serializer finds it, or 409 where no value of the request is at fault."""
+    refused = refusal(error)
+    if refused.code in {"conflict", "in_use"}:
+        return Conflict(refused.message, refused.code)
+    field = refused.field or api_settings.NON_FIELD_ERRORS_KEY
+    return ValidationError({field: [ErrorDetail(refused.message, refused.code)]})

@@ -1,0 +1,29 @@
+"""Accounts as a shop would give them."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+CATALOG = [f"catalog.{action}_{model}" for model in ("product", "productimage", "category")
+           for action in ("view", "add", "change", "delete")]  # fmt: skip
+MERCHANDISING = [f"recommendations.{action}_{model}" for model in ("pin", "veto", "rule")
+                 for action in ("view", "add", "change", "delete")]  # fmt: skip
+
+
+def staff(name: str, *permissions: str, **fields: object) -> User:
+    """An account with exactly these permissions, `app.codename` each."""
+    user = User.objects.create_user(name, **{"is_staff": True, **fields})  # type: ignore[arg-type]
+    for permission in permissions:
+        app, codename = permission.split(".")
+        found = Permission.objects.filter(content_type__app_label=app, codename=codename)
+        assert len(found) == 1, permission
+        user.user_permissions.add(*found)
+    return user
+
+
+def signed_in(user: User | None) -> Client:
+    client = Client()
+    if user is not None:
+        client.force_login(user)
+    return client
