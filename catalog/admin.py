@@ -20,7 +20,6 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from catalog import refusals
-from catalog.admin_addresses import SoundInitialMixin
 from catalog.attributes import parse_attributes, validate_attributes
 from catalog.locks import lock_tree
 from catalog.models import Category, Product, ProductImage
@@ -137,7 +136,7 @@ def thumbnail(image: ProductImage | None) -> str:
 
 
 @admin.register(Product)
-class ProductAdmin(SoundInitialMixin, ModelAdmin):
+class ProductAdmin(ModelAdmin):
     form = ProductForm
     inlines = [ProductImageInline]
     list_display = ["picture", "title", "sku", "category", "shown_price", "stock", "published"]
@@ -235,7 +234,7 @@ class CategoryForm(MoveNodeForm):
 
 
 @admin.register(Category)
-class CategoryAdmin(SoundInitialMixin, ModelAdmin):
+class CategoryAdmin(ModelAdmin):
     form = movenodeform_factory(Category, form=CategoryForm)
     list_display = ["indented", "address"]
     search_fields = ["name", "address"]

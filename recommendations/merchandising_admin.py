@@ -14,7 +14,6 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from catalog.admin import ProductForm, thumbnail
-from catalog.admin_addresses import SoundInitialMixin
 from catalog.models import Product
 from recommendations.merchandising import scope_of
 from recommendations.models import Effect, Pin, Rule, Veto
@@ -108,7 +107,7 @@ class PinInline(TabularInline):
 
 
 @admin.register(Rule)
-class RuleAdmin(SoundInitialMixin, ModelAdmin):
+class RuleAdmin(ModelAdmin):
     list_display = ["sentence", "kind", "boost", "active"]
     list_filter = ["effect", "active"]
     list_select_related = ["category", "beside"]

@@ -1,4 +1,5 @@
-"""The admin's site: whatever is registered, by the shop or by a library, writes in the shop's way."""
+"""The admin's site: whatever is registered, by the shop or by a library, writes in the shop's way, and takes odd
+addresses."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from django.db.models import Model
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
+from shop.admin_initial import SoundInitial
 from shop.admin_writes import AdminWrites
 
 
@@ -21,5 +23,7 @@ class ShopAdminSite(UnfoldAdminSite):
         **options: Any,
     ) -> None:
         base: type[admin.ModelAdmin] = admin_class or ModelAdmin
-        made = type(base.__name__, (AdminWrites, base), {"__module__": base.__module__, "__doc__": base.__doc__})
+        made = type(
+            base.__name__, (AdminWrites, SoundInitial, base), {"__module__": base.__module__, "__doc__": base.__doc__}
+        )
         super().register(model_or_iterable, made, **options)

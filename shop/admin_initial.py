@@ -8,7 +8,7 @@ from django import forms
 from django.http import HttpRequest
 
 
-class SoundInitialMixin:
+class SoundInitial:
     """For a ModelAdmin: passes over what a field would not take. Django fills the form with any text, and widgets that
     look a row up by it raise."""
 
