@@ -17,18 +17,7 @@ from tests.shopkeeper import Shopkeeper
 
 DOORS = {"upload": ("/api/v1/products/red-dress/images/", "file"), "search": ("/api/v1/search/image/", "photo")}
 DOORS["page"] = ("/search/photo/", "photo")
-NAMES = [
-    "../../x.jpg",
-    "a\0b.jpg",
-    "x" * 300 + ".jpg",
-    "\u202egpj.exe",
-    "👗.jpg",
-    "",
-    ".",
-    "..",
-    "/etc/passwd",
-    "con.jpg",
-]
+NAMES = ["../../x.jpg", "a\0b.jpg", "x" * 300 + ".jpg", "\u202egpj.exe", "👗.jpg", "", "..", "/etc/passwd"]
 
 
 @pytest.fixture
