@@ -1,19 +1,26 @@
-"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos`."""
+"""`python -m bench COMMAND`; `--help` lists the commands."""
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
+import django
+
 from bench.shop import open_scratch_shop
+from bench.slow import KINDS
+from bench.slow import measure as measure_slow
 from bench.vectors import SETS
+from catalog.management.arguments import not_negative, number, positive
 
 DESCRIPTION = """\
 Measure this machine. Each command works in a scratch shop of its own (BENCH_VAR_DIR, default var/bench), compares
 what it compares within one run, and wants otherwise idle cores.
 
   python -m bench embed     images a second from JPEG bytes to vectors, against Keras and raw ONNX Runtime
+  python -m bench int8      cosine, neighbours and speed of int8 on this processor, against floats
   python -m bench fit       what a model makes of pictures prepared otherwise: border, stretch, cut
   python -m bench import    products and photos a second through import_catalog, embedding excluded
   python -m bench pipeline  pictures a second through a real worker, against the raw ONNX Runtime rate
@@ -22,59 +29,95 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench sheets    ten strips and five photo searches of the real catalog, before and after, as pictures
   python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
   python -m bench memory    resident memory of web and worker processes
+  python -m bench slow      what everybody else waits for while 200 clients send or read byte by byte
   python -m bench chaos     uploads, while workers, Redis and Postgres are killed: is anything lost?
+  python -m bench large     fills the shop of 300,000 products that `routes` measures, once, in a few minutes
+  python -m bench routes    what every public page and API answer costs in the large shop
+  python -m bench busy      ordinary photo searches while six clients send photos of 39 MP
+  python -m bench verdicts  files in folders, through query, upload and pipeline: does each say the same?
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
 resnet50-fashion-start.npz. Without it the drawn catalog and untrained weights are used, and the output says so.
 """
 
 
-def main() -> None:
+def benchmarks() -> ArgumentParser:
     parser = ArgumentParser(
         prog="python -m bench", description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
     importing = commands.add_parser("import")
-    importing.add_argument("--products", type=int, default=5000)
+    importing.add_argument("--products", type=positive, default=5000)
     pipeline = commands.add_parser("pipeline")
-    pipeline.add_argument("--images", type=int, default=10_000)
+    pipeline.add_argument("--images", type=positive, default=10_000)
     search = commands.add_parser("search")
     search.add_argument("--sets", default=",".join(SETS), help="of " + ", ".join(SETS))
-    search.add_argument("--queries", type=int, default=300)
+    search.add_argument("--queries", type=positive, default=300)
     search.add_argument("--quick", action="store_true", help="2,000 photos and few searches: does it run?")
     search.add_argument("--libraries", default="scikit-learn,faiss,hnswlib", help="to compare with; empty for none")
     search.add_argument("--build-only", action="store_true", help="fill and index, and leave it to the next run")
     search.add_argument("--fresh", action="store_true", help="fill and index anew what an earlier run left")
     strips = commands.add_parser("strips")
-    strips.add_argument("--limit", type=int, default=8000, help="products")
-    strips.add_argument("--queries", type=int, default=500)
-    strips.add_argument("--seed", type=int, default=0)
+    strips.add_argument("--limit", type=positive, default=8000, help="products")
+    strips.add_argument("--queries", type=positive, default=500)
+    strips.add_argument("--seed", type=not_negative, default=0)
     sheets = commands.add_parser("sheets")
     sheets.add_argument("--out", type=Path, default=Path("var/sheets"), metavar="DIR")
-    sheets.add_argument("--limit", type=int, help="products; all of them unless told")
-    sheets.add_argument("--seed", type=int, default=2)
+    sheets.add_argument("--limit", type=positive, help="products; all of them unless told")
+    sheets.add_argument("--seed", type=not_negative, default=2)
     plans = commands.add_parser("plans")
-    plans.add_argument("--rows", type=int, default=100_000)
-    plans.add_argument("--queries", type=int, default=40)
+    plans.add_argument("--rows", type=positive, default=100_000)
+    plans.add_argument("--queries", type=positive, default=40)
     commands.add_parser("memory")
     chaos = commands.add_parser("chaos")
-    chaos.add_argument("--minutes", type=float, default=5.0)
-    chaos.add_argument("--seed", type=int, default=0, help="another number: other pictures, other faults")
+    chaos.add_argument("--minutes", type=number(0, 10_000), default=5.0)
+    chaos.add_argument("--seed", type=not_negative, default=0, help="another number: other pictures, other faults")
+    large = commands.add_parser("large")
+    large.add_argument("--products", type=positive, default=300_000)
+    large.add_argument("--fresh", action="store_true", help="throw away what an earlier run left")
+    routes = commands.add_parser("routes")
+    routes.add_argument("--products", type=positive, default=300_000)
+    routes.add_argument("--rounds", type=positive, default=5, help="requests of each route")
+    routes.add_argument("--only", default="", help="routes whose name holds this")
+    busy = commands.add_parser("busy")
+    busy.add_argument("--seconds", type=number(0, 10_000), default=30.0)
+    busy.add_argument("--clients", type=positive, default=6, help="that send photos of 39 MP")
+    slow = commands.add_parser("slow", help="exit code 1: somebody else waited for more than a second")
+    slow.add_argument("--clients", type=positive, default=200)
+    slow.add_argument("--seconds", type=number(0, 10_000), default=60.0, help="for each kind")
+    slow.add_argument("--kinds", default=",".join(KINDS), help="of " + ", ".join(KINDS))
+    slow.add_argument("--bare", action="store_true", help="no Caddy in front")
+    slow.add_argument("--caddy", default="caddy", metavar="PROGRAM", help="another version of it")
     embed = commands.add_parser("embed")
     embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
-    embed.add_argument("--seconds", type=float, default=4.0)
+    embed.add_argument("--seconds", type=number(0, 10_000), default=4.0)
     embed.add_argument("--weights", help="instead of the default model")
+    int8 = commands.add_parser("int8")
+    int8.add_argument("--limit", type=positive, default=300, help="pictures of each of two sets")
+    int8.add_argument("--weights", help="instead of the bundled model")
+    int8.add_argument("--seconds", type=number(0, 10_000), default=4.0, help="for the speed of each")
     fit = commands.add_parser("fit")
-    fit.add_argument("--limit", type=int, default=6000, help="studio pictures to find")
-    fit.add_argument("--queries", type=int, default=1000)
+    fit.add_argument("--limit", type=positive, default=6000, help="studio pictures to find")
+    fit.add_argument("--queries", type=positive, default=1000)
     fit.add_argument("--weights", help="instead of the default model")
-    fit.add_argument("--seed", type=int, default=0)
-    options = vars(parser.parse_args())
+    fit.add_argument("--seed", type=not_negative, default=0)
+    verdicts = commands.add_parser("verdicts")
+    verdicts.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="pictures, or anything else")
+    return parser
+
+
+def main() -> None:
+    options = vars(benchmarks().parse_args())
     command = options.pop("command")
     if command == "embed":
         from bench.embed import measure as measure_embedding
 
         measure_embedding(**options)
+        return
+    if command == "int8":
+        from bench.int8 import measure as measure_int8
+
+        measure_int8(**options)
         return
     if command == "fit":
         from bench.fit import measure as measure_fit
@@ -82,16 +125,39 @@ def main() -> None:
         measure_fit(**options)
         return
     root = Path(__file__).resolve().parents[1]
+    if command == "verdicts":  # opens files, and no shop
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+        django.setup()
+        from bench.verdicts import compare
+
+        compare(**options)
+        return
     if command == "sheets":
         shop = open_scratch_shop(root, weights="bundled")
         from bench.sheets import measure as draw_sheets
 
         draw_sheets(shop, **options)
         return
+    if command in ("large", "routes"):
+        os.environ.update(dict.fromkeys(("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE"), ""))
+        shop = open_scratch_shop(root, weights="bundled", name="large")
+        if command == "large":
+            from bench.large import measure
+        else:
+            from bench.routes import measure
+        measure(shop, **options)
+        return
+    if command == "busy":
+        from bench.busy import measure as measure_busy
+
+        measure_busy(root, **options)
+        return
     if command == "chaos":
         from bench.chaos import measure as measure_chaos
 
         sys.exit(0 if measure_chaos(root, **options) else 1)
+    if command == "slow":
+        sys.exit(0 if measure_slow(root, **options) else 1)
     shop = open_scratch_shop(root)
     if command != "search":
         shop.empty()

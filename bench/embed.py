@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from ml import Embedder
-from ml.embedder import default_cache_dir
+from ml.embedder import GRAPH_VERSION, default_cache_dir
 from ml.export import export_onnx
 from ml.images import to_input
 from ml.layout import variable_shapes
@@ -131,9 +131,9 @@ def _graph(weights: Weights, precision: str, inputs: np.ndarray) -> OnnxEmbedder
     if weights.ready_made and weights.path and precision == "float":
         return OnnxEmbedder(weights.path)
     spec = weights.spec
-    path = default_cache_dir() / "bench" / f"{weights.sha256[:16]}-{spec.input_size}-{precision}.onnx"
+    path = default_cache_dir() / "bench" / f"{weights.sha256[:16]}-{spec.input_size}-{precision}-{GRAPH_VERSION}.onnx"
     export_onnx(weights, path, precision=precision, calibration=() if weights.ready_made else list(inputs))
-    return OnnxEmbedder(path)
+    return OnnxEmbedder(path, or_floats=False)  # floats must not stand in a line that says int8
 
 
 def _raw(network: OnnxEmbedder, inputs: np.ndarray, batch: int) -> Callable[[], int]:

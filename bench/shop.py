@@ -30,10 +30,11 @@ class ScratchShop:
         from django.core.files.storage import default_storage
         from django.core.management import call_command
 
+        from catalog import high_water
         from catalog.media import rowless_files
 
         call_command("flush", interactive=False, verbosity=0)
-        for name in rowless_files(older_than=timedelta(seconds=-1)):
+        for name in [*rowless_files(older_than=timedelta(seconds=-1)), high_water.NAME]:
             default_storage.delete(name)
         _drop_vector_indexes()
 
@@ -41,19 +42,22 @@ class ScratchShop:
         return f"{'real photos' if self.photos else 'drawn pictures'}, weights {Path(self.weights).name}"
 
 
-def open_scratch_shop(root: Path, weights: str | None = None) -> ScratchShop:
+def open_scratch_shop(root: Path, weights: str | None = None, name: str = "") -> ScratchShop:
     """Point the settings at the scratch shop and set Django up; its database is as the last run left it.
 
     Args:
         weights: for EMBEDDING_WEIGHTS; unless told, those that come with the real photos.
+        name: of another scratch shop beside the common one.
     """
-    var = Path(os.environ.get("BENCH_VAR_DIR", str(root / "var" / "bench"))).absolute()
+    var = Path(os.environ.get("BENCH_VAR_DIR", str(root / "var" / "bench"))).absolute() / name
     data = os.environ.get("LOOKALIKE_DATA")
     photos = Path(data) / "fashion-small.zip" if data else None
     weights = weights or (str(Path(data) / "resnet50-fashion-start.npz") if data else "untrained")
-    for name in ("DATABASE_URL", "REDIS_URL", "MEDIA_ROOT"):
-        os.environ.pop(name, None)
-    os.environ.update(VAR_DIR=str(var), EMBEDDING_WEIGHTS=weights, DJANGO_SETTINGS_MODULE="shop.settings")
+    # Named, not left out: what is left out is read from `.env`, and this shop is emptied.
+    os.environ.update(
+        VAR_DIR=str(var), MEDIA_ROOT=str(var / "media"), MEDIA_S3_BUCKET="", DATABASE_URL="", REDIS_URL="",
+        EMBEDDING_WEIGHTS=weights, DJANGO_SETTINGS_MODULE="shop.settings",
+    )  # fmt: skip
     import django
 
     django.setup()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from django.db import connection
 
+from bench.copying import binary_copy
 from bench.shop import ScratchShop
 from bench.vectors import Vectors
 from catalog.models import Category
@@ -111,19 +111,5 @@ def _fill(vectors: Vectors, prices: np.ndarray) -> EmbeddingModel:
 
 
 def _blocks(values: np.ndarray) -> Iterator[bytes]:
-    """`values` as PostgreSQL's binary COPY format: (row number, halfvec) each."""
-    width = values.shape[1]
-    row = np.dtype(
-        [
-            ("fields", ">i2"), ("n_bytes", ">i4"), ("n", ">i4"),
-            ("vector_bytes", ">i4"), ("width", ">i2"), ("unused", ">i2"), ("vector", ">f2", (width,)),
-        ]
-    )  # fmt: skip
-    yield b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
-    for start in range(0, len(values), _SLICE):
-        part = values[start : start + _SLICE]
-        rows = np.zeros(len(part), row)
-        rows["fields"], rows["n_bytes"], rows["n"] = 2, 4, np.arange(start, start + len(part))
-        rows["vector_bytes"], rows["width"], rows["vector"] = 4 + 2 * width, width, part
-        yield rows.tobytes()
-    yield struct.pack(">h", -1)
+    slices = ((start, values[start : start + _SLICE]) for start in range(0, len(values), _SLICE))
+    return binary_copy(slices, values.shape[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable
 from functools import reduce
 from operator import or_
@@ -11,12 +12,15 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model, Q, QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 from django.utils.html import format_html
 from treebeard.forms import MoveNodeForm, movenodeform_factory
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
+from catalog import refusals
+from catalog.attributes import parse_attributes, validate_attributes
 from catalog.locks import lock_tree
 from catalog.models import Category, Product, ProductImage
 from catalog.services import (
@@ -31,6 +35,7 @@ from catalog.templatetags.money import money
 from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
 
+logger = logging.getLogger(__name__)
 PRODUCTS_NAMED = 10  # where a category cannot be deleted
 
 
@@ -48,14 +53,29 @@ class PicturesField(forms.FileField):
         pictures, problems = [], []
         for upload in uploads:
             try:
-                pictures.append(accept_image(read_upload(upload)))
+                pictures.append(accept_image(read_upload(upload, door=refusals.ADMIN), door=refusals.ADMIN))
             except ImageRejected as error:
                 problems.append(forms.ValidationError(f"{upload.name}: {error.message}", code=error.code))
             except DecoderUnavailable as error:
+                logger.warning("No picture was decoded: %s", error.details)
                 problems.append(forms.ValidationError(str(error), code="busy"))
         if problems:
             raise forms.ValidationError(problems)
         return pictures
+
+
+class AttributesField(forms.JSONField):
+    """JSON as staff type it. What is wrong is shown again as it was typed, with what is wrong about it."""
+
+    def to_python(self, value: Any) -> Any:
+        if self.disabled:
+            return value
+        attributes = parse_attributes(value) if value and value.strip() else {}
+        validate_attributes(attributes)
+        return attributes
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return initial if self.disabled else InvalidJSONInput(data or "")
 
 
 class ProductForm(forms.ModelForm):
@@ -72,6 +92,7 @@ class ProductForm(forms.ModelForm):
             "title", "sku", "slug", "category", "brand", "description", "price", "compare_at_price", "currency",
             "stock", "published", "attributes",
         ]  # fmt: skip
+        field_classes = {"attributes": AttributesField}
 
 
 class ProductImageInline(TabularInline):
@@ -168,7 +189,8 @@ class ProductAdmin(ModelAdmin):
         added = []
         for accepted in pictures:
             try:
-                added.append(attach_image(product=product, accepted=accepted).pk)
+                with refusals.logged(refusals.ADMIN, accepted.data):
+                    added.append(attach_image(product=product, accepted=accepted).pk)
             except ImageRejected as error:
                 self.message_user(request, error.message, messages.WARNING)
             except StorageUnavailable as error:

@@ -6,6 +6,8 @@ class CatalogConfig(AppConfig):
     verbose_name = "Catalog"
 
     def ready(self) -> None:
-        from catalog import rollbacks
+        from catalog import high_water, quarantine, rollbacks
 
+        high_water.connect()
+        quarantine.connect()
         rollbacks.connect()

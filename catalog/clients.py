@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.http import HttpRequest
@@ -9,6 +12,22 @@ from rest_framework.settings import api_settings
 
 #: An IPv6 subscriber is given a whole network of this size, and can use any address in it.
 IPV6_PREFIX = 64
+_served: ContextVar[str | None] = ContextVar("served", default=None)
+
+
+@contextmanager
+def served(client: str) -> Iterator[None]:
+    """What runs in here does so for this client, who waits for an answer."""
+    token = _served.set(client)
+    try:
+        yield
+    finally:
+        _served.reset(token)
+
+
+def served_client() -> str | None:
+    """Whom this thread works for; None in workers and commands, for which nobody waits."""
+    return _served.get()
 
 
 def client_address(request: HttpRequest) -> str:

@@ -1,4 +1,8 @@
-"""Every picture that somebody sent is opened by a process of its own, within the limits that the settings name."""
+"""Every picture that somebody sent is opened by a process of its own, within the limits that the settings name.
+
+Where a client waits for the answer, it has its turn among others and may be told that the shop is busy; imports and
+workers wait as long as it takes.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from functools import cache
 import numpy as np
 from django.conf import settings
 
+from catalog.clients import served_client
 from ml.decoding import Decoders
 from ml.images import ImageInfo, InputSpec
 
@@ -15,7 +20,9 @@ from ml.images import ImageInfo, InputSpec
 @cache
 def decoders() -> Decoders:
     """Those of this process."""
-    return Decoders(settings.IMAGE_DECODERS, memory_bytes=settings.IMAGE_DECODE_BYTES)
+    return Decoders(
+        settings.IMAGE_DECODERS, memory_bytes=settings.IMAGE_DECODE_BYTES, encode_bytes=settings.IMAGE_ENCODE_BYTES
+    )
 
 
 def clean(data: bytes) -> tuple[bytes, ImageInfo]:
@@ -27,18 +34,17 @@ def clean(data: bytes) -> tuple[bytes, ImageInfo]:
     return decoders().clean(
         data,
         timeout_s=settings.IMAGE_DECODE_SECONDS,
+        encode_timeout_s=settings.IMAGE_ENCODE_SECONDS,
         max_bytes=settings.IMAGE_MAX_BYTES,
         max_pixels=settings.IMAGE_MAX_PIXELS,
+        client=served_client(),
     )
 
 
-def to_input(
-    data: bytes, spec: InputSpec, *, patient: bool = False, fitted: Callable[[float], None] = lambda _: None
-) -> np.ndarray:
+def to_input(data: bytes, spec: InputSpec, *, fitted: Callable[[float], None] = lambda _: None) -> np.ndarray:
     """A model's input, uint8 [S, S, 3]; see `ml.images.to_input`.
 
     Args:
-        patient: wait for a free decoder as long as it takes; for processes that answer no requests.
         fitted: called with the seconds that fitting took.
 
     Raises:
@@ -47,9 +53,9 @@ def to_input(
     return decoders().to_input(
         data,
         spec,
-        patient=patient,
         fitted=fitted,
         timeout_s=settings.IMAGE_DECODE_SECONDS,
         max_bytes=settings.IMAGE_MAX_BYTES,
         max_pixels=settings.IMAGE_MAX_PIXELS,
+        client=served_client(),
     )

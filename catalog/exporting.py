@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import hashlib
 import io
@@ -18,8 +17,10 @@ from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.utils.text import slugify
 
+from catalog.attributes import text_of
 from catalog.importing.kaggle import ATTRIBUTES, COLUMNS, TABLE, UNSORTED
 from catalog.models import Category, Product, ProductImage
+from ml.tables import Writer
 
 CHUNK = 500  # products a query
 THREADS = 4  # a storage behind a network answers slowly; a disk does not mind
@@ -129,8 +130,7 @@ class _PictureIds:
 
 
 def _line(name: str, product: Product, categories: Sequence[str]) -> list[str]:
-    values = {ours: product.attributes.get(ours) for ours in ATTRIBUTES.values()}
-    known = {theirs: values[ours] for theirs, ours in ATTRIBUTES.items() if isinstance(values[ours], str | int | float)}
+    known = {theirs: text_of(product.attributes.get(ours)) for theirs, ours in ATTRIBUTES.items()}
     known |= dict(zip(("masterCategory", "subCategory", "articleType"), categories, strict=True))
     known |= {"id": name, "productDisplayName": product.title}
     return [" ".join(str(known.get(column, "")).split()) for column in COLUMNS]
@@ -166,7 +166,7 @@ def _chunks(products: QuerySet[Product]) -> Iterator[list[Product]]:
 
 def _table(lines: Iterable[list[str]]) -> bytes:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = Writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(lines)
     return text.getvalue().encode()

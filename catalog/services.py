@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import Max
 
-from catalog import rollbacks
+from catalog import quarantine, refusals, rollbacks
 from catalog.decoding import clean
 from catalog.models import Product, ProductImage
 from catalog.models.image import generated_name
@@ -38,28 +38,39 @@ class StorageUnavailable(Exception):
     """The media storage takes no file now; the message is for the uploader."""
 
 
-def accept_image(data: bytes) -> AcceptedImage:
+def accept_image(data: bytes, *, door: str = refusals.UPLOAD) -> AcceptedImage:
     """The bytes to store for an uploaded picture, and what they are.
 
     The picture has been decoded completely; metadata (a phone's GPS position, say) is gone.
+
+    Args:
+        door: where it came in, for the log.
 
     Raises:
         ImageRejected: with a code and a sentence for the uploader.
         DecoderUnavailable: none is free, or none can be started.
     """
-    cleaned, info = clean(data)
+    with refusals.logged(door, data):
+        cleaned, info = clean(data)
     return AcceptedImage(cleaned, info, hashlib.sha256(data).hexdigest())
 
 
-def read_upload(upload: UploadedFile) -> bytes:
+def read_upload(upload: UploadedFile, *, door: str = refusals.UPLOAD) -> bytes:
     """The uploaded bytes; a file over the cap is refused before it is read into memory.
+
+    Args:
+        door: where it came in, for the log.
 
     Raises:
         ImageRejected: too large.
     """
     if upload.size is not None and upload.size > settings.IMAGE_MAX_BYTES:
         limit = settings.IMAGE_MAX_BYTES / 2**20
-        raise ImageRejected("too_many_bytes", f"The file is larger than {limit:g} MB. Please choose a smaller one.")
+        rejected = ImageRejected(
+            "too_many_bytes", f"The file is larger than {limit:g} MB. Please choose a smaller one."
+        )
+        refusals.log_upload(rejected, door, upload)
+        raise rejected
     return upload.read()
 
 
@@ -73,15 +84,16 @@ def store_file(data: bytes, info: ImageInfo) -> str:
     try:
         return default_storage.save(name, ContentFile(data))
     except OSError as error:
-        _discard_files([name])
+        _discard_file(name)
         logger.error("A picture could not be stored: %s", error)
         raise StorageUnavailable("The picture could not be stored just now. Please tell the shop's staff.") from error
 
 
 def discard_rowless(names: Iterable[str]) -> None:
-    """Remove those of these files whose rows never came to be. What cannot be removed now is left to the sweep.
+    """Set those of these files aside whose rows never came to be. What cannot be moved now is left to the sweep.
 
-    The database is asked: where a connection broke in the middle of a commit, the row may be there all the same.
+    The database is asked: where a connection broke in the middle of a commit, the row may be there all the same. Even
+    then such a commit may still be under way, so nothing is deleted: if the row appears, the file comes back.
     """
     names = list(names)
     try:
@@ -89,18 +101,18 @@ def discard_rowless(names: Iterable[str]) -> None:
     except (DatabaseError, InterfaceError, transaction.TransactionManagementError) as error:
         logger.warning("%d files without a row, perhaps, are left to the sweep: %s", len(names), error)
         return
-    _discard_files(name for name in names if name not in known)
+    quarantine.set_aside_quietly(name for name in names if name not in known)
 
 
-def _discard_files(names: Iterable[str]) -> None:
-    for name in names:
-        try:
-            default_storage.delete(name)
-        except OSError as error:
-            logger.warning("Could not remove %s: %s", name, error)
+def _discard_file(name: str) -> None:
+    """One that no row can name: it was not written completely, or its row was refused."""
+    try:
+        default_storage.delete(name)
+    except OSError as error:
+        logger.warning("Could not remove %s: %s", name, error)
 
 
-def add_image(*, product: Product, data: bytes, alt: str = "") -> ProductImage:
+def add_image(*, product: Product, data: bytes, alt: str = "", door: str = refusals.UPLOAD) -> ProductImage:
     """Validate, store and attach a picture, after those that the product has, and tell the workers.
 
     Raises:
@@ -108,7 +120,9 @@ def add_image(*, product: Product, data: bytes, alt: str = "") -> ProductImage:
         DecoderUnavailable: see `accept_image`.
         StorageUnavailable: see `store_file`.
     """
-    image = attach_image(product=product, accepted=accept_image(data), alt=alt)
+    accepted = accept_image(data, door=door)
+    with refusals.logged(door, data):
+        image = attach_image(product=product, accepted=accepted, alt=alt)
     announce_images([image.pk], interactive=True)
     return image
 
@@ -135,7 +149,7 @@ def attach_image(*, product: Product, accepted: AcceptedImage, alt: str = "") ->
             )
             rollbacks.note(name)
     except IntegrityError as error:
-        discard_rowless([name])
+        _discard_file(name)
         if "image_once_per_product" in str(error):
             raise ImageRejected("duplicate", "This product has this very picture already.") from error
         raise

@@ -9,3 +9,7 @@ images_added = Signal()
 #: Somebody asked for a product's page and is about to get it.
 #: kwargs: request (HttpRequest); product (Product)
 product_viewed = Signal()
+
+#: Files of pictures that were missing are there again, restored by hand or from quarantine.
+#: kwargs: names (list[str])
+files_returned = Signal()

@@ -3,14 +3,32 @@ import logging
 from celery import shared_task
 
 from catalog import media
+from catalog.high_water import RowsWentBackwards
 
 logger = logging.getLogger(__name__)
 
 
 @shared_task(ignore_result=True)
-def remove_rowless_files() -> None:
-    """Daily, so that pictures whose upload was cut off do not stay for ever."""
+def check_media_if_due() -> None:
+    """Asked every hour, done once a day."""
+    if media.is_due():
+        check_media()
+
+
+@shared_task(ignore_result=True)
+def check_media() -> None:
+    """What is wrong is in the log, in `/readyz` and in the admin."""
     try:
-        media.remove_rowless_files()
-    except media.SuspiciousSweep as error:
+        swept = media.sweep()
+    except (RowsWentBackwards, media.SuspiciousSweep) as error:
         logger.error("%s", error)
+        return
+    except OSError as error:
+        logger.error("The media storage could not be compared with the pictures: %s", error)
+        return
+    for problem in media.problems():
+        logger.warning("%s", problem)
+    logger.info(
+        "Media: %d pictures, %d without their file; %d files set aside, %d back, %d deleted after quarantine.",
+        swept.found.pictures, swept.found.lost, swept.set_aside, swept.returned, swept.deleted,
+    )  # fmt: skip

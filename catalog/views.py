@@ -10,14 +10,17 @@ from csp.constants import NONE
 from csp.decorators import csp
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from catalog import quarantine
+from catalog.attributes import text_of
 from catalog.models import Category, Product
 from catalog.models.image import FOLDER, MIME
+from catalog.pages import BoundedPaginator
 from catalog.signals import product_viewed
 
 HOME_PRODUCTS = 12
@@ -38,6 +41,10 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def category(request: HttpRequest, address: str) -> HttpResponse:
     shown = get_object_or_404(Category, address=address)
+    products, before = shown.products(), _older_than(request)
+    if before is not None:
+        products = products.filter(pk__lt=before)
+    page = _page(request, products.for_cards())
     return render(
         request,
         "catalog/category.html",
@@ -45,7 +52,9 @@ def category(request: HttpRequest, address: str) -> HttpResponse:
             "category": shown,
             "trail": shown.trail,
             "children": Category.objects.get_children(shown),
-            "page": _page(request, shown.products().for_cards()),
+            "page": page,
+            "before": before,
+            "older": _end_of(page),
         },
     )
 
@@ -82,7 +91,12 @@ def media(request: HttpRequest, name: str) -> FileResponse | HttpResponse:
     if matched is None:
         raise Http404
     try:
-        file = default_storage.open(name)
+        try:
+            file = default_storage.open(name)
+        except FileNotFoundError:
+            if not quarantine.recover(name):
+                raise
+            file = default_storage.open(name)
     except ConnectionError:  # a store on other hosts, away for now
         return HttpResponse(status=503, headers={"Retry-After": "5"})
     except OSError as error:
@@ -94,17 +108,27 @@ def media(request: HttpRequest, name: str) -> FileResponse | HttpResponse:
 
 
 def _page(request: HttpRequest, products: QuerySet[Product]) -> Page[Product]:
-    return Paginator(products, settings.PRODUCTS_PER_PAGE).get_page(request.GET.get("page"))
+    return BoundedPaginator(products, settings.PRODUCTS_PER_PAGE).get_page(request.GET.get("page"))
+
+
+def _end_of(page: Page[Product]) -> str | None:
+    """The id below which a list goes on that is longer than its numbered pages, on the last of these."""
+    shown = list(page)
+    return str(shown[-1].pk) if shown and page.paginator.count.more and not page.has_next() else None  # type: ignore[attr-defined]
+
+
+def _older_than(request: HttpRequest) -> int | None:
+    """Where the numbered pages of a category end, its products go on below an id."""
+    text = request.GET.get("before", "")
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def _details(shown: Product) -> list[tuple[str, str]]:
     """The attributes as rows for people: `{"sleeve_length": "Long"}` is "Sleeve length", "Long"."""
-    if not isinstance(shown.attributes, dict):
-        return []
     return [
-        (name.replace("_", " ").capitalize(), ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        (name.replace("_", " ").capitalize(), text)
         for name, value in sorted(shown.attributes.items())
-        if value not in ("", None, [])
+        if (text := text_of(value))
     ]
 
 

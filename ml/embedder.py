@@ -20,7 +20,7 @@ from ml.spec import ModelSpec
 from ml.weights import Weights, WeightsError, resolve
 
 RUNTIMES = ("onnx", "tensorflow")
-GRAPH_VERSION = 1  # of what `ml.graph` writes: graphs of another version are made anew
+GRAPH_VERSION = 2  # of what `ml.export` writes: graphs of another version are made again
 Picture = bytes | str | os.PathLike[str] | np.ndarray
 
 

@@ -12,10 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from ml.runtimes import BadVector, stack
+from ml import golden
+from ml.runtimes import BadVector, checked, stack
 from ml.runtimes.processor import multiplies_int8
 from ml.spec import ModelSpec
-from ml.weights import Weights, WeightsError, graph_properties, read_graph_meta, read_variables, sha256_of
+from ml.weights import (
+    GOLDEN,
+    Weights,
+    WeightsError,
+    graph_properties,
+    parse_graph_meta,
+    read_graph_meta,
+    read_variables,
+    sha256_of,
+)
 
 MIN_PARITY = 0.9999  # cosine between the vectors of the two runtimes; measured 0.9999998
 PRECISIONS = ("float", "compact", "int8")
@@ -41,6 +51,7 @@ def export_onnx(
 ) -> str:
     """Write the graph (uint8 [N, S, S, 3] → float32 [N, D], any N) and return the file's sha256, hex.
 
+    It carries its vectors of a few pictures, so that every host can tell whether it computes the same (`ml.golden`).
     About a second, without TensorFlow. The file appears whole or not at all, and only once it has run. Weights that
     are a graph already are copied; that needs not even the onnx package.
 
@@ -86,8 +97,12 @@ def _write(weights: Weights, draft: Path, precision: str, calibration: Sequence[
     from ml.graph import build_graph
 
     is_compact = precision != "float"
+    variables = read_variables(weights)
+    full = build_graph(weights.spec, variables, {})
     properties = graph_properties(weights, precision="compact" if is_compact else "float")
-    model = build_graph(weights.spec, read_variables(weights), properties, compact=is_compact)
+    properties[GOLDEN] = _golden(weights, full, "float")
+    model = build_graph(weights.spec, variables, properties, compact=True) if is_compact else full
+    onnx.helper.set_model_props(model, properties)
     if precision == "int8":
         _save_int8(model, weights, draft, calibration)
         return
@@ -106,7 +121,42 @@ def _save_int8(model: Any, weights: Weights, draft: Path, calibration: Sequence[
     ranges = quantise.remembered_ranges(model)
     if len(calibration) or not ranges:
         ranges = _calibrated(model, weights, calibration)
-    onnx.save(quantise.to_int8(model, ranges), str(draft))
+    made = quantise.to_int8(model, ranges)
+    if not any(entry.key == GOLDEN for entry in made.metadata_props):  # the compact graph is older
+        entry = made.metadata_props.add()
+        entry.key, entry.value = GOLDEN, _golden(weights, model, "compact")
+    _require_close(weights, made)
+    onnx.save(made, str(draft))
+
+
+def _require_close(weights: Weights, made: Any) -> None:
+    """Its own steps, summed up in floats: what int8 gives where nothing goes wrong."""
+    from ml.runtimes.onnx import session_of
+
+    described = parse_graph_meta({entry.key: entry.value for entry in made.metadata_props}, weights.name)
+    expected = golden.known_vectors(described)
+    found = golden.run(session_of(made.SerializeToString(), precision="compact"), weights.spec)
+    if expected is not None and (cosine := golden.smallest_cosine(found, expected)) < golden.MIN_COSINE:
+        raise WeightsError(
+            f"{weights.name} in int8 is too far from floats: smallest cosine {cosine:.4f} over {golden.COUNT} golden "
+            f"pictures, at least {golden.MIN_COSINE} is needed. Export it as compact, or give --calibrate more "
+            "pictures like those that it will see."
+        )
+
+
+def _golden(weights: Weights, model: Any, precision: str) -> str:
+    """What `ml.golden` compares: as the graph says that the weights are read from, else as this host computes it in
+    floats."""
+    from ml.runtimes.onnx import session_of
+
+    vectors = golden.known_vectors(read_graph_meta(weights.path)) if weights.path and weights.ready_made else None
+    if vectors is None:
+        vectors = golden.run(session_of(model.SerializeToString(), precision=precision), weights.spec)
+        try:
+            checked(vectors, golden.COUNT, weights.spec)
+        except BadVector as error:
+            raise _damaged(weights, error) from error
+    return golden.describe(vectors)
 
 
 def _calibrated(model: Any, weights: Weights, pictures: Sequence[np.ndarray]) -> dict[str, tuple[float, float]]:
@@ -133,16 +183,20 @@ def _onnx(weights: Weights) -> Any:
 
 
 def _try(weights: Weights, draft: Path) -> None:
-    """A graph that loads can still compute nonsense, where its weights are damaged."""
+    """A graph that loads can still compute nonsense, where its weights are damaged or this machine is."""
     from ml.runtimes.onnx import OnnxEmbedder
 
     try:
         OnnxEmbedder(draft).embed_batch(_noise(weights.spec))
     except BadVector as error:
-        raise WeightsError(
-            f"The weights of {weights.name} ({weights.path}, sha256 {weights.sha256}) are damaged: {error}. "
-            "Copy the file again from where it came."
-        ) from error
+        raise _damaged(weights, error) from error
+
+
+def _damaged(weights: Weights, error: BadVector) -> WeightsError:
+    return WeightsError(
+        f"The weights of {weights.name} ({weights.path}, sha256 {weights.sha256}) are damaged: {error}. "
+        "Copy the file again from where it came."
+    )
 
 
 def verify(weights: Weights, graph: Path, pictures: Sequence[np.ndarray] = ()) -> float:
@@ -159,7 +213,7 @@ def verify(weights: Weights, graph: Path, pictures: Sequence[np.ndarray] = ()) -
 
     batch = stack(pictures, weights.spec) if len(pictures) else _noise(weights.spec)
     ours, reference = OnnxEmbedder(graph).embed_batch(batch), TensorFlowEmbedder(weights).embed_batch(batch)
-    return float((ours * reference).sum(axis=1).min())
+    return golden.smallest_cosine(ours, reference)
 
 
 def _noise(spec: ModelSpec) -> Any:

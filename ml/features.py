@@ -65,7 +65,7 @@ class Maker:
 
 @dataclass(frozen=True)
 class Match:
-    """`score` is the cosine similarity, whatever the order is by; `distance` is Euclidean; `index` is the row."""
+    """`score` is the cosine similarity, -1 to 1, whatever the order is by; `distance` Euclidean; `index` the row."""
 
     name: str
     score: float
@@ -166,7 +166,7 @@ def nearest(
     return [
         Match(
             features.names[rows[place]],
-            float(scores[place]),
+            float(np.clip(scores[place], -1, 1)),  # unit vectors are of length 1 but for rounding
             float(np.linalg.norm(vectors[place] - query)),
             int(rows[place]),
         )

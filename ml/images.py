@@ -11,15 +11,35 @@ another process.
 import contextlib
 import hashlib
 import math
+import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, UnidentifiedImageError, features
+from PIL import ExifTags, Image, UnidentifiedImageError, features
 
+from ml import cleaning, encoding
+from ml.encoding import upright
+from ml.headers import format_of, size_of
 from ml.metadata import without_metadata
+from ml.verdicts import Baked, Examined, ImageInfo, ImageRejected
+
+__all__ = [
+    "Baked",
+    "Examined",
+    "ImageInfo",
+    "ImageRejected",
+    "InputSpec",
+    "bake",
+    "clean",
+    "decode",
+    "examine",
+    "format_of",
+    "inspect",
+    "size_of",
+    "to_input",
+]
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 40_000_000  # a 40 MP picture takes 160 MB in Pillow; phones send 12 to 50 MP
@@ -55,21 +75,9 @@ _REDUCING_GAP = 3.0
 # those from decoding in full: mean cosine .9994, smallest .9970 (margin 2: .99995 and .9986).
 _DRAFT_MARGIN = 1.3
 
-
-class ImageRejected(Exception):
-    """A file that is not accepted. `code` is for programs, `message` is a sentence for a person.
-
-    Codes: empty, too_many_bytes, too_many_pixels, unsupported_format, corrupt, out_of_memory; from
-    `ml.decoding` also timeout and crashed.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code, message)
-        self.code = code
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
+# Mean difference, of 255, that turning a lossy picture may make. Photos: 0.5 to 2; more is noise that an encoder cannot
+# repeat on another grid of blocks.
+_LOSS = 4.0
 
 
 class InputSpec(Protocol):
@@ -82,18 +90,6 @@ class InputSpec(Protocol):
     def fit(self) -> str: ...
 
 
-@dataclass(frozen=True)
-class ImageInfo:
-    """What a full decode found. `width` and `height` are as shown, that is, upright."""
-
-    width: int
-    height: int
-    format: str
-    extension: str
-    mime: str
-    digest: str
-
-
 def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Pixels of the first frame, uint8 [H, W, 3], RGB, upright, transparency on white.
 
@@ -102,44 +98,77 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIX
     """
     with _rejections(data):
         image = _open(data, max_bytes, max_pixels)
-        return np.asarray(_upright(_rgb(image), _orientation(image)))
+        pixels = _rgb(image)
+        return np.asarray(upright(pixels, _orientation(image)))
 
 
-def inspect(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> ImageInfo:
-    """What the file is, by a full decode; its name and announced type play no part. Raises ImageRejected."""
-    with _rejections(data):
-        image = _open(data, max_bytes, max_pixels)
-        image.load()
-        return _info(data, image)
+def examine(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Examined:
+    """What the file is, by a full decode; its name and announced type play no part.
 
-
-def clean(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> tuple[bytes, ImageInfo]:
-    """The bytes to publish and what they are: `inspect`, with no metadata and nothing behind the picture.
-
-    The same bytes when there is nothing to remove. Metadata is cut out without re-encoding, so pixels stay as
-    they are; only a picture that must be turned upright, or one in an unusual container, is encoded anew
-    (JPEG and WebP at quality 95, PNG and GIF as lossless PNG). Colour profiles stay.
+    This is the verdict of every door: what it accepts is stored, embedded and searched with, and nothing else is.
 
     Raises:
         ImageRejected: whatever is wrong with the file.
     """
     with _rejections(data):
         image = _open(data, max_bytes, max_pixels)
+        pixels = _checksum(_rgb(image))
+        orientation, name = _orientation(image), str(image.format)
+        turned_by_container = name == "AVIF"
+        return Examined(
+            info=_info(data, image, orientation),
+            orientation=1 if turned_by_container else orientation,
+            pixels=pixels,
+            stripped=without_metadata(data, name, 1 if turned_by_container else orientation),
+            is_lossless=encoding.is_lossless(data, name),
+        )
+
+
+def inspect(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> ImageInfo:
+    """`examine`, without what only `clean` needs to know."""
+    return examine(data, max_bytes=max_bytes, max_pixels=max_pixels).info
+
+
+def bake(data: bytes, *, at_most: int | None = None, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Baked:
+    """The upright picture encoded again, in at most `at_most` bytes, and then looking the same.
+
+    Raises:
+        ImageRejected: it cannot be, or not in that few bytes ("too_many_bytes").
+    """
+    with _rejections(data):
+        image = _open(data, max_bytes, max_pixels)
         image.load()
-        info = _info(data, image)
         orientation = _orientation(image)
-        stripped = None if orientation != 1 or _avif_metadata(image) else without_metadata(data, str(image.format))
-        if stripped is data:
-            return data, info
-        if stripped is not None:
-            # The cut bytes are a new file: they are stored only if they decode to the picture that came in.
-            with contextlib.suppress(ImageRejected):
-                found = inspect(stripped, max_bytes=max_bytes, max_pixels=max_pixels)
-                if (found.width, found.height, found.extension) == (info.width, info.height, info.extension):
-                    return stripped, found
-        encoded = _encode(image, orientation, is_lossless=b"VP8L" in data[:64])
-        # Encoding adds bytes at most; what was accepted on its way in is not refused for that.
-        return encoded, inspect(encoded, max_bytes=max(max_bytes, len(encoded)), max_pixels=max_pixels)
+        shown = upright(_rgb(image), orientation)
+        pixels = _checksum(shown)
+        smallest: bytes | None = None
+        for encoded in encoding.encoded(image, orientation, data):
+            if at_most is not None and len(encoded) <= at_most:
+                if _difference(shown, _rgb(_open(encoded, max_bytes, max_pixels))) <= _LOSS:
+                    return Baked(encoded, pixels)
+                break
+            smallest = encoded if smallest is None else min(smallest, encoded, key=len)
+        if smallest is None or at_most is not None:
+            raise ImageRejected("too_many_bytes", "Encoded again, the picture would grow, or look different.")
+        return Baked(smallest, pixels)
+
+
+def clean(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> tuple[bytes, ImageInfo]:
+    """The bytes to publish and what they are: without metadata, with nothing behind the picture, never larger.
+
+    The same bytes when there is nothing to remove. Metadata is cut out without re-encoding, so pixels stay as
+    they are, and so do colour profiles. A picture that EXIF turns is encoded again, upright, where that makes it no
+    larger; else it keeps its pixels, and its orientation as the only entry of its EXIF. `ml.decoding` does the same
+    in other processes.
+
+    Raises:
+        ImageRejected: whatever is wrong with the file.
+    """
+    return cleaning.clean(
+        data,
+        examine=lambda data: examine(data, max_bytes=max_bytes, max_pixels=max_pixels),
+        bake=lambda data, at_most: bake(data, at_most=at_most, max_bytes=max_bytes, max_pixels=max_pixels),
+    )
 
 
 def to_input(
@@ -170,18 +199,16 @@ def to_input(
             image: Image.Image = Image.fromarray(data)
             size, orientation = image.size, 1
         else:
-            file = _open(data, max_bytes, max_pixels)
-            size, orientation = file.size, _orientation(file)
-            if file.format in ("JPEG", "MPO"):
-                needed = _fitted(size, spec)
-                file.draft(None, (math.ceil(needed[0] * _DRAFT_MARGIN), math.ceil(needed[1] * _DRAFT_MARGIN)))
-            image = _rgb(file)
+            size = _open(data, max_bytes, max_pixels).size
+            needed = _fitted(size, spec)
+            least = (math.ceil(needed[0] * _DRAFT_MARGIN), math.ceil(needed[1] * _DRAFT_MARGIN))
+            image, orientation = _decoded(data, least, max_bytes, max_pixels)
         lap()
         # The frame is square, so fitting before or after turning the picture comes to the same.
         fitted = _fitted(size, spec)
         if image.size != fitted:
             image = image.resize(fitted, _RESAMPLE, reducing_gap=_REDUCING_GAP)
-        return _framed(_upright(image, orientation), spec)
+        return _framed(upright(image, orientation), spec)
 
 
 @contextlib.contextmanager
@@ -248,24 +275,36 @@ def _open(data: bytes, max_bytes: int, max_pixels: int) -> Image.Image:
     return image
 
 
+def _decoded(data: bytes, least: tuple[int, int], max_bytes: int, max_pixels: int) -> tuple[Image.Image, int]:
+    """RGB pixels, as stored, and the orientation; of a JPEG perhaps at 1/2, 1/4 or 1/8, but not below `least`.
+
+    Scaling is only a shortcut, and what a file is called never depends on it: a JPEG that cannot be scaled (a lossless
+    one, say) is decoded in full.
+    """
+    file = _open(data, max_bytes, max_pixels)
+    if file.format in ("JPEG", "MPO"):
+        size = file.size
+        file.draft(None, least)
+        if file.size != size:
+            with contextlib.suppress(OSError, ValueError, SyntaxError):
+                return _rgb(file), _orientation(file)
+            file = _open(data, max_bytes, max_pixels)
+    # Pixels first: reading the EXIF of a PNG decodes it, and what fails the first time passes for good the second.
+    return _rgb(file), _orientation(file)
+
+
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8; 1 when there is none, or none that can be read."""
+    """EXIF orientation of a loaded picture, 1 to 8; 1 when there is none, or none that can be read.
+
+    A GIF has no EXIF, and what an AVIF is turned by is in its container, which Pillow translates; XMP turns neither.
+    """
+    if image.format in ("GIF", "AVIF"):
+        image.info.pop("xmp", None)
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # noqa: BLE001 - damaged EXIF says nothing about the pixels, and it raises anything
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    """`image`, turned. Its own EXIF is not consulted: that may be damaged beyond the one entry that was
-    read."""
-    if orientation == 1:
-        return image
-    image.info = {}
-    image.getexif().clear()
-    image.getexif()[ExifTags.Base.Orientation] = orientation
-    return ImageOps.exif_transpose(image)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -284,54 +323,50 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _rgb_from_16_bit(image: Image.Image) -> Image.Image:
-    """Pillow clips 16-bit grey at 255, which turns nearly every such picture white; this scales."""
-    grey = np.asarray(image).astype(np.int64).clip(0, 65535)
-    eight = ((grey + 128) // 257).astype(np.uint8)
-    if isinstance(transparent := image.info.get("transparency"), int):
-        eight[grey == transparent] = 255
+    """Pillow clips 16-bit grey at 255, which turns nearly every such picture white; this scales. A few rows at a
+    time: the sums take sixteen bytes a pixel."""
+    eight = np.empty((image.height, image.width), np.uint8)
+    transparent = image.info.get("transparency")
+    for top, strip in _strips(image):
+        grey = np.asarray(strip).astype(np.int64).clip(0, 65535)
+        rows = ((grey + 128) // 257).astype(np.uint8)
+        if isinstance(transparent, int):
+            rows[grey == transparent] = 255
+        eight[top : top + len(rows)] = rows
     return Image.fromarray(eight).convert("RGB")
 
 
-def _info(data: bytes, image: Image.Image) -> ImageInfo:
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """About a million pixels at a time: the first row, and the rows."""
+    rows = max(1, 2**20 // image.width)
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _checksum(image: Image.Image) -> int:
+    crc = zlib.crc32(repr(image.size).encode())
+    for _, strip in _strips(image):
+        crc = zlib.crc32(strip.tobytes(), crc)
+    return crc
+
+
+def _difference(one: Image.Image, other: Image.Image) -> float:
+    """Mean, of 255, over all values; infinite for another size."""
+    if one.size != other.size:
+        return math.inf
+    total = 0
+    for (_, mine), (_, theirs) in zip(_strips(one), _strips(other), strict=True):
+        total += int(np.abs(np.asarray(mine).astype(np.int16) - np.asarray(theirs)).sum(dtype=np.int64))
+    return total / (3 * one.width * one.height)
+
+
+def _info(data: bytes, image: Image.Image, orientation: int) -> ImageInfo:
     width, height = image.size
-    if _orientation(image) >= 5:  # a quarter turn
+    if orientation >= 5:  # a quarter turn
         width, height = height, width
     extension = _EXTENSIONS[str(image.format)]
     name = "JPEG" if extension == "jpg" else str(image.format)
     return ImageInfo(width, height, name, extension, _MIME[extension], hashlib.sha256(data).hexdigest())
-
-
-def _avif_metadata(image: Image.Image) -> bool:
-    return image.format == "AVIF" and bool(image.info.get("exif") or image.info.get("xmp"))
-
-
-def _encode(image: Image.Image, orientation: int, *, is_lossless: bool) -> bytes:
-    """The upright picture in its own format (GIF as PNG), with its colour profile and no other metadata."""
-    target = {"MPO": "JPEG", "GIF": "PNG"}.get(str(image.format), str(image.format))
-    choices: dict[str, dict[str, Any]] = {
-        "JPEG": {"quality": 95, "subsampling": _subsampling(image)},
-        "PNG": {},
-        "WEBP": {"lossless": True} if is_lossless else {"quality": 95},
-        "AVIF": {"quality": 95, "subsampling": "4:4:4"},
-    }
-    options = choices[target]
-    kept: dict[str | tuple[int, int], Any] = {
-        name: image.info[name] for name in ("icc_profile", "transparency") if name in image.info
-    }
-    upright = _upright(image.copy(), orientation)
-    upright.info = kept  # encoders read comments and more from here
-    if "icc_profile" in kept:
-        options["icc_profile"] = kept["icc_profile"]
-    encoded = BytesIO()
-    upright.save(encoded, target, **options)
-    return encoded.getvalue()
-
-
-def _subsampling(image: Image.Image) -> int:
-    """The chroma subsampling that the file has; 4:4:4 where Pillow has no name for it."""
-    if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode != "RGB":
-        return 0
-    return max(0, JpegImagePlugin.get_sampling(image))
 
 
 def _fitted(size: tuple[int, int], spec: InputSpec) -> tuple[int, int]:

@@ -6,8 +6,9 @@ class RecommendationsConfig(AppConfig):
     verbose_name = "Similar products"
 
     def ready(self) -> None:
-        from recommendations import checks, deletions, nudges, viewed  # noqa: F401  (registers the checks)
+        from recommendations import checks, deletions, nudges, returns, viewed  # noqa: F401  (registers the checks)
 
         nudges.connect()
         deletions.connect()
+        returns.connect()
         viewed.connect()

@@ -133,8 +133,14 @@ class Pairs:
 
 
 def calibration_of(model: EmbeddingModel | None) -> Calibration | None:
-    """None before there is one."""
-    return Calibration.from_json(model.calibration) if model is not None and model.calibration else None
+    """None before there is one, and while one that cannot be read waits to be made again."""
+    if model is None or not model.calibration:
+        return None
+    try:
+        found = Calibration.from_json(model.calibration)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return found if 0 < len(found.curve.scores) == len(found.curve.values) else None
 
 
 def calibrate(model: EmbeddingModel) -> Calibration | None:
@@ -156,7 +162,8 @@ def calibrate_if_due(model: EmbeddingModel) -> None:
 
 
 def is_due(model: EmbeddingModel) -> bool:
-    known = model.calibration.get("pictures", 0)
+    found = calibration_of(model)
+    known = found.pictures if found else 0
     ready = ImageEmbedding.objects.filter(model=model, state=EmbeddingState.READY)
     if not known:
         return ready[:LEAST_PICTURES].count() >= LEAST_PICTURES

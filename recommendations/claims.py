@@ -247,6 +247,9 @@ RETRY = """
 """
 
 
+WITH_FILES = "SELECT id FROM catalog_productimage WHERE file = ANY(%s)"
+
+
 def retry(model: EmbeddingModel, *, everything: bool = False) -> int:
     """Failed pictures, or all of them, become pending again; how many."""
     states = ["failed", "ready"] if everything else ["failed"]
@@ -259,6 +262,16 @@ def retry_reason(model: EmbeddingModel, code: str) -> int:
     """Pictures that failed for this reason become pending again; how many."""
     with connection.cursor() as cursor:
         cursor.execute(f"{RETRY} model_id = %s AND state = 'failed' AND error_code = %s", [model.pk, code])
+        return cursor.rowcount
+
+
+def retry_files(names: Sequence[str]) -> int:
+    """Pictures with these files that failed because they were missing become pending again; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{RETRY} state = 'failed' AND error_code = 'missing_file' AND image_id IN ({WITH_FILES})",
+            [list(names)],
+        )
         return cursor.rowcount
 
 

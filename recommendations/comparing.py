@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import CharField, Exists, OuterRef, Value
 from django.db.models.functions import MD5, Cast, Concat
 
+from catalog.attributes import text_of
 from catalog.models import Category, Product
 from ml.datasets import family_of
 from recommendations.agreement import overlap, rank_biased_overlap
@@ -303,7 +304,7 @@ def _same_colour(one: Product, other: Product) -> bool | None:
 
 def colour_of(product: Product) -> str:
     """Empty where none is known."""
-    return str(product.attributes.get(COLOUR) or "") if isinstance(product.attributes, dict) else ""
+    return text_of(product.attributes.get(COLOUR))
 
 
 def _name_categories(rows: list[Row]) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.db.models import Q
 
+from catalog.attributes import attribute_is
 from catalog.models import Category
 
 
@@ -76,8 +77,8 @@ class Filters:
             found &= Q(**{f"{prefix}brand__in": sorted(self.brands)})
         for name, values in sorted(self.attributes.items()):
             one_of = Q()
-            for value in sorted(values):  # containment, as it has an index
-                one_of |= Q(**{f"{prefix}attributes__contains": {name: value}})
+            for value in sorted(values):
+                one_of |= attribute_is(name, value, prefix=prefix)
             found &= one_of
         for scope in self.barred:
             found &= ~scope.conditions(prefix)

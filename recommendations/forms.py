@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
+from catalog import refusals
 from catalog.models import Category
 from catalog.services import read_upload
 from ml.images import ImageRejected
@@ -44,8 +45,10 @@ class PhotoSearchForm(forms.Form):
         photo = self.cleaned_data["photo"]
         if photo is None:
             return None
+        if len(self.files.getlist("photo")) > 1:
+            raise forms.ValidationError("Choose one photo.", code="several_photos")
         try:
-            return read_upload(photo)
+            return read_upload(photo, door=refusals.PAGE)
         except ImageRejected as error:
             raise forms.ValidationError(error.message, code=error.code) from error
 

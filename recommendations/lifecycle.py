@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from catalog.locks import session_lock
 from ml.spec import ModelSpec
 from recommendations import claims, graphs
 from recommendations.coverage import Coverage, coverage, failed_instead
@@ -25,13 +24,13 @@ from recommendations.graphs import GraphMissing, ModelUnavailable
 from recommendations.indexes import drop_index, ensure_index, index_due
 from recommendations.models import EmbeddingModel, ModelState
 from recommendations.publishing import Published, can_export, find_weights, publish
+from recommendations.restoring import models_lock, restore_network
 
 if TYPE_CHECKING:
     from ml.runtimes.onnx import OnnxEmbedder
 
 logger = logging.getLogger(__name__)
 
-MODELS_LOCK = 0x100CA11  # Postgres advisory lock: one process makes a model at a time
 MAX_DIMENSION = 4000  # of an indexable halfvec
 DELETE_SLICE = 2000  # rows a statement: about 10 MB of 2048-d vectors, and no lock is held for long
 #: What began before a switch is answered by the former model; the longest is a photo search
@@ -81,7 +80,7 @@ def ensure_active_model(log: Callable[[str], None] = logger.info) -> EmbeddingMo
     """
     model = EmbeddingModel.objects.active()
     if model is None:
-        with _models_lock(log):
+        with models_lock(log):
             model = EmbeddingModel.objects.active() or _create_first_model(log)
     return model
 
@@ -119,21 +118,10 @@ def running_network(model: EmbeddingModel) -> OnnxEmbedder:
     try:
         return graphs.embedder(model)
     except GraphMissing as error:
-        setting = model.weights or settings.EMBEDDING_WEIGHTS or None
-        if not can_export(setting):
-            raise
-        with _models_lock(logger.info):
-            model.refresh_from_db()
-            if model.state == ModelState.RETIRED:
-                raise ModelUnavailable(f"Model {model.name} was retired.") from error
-            if graphs.problem(model):
-                found = find_weights(setting, pooling=model.pooling, log=logger.info)
-                if (found.sha256, found.spec) != (model.weights_sha256, model.spec):
-                    raise ModelUnavailable(
-                        f"{error} It cannot be made again either: the weights at hand ({found.name}) are others."
-                    ) from error
-                model.graph_sha256 = publish(found, log=logger.info).graph_sha256
-                model.save(update_fields=["graph_sha256"])
+        try:
+            restore_network(model)
+        except OSError as away:
+            raise ModelUnavailable(f"{error} The media storage does not answer: {away}") from error
         return graphs.embedder(model)
 
 
@@ -171,7 +159,7 @@ def add_model(
             f"{found.name} makes vectors of {found.spec.dimension} numbers; Postgres can index {MAX_DIMENSION} at "
             "most. Shorten them with `python -m ml whiten`."
         )
-    with _models_lock(log):
+    with models_lock(log):
         same = same_model(found.sha256, found.spec)
         if same is not None and same.state != ModelState.RETIRED:
             raise LifecycleError(f"These weights are here already, as model {same.name} ({same.state}).")
@@ -369,10 +357,3 @@ def _named(models: list[EmbeddingModel], name: str) -> EmbeddingModel:
 def _set_state(model: EmbeddingModel, state: ModelState) -> None:
     model.state = state
     model.save(update_fields=["state"])
-
-
-def _models_lock(log: Callable[[str], None]) -> AbstractContextManager[None]:
-    """An export may take a minute."""
-    return session_lock(
-        MODELS_LOCK, on_wait=lambda: log("Another process is making a model. Waiting for it to finish…")
-    )

@@ -58,6 +58,7 @@ def nearest_of_all(
         for begin in range(0, len(asking), _QUERIES):
             some = slice(begin, begin + _QUERIES)
             cosines = np.asarray(vectors[starts[asking[some]]], np.float32) @ block.T
+            np.clip(cosines, -1, 1, out=cosines)  # half floats are not quite of length 1
             if len(own_rows) < len(block):
                 cosines = np.maximum.reduceat(cosines, own_rows, axis=1)
             itself = asking[some] - first

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from django.core import signing
 
+from catalog import refusals
 from catalog.decoding import to_input
-from ml.decoding import DecoderUnavailable
 from recommendations import graphs
 from recommendations.graphs import ModelUnavailable
 from recommendations.models import EmbeddingModel
@@ -69,18 +69,21 @@ def from_token(token: str) -> SeenPhoto:
     return SeenPhoto(model, vector, kinds)
 
 
-def look_at(data: bytes) -> SeenPhoto:
-    """Decode a photo and embed it with the active model. The photo is neither stored nor logged.
+def look_at(data: bytes, *, door: str = refusals.SEARCH) -> SeenPhoto:
+    """Decode a photo and embed it with the active model. The photo is not stored; of one that is refused, the log says
+    why, and its SHA-256.
+
+    Args:
+        door: where it came in, for the log.
 
     Raises:
         ImageRejected: not a picture we take.
-        ModelUnavailable: there is no network to embed it with, or no decoder is free.
+        ModelUnavailable: there is no network to embed it with.
+        DecoderUnavailable: there is nothing to decode it with; busy, mostly.
     """
     model = EmbeddingModel.objects.active()
     if model is None:
         raise ModelUnavailable("Photo search is being prepared: there is no embedding model yet.")
-    try:
+    with refusals.logged(door, data):
         picture = to_input(data, model.spec)
-    except DecoderUnavailable as error:
-        raise ModelUnavailable(str(error)) from error
     return SeenPhoto(model, graphs.embedder(model).embed([picture])[0].astype(np.float16).astype(np.float32))

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connections
 
+from catalog import quarantine
 from catalog.decoding import to_input
 from catalog.models import ProductImage
 from ml.decoding import PERHAPS_PASSING, DecoderUnavailable
@@ -33,6 +34,7 @@ from recommendations.graphs import ModelUnavailable
 from recommendations.indexes import ensure_index, index_due
 from recommendations.lifecycle import LifecycleError, ensure_active_model, finish_build, running_network
 from recommendations.models import EmbeddingModel, ModelState, Stage
+from recommendations.restoring import restore_lost_networks
 
 logger = logging.getLogger(__name__)
 
@@ -122,6 +124,7 @@ def _nothing_kept() -> Iterator[None]:
 
 def sweep() -> bool:
     """Find all that is to do and nobody was told of; whether there is anything for `drain`."""
+    restore_lost_networks()
     if not ProductImage.objects.exists():
         return False  # an empty shop needs no model yet
     due = False
@@ -414,8 +417,8 @@ def _see_to_the_end(reading: Sequence[Future[np.ndarray | ImageRejected]]) -> No
 
 def _input(claim: Claim, spec: ModelSpec) -> np.ndarray | ImageRejected:
     try:
-        with stages.timed(Stage.READ), default_storage.open(claim.file) as file:
-            data = file.read()
+        with stages.timed(Stage.READ):
+            data = _read(claim.file)
     except ConnectionError as error:
         raise MediaUnavailable(str(error)) from error
     except FileNotFoundError:
@@ -430,6 +433,19 @@ def _input(claim: Claim, spec: ModelSpec) -> np.ndarray | ImageRejected:
         return error
 
 
+def _read(name: str) -> bytes:
+    """From quarantine, where it was set aside: a picture names it, so it comes back."""
+    try:
+        with default_storage.open(name) as file:
+            data: bytes = file.read()
+    except FileNotFoundError:
+        if not quarantine.bring_back(name):
+            raise
+        with default_storage.open(name) as file:
+            data = file.read()
+    return data
+
+
 def _decode(data: bytes, spec: ModelSpec) -> np.ndarray:
     """In another process, which says how long the fitting took."""
     began, fitting = time.perf_counter(), 0.0
@@ -440,7 +456,7 @@ def _decode(data: bytes, spec: ModelSpec) -> np.ndarray:
         stages.took(Stage.PREPROCESS, seconds)
 
     try:
-        return to_input(data, spec, patient=True, fitted=fitted)
+        return to_input(data, spec, fitted=fitted)
     finally:
         stages.took(Stage.DECODE, time.perf_counter() - began - fitting)
 

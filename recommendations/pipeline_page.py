@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from catalog import media
 from recommendations import claims, control, nudges, pace
 from recommendations.coverage import Coverage, coverage
 from recommendations.failures import FailureGroup, failure_groups
@@ -23,6 +24,7 @@ from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbeddin
 
 EXAMPLES = 8  # of each reason
 WORKERS = 20  # listed by name
+LOST = 12  # pictures without a file, the same
 BUSY_SECONDS, IDLE_SECONDS, MOST_SECONDS = 3, 15, 120  # between two looks
 SHARE = 20  # looking may take one second in so many: at a million pictures the count alone takes one
 PERMISSION = "recommendations.change_pipeline"
@@ -72,6 +74,8 @@ def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResp
         "workers": Worker.objects.filter(alive()).order_by("name")[:WORKERS],
         "workers_alive_s": int(ALIVE.total_seconds()),
         "failed_rows": _failed_rows_address(),
+        "problems": media.problems(),
+        "lost": media.lost_pictures(LOST),
         "may_change": request.user.has_perm(PERMISSION),
         "may_open_products": _may_open(request, "catalog", "product"),
         "may_list_rows": _may_open(request, "recommendations", "imageembedding"),

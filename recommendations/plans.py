@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from math import ceil, sqrt
+from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from catalog.models import Product, ProductImage
 from recommendations.filters import Filters
@@ -51,11 +53,12 @@ def plan(filters: Filters, limit: int) -> Plan:
     are wrong, answers take longer, and are the same."""
     total, pictures = _totals()
     fetch = _fetch(limit, total, pictures)
-    rows = _estimate(filters) if filters.narrows else total
     met = fetch + len(filters.excluded)  # what was shown before is the nearest, and met first
+    most = sqrt(VISIT * met * max(total, 0))  # rows up to which comparing is faster
+    rows = _rows(filters, ceil(most)) if filters.narrows else total
     effort = ceil(SPARE * met * total / max(rows, 1))
     return Plan(
-        exact=0 <= rows <= sqrt(VISIT * met * max(total, 0)),
+        exact=0 <= rows <= most,
         fetch=fetch,
         effort=min(max(effort, EFFORT), MOST_EFFORT),
         rows=rows,
@@ -72,8 +75,19 @@ def _fetch(limit: int, products: int, pictures: int) -> int:
     return ceil(limit * (each + (each - 1.0) / 2))
 
 
-def _estimate(filters: Filters) -> int:
+def _rows(filters: Filters, most: int) -> int:
+    """As the planner has it; of what it knows little about, counted, if only as far as it decides anything. It takes
+    any attribute for one in a thousand, and each category for as large as the others: of 300,000 products it had a
+    colour that 20,000 bear compared one by one (0.23 s), and the index walked for a small category far off (0.1 s)."""
     products = Product.objects.published().filter(filters.conditions()).order_by().values("pk")
+    rows = _estimate(products)
+    if not filters.attributes and filters.category is None:
+        return rows
+    found = products[: most + 1].count()
+    return found if found <= most else max(rows, found)
+
+
+def _estimate(products: QuerySet[Product, Any]) -> int:
     described = json.loads(products.explain(format="json"))
     return int(described[0]["Plan"]["Plan Rows"])
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from django.db.models import Avg
 
+from catalog.attributes import attribute_is
+from catalog.models import Product
 from ml.spec import ModelSpec
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.querysets import ImageEmbeddingQuerySet
@@ -17,7 +19,7 @@ EVEN = 0.5  # kind and colour as they are stored
 #: How much of what is not liked is taken off (Rocchio 1971; Manning et al., "Introduction to Information Retrieval",
 #: 9.1.1, take .15 to .25 for words; pictures of one shop have more in common).
 DISLIKED = 0.5
-_SWATCH_PICTURES = 500
+_SWATCH_PRODUCTS = 500  # the newest: a common colour has a hundred times as many
 
 
 class NoColourPart(ValueError):
@@ -117,9 +119,10 @@ def swatch_of(colour: str, model: EmbeddingModel) -> np.ndarray | None:
     """
     if not has_colour_part(model.spec):
         raise NoColourPart
-    rows = ImageEmbedding.objects.servable(model).filter(image__product__attributes__contains={COLOUR: colour})
-    some = rows.order_by("pk").values("pk")[:_SWATCH_PICTURES]
-    mean = ImageEmbedding.objects.filter(pk__in=some).aggregate(mean=Avg("vector"))["mean"]
+    labelled = Product.objects.published().filter(attribute_is(COLOUR, colour))
+    newest = list(labelled.order_by("-id").values_list("pk", flat=True)[:_SWATCH_PRODUCTS])
+    rows = ImageEmbedding.objects.current(model).filter(image__product_id__in=newest)
+    mean = rows.aggregate(mean=Avg("vector"))["mean"]
     return None if mean is None else _unit(np.asarray(mean, np.float32)[parts_of(model.spec)[COLOUR]])
 
 

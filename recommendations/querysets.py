@@ -157,9 +157,11 @@ def _column(model: EmbeddingModel) -> Cast:
 
 
 def similarity(distance: float, metric: str, length: float = 1.0) -> float:
-    """The product of a query vector of this length with a stored unit vector at this distance: for a unit query
-    their cosine, -1 to 1."""
-    return length * (1.0 - distance) if metric == "cosine" else (length**2 + 1.0 - distance**2) / 2.0
+    """The product of a query vector of this length with a stored unit vector at this distance: their cosine, or the
+    weighted mean of their parts' cosines. -1 to 1: vectors are stored as half floats, whose length is not quite 1, and
+    the product of two alike came to 1.000016."""
+    product = length * (1.0 - distance) if metric == "cosine" else (length**2 + 1.0 - distance**2) / 2.0
+    return max(-1.0, min(1.0, product))
 
 
 def index_sql(model: EmbeddingModel) -> str:

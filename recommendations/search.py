@@ -9,9 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from django.db.models import Count, Min
+from django.db.models import Exists, OuterRef
 
+from catalog import refusals
 from catalog.models import Product, ProductImage
+from catalog.pages import Count, count_of
 from recommendations import arranging, queries
 from recommendations.calibration import calibration_of
 from recommendations.filters import ANYTHING, Filters
@@ -93,17 +95,22 @@ class AboveBudget:
     """What there would be without a budget that nothing meets.
 
     Attributes:
-        count: of products that meet all the other filters and cost more.
+        count: of products that meet all the other filters and cost more; exact up to 1,000.
         lowest: what the cheapest of those costs.
         match: the cheapest of the most alike.
     """
 
-    count: int
+    count: Count
     lowest: Decimal
     match: Match
 
     def to_json(self) -> dict[str, Any]:
-        return {"count": self.count, "lowest_price": str(self.lowest), "nearest": self.match.to_json()}
+        return {
+            "count": int(self.count),
+            "count_is_exact": not self.count.more,
+            "lowest_price": str(self.lowest),
+            "nearest": self.match.to_json(),
+        }
 
 
 @dataclass(frozen=True)
@@ -220,16 +227,16 @@ def in_another_colour(product: Product, colour: str, wish: Wish, *, model: Embed
     return _answer(_as_wished(vector, model, wish), model, wish, own=frozenset({product.pk}), asking=product)
 
 
-def search_photo(data: bytes, wish: Wish) -> Results:
-    """Products that look most like the photo, and on the first page what it seems to show. The photo is neither
-    stored nor logged.
+def search_photo(data: bytes, wish: Wish, *, door: str = refusals.SEARCH) -> Results:
+    """Products that look most like the photo, and on the first page what it seems to show; see `look_at`.
 
     Raises:
         ImageRejected: not a picture we take.
         ModelUnavailable: there is no network to embed it with.
+        DecoderUnavailable: there is nothing to decode it with just now.
         NoColourPart: as for `similar_products`.
     """
-    photo = look_at(data)
+    photo = look_at(data, door=door)
     found = search_seen(photo, wish)
     return found if wish.shown else replace(found, kinds=kinds_of(photo.vector, photo.model))
 
@@ -314,10 +321,12 @@ def _above_budget(query: Query, model: EmbeddingModel, wish: Wish, own: frozense
     if not alike:
         return None
     found = Product.objects.published().filter(dearer.conditions()).exclude(pk__in=own)
-    counted = found.filter(images__embeddings__in=ImageEmbedding.objects.servable(model))
-    totals = counted.order_by().aggregate(count=Count("pk", distinct=True), lowest=Min("price"))
+    with_vector = ImageEmbedding.objects.current(model).filter(image__product=OuterRef("pk"))
+    counted = found.filter(Exists(with_vector))
+    cheapest = counted.order_by("price").values_list("price", flat=True).first()
     nearest = min(alike, key=lambda match: match.product.price or 0)
-    return AboveBudget(totals["count"], totals["lowest"], rated([nearest], query, model)[0])
+    lowest = cheapest if cheapest is not None else nearest.product.price
+    return AboveBudget(count_of(counted), lowest or Decimal(0), rated([nearest], query, model)[0])
 
 
 def _nearest_products(

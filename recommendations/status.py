@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
+from catalog import media
 from ml.weights import split_setting
 from recommendations import control, pace
 from recommendations.coverage import Coverage, coverage
@@ -17,6 +18,7 @@ from recommendations.failures import FailureGroup, failure_groups
 from recommendations.lifecycle import UNTRAINED_WARNING
 from recommendations.models import EmbeddingModel, Pause
 from recommendations.recall_checks import latest, recall_warning
+from recommendations.refusals import refusals
 
 
 @dataclass
@@ -67,7 +69,7 @@ def pipeline_status() -> PipelineStatus:
         reasons=failure_groups(model, found.failures),
         recall={"measured_at": check.measured_at.isoformat(), **check.report} if check else None,
         paused=_paused(paused),
-        warnings=model_warnings(model),
+        warnings=[*model_warnings(model), *media.problems()],
     )
 
 
@@ -88,7 +90,7 @@ def model_warnings(model: EmbeddingModel | None) -> list[str]:
     if model is None:
         return []
     problems = (UNTRAINED_WARNING if model.untrained else None, _disagreement(model), recall_warning(model))
-    return [problem for problem in problems if problem]
+    return [*(problem for problem in problems if problem), *refusals(model)]
 
 
 def weights_disagreement(model: EmbeddingModel) -> str | None:

@@ -262,4 +262,4 @@ def _is_available(product: Product) -> bool:
 
 
 def _attribute(product: Product, name: str) -> object:
-    return product.attributes.get(name) if isinstance(product.attributes, dict) else None
+    return product.attributes.get(name)

@@ -15,6 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
+from catalog.attributes import text_of
 from catalog.models import Product
 
 #: Above this cosine two pictures are of one product to a shopper.
@@ -67,12 +68,11 @@ class Look:
 
 
 def style_of(product: Product) -> Style:
-    attributes = product.attributes if isinstance(product.attributes, dict) else {}
     words = _words(product.title)
-    named = attributes.get("colour")
-    colour = str(named).casefold() if named else " ".join(word for word in words if word in COLOUR_WORDS)
-    if told := attributes.get("style"):
-        return Style((product.brand.casefold(), str(told).casefold()), True, colour)
+    named = text_of(product.attributes.get("colour"))
+    colour = named.casefold() if named else " ".join(word for word in words if word in COLOUR_WORDS)
+    if told := text_of(product.attributes.get("style")):
+        return Style((product.brand.casefold(), told.casefold()), True, colour)
     own = frozenset(_words(colour))
     rest = tuple(
         word
@@ -82,7 +82,8 @@ def style_of(product: Product) -> Style:
     )
     if len(rest) < _LEAST_WORDS:
         return Style(None, False, colour)
-    return Style((product.category_id, product.brand.casefold(), attributes.get("gender"), *rest), False, colour)
+    gender = text_of(product.attributes.get("gender"))
+    return Style((product.category_id, product.brand.casefold(), gender, *rest), False, colour)
 
 
 def collapsed(looks: Sequence[Look], apart: int = 0, shape: float = SAME_SHAPE) -> list[list[int]]:

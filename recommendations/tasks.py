@@ -11,6 +11,7 @@ from celery import Task, shared_task
 from django.conf import settings
 from django.db import connections
 
+from catalog import high_water
 from catalog.request_ids import request_id
 from recommendations import counting, nudges, pipeline, recall_checks
 from recommendations.graphs import ModelUnavailable
@@ -113,6 +114,7 @@ def sweep() -> None:
     global _swept_at
     if time.monotonic() - _swept_at < settings.EMBEDDING_SWEEP_SECONDS / 2:
         return
+    _remember_rows()
     try:
         found = pipeline.sweep()
     except ModelUnavailable as error:
@@ -121,6 +123,16 @@ def sweep() -> None:
     _swept_at = time.monotonic()
     if found:
         nudges.nudge_bulk()
+
+
+def _remember_rows() -> None:
+    """In the media storage, so that it notices when an older database takes this one's place."""
+    try:
+        high_water.keep()
+    except high_water.RowsWentBackwards:
+        pass  # the log has it
+    except OSError as error:
+        logger.error("The media storage does not answer: %s", error)
 
 
 @shared_task(ignore_result=True)

@@ -1,14 +1,13 @@
-from rest_framework.throttling import AnonRateThrottle
+from catalog.throttling import ClientThrottle
 
 
-class PhotoSearchThrottle(AnonRateThrottle):
-    """One budget for the page and the API, by address: a photo search is the one thing here that costs real work.
-    Signed-in users are not limited."""
+class PhotoSearchThrottle(ClientThrottle):
+    """One limit for the page and the API: a photo search is the one thing here that costs real work."""
 
     scope = "photo_search"
 
 
-class StripReportThrottle(AnonRateThrottle):
+class StripReportThrottle(ClientThrottle):
     """More pages than anybody reads in a minute; it slows down whoever makes figures up."""
 
     scope = "strip_report"

@@ -14,12 +14,14 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
+from catalog import refusals
 from catalog.api.errors import TOO_LARGE
 from catalog.models import Category
+from ml.decoding import DecoderBusy, DecoderUnavailable
 from ml.images import ImageRejected
 from recommendations import counting
 from recommendations.forms import PhotoSearchForm
-from recommendations.graphs import ModelUnavailable
+from recommendations.graphs import UNAVAILABLE, ModelUnavailable
 from recommendations.kinds import kinds_of
 from recommendations.photos import PhotoForgotten, SeenPhoto, from_token, look_at
 from recommendations.queries import has_colour_part
@@ -28,6 +30,7 @@ from recommendations.throttling import PhotoSearchThrottle, StripReportThrottle
 from recommendations.viewed import asks_for_privacy, viewed_of
 
 RETRY_SECONDS = 5
+BUSY = "Many photos are being searched right now. Try again in {seconds} seconds."
 
 logger = logging.getLogger(__name__)
 
@@ -50,14 +53,18 @@ def photo_search(request: HttpRequest) -> HttpResponse:
     try:
         photo, token = _photo(form)
     except ImageRejected as error:
-        logger.info("Photo refused: %s", error.code)
         form.reject_photo(error)
     except PhotoForgotten as error:
         form.add_error("photo", str(error))
         context["photo_again"] = True
     except ModelUnavailable as error:
         logger.error("%s", error)
-        return _unavailable(request, 503, "Photo search is not available just now. Please try again later.")
+        return _unavailable(request, 503, UNAVAILABLE)
+    except DecoderBusy as error:
+        return _unavailable(request, 503, BUSY.format(seconds=error.seconds), error.seconds)
+    except DecoderUnavailable as error:
+        logger.error("No photo was decoded: %s", error.details)
+        return _unavailable(request, 503, UNAVAILABLE)
     else:
         if photo is not None:
             context |= _refining(form, photo, token)
@@ -74,11 +81,11 @@ def _photo(form: PhotoSearchForm) -> tuple[SeenPhoto | None, str]:
     has to send a photo twice.
 
     Raises:
-        ImageRejected, ModelUnavailable, PhotoForgotten
+        ImageRejected, ModelUnavailable, DecoderUnavailable, PhotoForgotten
     """
     data, token = form.cleaned_data.get("photo"), form.cleaned_data.get("seen", "")
     if data is not None:
-        photo = look_at(data)
+        photo = look_at(data, door=refusals.PAGE)
         kinds = kinds_of(photo.vector, photo.model)
         photo = replace(photo, kinds=tuple(kind.category.pk for kind in kinds))
         return photo, photo.to_token()

@@ -6,21 +6,33 @@ The demo runs all three, docker-compose.yml one in each container.
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
+from catalog.management.arguments import positive
+
 BIN = Path(sys.executable).parent
+CONNECTIONS = 1000  # of one web process; each that sends or reads slowly may take a temporary file as well
 
 
 def web(bind: str, processes: int) -> list[str]:
     """Threads are what a page that waits for Postgres needs; every process holds a network of its own."""
     os.environ.setdefault("DATABASE_POOL", "true")
+    _allow_files(2 * CONNECTIONS)
     return [
-        "gunicorn", "shop.wsgi", "--bind", bind, "--worker-class", "gthread", "--workers", str(processes),
-        "--threads", "8", "--timeout", "60", "--graceful-timeout", "10", "--log-level", "warning",
-        "--no-control-socket",
+        "gunicorn", "shop.wsgi", "--bind", bind, "--worker-class", "shop.serving.worker.BufferingWorker",
+        "--workers", str(processes), "--threads", "8", "--worker-connections", str(CONNECTIONS), "--no-sendfile",
+        "--timeout", "60", "--graceful-timeout", "10", "--log-level", "warning", "--no-control-socket",
     ]  # fmt: skip
+
+
+def _allow_files(count: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = count + 256 if hard == resource.RLIM_INFINITY else min(count + 256, hard)
+    if soft != resource.RLIM_INFINITY and soft < room:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (room, hard))
 
 
 def worker() -> list[str]:
@@ -39,15 +51,19 @@ def scheduler() -> list[str]:
     return ["celery", "--quiet", "-A", "shop", "beat", "--loglevel", "WARNING"]
 
 
-def main() -> None:
+def parser_of_processes() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m shop", description="Run one process of the shop in the foreground.")
     which = parser.add_subparsers(dest="process", required=True, metavar="web|worker|scheduler")
     serve = which.add_parser("web", help="the pages and the API, on gunicorn")
     serve.add_argument("--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="default: %(default)s")
-    serve.add_argument("--processes", type=int, default=1, metavar="N", help="default: %(default)s")
+    serve.add_argument("--processes", type=positive, default=1, metavar="N", help="default: %(default)s")
     which.add_parser("worker", help="embeds pictures; start as many as there are machines")
     which.add_parser("scheduler", help="finds what is left to do; exactly one")
-    chosen = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    chosen = parser_of_processes().parse_args()
     if chosen.process == "web":
         command = web(chosen.bind, chosen.processes)
     else:

@@ -1,4 +1,5 @@
-"""The admin's site: whatever is registered, by the shop or by a library, writes in the shop's way."""
+"""The admin's site: whatever is registered, by the shop or by a library, writes in the shop's way, and takes odd
+addresses."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
+from shop.admin_initial import SoundInitial
 from shop.admin_writes import AdminWrites
 
 
@@ -27,7 +29,9 @@ class ShopAdminSite(UnfoldAdminSite):
         **options: Any,
     ) -> None:
         base: type[admin.ModelAdmin] = admin_class or ModelAdmin
-        made = type(base.__name__, (AdminWrites, base), {"__module__": base.__module__, "__doc__": base.__doc__})
+        made = type(
+            base.__name__, (AdminWrites, SoundInitial, base), {"__module__": base.__module__, "__doc__": base.__doc__}
+        )
         super().register(model_or_iterable, made, **options)
 
     def get_urls(self) -> list[URLPattern]:

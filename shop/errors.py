@@ -2,60 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
-from django.http import HttpRequest, JsonResponse
-from rest_framework.exceptions import APIException, ParseError, ValidationError
-from rest_framework.response import Response
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import IntegrityError
+from django.http import JsonResponse, UnreadablePostError
+from rest_framework.exceptions import APIException, ErrorDetail, ParseError, Throttled, ValidationError
 from rest_framework.views import exception_handler
 
 from catalog.api.conflicts import conflict_error
+from catalog.api.errors import BodyTooLarge
 from catalog.conflicts import lost_a_race
-from shop.middleware import RETRY_AFTER_SECONDS
+from shop import database_errors
+from shop.database_errors import Fault
+from shop.limits import TOO_MANY
 
 
-class DatabaseUnavailable(APIException):
-    status_code = 503
-    default_code = "unavailable"
-    default_detail = "The shop's database does not answer. Please try again in a moment."
+class DatabaseFault(APIException):
+    """What `shop.database_errors` says of an error of the database."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.status_code = fault.status
+        self.wait = fault.wait
+        super().__init__(fault.sentence, fault.code)
 
 
-class BadRequest(APIException):
-    """Text that no database column can hold: a NUL byte, a number beyond all bounds."""
-
-    status_code = 400
-    default_code = "bad_value"
-    default_detail = "The request holds a value that cannot be stored or searched for."
-
-
-def api_not_found(request: HttpRequest, unknown: str) -> JsonResponse:
-    return JsonResponse({"code": "not_found", "detail": "There is no such address. See /api/v1/docs/."}, status=404)
-
-
-def api_exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    if isinstance(error, IntegrityError) or lost_a_race(error):
+def api_exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
+    is_conflict = isinstance(error, IntegrityError) or lost_a_race(error)
+    fault = None if is_conflict else database_errors.fault_of(error)
+    if is_conflict:
         error = conflict_error(error)
-    elif isinstance(error, OperationalError | InterfaceError):
-        error = DatabaseUnavailable()
-    elif isinstance(error, DataError):
-        error = BadRequest()
+    elif fault is not None:
+        database_errors.log(fault, error)
+        error = _of_the_database(fault, error, context)
+    elif isinstance(error, RequestDataTooBig):
+        error = BodyTooLarge()
+    elif isinstance(error, UnreadablePostError):
+        error = ParseError("The body ended before it was complete.")
     elif isinstance(error, SuspiciousOperation):
         error = ParseError("The request has too many fields, or too large ones.")
     response = exception_handler(error, context)
     if response is None:
         return None
-    if isinstance(error, ValidationError) and isinstance(error.detail, dict):
+    if isinstance(error, ValidationError):
+        found = error.get_full_details()
         response.data = {
             "code": "invalid",
             "detail": "Some fields are missing or wrong.",
-            "errors": error.get_full_details(),
+            "errors": found if isinstance(found, dict) else {"non_field_errors": found},
         }
+    elif isinstance(error, Throttled):
+        seconds = max(1, ceil(error.wait or 1))
+        response.data = {"code": "throttled", "detail": TOO_MANY.format(seconds=seconds)}
     elif isinstance(error, APIException):
         response.data = {"code": error.get_codes(), "detail": str(error.detail)}
     elif isinstance(response.data, dict):
         response.data = {"code": "not_found" if response.status_code == 404 else "denied", **response.data}
     if response.status_code == 503:
-        response["Retry-After"] = RETRY_AFTER_SECONDS
-    return response
+        response.setdefault("Retry-After", str(database_errors.RETRY_S))
+    # Not by the view's renderer: that of the schema would answer YAML.
+    problem = JsonResponse(response.data, status=response.status_code)
+    for name in ("WWW-Authenticate", "Retry-After"):
+        if response.has_header(name):
+            problem[name] = response[name]
+    return problem
+
+
+def _of_the_database(fault: Fault, error: Exception, context: dict[str, Any]) -> APIException:
+    sent = getattr(context.get("request"), "data", None)
+    field = database_errors.longest_text(sent) if fault.too_long and isinstance(sent, Mapping) else None
+    if field is None:
+        return DatabaseFault(fault)
+    return ValidationError({field: [ErrorDetail(database_errors.sentence_for(field, error), fault.code)]})

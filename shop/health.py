@@ -1,4 +1,4 @@
-"""`/healthz`: this process runs. `/readyz`: what it depends on answers; says what does not."""
+"""`/healthz`: this process runs. `/readyz`: it can answer shoppers; says what else does not work."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from catalog import media
 from recommendations import control, graphs
 from recommendations.checks import pgvector_problem
 from recommendations.coverage import waiting_s
 from recommendations.models import EmbeddingModel
 from recommendations.nudges import BROKER_ERRORS, broker
+from recommendations.refusals import refusals
 from recommendations.status import weights_disagreement
 
 logger = logging.getLogger(__name__)
@@ -30,12 +32,17 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """What begins with "ok" is. A database that has just failed to answer is not asked again: who probes waits for one
-    time-out, not three."""
-    body = {"database": _database(), "broker": _broker()}
-    for name, check in (("weights", _weights), ("backlog", _backlog)):
-        body[name] = _checked(check) if body["database"] == OK else UNKNOWN
-    return JsonResponse(body, status=200 if all(found.startswith(OK) for found in body.values()) else 503)
+    """What begins with "ok" is. Without its database a web process can serve nothing, and a load balancer should ask
+    another; all else is reported and leaves the shop in service, because pages do without it. A database that has just
+    failed to answer is not asked again: who probes waits for one time-out, not three."""
+    details = {"database": _database(), "broker": _broker()}
+    for name, check in (("weights", _weights), ("files", _files), ("backlog", _backlog)):
+        details[name] = _checked(check) if details["database"] == OK else UNKNOWN
+    broken = {name for name, found in details.items() if not found.startswith(OK)}
+    # A backlog is a problem only where the operator has set READY_BACKLOG_SECONDS, and so has asked for a 503.
+    unavailable = bool(broken & {"database", "backlog"})
+    status = "unavailable" if unavailable else "degraded" if broken else OK
+    return JsonResponse({"status": status, **details}, status=503 if unavailable else 200)
 
 
 def _checked(check: Callable[[], str]) -> str:
@@ -66,7 +73,19 @@ def _weights() -> str:
     model = EmbeddingModel.objects.active()
     if model is None:
         return OK  # made with the first picture
-    return graphs.problem(model) or weights_disagreement(model) or OK
+    return graphs.problem(model) or weights_disagreement(model) or _refusals(model) or OK
+
+
+def _refusals(model: EmbeddingModel) -> str:
+    """Without their names, which are nobody's business on a public page."""
+    hosts = len(refusals(model))
+    return (
+        f"{hosts} of the hosts would compute wrong vectors, and so compute none: see pipeline_status" if hosts else ""
+    )
+
+
+def _files() -> str:
+    return " ".join(media.problems()) or OK
 
 
 def _backlog() -> str:

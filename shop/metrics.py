@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
+from catalog.models import MediaState
 from recommendations.heartbeat import alive
 from recommendations.models import StagePictures, StageTime, Worker
 from recommendations.status import PipelineStatus, pipeline_status
@@ -71,6 +72,7 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
     yield from _gauge("lookalike_paused", "1 while somebody holds the pipeline.", [({}, int(bool(status.paused)))])
     workers = Worker.objects.filter(alive()).count()
     yield from _gauge("lookalike_workers", "Workers that were heard from lately.", [({}, workers)])
+    yield from _files()
     if status.recall is None:
         return
     measured = datetime.fromisoformat(status.recall["measured_at"]).timestamp()
@@ -86,6 +88,19 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
         for quantile, key in (("0.5", "p50_ms"), ("0.95", "p95_ms"))
     ]
     yield from _gauge("lookalike_search_seconds", "A search for look-alikes in that check.", seconds)
+
+
+def _files() -> Iterator[str]:
+    """As the last check of the media storage found them; nothing before the first."""
+    state = MediaState.objects.first()
+    if state is None or state.checked_at is None:
+        return
+    yield from _gauge("lookalike_lost_files", "Pictures whose file is not in the media storage.", [({}, state.lost)])
+    yield from _gauge("lookalike_quarantined_files", "Files without a row, in quarantine.", [({}, state.quarantined)])
+    yield from _gauge("lookalike_rows_behind", "1 while the database is older than its media storage.",
+                      [({}, int(bool(state.refused)))])  # fmt: skip
+    yield from _gauge("lookalike_files_checked_timestamp_seconds", "When the files were last compared with the rows.",
+                      [({}, state.checked_at.timestamp())])  # fmt: skip
 
 
 def _labels(status: PipelineStatus, each: dict[str, Any]) -> dict[str, str]:

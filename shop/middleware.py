@@ -1,20 +1,18 @@
 """What every response passes through."""
 
-import logging
+import re
 from collections.abc import Callable
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware
-from django.conf import settings
-from django.db import DataError, InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from catalog.request_ids import accepted, request_id
+from shop import database_errors
+from shop.body_limits import body_limit
+from shop.problems import problem
 
-logger = logging.getLogger(__name__)
-
-RETRY_AFTER_SECONDS = "5"
-UPLOADS_AT_ONCE = 5  # pictures of the largest size that one form may carry
+BROKEN_BODY, ODD_CONTENT_TYPE = "shop.broken_body", "shop.odd_content_type"  # in META, see shop/incoming.py
 
 
 class RequestIdMiddleware:
@@ -49,7 +47,7 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
 
 
 class DatabaseErrorMiddleware:
-    """A database that is away is a 503 with a retry hint, text that it cannot hold a 400; never a traceback."""
+    """A database that is away or busy is a 503 with a retry hint, what it cannot hold a 400; never a traceback."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -58,12 +56,15 @@ class DatabaseErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, DataError):
-            return bad_request(request, error)
-        if not isinstance(error, OperationalError | InterfaceError):
+        fault = database_errors.fault_of(error)
+        if fault is None:
             return None
-        logger.error("The database is not available: %s", error)
-        return unavailable(request, "The shop's database does not answer. Please try again in a moment.")
+        database_errors.log(fault, error)
+        sentence = fault.sentence
+        field = database_errors.longest_text(request.POST.dict()) if fault.too_long else None
+        if field is not None:
+            sentence = database_errors.sentence_for(field, error)
+        return problem(request, fault.status, fault.code, sentence, wait=fault.wait)
 
 
 class RequestSizeMiddleware:
@@ -73,28 +74,14 @@ class RequestSizeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # A body without a stated length is read as empty (WSGIRequest), so this is all there is to check.
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdecimal() and int(length) > UPLOADS_AT_ONCE * settings.IMAGE_MAX_BYTES:
-            message = "The request is too large."
-            if request.path.startswith("/api/"):
-                return JsonResponse({"code": "too_many_bytes", "detail": message}, status=413)
-            return HttpResponse(message, status=413, content_type="text/plain")
+        if not re.fullmatch("[0-9]{1,18}", length):
+            return problem(request, 400, "bad_request", "The header Content-Length is not a number.")
+        if request.META.get(BROKEN_BODY):
+            return problem(request, 400, "bad_request", "The body ended before it was complete.")
+        if int(length) > body_limit(request.path_info):
+            return problem(request, 413, "too_many_bytes", "The request is too large.")
+        if request.META.get(ODD_CONTENT_TYPE):
+            sentence = "Send text in UTF-8; the header Content-Type says otherwise."
+            return problem(request, 415, "unsupported_media_type", sentence)
         return self.get_response(request)
-
-
-def unavailable(request: HttpRequest, message: str) -> HttpResponse:
-    headers = {"Retry-After": RETRY_AFTER_SECONDS}
-    if request.path.startswith("/api/"):
-        return JsonResponse({"code": "unavailable", "detail": message}, status=503, headers=headers)
-    return HttpResponse(
-        f"<!doctype html><title>Back in a moment</title><h1>Back in a moment</h1><p>{message}</p>",
-        status=503,
-        headers=headers,
-    )
-
-
-def bad_request(request: HttpRequest, error: Exception) -> HttpResponse:
-    """For text that no database column can hold, such as a NUL byte in an address."""
-    logger.info("Refused: %s", error)
-    return HttpResponse("This address or form holds something that cannot be.", status=400, content_type="text/plain")

@@ -61,6 +61,15 @@ class S3Media(S3Storage):
         with _file_errors(name):
             super().delete(name)
 
+    def move(self, old: str, new: str) -> None:
+        """Within the bucket: the store copies, and nothing passes through here."""
+        source, target = self._normalize_name(old), self._normalize_name(new)
+        with _file_errors(old):
+            self.bucket.meta.client.copy_object(
+                Bucket=self.bucket_name, Key=target, CopySource={"Bucket": self.bucket_name, "Key": source}
+            )
+        self.delete(old)
+
     def exists(self, name: str) -> bool:
         with _file_errors(name):
             return super().exists(name)

@@ -4,8 +4,10 @@ Secure by default: what development needs to relax, `make setup` writes into `.e
 """
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 from django.templatetags.static import static
@@ -46,7 +48,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "csp",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "rest_framework",
@@ -59,15 +60,21 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestIdMiddleware",
+    "shop.caching.PrivateAnswersMiddleware",
+    "shop.hosts.AllowedHostMiddleware",
+    "shop.api.ApiErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "shop.middleware.RequestSizeMiddleware",
     "shop.middleware.DatabaseErrorMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "shop.middleware.ContentSecurityPolicyMiddleware",
+    "catalog.middleware.ClientMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "shop.limits.ThrottleMiddleware",
+    "shop.limits.StaffStatementMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "recommendations.middleware.ViewedMiddleware",
@@ -104,10 +111,33 @@ else:
         }
     }
 DATABASE_POOL = env.bool("DATABASE_POOL", False)
-DATABASES["default"].setdefault("OPTIONS", {}).update(
+# Of web processes only (shop/wsgi.py and shop/asgi.py set SERVES_REQUESTS): imports, workers, migrations and index
+# builds take the time that they need.
+SERVES_REQUESTS = env.bool("SERVES_REQUESTS", False)
+STATEMENT_SECONDS = env.float("STATEMENT_SECONDS", 5.0, validate=validate.Range(min=0.1))
+STAFF_STATEMENT_SECONDS = env.float("STAFF_STATEMENT_SECONDS", 30.0, validate=validate.Range(min=0.1))
+_database_options: dict[str, Any] = DATABASES["default"].setdefault("OPTIONS", {})
+# Of an option that is given twice Postgres takes the last: what DATABASE_URL says goes before what stands here.
+_own_options = str(_database_options.pop("options", ""))
+DATABASE_LIMITS_STATEMENTS = "statement_timeout" in _own_options
+_database_options.update(
     {
-        # A filtered HNSW scan goes on until it has enough rows, nearest first (pgvector README, "Iterative scans").
-        "options": "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100",
+        "options": " ".join(
+            [
+                # A filtered HNSW scan goes on until it has enough rows, nearest first (pgvector README, "Iterative
+                # scans").
+                "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100",
+                *(
+                    [
+                        f"-c statement_timeout={STATEMENT_SECONDS * 1000:.0f}",
+                        "-c idle_in_transaction_session_timeout=60000",
+                    ]
+                    if SERVES_REQUESTS
+                    else []
+                ),
+                *([_own_options] if _own_options else []),
+            ]
+        ),
         "connect_timeout": 5,
         # The pool asks a database that is away less and less often; after `reconnect_timeout` it begins anew with the
         # next request, so that pages are back a few seconds after it is.
@@ -118,6 +148,24 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
 # Celery: REDIS_URL, or the embedded Redis below VAR_DIR
 REDIS_URL = env.str("REDIS_URL", "")
 CELERY_BROKER_URL = REDIS_URL or _embedded.redis_url
+# … which also counts requests, for all processes together. Without Redis nothing is counted, and nothing fails.
+_cache_url = re.sub(r"^redis\+socket://", "unix://", REDIS_URL or _embedded.redis_url)  # Celery's word for it
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "shop.cache.SharedCache",
+        "LOCATION": _cache_url,
+        "KEY_PREFIX": "lookalike",
+        "OPTIONS": {
+            "serializer": "shop.cache.JsonSerializer",
+            "socket_connect_timeout": 0.5,
+            "socket_timeout": 0.5,
+            "health_check_interval": 10,
+        },
+    }
+}
+if not _cache_url.startswith(("redis://", "rediss://", "unix://")):
+    # Celery also speaks to Sentinel and to other brokers: then each process counts for itself.
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
@@ -129,7 +177,8 @@ CELERY_TASK_ROUTES = {
     # Not "bulk": a message that waits there keeps `nudge_bulk` from sending another.
     "recommendations.tasks.prune_strip_counts": {"queue": "maintenance"},
     "recommendations.tasks.check_recall": {"queue": "maintenance"},
-    "catalog.tasks.remove_rowless_files": {"queue": "maintenance"},
+    "catalog.tasks.check_media": {"queue": "maintenance"},
+    "catalog.tasks.check_media_if_due": {"queue": "maintenance"},
     "shop.tasks.forget_login_failures": {"queue": "maintenance"},
 }
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_PROCESSES", 1, validate=validate.Range(min=1))
@@ -176,7 +225,8 @@ EMBEDDING_INDEX_MIN_ROWS = env.int("EMBEDDING_INDEX_MIN_ROWS", 1000)
 # Nothing expires: a worker whose clock goes an hour fast would drop all of it, unheard.
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "recommendations.tasks.sweep", "schedule": EMBEDDING_SWEEP_SECONDS},
-    "remove-rowless-files": {"task": "catalog.tasks.remove_rowless_files", "schedule": 24 * 3600},
+    # Daily by the database's record: the scheduler's own clock begins again wherever its file is lost.
+    "check-media": {"task": "catalog.tasks.check_media_if_due", "schedule": 3600},
     "prune-strip-counts": {"task": "recommendations.tasks.prune_strip_counts", "schedule": 24 * 3600},
     "forget-login-failures": {"task": "shop.tasks.forget_login_failures", "schedule": 24 * 3600},
 }
@@ -199,8 +249,12 @@ IMAGE_DECODERS = env.int("IMAGE_DECODERS", min(4, max(2, len(os.sched_getaffinit
 EMBEDDING_DECODE_THREADS = env.int("EMBEDDING_DECODE_THREADS", IMAGE_DECODERS, validate=validate.Range(min=1))
 IMAGE_DECODE_SECONDS = env.float("IMAGE_DECODE_SECONDS", 10.0, validate=validate.Range(min=0.1))
 IMAGE_DECODE_BYTES = env.int("IMAGE_DECODE_BYTES", 2**30)
+# Encoding takes longer and more than decoding, and refuses nothing: what it cannot do leaves a picture as it is.
+IMAGE_ENCODE_SECONDS = env.float("IMAGE_ENCODE_SECONDS", 10.0, validate=validate.Range(min=0.1))
+IMAGE_ENCODE_BYTES = env.int("IMAGE_ENCODE_BYTES", 3 * 2**29)
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(VAR_DIR / "media"))).absolute()
 MEDIA_URL = "/media/"
+MEDIA_QUARANTINE_DAYS = env.int("MEDIA_QUARANTINE_DAYS", 30, validate=validate.Range(min=1, max=36500))
 # … or in a bucket that several hosts share. Without keys, boto3 looks for those of the machine itself.
 MEDIA_S3_BUCKET = env.str("MEDIA_S3_BUCKET", "")
 _bucket = {
@@ -272,6 +326,13 @@ AXES_DISABLE_ACCESS_LOG = True  # the log has it; a table of who logged in when 
 AXES_ENABLE_ADMIN = False  # `manage.py axes_list_attempts` and `axes_reset_username` show and unlock
 AXES_VERBOSE = False
 
+
+def _rate(name: str, default: str) -> str | None:
+    """Requests of one client, such as 60/min; empty for no limit."""
+    form = validate.Regexp(r"^([1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day))?$")
+    return env.str(name, default, validate=form) or None
+
+
 # API
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -280,11 +341,17 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["catalog.api.permissions.HoldsPermissions"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["catalog.api.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "shop.openapi.ApiSchema",
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` is a parameter like others: of the schema only
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_THROTTLE_RATES": {"photo_search": env.str("PHOTO_SEARCH_RATE", "60/min")},
+    "DEFAULT_THROTTLE_CLASSES": ["catalog.throttling.ApiThrottle"],
+    "DEFAULT_THROTTLE_RATES": {
+        "page": _rate("PAGE_RATE", "600/min"),
+        "api": _rate("API_RATE", "600/min"),
+        "search": _rate("SEARCH_RATE", "240/min"),
+        "photo_search": _rate("PHOTO_SEARCH_RATE", "60/min"),
+    },
     "EXCEPTION_HANDLER": "shop.errors.api_exception_handler",
     "NUM_PROXIES": env.int("NUM_PROXIES", 0),
     "PAGE_SIZE": 24,

@@ -2,12 +2,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.templatetags.static import static
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from shop import health, metrics
-from shop.errors import api_not_found
+from shop.api import SchemaView, api_not_found
 
 
 class Favicon(RedirectView):
@@ -16,16 +16,16 @@ class Favicon(RedirectView):
 
 
 urlpatterns = [
-    path("favicon.ico", Favicon.as_view()),
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
-    path("metrics", metrics.metrics),
+    path("favicon.ico", Favicon.as_view(), name="favicon"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/schema/", SchemaView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("api/v1/", include("catalog.api.urls")),
     path("api/v1/", include("recommendations.api.urls")),
-    path("api/<path:unknown>", api_not_found),
+    re_path(r"^api(?:/(?P<unknown>(?s:.*)))?$", api_not_found),
     path("", include("recommendations.urls")),
     path("", include("catalog.urls")),
 ]

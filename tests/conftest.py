@@ -3,8 +3,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import psycopg
 import pytest
+from django.conf import settings
 
+from shop import embedded, roles
 from tests.shopkeeper import Shopkeeper
 
 pytest_plugins = ["tests.models"]
@@ -49,3 +52,18 @@ def case_folder() -> Path:
 @pytest.fixture
 def shop(db: None) -> Shopkeeper:
     return Shopkeeper()
+
+
+@pytest.fixture(autouse=True)
+def no_mark_of_another_test() -> None:
+    """Tests share a media storage, and each begins with another database: that is what its mark is there to notice."""
+    (Path(os.environ["VAR_DIR"]) / "media" / "database.json").unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Tests make databases of their own, which the shop's role may not."""
+    embedded.services(settings.VAR_DIR).ensure_postgres()
+    sockets = str(embedded.Layout(settings.VAR_DIR).sockets)
+    with psycopg.connect(host=sockets, user=roles.SUPERUSER, dbname="postgres", autocommit=True) as superuser:
+        superuser.execute(f"ALTER ROLE {roles.ROLE} CREATEDB")

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Programs that the tests use and pip cannot install: a browser, the checkers of the deployment files, and a C compiler
-# for the library that sets a process's clock.
+# Programs that the tests use and pip cannot install: a browser, curl, the checkers of the deployment files, and a C
+# compiler for the library that sets a process's clock.
 set -eu
 missing=""
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v docker-compose >/dev/null || missing="$missing docker-compose"
 command -v caddy >/dev/null || missing="$missing caddy"
+command -v curl >/dev/null || missing="$missing curl"
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 [ -z "$missing" ] && exit 0
 as_root=""

@@ -1,10 +1,21 @@
 from __future__ import annotations
 
+import logging
+
 from rest_framework.exceptions import APIException
 
+from ml.decoding import DecoderBusy, DecoderUnavailable
 from ml.images import ImageRejected
 
+logger = logging.getLogger(__name__)
+
 TOO_LARGE = {"too_many_bytes", "too_many_pixels"}
+
+
+class BodyTooLarge(APIException):
+    status_code = 413
+    default_code = "too_many_bytes"
+    default_detail = "The request is too large."
 
 
 class StorageProblem(APIException):
@@ -13,8 +24,15 @@ class StorageProblem(APIException):
 
 
 class DecoderProblem(APIException):
+    """No fault of the picture's: `busy`, with the seconds after which another try may succeed, or `unavailable`."""
+
     status_code = 503
-    default_code = "busy"
+
+    def __init__(self, error: DecoderUnavailable) -> None:
+        is_busy = isinstance(error, DecoderBusy)
+        self.wait = error.seconds if isinstance(error, DecoderBusy) else None
+        (logger.info if is_busy else logger.error)("No picture was decoded: %s", error.details)
+        super().__init__(str(error), "busy" if is_busy else "unavailable")
 
 
 class ImageProblem(APIException):

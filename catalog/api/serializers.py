@@ -1,8 +1,28 @@
 from __future__ import annotations
 
+from typing import Any
+
+from django.db import models
 from rest_framework import serializers
 
-from catalog.models import Category, Product, ProductImage
+from catalog.api.fields import Amount, Attributes, CategoryAddress, QueryAmount, Text, TrueOrFalse, WholeNumber
+from catalog.api.strict import Strict
+from catalog.models import Product, ProductImage
+from catalog.models.product import DESCRIPTION_LENGTH, FORMER_PRICE
+
+MOST_PRODUCTS = 100  # on a page
+
+
+class ProductListParameters(Strict):
+    q = Text(
+        required=False, max_length=200, help_text='Full-text search, as in web search engines: `"red dress" -long`.'
+    )
+    category = CategoryAddress(required=False, help_text="Address of a category; with all below it.")
+    brand = Text(required=False, max_length=100, help_text="Exactly this brand.")
+    price_min = QueryAmount(required=False)
+    price_max = QueryAmount(required=False)
+    limit = WholeNumber(required=False, min_value=1, max_value=MOST_PRODUCTS, help_text="Products on a page.")
+    cursor = Text(required=False, max_length=200, help_text="Where a page begins: from `next` and `previous`.")
 
 
 class ImageSerializer(serializers.ModelSerializer):
@@ -14,14 +34,17 @@ class ImageSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class ProductSerializer(serializers.ModelSerializer):
-    category = serializers.SlugRelatedField(
-        slug_field="address",
-        queryset=Category.objects.all(),
-        help_text='The category\'s address, for instance "apparel/topwear/shirts".',
-    )
+class ProductSerializer(Strict, serializers.ModelSerializer):
+    serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
+        models.CharField: Text,
+        models.TextField: Text,
+        models.PositiveIntegerField: WholeNumber,
+        models.BooleanField: TrueOrFalse,
+        models.DecimalField: Amount,
+    }
+    category = CategoryAddress()
     images = ImageSerializer(many=True, read_only=True)
-    attributes = serializers.DictField(child=serializers.CharField(max_length=200), required=False)
+    attributes = Attributes(required=False)
 
     class Meta:
         model = Product
@@ -29,17 +52,15 @@ class ProductSerializer(serializers.ModelSerializer):
             "sku", "slug", "title", "description", "brand", "category", "price", "compare_at_price", "currency",
             "stock", "published", "attributes", "images",
         ]  # fmt: skip
-        extra_kwargs = {"slug": {"required": False}, "price": {"min_value": 0}}
+        extra_kwargs = {"slug": {"required": False}, "description": {"max_length": DESCRIPTION_LENGTH}}
 
-    def validate(self, attrs: dict) -> dict:
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         price, former = attrs.get("price"), attrs.get("compare_at_price")
         if former is not None and (price is None or former <= price):
-            raise serializers.ValidationError(
-                {"compare_at_price": "The former price must be above the price."}, code="not_above_price"
-            )
+            raise serializers.ValidationError({"compare_at_price": FORMER_PRICE}, code="not_above_price")
         return attrs
 
 
-class ImageUploadSerializer(serializers.Serializer):
+class ImageUploadSerializer(Strict):
     file = serializers.FileField(help_text="JPEG, PNG, WebP, GIF or AVIF.", allow_empty_file=True)
-    alt = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    alt = Text(max_length=255, required=False, allow_blank=True, default="")

@@ -2,71 +2,97 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-import django_filters
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog import services
+from catalog import refusals, services
 from catalog.api.errors import DecoderProblem, ImageProblem, StorageProblem
 from catalog.api.permissions import HoldsPermissions, may_see_unpublished
-from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductSerializer
-from catalog.models import Category, Product
+from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductListParameters, ProductSerializer
+from catalog.api.strict import NoParameters, Strict, StrictView
+from catalog.models import Product
+from catalog.querysets import ProductQuerySet
+from catalog.throttling import SearchThrottle
 from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
 
-
-class ProductFilter(django_filters.FilterSet):
-    category = django_filters.CharFilter(method="in_category", label="Category address, with all below it")
-    price_min = django_filters.NumberFilter("price", "gte", min_value=0, max_digits=10, decimal_places=2)
-    price_max = django_filters.NumberFilter("price", "lte", min_value=0, max_digits=10, decimal_places=2)
-    q = django_filters.CharFilter(method="matching", label="Full-text search", max_length=200)
-
-    class Meta:
-        model = Product
-        fields = ["category", "price_min", "price_max", "q", "brand"]
-
-    def in_category(self, products: QuerySet[Product], name: str, address: str) -> QuerySet[Product]:
-        category = Category.objects.filter(address=address).first()
-        return Product.objects.none() if category is None else products.filter(category__path__startswith=category.path)
-
-    def matching(self, products: QuerySet[Product], name: str, text: str) -> QuerySet[Product]:
-        return products & Product.objects.matching(text.replace("\0", ""))
+NOWHERE = Cursor(0, False, None)  # what REST framework makes of text that is no cursor
 
 
 class NewestFirst(CursorPagination):
+    """`limit` and `cursor` have been read by `ProductListParameters`."""
+
     ordering = "-id"
-    page_size_query_param = "limit"
-    max_page_size = 100
+
+    def get_page_size(self, request: Request) -> int:
+        return int(request.query_params.get("limit", self.page_size))
 
     def decode_cursor(self, request: Request) -> Any:
-        cursor = super().decode_cursor(request)
-        if cursor is not None and cursor.position is not None and not str(cursor.position).isdecimal():
-            raise NotFound("Invalid cursor")
+        try:
+            cursor = super().decode_cursor(request)
+        except NotFound:
+            cursor = NOWHERE
+        if cursor == NOWHERE or (cursor and not re.fullmatch("[0-9]{1,18}", cursor.position or "0")):
+            message = "This is not a cursor of an answer of this list."
+            raise ValidationError({"cursor": [ErrorDetail(message, "invalid")]})
         return cursor
+
+    def get_schema_operation_parameters(self, view: object) -> list[dict[str, Any]]:
+        return []
 
 
 class ProductViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet
+    StrictView, mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet
 ):
     serializer_class = ProductSerializer
     permission_classes = [HoldsPermissions]
     permissions_needed = {"create": ("catalog.add_product",), "images": ("catalog.add_productimage",)}
     pagination_class = NewestFirst
-    filterset_class = ProductFilter
     lookup_field = "slug"
 
-    def get_queryset(self) -> QuerySet[Product]:
+    def get_throttles(self) -> list[Any]:
+        searches = self.action == "list" and "q" in self.request.query_params
+        return [SearchThrottle()] if searches else super().get_throttles()
+
+    def get_queryset(self) -> ProductQuerySet:
         products = Product.objects.for_page()
         return products if may_see_unpublished(self.request) else products.published()
+
+    def get_parameters_class(self) -> type[Strict]:
+        return ProductListParameters if self.action == "list" else NoParameters
+
+    def filter_queryset(self, products: ProductQuerySet) -> ProductQuerySet:
+        asked = self.parameters.validated_data
+        if "q" in asked:
+            products = products.containing(asked["q"])
+        if "category" in asked:
+            products = products.in_subtree(asked["category"])
+        for name, lookup in (("brand", "brand"), ("price_min", "price__gte"), ("price_max", "price__lte")):
+            if name in asked:
+                products = products.filter(**{lookup: asked[name]})
+        return products
+
+    @extend_schema(parameters=[ProductListParameters])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Published products, newest first; staff also see the others."""
+        return super().list(request, *args, **kwargs)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """One product."""
+        return super().retrieve(request, *args, **kwargs)
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Create a product."""
+        return super().create(request, *args, **kwargs)
 
     @extend_schema(request={"multipart/form-data": ImageUploadSerializer}, responses={201: ImageSerializer})
     @action(methods=["post"], detail=True, parser_classes=[MultiPartParser], pagination_class=None)
@@ -77,15 +103,16 @@ class ProductViewSet(
         try:
             image = services.add_image(
                 product=self.get_object(),
-                data=services.read_upload(upload.validated_data["file"]),
+                data=services.read_upload(upload.validated_data["file"], door=refusals.API_UPLOAD),
                 alt=upload.validated_data["alt"],
+                door=refusals.API_UPLOAD,
             )
         except Product.DoesNotExist as error:  # deleted while the picture was looked at
             raise NotFound from error
         except ImageRejected as error:
             raise ImageProblem(error) from error
         except DecoderUnavailable as error:
-            raise DecoderProblem(str(error)) from error
+            raise DecoderProblem(error) from error
         except services.StorageUnavailable as error:
             raise StorageProblem(str(error)) from error
         return Response(ImageSerializer(image, context=self.get_serializer_context()).data, status=201)

@@ -1,12 +1,13 @@
 """Writing the drawn shop to disk in the layout of the "Fashion Product Images" data set."""
 
-import csv
 import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
+
+from ml.tables import Writer
 
 from .canvas import Canvas
 from .chance import seeded
@@ -83,7 +84,7 @@ def _is_drawn(path: Path, product: Product) -> bool:
 
 def _styles(products: list[Product]) -> bytes:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = Writer(text, lineterminator="\n")
     writer.writerow(HEADER)
     writer.writerows(product.row() for product in products)
     return text.getvalue().encode()

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from catalog.importing.archive import TABLE_MAX_BYTES, Archive
 from catalog.importing.errors import ImportFailed, RowError, RowRejected
 from catalog.importing.records import Record
+from ml.tables import restored
 
 TABLE = "styles.csv"
 COLUMNS = (
@@ -71,7 +72,8 @@ class KaggleLayout:
             return RowError(file, line, "bad_columns", f"{len(cells)} columns where {len(header)} are expected")
         if any("\0" in cell for cell in cells):
             return RowError(file, line, "bad_csv", "holds a NUL byte")
-        row = {key: "" if cell.strip() in ABSENT else cell.strip() for key, cell in zip(header, cells, strict=True)}
+        values = [restored(cell.strip()) for cell in cells]
+        row = {key: "" if value in ABSENT else value for key, value in zip(header, values, strict=True)}
         sku = row["id"]
         if not sku or len(sku) > 64:
             return RowError(file, line, "bad_sku", "the id is empty or longer than 64 characters")

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Count
 
+from catalog import refusals
 from catalog.conflicts import lost_a_race
 from catalog.decoding import decoders
 from catalog.importing.archive import Archive
@@ -230,7 +231,7 @@ class _Loader:
         if record.image is None:
             return None
         try:
-            accepted = accept_image(self.archive.read(record.image, settings.IMAGE_MAX_BYTES))
+            accepted = accept_image(self.archive.read(record.image, settings.IMAGE_MAX_BYTES), door=refusals.IMPORT)
         except RowRejected as error:
             return RowError(record.file, record.line, error.code, error.reason)
         except ImageRejected as error:

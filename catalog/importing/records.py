@@ -3,8 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
+from django.core.exceptions import ValidationError
+
+from catalog.attributes import validate_attributes
 from catalog.importing.archive import Archive
 from catalog.importing.errors import RowError
 
@@ -19,19 +22,23 @@ class Record:
     title: str
     category: tuple[str, ...]
     image: str | None
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
     price: Decimal | None = None
 
 
 def problem_of(record: Record) -> RowError | None:
-    """Why no database could hold this record, if so."""
-    texts = [record.sku, record.title, *record.category, *record.attributes, *record.attributes.values()]
+    """Why the catalog does not take this record, if so."""
+    texts = [record.sku, record.title, *record.category]
     if any("\0" in text or not _encodes(text) for text in [*texts, record.image or ""]):
         return RowError(
             repr(record.file)[1:-1], record.line, "bad_text", "holds a NUL byte or text that is not Unicode"
         )
     if max(map(len, record.category)) > 100 or len("/".join(record.category)) > 200:
         return RowError(record.file, record.line, "bad_category", "the category's name is too long")
+    try:
+        validate_attributes(record.attributes)
+    except ValidationError as error:
+        return RowError(record.file, record.line, "bad_attributes", f"attributes: {error.messages[0]}")
     return None
 
 

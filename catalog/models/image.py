@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from django.core.files.storage import default_storage
-from django.db import models, transaction
-from django.db.models.signals import post_delete
-from django.dispatch import receiver
+from django.db import models
 
 from catalog.models.product import Product
 
@@ -75,12 +72,3 @@ class ProductImage(models.Model):
     @property
     def alt_text(self) -> str:
         return self.alt or self.product.title
-
-
-@receiver(post_delete, sender=ProductImage)
-def remove_file(instance: ProductImage, **_: object) -> None:
-    """After the commit: a rolled-back delete must still find its file. What cannot be removed then is left to the
-    daily sweep (`catalog.media`)."""
-    name = instance.file.name
-    if name:
-        transaction.on_commit(lambda: default_storage.delete(name), robust=True)

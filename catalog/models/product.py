@@ -9,15 +9,21 @@ from typing import Any
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils.text import slugify
 
+from catalog.attributes import AreAttributes, validate_attributes
 from catalog.models.category import Category
 from catalog.models.search_vector import product_vector
 from catalog.querysets import ProductQuerySet
+
+#: Characters. Postgres indexes at most a megabyte of text for each product, attributes included.
+DESCRIPTION_LENGTH = 20_000
+FORMER_PRICE = "The former price must be above the price."
 
 
 def default_currency() -> str:
@@ -28,7 +34,7 @@ class Product(models.Model):
     sku = models.CharField("SKU", max_length=64, unique=True)
     slug = models.SlugField(max_length=255, unique=True, blank=True, help_text="Empty: made from title and SKU.")
     title = models.CharField(max_length=255)
-    description = models.TextField(blank=True)
+    description = models.TextField(blank=True, validators=[MaxLengthValidator(DESCRIPTION_LENGTH)])
     brand = models.CharField(max_length=100, blank=True)
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="+")
     price = models.DecimalField(
@@ -54,7 +60,11 @@ class Product(models.Model):
     stock = models.PositiveIntegerField(default=0)
     published = models.BooleanField(default=True)
     attributes = models.JSONField(
-        default=dict, blank=True, help_text='For instance {"colour": "Navy Blue", "gender": "Women"}.'
+        default=dict,
+        blank=True,
+        validators=[validate_attributes],
+        help_text='For instance {"colour": "Navy Blue", "sizes": ["38", "40"]}: texts, numbers, true, false, '
+        "or lists of texts.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -81,12 +91,13 @@ class Product(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative"),
             models.CheckConstraint(
-                condition=Q(compare_at_price__gt=F("price")),
+                condition=Q(compare_at_price__isnull=True) | Q(price__isnull=False, compare_at_price__gt=F("price")),
                 name="product_compare_at_above_price",
-                violation_error_message="The former price must be above the price.",
+                violation_error_message=FORMER_PRICE,
             ),
             models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="product_currency_is_iso_4217"),
             models.CheckConstraint(condition=~Q(sku=""), name="product_has_sku"),
+            models.CheckConstraint(condition=AreAttributes("attributes"), name="product_attributes_are_plain"),
         ]
 
     def __str__(self) -> str:
@@ -98,6 +109,16 @@ class Product(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("catalog:product", args=[self.slug])
+
+    def clean(self) -> None:
+        if not self.attributes:  # `clean_fields` skips what it takes for empty: an empty list, null
+            try:
+                validate_attributes(self.attributes)
+            except ValidationError as error:
+                raise ValidationError({"attributes": error}) from error
+        former = self.compare_at_price
+        if former is not None and (self.price is None or former <= self.price):
+            raise ValidationError({"compare_at_price": ValidationError(FORMER_PRICE, "not_above_price")})
 
     @property
     def main_image(self) -> Any:

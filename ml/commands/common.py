@@ -1,7 +1,9 @@
 """What the subcommands share: options, notes and progress on standard error, and how a model is found."""
 
 import argparse
+import math
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -35,20 +37,36 @@ class Failure(Exception):
         self.code = code
 
 
-def positive(text: str) -> int:
-    """For `type=` of an option: a whole number from 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
+def whole_number(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
+    """For `type=` of an option: a whole number from `low` to `high`."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,18}", text) or not low <= int(text) <= high:
+            upper = "or more" if high == 2**31 - 1 else f"to {high}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, {low} {upper}")
+        return int(text)
+
+    return read
 
 
-def not_negative(text: str) -> int:
-    """For `type=` of an option: a whole number from 0."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("must not be negative")
-    return value
+positive = whole_number(1)
+not_negative = whole_number(0)
+
+
+def number(low: float, high: float = math.inf, *, below: bool = False) -> Callable[[str], float]:
+    """For `type=` of an option: a finite number from `low` to `high`, or below it."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (low <= value < math.inf and (value < high if below else value <= high)):
+            upper = "" if high == math.inf else f" to {'below ' if below else ''}{high:g}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low:g}{upper}")
+        return value
+
+    return read
 
 
 def note(sentence: str) -> None:

@@ -1,7 +1,6 @@
 """`python -m ml embed`: pictures → a file of vectors."""
 
 import argparse
-import csv
 import errno
 import os
 import tempfile
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ml import features
+from ml import features, tables
 from ml.commands.common import SHEET, Failure, Parents, described, load, note, positive, progress
 from ml.embedder import Embedder
 from ml.features import Features, Predicted
@@ -178,7 +177,7 @@ def _write_table(rows: Sequence[Row], path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".skipped-") as folder:
         draft = Path(folder) / "skipped.csv"
         with draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            writer = csv.writer(file)
+            writer = tables.Writer(file)
             writer.writerow(["name", "code", "message"])
             writer.writerows([row.name, row.code, row.message] for row in rows)
         os.replace(draft, path)

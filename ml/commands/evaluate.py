@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.commands.common import WEIGHTS, Failure, Parents, load, not_negative, note, positive, progress, resolve
+from ml.commands.common import WEIGHTS, Failure, Parents, load, not_negative, note, number, positive, progress, resolve
 from ml.commands.data import prepared_set
 from ml.datasets import SIDES, DatasetError, Prepared, Sample, Split, open_set, read_split
 from ml.embedder import Embedder, default_cache_dir
@@ -68,7 +68,13 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     add("--gallery-sizes", type=_sizes, default=(1000, 10000), metavar="SIZES",
         help="smaller galleries beside the whole (default: 1000,10000,all)")  # fmt: skip
     add("--resamples", type=positive, default=1000, metavar="N", help="for the intervals (default: 1000)")
-    add("--near-duplicate", type=float, default=protocol.NEAR_DUPLICATE, metavar="COSINE", help="default: %(default)s")
+    add(
+        "--near-duplicate",
+        type=number(0, 1),
+        default=protocol.NEAR_DUPLICATE,
+        metavar="COSINE",
+        help="default: %(default)s",
+    )
     add = parser.add_argument_group("other sets").add_argument
     add("--queries-from", type=Path, metavar="DATA", help="another set, whose pictures ask for the same kind")
     add("--queries-split", type=Path, metavar="FILE", help="of that set; its --part asks (default: all of it)")

@@ -9,13 +9,17 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from ml.commands.common import Failure, note
+from ml.tables import restored
 
 
 def price(text: str) -> float:
     """For `type=` of an option: not negative, not infinite."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text} is no price")
+        raise argparse.ArgumentTypeError(f"{text!r} is no price")
     return value
 
 
@@ -36,7 +40,7 @@ def read_prices(path: Path, names: Sequence[str]) -> np.ndarray:
                 raise Failure(f"{path} must have the columns name and price.", code=2)
             for row in reader:
                 try:
-                    listed[row["name"]] = price(row["price"] or "")
+                    listed[restored(row["name"])] = price(row["price"] or "")
                 except (ValueError, argparse.ArgumentTypeError):
                     raise Failure(f"{path}, line {reader.line_num}: {row['price']!r} is no price.", code=2) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:

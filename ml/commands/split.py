@@ -4,7 +4,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from ml.commands.common import Parents, not_negative, note
+from ml.commands.common import Parents, not_negative, note, number
 from ml.commands.data import prepared_set
 from ml.datasets import groups_of, split, write_split
 
@@ -18,8 +18,10 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     )
     parser.add_argument("data", type=Path, help="folder or zip: styles.csv + images/, or a folder per class")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="e.g. split.json")
-    parser.add_argument("--val", type=float, default=0.05, help="share for choosing (default: 0.05)")
-    parser.add_argument("--test", type=float, default=0.1, help="share for the final figure (default: 0.1)")
+    parser.add_argument("--val", type=number(0, 1, below=True), default=0.05, help="share for choosing (default: 0.05)")
+    parser.add_argument(
+        "--test", type=number(0, 1, below=True), default=0.1, help="share for the final figure (default: 0.1)"
+    )
     parser.add_argument("--seed", type=not_negative, default=0)
     parser.add_argument("--hold-out", type=not_negative, default=0, metavar="N", help="so many types go to test whole")
     parser.set_defaults(command=_split)

@@ -2,16 +2,15 @@
 
 import argparse
 import json
-import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.commands.common import Failure, Parents, not_negative, note, positive, resolve
+from ml.commands.common import Failure, Parents, not_negative, note, number, positive, resolve
 from ml.commands.data import prepared_set
 from ml.datasets import DatasetError, Prepared, Sample, Split, groups_of, read_split, split, write_split
 from ml.training.augment import NONE, Augmentation
@@ -54,19 +53,6 @@ losses:
   classic-triplet  random (anchor, positive, negative), 32 triplets a batch"""
 
 
-def _number(low: float, high: float = math.inf, *, below: bool = False) -> Callable[[str], float]:
-    """For `type=` of an option: a number from `low` to `high`, or below it."""
-
-    def number(text: str) -> float:
-        value = float(text)
-        if not (low <= value < math.inf and (value < high if below else value <= high)):
-            upper = "" if high == math.inf else f" to {'below ' if below else ''}{high:g}"
-            raise argparse.ArgumentTypeError(f"must be a number from {low:g}{upper}, not {text}")
-        return value
-
-    return number
-
-
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
     parser = commands.add_parser(
         "train",
@@ -86,26 +72,26 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     parser.set_defaults(command=_train, pooling=None)
     add = parser.add_argument_group("the model").add_argument
     add("--dimension", type=positive, help="of the vector (default: 256; classify: the 2048 pooled features)")
-    add("--margin", type=float, default=0.2, help="of the triplet losses (default: %(default)s)")
+    add("--margin", type=number(0), default=0.2, help="of the triplet losses (default: %(default)s)")
     add("--mining", choices=MINING, default="semi-hard", help="of triplet and joint (default: %(default)s)")
-    add("--scale", type=float, default=16.0, help="of the cosines in the normalised softmax (default: %(default)s)")
+    add("--scale", type=number(0), default=16.0, help="of the cosines in the normalised softmax (default: %(default)s)")
     add("--fit", choices=("letterbox", "stretch"), default="letterbox", help="default: %(default)s")
     add = parser.add_argument_group("the schedule").add_argument
     add("--sizes", default="48x2,64x3,80x4", help="SIZExEPOCHS, small pictures first (default: %(default)s)")
     add(
         "--frozen-epochs",
-        type=float,
+        type=number(0),
         default=0.25,
         metavar="N",
         help="only the heads learn at first (default: %(default)s)",
     )
-    add("--learning-rate", type=float, default=3e-4, help="at its highest (default: %(default)s)")
-    add("--head-learning-rate", type=float, default=1e-3, help="while frozen (default: %(default)s)")
-    add("--refit-epochs", type=int, default=30, metavar="N", help="at the end the heads alone learn from features that "
-        "stand still (default: %(default)s; 0: not)")  # fmt: skip
+    add("--learning-rate", type=number(0), default=3e-4, help="at its highest (default: %(default)s)")
+    add("--head-learning-rate", type=number(0), default=1e-3, help="while frozen (default: %(default)s)")
+    add("--refit-epochs", type=not_negative, default=30, metavar="N", help="at the end the heads alone learn "
+        "from features that stand still (default: %(default)s; 0: not)")  # fmt: skip
     add("--no-histogram", action="store_true", help="then: the colour part does not read the picture's own colours")
-    add("--weight-decay", type=float, default=0.02, help="default: %(default)s")
-    add("--averaging", type=_number(0, 1, below=True), default=0.999, help="of the moving average that is kept "
+    add("--weight-decay", type=number(0), default=0.02, help="default: %(default)s")
+    add("--averaging", type=number(0, 1, below=True), default=0.999, help="of the moving average that is kept "
         "(default: %(default)s)")  # fmt: skip
     add("--patience", type=not_negative, default=0, metavar="N", help="stop after N epochs at the last size without a "
         "better one (default: never)")  # fmt: skip
@@ -115,7 +101,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     add("--each", type=positive, default=4, help="K of P×K (default: %(default)s)")
     add(
         "--power",
-        type=_number(0),
+        type=number(0),
         default=0.5,
         help="a class of n pictures is drawn with weight n^POWER (default: %(default)s)",
     )
@@ -124,16 +110,16 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
         "pictures are backgrounds too; may be repeated")  # fmt: skip
     add("--extra-classes", type=Path, action="append", default=[], metavar="JSON",
         help="what the first set calls the extra set's types, or null: {\"T-Shirt\": \"Tshirts\", …}")  # fmt: skip
-    add("--extra-share", type=_number(0, 0.9), default=0.15, help="of every batch, all extra sets together; "
+    add("--extra-share", type=number(0, 0.9), default=0.15, help="of every batch, all extra sets together; "
         "classic-triplet draws from all pictures alike (default: %(default)s)")  # fmt: skip
     add = parser.add_argument_group("keeping").add_argument
     add(
         "--gallery",
-        type=int,
+        type=not_negative,
         default=4000,
         help="training pictures to search in after every epoch (default: %(default)s)",
     )
-    add("--checkpoint-minutes", type=float, default=5.0, help="default: %(default)s")
+    add("--checkpoint-minutes", type=number(0), default=5.0, help="default: %(default)s")
     add("--cache-dir", type=Path, default=parents.model.get_default("cache_dir"), help="default: %(default)s")
     add("--restart", action="store_true", help="from the beginning: model, checkpoint and report in the folder are "
         "removed, splits stay")  # fmt: skip
@@ -291,10 +277,10 @@ def _extra_sets(options: argparse.Namespace, size: int, held_out_types: Sequence
     if len(options.extra_classes) > len(options.extra):
         raise Failure("--extra-classes names classes of an --extra set: there are more of them than sets.", code=2)
     found = []
-    for number, path in enumerate(options.extra):
+    for place, path in enumerate(options.extra):
         prepared = prepared_set(path, input_size=size, fit=options.fit, cache_dir=options.cache_dir)
-        if number < len(options.extra_classes):
-            prepared = replace(prepared, samples=renamed(prepared.samples, _class_map(options.extra_classes[number])))
+        if place < len(options.extra_classes):
+            prepared = replace(prepared, samples=renamed(prepared.samples, _class_map(options.extra_classes[place])))
         groups = groups_of(prepared.samples, prepared.digests)
         chosen = split(prepared.samples, groups, val=0.0, test=0.1, seed=options.seed)
         if held_out_types:

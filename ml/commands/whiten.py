@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from ml import features, whitening
-from ml.commands.common import Failure, Parents, note, positive, resolve
+from ml.commands.common import Failure, Parents, note, number, positive, resolve
 from ml.weights import WeightsError, read_variables, write_npz
 
 
@@ -22,7 +22,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     )
     parser.add_argument(
         "--shrinkage",
-        type=_share,
+        type=number(0, 1),
         default=whitening.SHRINKAGE,
         help="0: every direction counts the same; 1: as much as it varies (default: %(default)s)",
     )
@@ -64,10 +64,3 @@ def run(options: argparse.Namespace) -> int:
         f"sha256 {digest}"
     )
     return 0
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError("must be from 0 to 1")
-    return value

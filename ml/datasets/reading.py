@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from ml.datasets.families import family_of
 from ml.images import ImageRejected
 from ml.sources import is_hidden, is_picture_name, read_entry
+from ml.tables import restored
 
 TASKS = ("type", "colour", "family", "gender")
 TABLE = "styles.csv"
@@ -106,7 +107,10 @@ def _from_class_folders(files: Mapping[str, _File]) -> list[Sample]:
 
 def _from_table(path: Path, table: str, files: Mapping[str, _File], note: Note | None) -> list[Sample]:
     try:
-        rows = list(csv.DictReader(io.StringIO(files[table].read().decode("utf-8-sig"), newline="")))
+        lines = csv.DictReader(io.StringIO(files[table].read().decode("utf-8-sig"), newline=""))
+        rows = [
+            {key: restored(cell) if isinstance(cell, str) else cell for key, cell in line.items()} for line in lines
+        ]
     except (OSError, ImageRejected, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{table} in {path} cannot be read as CSV ({error}).") from error
     if not rows or not {"id", "articleType"} <= rows[0].keys():

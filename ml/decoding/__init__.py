@@ -7,42 +7,60 @@ memory) is left to a fresh one.
 """
 
 import atexit
-import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ml import cleaning
 from ml.decoding import protocol
-from ml.images import MAX_BYTES, MAX_PIXELS, ImageInfo, ImageRejected, InputSpec
+from ml.decoding.gate import Busy, Gate
+from ml.decoding.sizes import stated_pixels
+from ml.images import MAX_BYTES, MAX_PIXELS, Baked, Examined, ImageInfo, ImageRejected, InputSpec
 
 TIMEOUT_S = 10.0
 MEMORY_BYTES = 2**30
+#: Encoding a picture again, where that is needed, has limits of its own.
+ENCODE_TIMEOUT_S = 10.0
+ENCODE_BYTES = 3 * 2**29
 #: Verdicts that may be due to the machine as well as to the file.
 PERHAPS_PASSING = frozenset({"crashed", "timeout", "out_of_memory"})
 
 _START_S = 60.0  # on a machine with much else to do
 _END_S = 5.0
-# How long, and how many at once, may wait for a decoder: a web process has threads for pages too.
-_PATIENCE_S = 10.0
-_QUEUE = 2
+#: Beyond this a picture takes seconds, and stands in a queue of its own. A phone's are 12 million.
+LARGE_PIXELS = 16_000_000
+#: Likewise, where the header says nothing.
+LARGE_BYTES = 2 * 2**20
 # Codecs that leak are given up now and then. Not too often: a start takes as long as a thousand small pictures.
 _PICTURES = 10_000
 _ROOT = Path(__file__).resolve().parents[2]
-_BUSY = "Too many pictures are being looked at just now. Please try again in a moment."
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
 class DecoderUnavailable(Exception):
-    """No decoder is free, or none can be started: no fault of the picture's. A sentence for whoever sent it."""
+    """No decoder is free, or none can be started: no fault of the picture's. A sentence for whoever sent it, without
+    any details of this machine; those are in `details`."""
+
+    def __init__(self, sentence: str, details: str = "") -> None:
+        super().__init__(sentence)
+        self.details = details or sentence
+
+
+class DecoderBusy(DecoderUnavailable):
+    """Enough others wait already. Attributes: seconds, after which another try may succeed."""
+
+    def __init__(self, seconds: int) -> None:
+        plural = "" if seconds == 1 else "s"
+        super().__init__(f"Many pictures are being looked at right now. Try again in {seconds} second{plural}.")
+        self.seconds = seconds
 
 
 class Decoders:
@@ -52,13 +70,14 @@ class Decoders:
         most: as many pictures are decoded at once.
     """
 
-    def __init__(self, most: int, *, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(self, most: int, *, memory_bytes: int = MEMORY_BYTES, encode_bytes: int = ENCODE_BYTES) -> None:
         """
         Args:
             memory_bytes: the address space of each, interpreter and libraries (about 0.3 GB) included.
+            encode_bytes: the same, while it encodes.
         """
         self.most = most
-        self._memory_bytes = memory_bytes
+        self._memory_bytes, self._encode_bytes = memory_bytes, encode_bytes
         self._reset()
         os.register_at_fork(after_in_child=self._reset)  # a fork must not talk to the decoders of its parent
         atexit.register(self.close)
@@ -68,41 +87,59 @@ class Decoders:
         data: bytes,
         *,
         timeout_s: float = TIMEOUT_S,
+        encode_timeout_s: float = ENCODE_TIMEOUT_S,
         max_bytes: int = MAX_BYTES,
         max_pixels: int = MAX_PIXELS,
+        client: str | None = "",
     ) -> tuple[bytes, ImageInfo]:
-        """`ml.images.clean`.
+        """`ml.images.clean`. The picture is accepted or refused by one decode within `timeout_s`, as for `to_input`;
+        what comes after has time and memory of its own, and changes nothing about that.
+
+        Args:
+            client: see `Gate.turn`.
 
         Raises:
             ImageRejected: the decoder's verdict, or "timeout", "out_of_memory", "crashed".
             DecoderUnavailable
         """
-        question = {"timeout_s": timeout_s, "max_bytes": max_bytes, "max_pixels": max_pixels}
-        head, body = self._ask(question, data)
-        return data if head["same"] else bytes(body), ImageInfo(**head["info"])
+        limits = {"max_bytes": max_bytes, "max_pixels": max_pixels}
+
+        def examine(data: bytes) -> Examined:
+            head, body = self._ask({"kind": "examine", "timeout_s": timeout_s, **limits}, data, client)
+            stripped = data if head["same"] else bytes(body) if head["is_known"] else None
+            return Examined(
+                ImageInfo(**head["info"]), head["orientation"], head["pixels"], stripped, head["is_lossless"]
+            )
+
+        def bake(data: bytes, at_most: int | None) -> Baked:
+            question = {"kind": "bake", "timeout_s": encode_timeout_s, "at_most": at_most, **limits}
+            head, body = self._ask(question, data, client)
+            return Baked(bytes(body), head["pixels"])
+
+        return cleaning.clean(data, examine=examine, bake=bake)
 
     def to_input(
         self,
         data: bytes,
         spec: InputSpec,
         *,
-        patient: bool = False,
         fitted: Callable[[float], None] = lambda _: None,
         timeout_s: float = TIMEOUT_S,
         max_bytes: int = MAX_BYTES,
         max_pixels: int = MAX_PIXELS,
+        client: str | None = "",
     ) -> np.ndarray:
         """`ml.images.to_input`, uint8 [S, S, 3].
 
         Args:
-            patient: wait for a free decoder as long as it takes.
             fitted: called with the seconds that fitting and resizing took, after decoding.
+            client: see `Gate.turn`.
 
         Raises:
             ImageRejected, DecoderUnavailable: as for `clean`.
         """
-        question = {"timeout_s": timeout_s, "max_bytes": max_bytes, "max_pixels": max_pixels}
-        head, body = self._ask({**question, "size": spec.input_size, "fit": spec.fit}, data, patient)
+        question = {"kind": "to_input", "timeout_s": timeout_s, "max_bytes": max_bytes, "max_pixels": max_pixels}
+        head, body = self._ask({**question, "size": spec.input_size, "fit": spec.fit}, data, client)
         fitted(head["fitted_s"])
         return np.frombuffer(body, np.uint8).reshape(spec.input_size, spec.input_size, 3)
 
@@ -117,30 +154,32 @@ class Decoders:
 
     def _reset(self) -> None:
         self._idle: list[_Decoder] = []
-        self._free = threading.BoundedSemaphore(self.most)
-        self._queue = threading.BoundedSemaphore(_QUEUE)
+        self._gate = Gate(self.most)
 
-    def _ask(self, question: dict[str, Any], data: bytes, patient: bool = False) -> tuple[dict[str, Any], memoryview]:
-        with self._turn(patient):
+    def _ask(self, question: dict[str, Any], data: bytes, client: str | None) -> tuple[dict[str, Any], memoryview]:
+        """In the queue that the picture's header puts it in. A header that lies is found out by the decoder, which
+        takes no more pixels than the queue is for."""
+        pixels, most = stated_pixels(data), question["max_pixels"]
+        is_small = most <= LARGE_PIXELS or (pixels <= LARGE_PIXELS if pixels is not None else len(data) <= LARGE_BYTES)
+        if is_small and most > LARGE_PIXELS:
             try:
-                return self._ask_one(self._idle.pop(), question, data)
-            except (IndexError, _Doubtful):
-                return self._ask_one(_Decoder(self._memory_bytes), question, data)
+                return self._in_turn({**question, "max_pixels": LARGE_PIXELS}, data, client, large=False)
+            except ImageRejected as rejected:
+                if rejected.code != "too_many_pixels":
+                    raise
+        return self._in_turn(question, data, client, large=not is_small or most > LARGE_PIXELS)
 
-    @contextlib.contextmanager
-    def _turn(self, patient: bool) -> Iterator[None]:
-        if not self._free.acquire(blocking=patient):
-            if not self._queue.acquire(blocking=False):
-                raise DecoderUnavailable(_BUSY)
-            try:
-                if not self._free.acquire(timeout=_PATIENCE_S):
-                    raise DecoderUnavailable(_BUSY)
-            finally:
-                self._queue.release()
+    def _in_turn(
+        self, question: dict[str, Any], data: bytes, client: str | None, *, large: bool
+    ) -> tuple[dict[str, Any], memoryview]:
         try:
-            yield
-        finally:
-            self._free.release()
+            with self._gate.turn(client, large=large):
+                try:
+                    return self._ask_one(self._idle.pop(), question, data)
+                except (IndexError, _Doubtful):
+                    return self._ask_one(_Decoder(self._memory_bytes, self._encode_bytes), question, data)
+        except Busy as busy:
+            raise DecoderBusy(busy.seconds) from busy
 
     def _ask_one(self, decoder: "_Decoder", question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
         was_fresh = not decoder.asked
@@ -172,14 +211,17 @@ class _Doubtful(Exception):
 class _Decoder:
     """One process. Attributes: asked, how many pictures it was given."""
 
-    def __init__(self, memory_bytes: int) -> None:
+    def __init__(self, memory_bytes: int, encode_bytes: int) -> None:
         self.asked = 0
         self._channel, theirs = socket.socketpair()
         try:
             with theirs:
                 self._process: subprocess.Popen[bytes] | None = None
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "ml.decoding", "--memory-bytes", str(memory_bytes)],
+                    [
+                        *(sys.executable, "-m", "ml.decoding"),
+                        *("--memory-bytes", str(memory_bytes), "--encode-bytes", str(encode_bytes)),
+                    ],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     cwd=_ROOT,
@@ -187,10 +229,11 @@ class _Decoder:
                 )
             protocol.exactly(self._channel, len(protocol.READY), time.monotonic() + _START_S)
         except (OSError, protocol.Gone) as error:
-            why = f"exit code {self._death()}" if isinstance(error, protocol.Gone) else str(error) or "it hangs"
+            how = f"exit code {self._death()}" if isinstance(error, protocol.Gone) else "it does not start"
             self.end()
             raise DecoderUnavailable(
-                f"Pictures cannot be decoded just now: no decoder could be started ({why})."
+                f"Pictures cannot be decoded just now ({how}). Please try again later.",
+                f"No decoder could be started: {how}. {error}",
             ) from error
 
     def ask(self, question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:

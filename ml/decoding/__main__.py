@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class _Spec:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m ml.decoding")
     parser.add_argument("--memory-bytes", type=int, required=True)
+    parser.add_argument("--encode-bytes", type=int, required=True)
     options = parser.parse_args()
     channel = socket.socket(fileno=sys.stdin.fileno())
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to a whole group; who asks may yet have a batch to finish
@@ -46,6 +48,7 @@ def main() -> None:
         while True:
             question, data = protocol.receive(channel)
             signal.setitimer(signal.ITIMER_REAL, question["timeout_s"] + _MARGIN_S)  # unhandled, it ends the process
+            _limit(resource.RLIMIT_AS, options.encode_bytes if question["kind"] == "bake" else options.memory_bytes)
             head, body = _answer(question, bytes(data))
             protocol.send(channel, head, body)
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -58,21 +61,51 @@ def _limit(kind: int, value: int) -> None:
 
 
 def _answer(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes | memoryview]:
-    limits = {"max_bytes": question["max_bytes"], "max_pixels": question["max_pixels"]}
     try:
-        if "size" in question:
-            decoded = 0.0
-
-            def lap() -> None:
-                nonlocal decoded
-                decoded = time.perf_counter()
-
-            pixels = images.to_input(data, _Spec(question["size"], question["fit"]), lap=lap, **limits)
-            return {"fitted_s": time.perf_counter() - decoded}, pixels.data.cast("B")
-        cleaned, info = images.clean(data, **limits)
+        return _ANSWERS[question["kind"]](question, data)
     except ImageRejected as rejected:
         return {"code": rejected.code, "message": rejected.message}, b""
-    return {"info": dataclasses.asdict(info), "same": cleaned is data}, b"" if cleaned is data else cleaned
+
+
+def _limits(question: dict[str, Any]) -> dict[str, int]:
+    return {"max_bytes": question["max_bytes"], "max_pixels": question["max_pixels"]}
+
+
+def _to_input(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
+    decoded = 0.0
+
+    def lap() -> None:
+        nonlocal decoded
+        decoded = time.perf_counter()
+
+    pixels = images.to_input(data, _Spec(question["size"], question["fit"]), lap=lap, **_limits(question))
+    return {"fitted_s": time.perf_counter() - decoded}, pixels.data.cast("B")
+
+
+def _examine(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    found = images.examine(data, **_limits(question))
+    is_same = found.stripped is data
+    head = {
+        "info": dataclasses.asdict(found.info),
+        "orientation": found.orientation,
+        "pixels": found.pixels,
+        "is_lossless": found.is_lossless,
+        "same": is_same,
+        "is_known": found.stripped is not None,
+    }
+    return head, b"" if is_same else found.stripped or b""
+
+
+def _bake(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    baked = images.bake(data, at_most=question["at_most"], **_limits(question))
+    return {"pixels": baked.pixels}, baked.data
+
+
+_ANSWERS: dict[str, Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes | memoryview]]] = {
+    "to_input": _to_input,
+    "examine": _examine,
+    "bake": _bake,
+}
 
 
 if __name__ == "__main__":

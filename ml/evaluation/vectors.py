@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ml import features
-from ml.embedder import Embedder
+from ml.embedder import GRAPH_VERSION, Embedder
 from ml.evaluation import baselines
 from ml.evaluation.pictures import PictureSet
 from ml.weights import Weights
@@ -113,7 +113,9 @@ class Model:
     def vectors(self, pictures: PictureSet) -> np.ndarray:
         spec = self._weights.spec
         pixels, digests = pictures.pixels(spec.input_size, spec.fit)
-        key = hashlib.sha256(json.dumps([self.described(), digests], sort_keys=True).encode()).hexdigest()
+        key = hashlib.sha256(
+            json.dumps([GRAPH_VERSION, self.described(), digests], sort_keys=True).encode()
+        ).hexdigest()
         folder = self._cache_dir / "vectors" / key[:32]
         parts = [folder / f"{start:07}.npy" for start in range(0, len(pixels), _SHARD)]
         done = sum(part.is_file() for part in parts)

@@ -1,6 +1,7 @@
 """ONNX Runtime: what workers and web processes run. Needs no TensorFlow."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,36 +9,55 @@ from typing import Any
 
 import numpy as np
 
+from ml import golden
+from ml.golden import MIN_COSINE, WrongNumbers
 from ml.runtimes import in_passes, stack
 from ml.spec import ModelSpec
-from ml.weights import LABELS, VECTORS, WeightsError, read_graph_meta
+from ml.weights import LABELS, VECTORS, GraphMeta, WeightsError, read_graph_meta
+
+logger = logging.getLogger(__name__)
 
 _MISSING = "Graph {path} does not exist. Make it with `python -m ml export --out {path}`."
+_REMEDY = (
+    "Copy or export the graph again and install the pinned packages again; if that does not help, this machine must "
+    "not embed pictures."
+)
 
 
 class OnnxEmbedder:
-    """A graph that `ml.export` wrote, ready to run; safe to call from several threads.
+    """A graph that `ml.export` wrote, ready to run and found to compute here what it computed where it was made; safe
+    to call from several threads.
 
     Attributes:
         spec: read from the graph itself.
         meta: also from the graph, see `ml.weights.GraphMeta`.
+        in_int8: whether it computes in int8.
+        cosine: the smallest with its golden vectors (`ml.golden`); None where nothing is known to compare with.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None, expected_sha256: str | None = None) -> None:
+    def __init__(
+        self, path: Path, *, threads: int | None = None, expected_sha256: str | None = None, or_floats: bool = True
+    ) -> None:
         """Load and check the graph; takes half a second.
 
         Args:
             threads: of one forward pass; by default as many as this process may use.
             expected_sha256: hex digest that the file must have.
+            or_floats: an int8 graph that computes wrongly in int8 here computes in floats, with a warning.
 
         Raises:
+            WrongNumbers: it computes other vectors here than where it was made.
             WeightsError: missing, damaged, another file than expected, or not a graph of this program.
         """
         if expected_sha256 is not None:
             _check_digest(path, expected_sha256)
-        self._session = open_session(path, threads=threads)
-        self.meta = read_graph_meta(path)
+        if not path.is_file():
+            raise WeightsError(_MISSING.format(path=path))
+        self.meta: GraphMeta = read_graph_meta(path)
         self.spec: ModelSpec = self.meta.spec
+        opened = _open_int8(path, self.meta, threads, or_floats) if self.meta.precision == "int8" else None
+        self.in_int8 = opened is not None
+        self._session, self.cosine = opened or _open_floats(path, self.meta, threads)
         self._input = self._session.get_inputs()[0].name
         self._outputs = [VECTORS, *(LABELS + task.name for task in self.spec.labels)]
 
@@ -58,21 +78,64 @@ class OnnxEmbedder:
         return outputs
 
 
-def open_session(path: Path, *, threads: int | None = None) -> Any:
+def _open_floats(path: Path, meta: GraphMeta, threads: int | None) -> tuple[Any, float | None]:
+    session = open_session(path, threads=threads, precision="float" if meta.precision == "float" else "compact")
+    expected = golden.known_vectors(meta)
+    if expected is None:
+        return session, None
+    cosine = golden.smallest_cosine(golden.run(session, meta.spec), expected)
+    if cosine < MIN_COSINE:
+        raise WrongNumbers(f"{_compared(path, 'floats', cosine)} {_REMEDY}", cosine)
+    return session, cosine
+
+
+def _open_int8(path: Path, meta: GraphMeta, threads: int | None, or_floats: bool) -> tuple[Any, float] | None:
+    """None: it has to compute in floats, which was said."""
+    expected = golden.known_vectors(meta)
+    if expected is None:  # an older graph: int8 has to give what its own steps give when summed up in floats
+        expected = golden.run(open_session(path, threads=threads, precision="compact"), meta.spec)
+    try:
+        session = open_session(path, threads=threads)
+    except WeightsError as error:
+        if not or_floats:
+            raise
+        logger.warning("%s Perhaps an earlier release made it: it is tried in floats, which is slower.", error)
+        return None
+    cosine = golden.smallest_cosine(golden.run(session, meta.spec), expected)
+    if cosine >= MIN_COSINE:
+        return session, cosine
+    wrong = _compared(path, "int8", cosine)
+    if not or_floats:
+        raise WrongNumbers(f"{wrong} Use the float or compact graph of the same weights.", cosine)
+    logger.warning("%s It computes in floats, which is slower: use the float or compact graph instead.", wrong)
+    return None
+
+
+def _compared(path: Path, precision: str, cosine: float) -> str:
+    return (
+        f"In {precision}, graph {path.name} gives other vectors on this machine than where it was made: smallest "
+        f"cosine {cosine:.4f} over {golden.COUNT} golden pictures, at least {MIN_COSINE} is needed."
+    )
+
+
+def open_session(path: Path, *, threads: int | None = None, precision: str | None = None) -> Any:
     """An `onnxruntime.InferenceSession` on the CPU, set up for the graph's precision.
+
+    Args:
+        precision: in place of the graph's own, see `session_of`.
 
     Raises:
         WeightsError: missing, damaged, or not a graph of this program.
     """
     if not path.is_file():
         raise WeightsError(_MISSING.format(path=path))
-    precision = read_graph_meta(path).precision
+    precision = precision or read_graph_meta(path).precision
     try:
         return session_of(str(path), precision=precision, threads=threads)
     except Exception as error:  # its exceptions share no base class but this one
         raise WeightsError(
             f"Graph {path} is damaged or not an ONNX file ({str(error)[:120]}). "
-            "Delete it and make it anew with `python -m ml export`."
+            "Delete it and make it again with `python -m ml export`."
         ) from error
 
 
@@ -81,7 +144,8 @@ def session_of(graph: str | bytes, *, precision: str, threads: int | None = None
 
     Args:
         graph: the name of a file, or its content.
-        precision: what the graph was written for, see `ml.weights.GraphMeta`.
+        precision: what the graph was written for, see `ml.weights.GraphMeta`. A graph for "int8" opened as
+            "compact" rounds as int8 does and sums up in floats: slow, and right on every processor.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded
     import onnxruntime
@@ -102,6 +166,9 @@ def session_of(graph: str | bytes, *, precision: str, threads: int | None = None
     # Threads that spin between operations gain nothing measurable (80 px, 2 cores, batches of 16: 175
     # images/s with, 176 without), and burn cores that the database and the web server share.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if precision == "int8":
+        # Only where uint8 times int8 saturates (x86 without VNNI): kernels are shifted to uint8, which is exact.
+        options.add_session_config_entry("session.x64quantprecision", "1")
     if precision == "compact":
         # Otherwise kernels would be turned into floats on every pass, not once.
         options.add_session_config_entry("session.disable_quant_qdq", "1")

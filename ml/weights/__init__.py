@@ -6,6 +6,7 @@ The bundled model lies beside this file, one `.onnx` with its hash in SHA256SUMS
 from ml.weights.errors import WeightsError
 from ml.weights.found import Weights
 from ml.weights.graphs import (
+    GOLDEN,
     INPUT,
     INT8_COSINE,
     LABELS,
@@ -13,6 +14,7 @@ from ml.weights.graphs import (
     VECTORS,
     GraphMeta,
     graph_properties,
+    parse_graph_meta,
     read_graph_meta,
 )
 from ml.weights.npz import write_npz
@@ -31,6 +33,7 @@ from ml.weights.variables import read_variables
 
 __all__ = [
     "BUNDLED",
+    "GOLDEN",
     "INPUT",
     "INT8_COSINE",
     "KERAS_FILES",
@@ -45,6 +48,7 @@ __all__ = [
     "WeightsError",
     "graph_properties",
     "is_ready_made",
+    "parse_graph_meta",
     "read_graph_meta",
     "read_variables",
     "resolve",

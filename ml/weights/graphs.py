@@ -15,7 +15,7 @@ from ml.weights.npz import EXTRA
 INPUT, VECTORS, LABELS = "pictures", "vectors", "labels_"
 
 _PREFIX = "lookalike."
-PRECISION, INT8_COSINE = f"{_PREFIX}precision", f"{_PREFIX}int8_cosine"
+PRECISION, INT8_COSINE, GOLDEN = f"{_PREFIX}precision", f"{_PREFIX}int8_cosine", f"{_PREFIX}golden"
 _IDENTITY = ("weights_sha256", "source", "name")
 
 # Numbers of fields in onnx.proto (ModelProto, StringStringEntryProto) and of protobuf's wire types.
@@ -32,6 +32,7 @@ class GraphMeta:
     precision: "float", "compact" or "int8"; see `ml.quantise`.
     int8_cosine: the smallest cosine between int8 and floats on real pictures that were not calibrated on, for a compact
         graph that can be made int8 without any, and the int8 graph made of it; else None.
+    golden: of which pictures it knows the vectors, and those vectors, see `ml.golden`; None for older graphs.
     extra: "training" and "metrics", where known.
     """
 
@@ -41,6 +42,7 @@ class GraphMeta:
     name: str
     precision: str = "float"
     int8_cosine: float | None = None
+    golden: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -68,6 +70,7 @@ def parse_graph_meta(properties: Mapping[str, str], origin: object) -> GraphMeta
             **{key: properties[f"{_PREFIX}{key}"] for key in _IDENTITY},
             precision=properties.get(PRECISION, "float"),
             int8_cosine=float(properties[INT8_COSINE]) if INT8_COSINE in properties else None,
+            golden=properties.get(GOLDEN),
             extra={key: json.loads(properties[f"{_PREFIX}{key}"]) for key in EXTRA if f"{_PREFIX}{key}" in properties},
         )
     except (KeyError, ValueError) as error:

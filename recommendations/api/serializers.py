@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
-from catalog.models import Category
+from catalog.api.fields import CategoryAddress, QueryAmount, Share, Text, TrueOrFalse, WholeNumber
+from catalog.api.strict import Strict
+from catalog.attributes import NAME_LENGTH, TEXT_LENGTH
 from recommendations.calibration import MatchKind
 from recommendations.filters import Filters
 from recommendations.paging import BadCursor, from_cursor
@@ -13,49 +16,48 @@ from recommendations.search import MAX_RESULTS, Sort, Source, Wish
 
 #: Brands, and attributes, of one search: each is another condition for the database to plan with.
 MAX_VALUES = 100
+ATTRIBUTE_PAIR = r"^[^:]+:[\s\S]+$"
 
 
-class StripParameters(serializers.Serializer):
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_RESULTS, required=False, help_text="How many cards.")
+class StripParameters(Strict):
+    limit = WholeNumber(min_value=1, max_value=MAX_RESULTS, required=False, help_text="How many cards.")
 
     @property
     def cards(self) -> int:
         return int(self.validated_data.get("limit", settings.SIMILAR_PRODUCTS))
 
 
-class SearchParameters(serializers.Serializer):
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_RESULTS, required=False, help_text="How many products.")
-    price_max = serializers.DecimalField(
-        max_digits=10, decimal_places=2, min_value=Decimal(0), required=False, help_text="The budget."
-    )
-    price_min = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0), required=False)
-    category = serializers.CharField(required=False, help_text="Address of a category; with all below it.")
-    in_stock = serializers.BooleanField(required=False, default=False)
+class AttributePair(Text):
+    default_error_messages = {"invalid": "This must be NAME:VALUE."}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=NAME_LENGTH + TEXT_LENGTH + 1, **options)
+        self.validators.append(RegexValidator(ATTRIBUTE_PAIR, self.error_messages["invalid"]))
+
+
+class SearchParameters(Strict):
+    limit = WholeNumber(min_value=1, max_value=MAX_RESULTS, required=False, help_text="How many products.")
+    price_max = QueryAmount(required=False, help_text="The budget.")
+    price_min = QueryAmount(required=False)
+    category = CategoryAddress(required=False, help_text="Address of a category; with all below it.")
+    in_stock = TrueOrFalse(required=False, default=False)
     brand = serializers.ListField(
-        child=serializers.CharField(), max_length=MAX_VALUES, required=False, help_text="May be repeated."
+        child=Text(max_length=100), max_length=MAX_VALUES, required=False, help_text="May be repeated."
     )
     attribute = serializers.ListField(
-        child=serializers.RegexField(r"^[^:]+:.+$", error_messages={"invalid": "This must be NAME:VALUE."}),
+        child=AttributePair(),
         max_length=MAX_VALUES,
         required=False,
         help_text="NAME:VALUE, e.g. colour:Red. May be repeated: of one name, any value will do.",
     )
-    colour_weight = serializers.FloatField(
-        min_value=0, max_value=1, required=False, help_text="Of the colour against the kind; 0.5 unless told."
-    )
+    colour_weight = Share(required=False, help_text="Of the colour against the kind; 0.5 unless told.")
     sort = serializers.ChoiceField(
         choices=[sort.value for sort in Sort],
         required=False,
         default=Sort.LIKENESS.value,
         help_text="`value`: cheaper look-alikes first.",
     )
-    cursor = serializers.CharField(required=False, help_text="`next` of the page before.")
-
-    def validate_category(self, address: str) -> Category:
-        category = Category.objects.filter(address=address).first()
-        if category is None:
-            raise serializers.ValidationError("There is no category with this address.")
-        return category
+    cursor = Text(required=False, help_text="`next` of the page before.")
 
     def validate_cursor(self, text: str) -> frozenset[int]:
         try:
@@ -84,8 +86,9 @@ class SearchParameters(serializers.Serializer):
 
 
 class SimilarParameters(SearchParameters):
-    in_colour = serializers.CharField(
+    in_colour = Text(
         required=False,
+        max_length=TEXT_LENGTH,
         help_text="The same kind of thing in this colour, e.g. Red; as products have it.",
     )
 
@@ -102,7 +105,9 @@ class MatchSerializer(serializers.Serializer):
     title = serializers.CharField()
     price = serializers.DecimalField(max_digits=10, decimal_places=2, allow_null=True)
     currency = serializers.CharField()
-    score = serializers.FloatField(allow_null=True, help_text="Cosine similarity, at most 1.")
+    score = serializers.FloatField(
+        allow_null=True, min_value=-1, max_value=1, help_text="Cosine similarity; null where it is not visual."
+    )
     match = serializers.IntegerField(
         allow_null=True, help_text="0 to 100, see `match_kind`; null while that is not known."
     )
@@ -119,7 +124,8 @@ class CardSerializer(MatchSerializer):
 class AboveBudgetSerializer(serializers.Serializer):
     """Documents `search.AboveBudget.to_json`."""
 
-    count = serializers.IntegerField(help_text="Products that meet all else and cost more.")
+    count = serializers.IntegerField(help_text="Products that meet all else and cost more; at most 1,000.")
+    count_is_exact = serializers.BooleanField(help_text="False where there are more than `count`.")
     lowest_price = serializers.DecimalField(max_digits=10, decimal_places=2)
     nearest = MatchSerializer(help_text="The cheapest of the most alike.")
 

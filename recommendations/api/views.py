@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException, ParseError
@@ -11,9 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalog.api.errors import ImageProblem
+from catalog import refusals
+from catalog.api.errors import DecoderProblem, ImageProblem
+from catalog.api.strict import StrictView
 from catalog.models import Product
 from catalog.services import read_upload
+from catalog.throttling import SearchThrottle
+from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
 from recommendations.api.serializers import (
     PhotoParameters,
@@ -22,26 +28,30 @@ from recommendations.api.serializers import (
     StripParameters,
     StripSerializer,
 )
-from recommendations.graphs import ModelUnavailable
+from recommendations.graphs import UNAVAILABLE, ModelUnavailable
 from recommendations.queries import NoColourPart
 from recommendations.search import Results, in_another_colour, search_photo, similar_products
 from recommendations.strips import product_strip
 from recommendations.throttling import PhotoSearchThrottle
 
+logger = logging.getLogger(__name__)
+
 
 class ModelProblem(APIException):
     status_code = 503
     default_code = "model_unavailable"
+    default_detail = UNAVAILABLE
 
 
-class SimilarProductsView(APIView):
+class SimilarProductsView(StrictView, APIView):
     permission_classes = [AllowAny]
+    parameters_class = SimilarParameters
+    throttle_classes = [SearchThrottle]
 
     @extend_schema(parameters=[SimilarParameters], responses=ResultsSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """The products that look most like this one, best first; fewer only if fewer exist."""
-        parameters = SimilarParameters(data=request.query_params)
-        parameters.is_valid(raise_exception=True)
+        parameters = self.parameters
         product = get_object_or_404(Product.objects.published(), slug=slug)
         colour = parameters.validated_data.get("in_colour")
         try:
@@ -54,19 +64,19 @@ class SimilarProductsView(APIView):
         return _answer(request, results)
 
 
-class StripView(APIView):
+class StripView(StrictView, APIView):
     permission_classes = [AllowAny]
+    parameters_class = StripParameters
+    throttle_classes = [SearchThrottle]
 
     @extend_schema(parameters=[StripParameters], responses=StripSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """The cards that the page of this product shows: pins, look-alikes, and what is near at hand."""
-        parameters = StripParameters(data=request.query_params)
-        parameters.is_valid(raise_exception=True)
         product = get_object_or_404(Product.objects.published().select_related("category"), slug=slug)
-        return _answer(request, product_strip(product, parameters.cards), cards=True)
+        return _answer(request, product_strip(product, self.parameters.cards), cards=True)
 
 
-class PhotoSearchView(APIView):
+class PhotoSearchView(StrictView, APIView):
     permission_classes = [AllowAny]
     parser_classes = [MultiPartParser]
     throttle_classes = [PhotoSearchThrottle]
@@ -74,19 +84,22 @@ class PhotoSearchView(APIView):
     @extend_schema(request={"multipart/form-data": PhotoParameters}, responses=ResultsSerializer)
     def post(self, request: Request) -> Response:
         """The products that look most like a photo. The photo is searched with and forgotten."""
-        parameters = PhotoParameters(data=request.data)
-        parameters.is_valid(raise_exception=True)
         if len(request.FILES.getlist("photo")) > 1:
             raise ParseError("Send one photo.", "several_photos")
+        parameters = PhotoParameters(data=request.data)
+        parameters.is_valid(raise_exception=True)
         try:
-            data = read_upload(parameters.validated_data["photo"])
-            results = search_photo(data, parameters.wish)
+            data = read_upload(parameters.validated_data["photo"], door=refusals.API_SEARCH)
+            results = search_photo(data, parameters.wish, door=refusals.API_SEARCH)
         except ImageRejected as error:
             raise ImageProblem(error) from error
         except NoColourPart as error:
             raise ParseError(str(error), "no_colour_part") from error
         except ModelUnavailable as error:
-            raise ModelProblem(str(error)) from error
+            logger.error("%s", error)
+            raise ModelProblem from error
+        except DecoderUnavailable as error:
+            raise DecoderProblem(error) from error
         return _answer(request, results)
 
 

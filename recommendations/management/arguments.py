@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
 
+from catalog.management.arguments import number, whole_number
 from catalog.models import Category
 from recommendations.calibration import calibration_of
 from recommendations.filters import Filters
@@ -65,37 +66,15 @@ def wish_of(options: Mapping[str, Any]) -> Wish:
     return Wish(options["k"], filters, colour=colour, metric=options.get("metric"), sort=sort)
 
 
+share = number(0, 1)
+count = whole_number(1, MAX_RESULTS)
+
+
 def attribute(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals and value):
         raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name, value
-
-
-def share(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-    return number
-
-
-def count(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= MAX_RESULTS:
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_RESULTS}")
-    return number
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 def money(text: str) -> Decimal:
@@ -140,7 +119,7 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
     if results.above:
         above = results.above
         stdout.write(
-            f"Nothing within the budget. {above.count:,} products cost more, from {above.lowest}; of those that look "
+            f"Nothing within the budget. {above.count} products cost more, from {above.lowest}; of those that look "
             f"alike {above.match.product.sku} is the cheapest, at {above.match.product.price}."
         )
     elif not results.matches:

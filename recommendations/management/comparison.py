@@ -7,6 +7,7 @@ from json import dumps
 
 from django.core.management.base import CommandError, OutputWrapper
 
+from catalog.management.arguments import not_negative
 from catalog.models import Product
 from recommendations.comparing import Comparison, Row, Shown, colour_of, products_of, sample_products
 from recommendations.management.arguments import count
@@ -25,7 +26,7 @@ def add_compare_arguments(parser: ArgumentParser) -> None:
     which.add_argument(
         "--sample", type=count, default=SAMPLE, metavar="N", help=f"beside N products drawn by lot (default {SAMPLE})"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="another number draws other products")
+    parser.add_argument("--seed", type=not_negative, default=0, metavar="S", help="another number draws other products")
     parser.add_argument("-k", type=count, default=10, metavar="N", help="look-alikes a product (default 10)")
     parser.add_argument("--json", action="store_true", help="for programs")
 

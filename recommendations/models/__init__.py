@@ -3,6 +3,7 @@ from recommendations.models.image_embedding import EmbeddingState, ImageEmbeddin
 from recommendations.models.merchandising import MOST_BOOST, Effect, Pin, Rule, Veto
 from recommendations.models.pause import Pause
 from recommendations.models.pipeline import Pipeline
+from recommendations.models.refusal import Refusal
 from recommendations.models.search_health import SearchHealth
 from recommendations.models.stage_totals import Stage, StagePictures, StageTime
 from recommendations.models.strip_count import Place, Strip, StripCount
@@ -20,6 +21,7 @@ __all__ = [
     "Pin",
     "Pipeline",
     "Place",
+    "Refusal",
     "Rule",
     "SearchHealth",
     "Stage",

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.template import Context
 
+from catalog import media
+from catalog.attributes import text_of
 from catalog.models import Product
 from recommendations.counting import label_of
 from recommendations.models import EmbeddingModel, Strip
@@ -22,6 +24,7 @@ from recommendations.swatches import swatches_for
 from recommendations.viewed import viewed_of
 
 register = template.Library()
+register.filter("attribute_text", text_of)
 
 
 @register.inclusion_tag("recommendations/strip.html", takes_context=True)
@@ -71,8 +74,8 @@ def strip_counting() -> dict[str, Any]:
 
 @register.inclusion_tag("recommendations/admin_banner.html")
 def model_banner() -> dict[str, Any]:
-    """What staff must know of the embedding model."""
-    return {"warnings": model_warnings(EmbeddingModel.objects.active())}
+    """What staff must know of the embedding model, and of the pictures' files."""
+    return {"warnings": [*model_warnings(EmbeddingModel.objects.active()), *media.problems()]}
 
 
 @register.filter

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
 
 from catalog.importing.kaggle import COLUMNS
 from tests.pictures import picture
@@ -53,3 +56,12 @@ def zipped(tmp_path: Path) -> Callable[[dict[str, bytes]], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def staff_api(db: None) -> APIClient:
+    """With the token of a user who may do everything."""
+    client = APIClient()
+    token = Token.objects.create(user=User.objects.create_superuser("api-keeper"))
+    client.credentials(HTTP_AUTHORIZATION=f"Token {token.key}")
+    return client

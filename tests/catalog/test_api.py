@@ -53,7 +53,6 @@ def test_the_list_filters_by_price_category_and_text(shop: Shopkeeper) -> None:
     assert skus("price_max=50") == ["A"]
     assert skus("category=footwear") == ["B"]
     assert sorted(skus("q=red")) == ["A", "B"]
-    assert skus("category=nowhere") == []
 
 
 def test_pages_follow_each_other_without_repeats(shop: Shopkeeper) -> None:

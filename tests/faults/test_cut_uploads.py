@@ -99,7 +99,7 @@ def test_a_transaction_around_the_upload_that_fails_takes_all_its_files_along(ow
     assert (len(pictures(own_shop)), len(files(own_shop))) == (1, 1)
 
 
-def test_a_killed_upload_leaves_a_file_that_the_daily_sweep_removes(own_shop: OwnShop) -> None:
+def test_a_killed_upload_leaves_a_file_that_the_daily_sweep_sets_aside(own_shop: OwnShop) -> None:
     """No process is left to remove it."""
     kept = own_shop.add_pictures(1)
     die = (

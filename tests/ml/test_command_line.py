@@ -312,7 +312,7 @@ def test_a_negative_number_where_none_can_be_is_wrong_usage(
     with pytest.raises(SystemExit) as caught:
         main([*command, "-1"])
     assert caught.value.code == 2
-    assert f"argument {command[-1]}: must not be negative" in capsys.readouterr().err
+    assert f"argument {command[-1]}: '-1' is not a whole number, 0 or more" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -393,12 +393,12 @@ def test_pictures_that_a_split_does_not_know_are_counted(
 @pytest.mark.parametrize(
     ("option", "value", "reason"),
     [
-        ("--extra-share", "1", "must be a number from 0 to 0.9, not 1"),
-        ("--averaging", "1", "must be a number from 0 to below 1, not 1"),
-        ("--averaging", "nan", "must be a number from 0 to below 1, not nan"),
-        ("--power", "-0.5", "must be a number from 0, not -0.5"),
-        ("--power", "much", "invalid number value"),
-        ("--seed", "-1", "must not be negative"),
+        ("--extra-share", "1", "'1' is not a number from 0 to 0.9"),
+        ("--averaging", "1", "'1' is not a number from 0 to below 1"),
+        ("--averaging", "nan", "'nan' is not a number from 0 to below 1"),
+        ("--power", "-0.5", "'-0.5' is not a number from 0"),
+        ("--power", "much", "'much' is not a number from 0"),
+        ("--seed", "-1", "'-1' is not a whole number, 0 or more"),
     ],
 )
 def test_numbers_out_of_range_are_refused_by_their_option(

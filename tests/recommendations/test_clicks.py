@@ -262,7 +262,7 @@ def test_no_figures_and_senseless_days(db: None) -> None:
     call_command("click_through", stdout=out)
     assert "Nothing was counted" in out.getvalue()
     for senseless in ("0", "-1", "many", "99999999999"):
-        with pytest.raises(CommandError, match="not a number of days"):
+        with pytest.raises(CommandError, match="not a whole number, 1 to 36500"):
             call_command("click_through", f"--days={senseless}")
 
 

@@ -115,7 +115,10 @@ def test_without_a_model_the_answer_is_503_with_the_reason_and_a_retry_hint(db: 
 
 
 def test_a_lost_network_is_503_and_a_damaged_one_is_refused(
-    wardrobe: dict[str, Product], network: EmbeddingModel, monkeypatch: pytest.MonkeyPatch
+    wardrobe: dict[str, Product],
+    network: EmbeddingModel,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(graphs, "_loaded", {})
     path = graphs.cache_path(network.graph_sha256)
@@ -126,7 +129,8 @@ def test_a_lost_network_is_503_and_a_damaged_one_is_refused(
             copy.write_bytes(kept[:1000])
         damaged = post(picture())
         assert damaged.status_code == 503
-        assert graphs.storage_name(network.graph_sha256) in damaged.json()["detail"]
+        assert damaged.json()["detail"] == graphs.UNAVAILABLE, "where the file lies is for the log"
+        assert graphs.storage_name(network.graph_sha256) in caplog.text
     finally:
         stored.write_bytes(kept)
     # Fetched again from the storage that all hosts share.

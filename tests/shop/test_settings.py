@@ -58,7 +58,7 @@ def test_a_forged_host_is_refused(db: None, client: Client) -> None:
 def test_the_process_is_up_and_says_whether_it_is_ready(db: None, client: Client) -> None:
     assert client.get("/healthz").content == b"ok\n"
     ready = client.get("/readyz")
-    every = {"database": "ok", "broker": "ok", "weights": "ok", "backlog": "ok"}
+    every = dict.fromkeys(("status", "database", "broker", "weights", "files", "backlog"), "ok")
     assert (ready.status_code, ready.json()) == (200, every)
 
 
@@ -76,7 +76,8 @@ def test_the_age_of_the_backlog_is_told_and_a_reason_only_beyond_its_limit(
     late = client.get("/readyz")
     assert late.status_code == 503
     assert re.fullmatch(r"the oldest picture has waited 5\d\d s, more than 400 s", late.json()["backlog"])
-    assert [name for name, found in late.json().items() if found != "ok"] == ["backlog"]
+    assert [name for name, found in late.json().items() if found != "ok"] == ["status", "backlog"]
+    assert late.json()["status"] == "unavailable"
     control.pause()
     paused = client.get("/readyz")
     assert (paused.status_code, paused.json()["backlog"][:10]) == (200, "ok: paused")

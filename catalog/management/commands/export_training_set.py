@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Exists, OuterRef
 
 from catalog.exporting import ExportFailed, export_training_set
+from catalog.management.arguments import positive
 from catalog.models import Category, Product, ProductImage
 from catalog.progress import meter
 
@@ -29,7 +30,7 @@ class Command(BaseCommand):
             "--category", action="append", metavar="ADDRESS",
             help="only products in this category and below, e.g. apparel/topwear; may be repeated",
         )  # fmt: skip
-        parser.add_argument("--limit", type=_positive, metavar="N", help="at most N products, spread over the catalog")
+        parser.add_argument("--limit", type=positive, metavar="N", help="at most N products, spread over the catalog")
         parser.add_argument("--continue", action="store_true", help="complete a folder that an earlier run began")
 
     def handle(self, *, folder: Path, category: list[str] | None, limit: int | None, **options: Any) -> None:
@@ -71,13 +72,3 @@ def _spread(ids: list[int], limit: int) -> list[int]:
     """`limit` of them at even distances."""
     count = len(ids)
     return ids if limit >= count else [ids[place * count // limit] for place in range(limit)]
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return number

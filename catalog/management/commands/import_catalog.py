@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,11 @@ from catalog.importing.errors import ImportFailed, RowError
 from catalog.importing.kaggle import KaggleLayout
 from catalog.importing.loader import import_records
 from catalog.importing.records import Layout
+from catalog.management.arguments import positive
 from catalog.progress import meter
 from catalog.services import StorageUnavailable
 from ml.decoding import DecoderUnavailable
+from ml.tables import Writer
 
 LAYOUTS: tuple[Layout, ...] = (KaggleLayout(), ClassFolderLayout())
 SHOWN_ERRORS = 10
@@ -48,7 +49,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", type=Path, metavar="PATH", help="folder or .zip file")
         parser.add_argument("--format", default="auto", choices=["auto", *(layout.name for layout in LAYOUTS)])
-        parser.add_argument("--limit", type=_positive, metavar="N", help="import at most N products")
+        parser.add_argument("--limit", type=positive, metavar="N", help="import at most N products")
         parser.add_argument(
             "--demo-prices",
             action="store_true",
@@ -94,7 +95,7 @@ class Command(BaseCommand):
     def _report(self, errors: list[RowError], file: Path | None) -> None:
         if file is not None:
             with file.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.writer(stream)
+                writer = Writer(stream)
                 writer.writerow(["file", "line", "code", "reason"])
                 writer.writerows((error.file, error.line, error.code, error.reason) for error in errors)
         for error in errors[:SHOWN_ERRORS]:
@@ -103,10 +104,3 @@ class Command(BaseCommand):
             rest = len(errors) - SHOWN_ERRORS
             where = f"see {file}" if file else "--errors FILE writes them all"
             self.stderr.write(f"… and {rest:,} more ({where}).")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number

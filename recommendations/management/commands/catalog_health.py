@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from argparse import ArgumentParser
 from json import dumps
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import Any
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError
 
+from catalog.management.arguments import not_negative, positive
 from catalog.progress import meter
+from ml.tables import Writer
 from recommendations.catalog_health import NAMED, CatalogHealth, catalog_health, current_vectors
 from recommendations.coverage import coverage
-from recommendations.management.arguments import chosen_model, count, positive, share
+from recommendations.management.arguments import chosen_model, count, share
 from recommendations.management.tables import table
 
 
@@ -28,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("-k", type=count, default=10, metavar="N", help="places of a list (default: %(default)s)")
         parser.add_argument("--model", metavar="NAME", help="default: the active one")
         parser.add_argument("--sample", type=positive, metavar="N", help="only the lists of N products, drawn by lot")
-        parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, another sample")
+        parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="another number, another sample")
         parser.add_argument(
             "--close",
             type=share,
@@ -101,7 +102,7 @@ def _write(path: Path, found: CatalogHealth) -> None:
     flags = {name: set(getattr(found, name).tolist()) for name in ("lonely", "hubs")}
     order = np.argsort(-found.lists, kind="stable")
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
+        writer = Writer(stream)
         writer.writerow(["sku", "title", "lists", "nearest", "score", "orphan", "lonely", "hub"])
         for product in found.named(order):
             score = "" if product.score is None else f"{product.score:.4f}"

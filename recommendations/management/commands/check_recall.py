@@ -8,8 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from catalog.management.arguments import not_negative, positive
 from catalog.progress import meter
-from recommendations.management.arguments import chosen_model, positive, share
+from recommendations.management.arguments import chosen_model, share
 from recommendations.management.tables import table
 from recommendations.queries import NoColourPart
 from recommendations.recall_checks import keep
@@ -34,7 +35,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--floor", type=share, default=FLOOR, metavar="R", help="default: %(default)s")
         parser.add_argument("--colour-weight", type=share, metavar="W", help="of every query: 0 kind, 1 colour alone")
-        parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number, other products")
+        parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="another number, other products")
         parser.add_argument("--json", action="store_true", help="for programs")
 
     def handle(self, *, sample: int, floor: float, json: bool, **options: Any) -> None:
@@ -79,5 +80,5 @@ def _row(tally: dict[str, Any]) -> tuple[str, ...]:
 def selectivity(text: str) -> float:
     found = share(text)
     if not found:
-        raise ArgumentTypeError("a filter that leaves nothing has nothing to find")
+        raise ArgumentTypeError(f"{text!r}: a filter that leaves nothing has nothing to find")
     return found

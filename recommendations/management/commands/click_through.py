@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from datetime import timedelta
 from json import dumps
 from typing import Any
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from catalog.management.arguments import whole_number
 from recommendations.click_through import ClickThrough, click_through
 
 ROW = "{:<24} {:<9} {:<9} {:>8} {:>10} {:>8} {:>7}  {}"
@@ -20,7 +21,9 @@ class Command(BaseCommand):
     help = "How often products in strips were seen and clicked, by model, strip, source and position."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--days", type=days, default=30, metavar="N", help="the last N days (default 30)")
+        parser.add_argument(
+            "--days", type=whole_number(1, 36_500), default=30, metavar="N", help="the last N days (default 30)"
+        )
         parser.add_argument("--json", action="store_true", help="for programs")
 
     def handle(self, *, days: int, json: bool, **options: Any) -> None:
@@ -38,13 +41,6 @@ class Command(BaseCommand):
         self.stdout.write(ROW.format("model", "strip", "source", "position", "seen", "clicked", "rate", "interval"))
         for rate in found:
             self.stdout.write(_row(rate))
-
-
-def days(text: str) -> int:
-    number = int(text) if text.isdecimal() and len(text) < 6 else 0
-    if not 1 <= number <= 36_500:
-        raise ArgumentTypeError(f"{text!r} is not a number of days")
-    return number
 
 
 def _row(found: ClickThrough) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from catalog.management.arguments import not_negative
 from ml import features
 from ml.features import FeaturesError
 from recommendations import transfer
@@ -34,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--model", metavar="NAME", help="refuse vectors of another; default: the file says which")
         parser.add_argument("--activate", action="store_true", help="complete the model and switch to it")
         parser.add_argument(
-            "--sample", type=_natural, default=transfer.SAMPLE, metavar="N",
+            "--sample", type=not_negative, default=transfer.SAMPLE, metavar="N",
             help="pictures embedded anew and compared first, 0 for none (default: %(default)s)",
         )  # fmt: skip
 
@@ -77,13 +78,3 @@ class Command(BaseCommand):
 
 
 RULES = {"digest": "checksum", "file": "stored file", "sku": "SKU"}
-
-
-def _natural(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 0")
-    return number

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from catalog.management.arguments import number
 from recommendations.status import PipelineStatus, pipeline_status
 
 LEAST_SECONDS = 1.0
@@ -23,7 +24,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="for programs; with --watch one line each time")
         parser.add_argument(
-            "--watch", nargs="?", type=float, const=2.0, metavar="SECONDS",
+            "--watch", nargs="?", type=number(0, 86_400), const=2.0, metavar="SECONDS",
             help="again every so many seconds (default 2), until Ctrl-C",
         )  # fmt: skip
 

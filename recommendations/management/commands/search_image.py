@@ -8,6 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from catalog import refusals
+from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
 from recommendations.graphs import ModelUnavailable
 from recommendations.management.arguments import add_search_arguments, wish_of, write_results
@@ -31,11 +33,13 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
         try:
-            results = search_photo(data, wish)
+            results = search_photo(data, wish, door=refusals.COMMAND)
         except ImageRejected as error:
             raise CommandError(f"{file}: {error.message} [{error.code}]") from error
         except NoColourPart as error:
             raise CommandError(str(error)) from error
+        except DecoderUnavailable as error:
+            raise CommandError(f"{error} ({error.details})") from error
         except ModelUnavailable as error:
             raise CommandError(f"{error} Run `manage.py embed_catalog` first.") from error
         write_results(self.stdout, results, as_json=json)

@@ -24,6 +24,7 @@ from honcho import manager
 from honcho.printer import Printer
 
 from catalog.drawing import draw_catalog
+from catalog.management.arguments import positive, whole_number
 from catalog.models import Product
 from catalog.progress import meter
 from recommendations.graphs import ModelUnavailable
@@ -44,8 +45,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--catalog", type=Path, metavar="PATH", help="folder or zip to import (see import_catalog)")
-        parser.add_argument("--limit", type=int, metavar="N", help="import at most N products")
-        parser.add_argument("--port", type=int, default=8000, metavar="N", help="default: %(default)s")
+        parser.add_argument("--limit", type=positive, metavar="N", help="import at most N products")
+        parser.add_argument(
+            "--port", type=whole_number(1, 65_535), default=8000, metavar="N", help="default: %(default)s"
+        )
         parser.add_argument("--once", action="store_true", help="stop when every picture is embedded")
 
     def handle(self, *, catalog: Path | None, limit: int | None, port: int, once: bool, **options: Any) -> None:

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+from catalog.api.errors import BodyTooLarge
+
+
+class StrictJSONParser(JSONParser):
+    """JSON in UTF-8, of a bounded size and depth, without NaN, Infinity or a name given twice."""
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        data = stream.read(most + 1)
+        if len(data) > most:
+            raise BodyTooLarge
+        try:
+            return json.loads(data.decode(), parse_constant=_refuse, object_pairs_hook=_without_repeats)
+        except RecursionError as error:
+            raise ParseError("The JSON is nested too deeply.") from error
+        except UnicodeDecodeError as error:
+            raise ParseError(f"The body is not UTF-8: {error.reason} at byte {error.start}.") from error
+        except ValueError as error:
+            raise ParseError(f"The body is not JSON: {error}.") from error
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not a number")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is given twice in one object")
+    return found

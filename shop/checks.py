@@ -1,0 +1,28 @@
+"""What `manage.py migrate` and `manage.py check --database default` warn of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.checks import Tags, Warning, register
+from django.db import connections
+
+
+@register(Tags.database)
+def check_role(databases: Sequence[str] | None = None, **_: Any) -> list[Warning]:
+    """A superuser's SQL can run programs on the database's machine: one hole in the shop would open that machine."""
+    found = []
+    for alias in databases or ():
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user")
+            name, superuser = cursor.fetchone()
+        if superuser:
+            found.append(
+                Warning(
+                    f"The shop connects to its database as {name!r}, which is a superuser.",
+                    hint="Give the shop a role of its own: see 'Database roles' in docs/operations.md.",
+                    id="shop.W001",
+                )
+            )
+    return found

@@ -1,0 +1,34 @@
+"""How the shop says that something cannot be answered: JSON under /api/, a page elsewhere."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+
+from shop.api import is_api
+
+HEADINGS = {400: "That cannot be", 413: "That is too large", 429: "One moment, please", 503: "Back in a moment"}
+
+
+def problem(
+    request: HttpRequest,
+    status: int,
+    code: str,
+    sentence: str,
+    *,
+    wait: int | None = None,
+    errors: dict[str, list[dict[str, str]]] | None = None,
+) -> HttpResponse:
+    """An answer for whoever asked.
+
+    Args:
+        sentence: for people; never a path of this machine, a setting or a line of code.
+        wait: seconds after which another try may help.
+        errors: by field, for the API, see `shop.errors`.
+    """
+    headers = {} if wait is None else {"Retry-After": str(wait)}
+    if is_api(request):
+        body = {"code": code, "detail": sentence, **({"errors": errors} if errors else {})}
+        return JsonResponse(body, status=status, headers=headers)
+    page = render_to_string("problem.html", {"heading": HEADINGS.get(status, "Sorry"), "sentence": sentence})
+    return HttpResponse(page, status=status, headers=headers)

@@ -1,0 +1,1 @@
+"""`python -m shop web`: gunicorn's threads, kept free from clients that send or read slowly."""
