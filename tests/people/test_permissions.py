@@ -192,9 +192,13 @@ def test_every_address_has_a_row() -> None:
 
 
 @pytest.fixture
-def places(shop: Shopkeeper, plane: EmbeddingModel) -> dict[str, Any]:
-    """What stands in the addresses."""
-    product, secret = shop.embedded(plane, "red", [1, 0, 0]), shop.product("secret", published=False)
+def places(shop: Shopkeeper) -> dict[str, Any]:
+    """What stands in the addresses. No model is active: this shop has no network, and is ready all the same."""
+    model = EmbeddingModel.objects.create(
+        name="built", source="file", backbone="resnet50", weights_sha256="0" * 64, graph_sha256="0" * 64,
+        input_size=80, fit="letterbox", pooling="avg", dimension=3, state="ready",
+    )  # fmt: skip
+    product, secret = shop.embedded(model, "red", [1, 0, 0]), shop.product("secret", published=False)
     image = product.images.get()
     other = User.objects.create_user("other", "other@example.com", "x")
     Token.objects.create(user=other)
@@ -203,10 +207,10 @@ def places(shop: Shopkeeper, plane: EmbeddingModel) -> dict[str, Any]:
         "type": ContentType.objects.get_for_model(Product).pk,
         "catalog/product": product.pk, "catalog/category": shop.category("empty").pk,
         "recommendations/rule": Rule.objects.create(effect="exclude", brand="Kestrel").pk,
-        "recommendations/embeddingmodel": plane.pk,
+        "recommendations/embeddingmodel": model.pk,
         "recommendations/imageembedding": ImageEmbedding.objects.get().pk,
         "recommendations/searchhealth": SearchHealth.objects.create(
-            model=plane, lowest=1.0, report={"filters": []}).pk,
+            model=model, lowest=1.0, report={"filters": []}).pk,
         "auth/user": other.pk, "authtoken/tokenproxy": other.pk, "auth/group": Group.objects.create(name="g").pk,
     }  # fmt: skip
 
