@@ -200,7 +200,8 @@ def _after_brace(root: Path) -> str:
 def _await(address: str) -> None:
     for _ in range(120):
         waited = Waited()
-        waited.ask(address, "/healthz")
+        for page in PAGES:
+            waited.ask(address, page)
         if not waited.failed:
             return
         time.sleep(0.5)

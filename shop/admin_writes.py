@@ -13,7 +13,7 @@ from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from catalog.conflicts import AT_ONCE, Refusal, as_form_error, lost_a_race, refusal
+from catalog.conflicts import Refusal, as_form_error, lost_a_race, refusal
 
 if TYPE_CHECKING:
     _Base = ModelAdmin[Any]
@@ -111,10 +111,8 @@ def _refused(error: IntegrityError | OperationalError) -> Refusal:
     Raises:
         OperationalError: it is no conflict.
     """
-    if isinstance(error, IntegrityError):
+    if isinstance(error, IntegrityError) or lost_a_race(error):
         return refusal(error)
-    if lost_a_race(error):
-        return Refusal(AT_ONCE, "conflict")
     raise error
 
 

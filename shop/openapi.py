@@ -47,6 +47,8 @@ class ApiSchema(AutoSchema):
         for status in self._errors(operation):
             described = {"description": ERRORS[status], "content": {"application/json": {"schema": problem}}}
             operation["responses"].setdefault(str(status), described)
+        # From the server, before the shop sees the request: in HTML.
+        operation["responses"]["414"] = {"description": "The address is too long."}
         operation["responses"] = dict(sorted(operation["responses"].items()))
         return operation
 
