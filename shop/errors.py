@@ -54,7 +54,7 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> JsonResp
             "errors": found if isinstance(found, dict) else {"non_field_errors": found},
         }
     elif isinstance(error, Throttled):
-        seconds = max(1, ceil(error.wait or 1))
+        seconds = max(1, ceil(float(response.get("Retry-After", "1"))))
         response.data = {"code": "throttled", "detail": TOO_MANY.format(seconds=seconds)}
     elif isinstance(error, APIException):
         response.data = {"code": error.get_codes(), "detail": str(error.detail)}

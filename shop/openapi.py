@@ -16,7 +16,7 @@ class Problem(serializers.Serializer):
 
     code = serializers.CharField(help_text="For programs; docs/api.md lists them.")
     detail = serializers.CharField(help_text="For people.")
-    errors = serializers.DictField(
+    errors = serializers.DictField(  # type: ignore[assignment]
         required=False, help_text="By field or parameter, where some are wrong: lists of `message` and `code`."
     )
 
