@@ -45,7 +45,7 @@ def photo_search(request: HttpRequest) -> HttpResponse:
     # Only a new photo costs work worth limiting.
     if "photo" in request.FILES and not throttle.allow_request(request, None):
         return _unavailable(
-            request, 429, "That were many searches in a short time. Please wait a moment.", throttle.wait()
+            request, 429, "Too many searches. Wait a moment and try again.", throttle.wait()
         )
     form = PhotoSearchForm(request.POST, request.FILES)
     is_valid = form.is_valid()
