@@ -75,8 +75,8 @@ def test_what_cannot_be_made_again_is_reported_once_with_its_remedy(own_shop: Ow
     shutil.rmtree(own_shop.var / "cache")
     worker = own_shop.start("worker")
     own_shop.start("scheduler")
-    until(lambda: "cannot be made again" in worker.log, 60, own_shop.logs)
-    until(lambda: worker.log.count("recommendations.tasks.sweep") > 6, 60, own_shop.logs)
+    until(lambda: "cannot be made again" in worker.log, RECOVERY, own_shop.logs)
+    until(lambda: worker.log.count("recommendations.tasks.sweep") > 6, RECOVERY, own_shop.logs)
     assert worker.log.count("It cannot be made again") == 1
     assert "from a backup" in worker.log
     web = own_shop.web()

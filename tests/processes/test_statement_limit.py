@@ -1,4 +1,4 @@
-"""Web processes stop a statement that takes too long; commands and workers do not, and DATABASE_URL has the last word."""
+"""Web processes stop a statement that takes too long, commands and workers do not; DATABASE_URL has the last word."""
 
 from __future__ import annotations
 
