@@ -65,7 +65,8 @@ def test_a_damaged_network_is_refused_by_its_hash(own_shop: OwnShop) -> None:
     status, said = weights_of(web)
     assert (status, "damaged" in said) == ("degraded", True), said
     refused = search_photo(web, picture())
-    assert (refused.status, "sha256" in refused.json["detail"]) == (503, True), refused.body
+    assert (refused.status, refused.json["code"]) == (503, "model_unavailable"), refused.body
+    assert "its sha256 is" in web.process.log, "for the operator; a shopper can do nothing about it"
     run(own_shop)
     until(lambda: "The pictures stay pending" in own_shop.logs(), 60, own_shop.logs)
     assert own_shop.states() == {"pending": 3}
