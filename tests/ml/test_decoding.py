@@ -127,7 +127,7 @@ def test_no_more_than_the_given_number_decode_at_once_and_few_wait(decoders: Dec
 
     def ask() -> None:
         try:
-            decoders.to_input(poisoned("hang"), SPEC, timeout_s=3.0)
+            decoders.to_input(poisoned("hang"), SPEC, timeout_s=1.0)
         except images.ImageRejected as rejected:
             outcomes.append(rejected.code)
         except DecoderUnavailable:
