@@ -37,7 +37,7 @@ $(READY): requirements/dev.txt requirements/uv.txt
 	@touch $@
 
 .env:
-	@$(PYTHON) -c 'import re, secrets; print(re.sub("(?m)^(SECRET_KEY|POSTGRES_PASSWORD)=$$", lambda empty: empty[0] + secrets.token_urlsafe(50), open(".env.example").read()), end="")' > .env.new
+	@$(PYTHON) -c 'import re, secrets; print(re.sub("(?m)^(SECRET_KEY|POSTGRES_PASSWORD|POSTGRES_SUPERUSER_PASSWORD|REDIS_PASSWORD)=$$", lambda empty: empty[0] + secrets.token_urlsafe(50), open(".env.example").read()), end="")' > .env.new
 	@chmod 600 .env.new && mv .env.new .env
 
 tools:

@@ -1,4 +1,4 @@
-"""`python -m bench embed|fit|search|plans|strips|sheets|pipeline|import|memory|chaos|large|routes|busy|slow|verdicts`."""
+"""`python -m bench COMMAND`; `--help` lists the commands."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ Measure this machine. Each command works in a scratch shop of its own (BENCH_VAR
 what it compares within one run, and wants otherwise idle cores.
 
   python -m bench embed     images a second from JPEG bytes to vectors, against Keras and raw ONNX Runtime
+  python -m bench int8      cosine, neighbours and speed of int8 on this processor, against floats
   python -m bench fit       what a model makes of pictures prepared otherwise: border, stretch, cut
   python -m bench import    products and photos a second through import_catalog, embedding excluded
   python -m bench pipeline  pictures a second through a real worker, against the raw ONNX Runtime rate
@@ -91,6 +92,10 @@ def benchmarks() -> ArgumentParser:
     embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
     embed.add_argument("--seconds", type=number(0, 10_000), default=4.0)
     embed.add_argument("--weights", help="instead of the default model")
+    int8 = commands.add_parser("int8")
+    int8.add_argument("--limit", type=positive, default=300, help="pictures of each of two sets")
+    int8.add_argument("--weights", help="instead of the bundled model")
+    int8.add_argument("--seconds", type=number(0, 10_000), default=4.0, help="for the speed of each")
     fit = commands.add_parser("fit")
     fit.add_argument("--limit", type=positive, default=6000, help="studio pictures to find")
     fit.add_argument("--queries", type=positive, default=1000)
@@ -108,6 +113,11 @@ def main() -> None:
         from bench.embed import measure as measure_embedding
 
         measure_embedding(**options)
+        return
+    if command == "int8":
+        from bench.int8 import measure as measure_int8
+
+        measure_int8(**options)
         return
     if command == "fit":
         from bench.fit import measure as measure_fit

@@ -1,4 +1,4 @@
-"""Clients that send or read byte by byte, and what everybody else waits for meanwhile."""
+"""Clients that send or read byte by byte, and how long everybody else waits."""
 
 from __future__ import annotations
 
@@ -200,7 +200,8 @@ def _after_brace(root: Path) -> str:
 def _await(address: str) -> None:
     for _ in range(120):
         waited = Waited()
-        waited.ask(address, "/healthz")
+        for page in PAGES:
+            waited.ask(address, page)
         if not waited.failed:
             return
         time.sleep(0.5)

@@ -27,7 +27,7 @@ SPEC = SimpleNamespace(
     input_size=16, fit="letterbox"
 )  # so small that most JPEGs are decoded at a fraction of their size
 ORIENTATION = 0x0112
-_LOSSY = 8.0  # mean difference, of 255, that an encoder may make of a picture it turned
+_LOSSY = 4.0  # mean difference, of 255, that an encoder may make of a picture it turned
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def ask(data: bytes) -> Said:
         upload = pipeline = rejected.code
     if accepted is not None:
         try:
-            to_input(accepted.data, SPEC, patient=True)
+            to_input(accepted.data, SPEC)
         except ImageRejected as rejected:
             pipeline = rejected.code
     return Said(query, upload, pipeline, accepted)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, OperationalError
+from django.db import OperationalError
 from django.db.models import BaseConstraint, Model
 from django.db.models.deletion import ProtectedError, RestrictedError
 from psycopg import errors
@@ -42,8 +42,12 @@ class Refusal:
         return self.fields[0] if len(self.fields) == 1 else None
 
 
-def refusal(error: IntegrityError) -> Refusal:
-    """Why a constraint refused a row, from the database's own diagnosis; asks the database nothing."""
+def refusal(error: Exception) -> Refusal:
+    """Why a constraint refused a row, from the database's own diagnosis; asks the database nothing.
+
+    Args:
+        error: an IntegrityError, or one that `lost_a_race`.
+    """
     if isinstance(error, ProtectedError | RestrictedError):
         return Refusal(_in_use(error), "in_use")
     cause = error.__cause__
@@ -64,9 +68,11 @@ def refusal(error: IntegrityError) -> Refusal:
     return Refusal(AT_ONCE, "conflict", model)
 
 
-def lost_a_race(error: OperationalError) -> bool:
+def lost_a_race(error: Exception) -> bool:
     """Whether the database ended this transaction in favour of another one: the same again will do."""
-    return isinstance(error.__cause__, errors.DeadlockDetected | errors.SerializationFailure)
+    return isinstance(error, OperationalError) and isinstance(
+        error.__cause__, errors.DeadlockDetected | errors.SerializationFailure
+    )
 
 
 def _taken(model: type[Model], diag: Diagnostic) -> Refusal:
@@ -116,7 +122,7 @@ def _own_message(constraint: BaseConstraint | None) -> str:
     """What the model says of this constraint; empty where it leaves that to Django."""
     if constraint is None or constraint.violation_error_message == constraint.default_violation_error_message:
         return ""
-    return constraint.get_violation_error_message()
+    return str(constraint.get_violation_error_message())
 
 
 def as_form_error(refused: Refusal) -> ValidationError:

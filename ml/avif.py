@@ -88,7 +88,8 @@ def _cut(data: bytes) -> bytes:
 
 def _top(data: bytes) -> Iterator[_Box]:
     """The boxes of the file; what follows them and is none (a page of HTML, say) is left out."""
-    at, seen = 0, set()
+    at = 0
+    seen: set[bytes] = set()
     while at < len(data):
         try:
             box = _box(data, at, len(data))
@@ -130,7 +131,7 @@ def _keep_only(out: bytearray, start: int, stop: int, kept: list[tuple[int, int]
     """Zeros between `start` and `stop`, but for the ranges in `kept`."""
     at = start
     for first, last in sorted(kept):
-        first, last = max(first, start), min(last, stop)
+        first, last = min(max(first, start), stop), min(last, stop)
         if first > at:
             out[at:first] = bytes(first - at)
         at = max(at, last)

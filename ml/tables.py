@@ -1,9 +1,8 @@
 """CSV that is safe to open in a spreadsheet.
 
-A spreadsheet runs a cell that begins with =, +, - or @ as a formula, whatever its quotes, and a product's title may come
-from anybody. Such text is written with an apostrophe before it, which spreadsheets show as plain text (OWASP, "CSV
-Injection"), and read without it again. Text that begins with apostrophes before such a character gets one more, so that
-every text comes back as it was.
+A spreadsheet runs a cell that begins with =, +, - or @ as a formula, and a product's title may come from anybody. Such
+text is written with an apostrophe before it, which makes it plain text (OWASP, "CSV Injection"), and read without it
+again. Text that begins with apostrophes before such a character gets one more, so every text comes back as it was.
 """
 
 from __future__ import annotations

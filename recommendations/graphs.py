@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -30,11 +31,12 @@ logger = logging.getLogger(__name__)
 # Two: what a worker needs that fills a new model while it serves uploads with the active one. A network takes
 # 100 to 400 MB.
 MAX_LOADED = 2
+TRY_AGAIN_SECONDS = 60.0  # after a refusal: loading takes a second, and each photo search would ask for it
 INT8_VERSION = 2  # of what `ml.quantise` writes: a file of another version is left alone and made again
 _loading = threading.Lock()
 _order = threading.Lock()
 _loaded: dict[str, OnnxEmbedder] = {}  # by graph_sha256, the one used last at the end
-_refused: dict[str, str] = {}  # graph_sha256 → why this process computes nothing with it
+_refused: dict[str, tuple[float, str]] = {}  # graph_sha256 → when, and why this process computes nothing with it
 
 
 class ModelUnavailable(Exception):
@@ -130,7 +132,7 @@ def problem(model: EmbeddingModel) -> str | None:
     changed; of one on another host it is only asked whether it exists. What this process found when it loaded the
     network counts first."""
     if refused := _refused.get(model.graph_sha256):
-        return refused
+        return refused[1]
     if _is_whole(cache_path(model.graph_sha256), model.graph_sha256):
         return None
     if not is_published(model):
@@ -185,6 +187,7 @@ def embedder(model: EmbeddingModel) -> OnnxEmbedder:
     with _loading:  # two requests that load at once would hold two copies in memory
         found = _recall(key)
         if found is None:
+            _require_not_just_refused(model)
             with _order:
                 while len(_loaded) >= MAX_LOADED:
                     del _loaded[next(iter(_loaded))]
@@ -192,6 +195,16 @@ def embedder(model: EmbeddingModel) -> OnnxEmbedder:
             with _order:
                 _loaded[key] = found
     return found
+
+
+def _require_not_just_refused(model: EmbeddingModel) -> None:
+    at, reason = _refused.get(model.graph_sha256, (-TRY_AGAIN_SECONDS, ""))
+    if reason and time.monotonic() - at < TRY_AGAIN_SECONDS:
+        raise ModelUnavailable(_not_run(model, reason))
+
+
+def _not_run(model: EmbeddingModel, reason: str) -> str:
+    return f"The network of model {model.name} is not run here. {reason}"
 
 
 def _recall(key: str) -> OnnxEmbedder | None:
@@ -216,9 +229,9 @@ def _load(model: EmbeddingModel) -> OnnxEmbedder:
             raise ModelUnavailable(f"The network of model {model.name} makes other vectors than those of the model.")
         wants_int8 = _in_int8(network.meta, path)
     except WrongNumbers as error:
-        _refused[model.graph_sha256] = str(error)
+        _refused[model.graph_sha256] = time.monotonic(), str(error)
         refusals.record(model, str(error))
-        raise ModelUnavailable(f"The network of model {model.name} is not run here. {error}") from error
+        raise ModelUnavailable(_not_run(model, str(error))) from error
     except WeightsError as error:
         raise ModelUnavailable(f"The network of model {model.name} cannot be used: {error}") from error
     _refused.pop(model.graph_sha256, None)

@@ -1,4 +1,5 @@
-"""The admin's site: whatever is registered, by the shop or by a library, writes in the shop's way."""
+"""The admin's site: whatever is registered, by the shop or by a library, writes in the shop's way, and takes odd
+addresses."""
 
 from __future__ import annotations
 
@@ -6,10 +7,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.contenttypes.views import shortcut
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import InvalidPage
 from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
+from shop.admin_initial import SoundInitial
 from shop.admin_writes import AdminWrites
 
 
@@ -21,5 +29,28 @@ class ShopAdminSite(UnfoldAdminSite):
         **options: Any,
     ) -> None:
         base: type[admin.ModelAdmin] = admin_class or ModelAdmin
-        made = type(base.__name__, (AdminWrites, base), {"__module__": base.__module__, "__doc__": base.__doc__})
+        made = type(
+            base.__name__, (AdminWrites, SoundInitial, base), {"__module__": base.__module__, "__doc__": base.__doc__}
+        )
         super().register(model_or_iterable, made, **options)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Before Django's own of the same address, which asks no permission."""
+        address = "r/<path:content_type_id>/<path:object_id>/"
+        return [path(address, self.admin_view(self.view_on_site), name="view_on_site"), *super().get_urls()]
+
+    def view_on_site(self, request: HttpRequest, content_type_id: str, object_id: str) -> HttpResponse:
+        """To an object's page in the shop; its address may tell of what is not published yet."""
+        found = ContentType.objects.filter(pk=content_type_id).first() if content_type_id.isdecimal() else None
+        model = found.model_class() if found else None
+        if model is None or not self.is_registered(model):
+            raise Http404
+        if not self.get_model_admin(model).has_view_or_change_permission(request):
+            raise PermissionDenied
+        return shortcut(request, content_type_id, object_id)
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        try:
+            return super().search(request, extra_context)
+        except (InvalidPage, ValueError) as error:
+            raise Http404("There is no such page.") from error

@@ -20,6 +20,8 @@ PLAIN = {
     403: ("permission_denied", "This is not allowed."),
     404: ("not_found", "There is no such address. See /api/v1/docs/."),
     405: ("method_not_allowed", "This method is not allowed here; see the header Allow."),
+    415: ("unsupported_media_type", "This address does not take this media type."),
+    429: ("throttled", "Too many requests; the header Retry-After says how long to wait."),
     413: ("too_many_bytes", "The request is too large."),
     500: ("error", "Something went wrong here. The shop's staff find it in the log by X-Request-ID."),
     503: ("unavailable", "The shop does not answer just now. Please try again in a moment."),

@@ -14,6 +14,7 @@ from rest_framework.views import exception_handler
 
 from catalog.api.conflicts import conflict_error
 from catalog.api.errors import BodyTooLarge
+from catalog.conflicts import lost_a_race
 from shop import database_errors
 from shop.database_errors import Fault
 from shop.limits import TOO_MANY
@@ -29,12 +30,13 @@ class DatabaseFault(APIException):
 
 
 def api_exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
-    fault = database_errors.fault_of(error)
-    if fault is not None:
+    is_conflict = isinstance(error, IntegrityError) or lost_a_race(error)
+    fault = None if is_conflict else database_errors.fault_of(error)
+    if is_conflict:
+        error = conflict_error(error)
+    elif fault is not None:
         database_errors.log(fault, error)
         error = _of_the_database(fault, error, context)
-    elif isinstance(error, IntegrityError):
-        error = conflict_error(error)
     elif isinstance(error, RequestDataTooBig):
         error = BodyTooLarge()
     elif isinstance(error, UnreadablePostError):
@@ -52,7 +54,7 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> JsonResp
             "errors": found if isinstance(found, dict) else {"non_field_errors": found},
         }
     elif isinstance(error, Throttled):
-        seconds = max(1, ceil(error.wait or 1))
+        seconds = max(1, ceil(float(response.get("Retry-After", "1"))))
         response.data = {"code": "throttled", "detail": TOO_MANY.format(seconds=seconds)}
     elif isinstance(error, APIException):
         response.data = {"code": error.get_codes(), "detail": str(error.detail)}

@@ -60,6 +60,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "shop.middleware.RequestIdMiddleware",
+    "shop.caching.PrivateAnswersMiddleware",
+    "shop.hosts.AllowedHostMiddleware",
     "shop.api.ApiErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "shop.middleware.RequestSizeMiddleware",
@@ -252,7 +254,7 @@ IMAGE_ENCODE_SECONDS = env.float("IMAGE_ENCODE_SECONDS", 10.0, validate=validate
 IMAGE_ENCODE_BYTES = env.int("IMAGE_ENCODE_BYTES", 3 * 2**29)
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(VAR_DIR / "media"))).absolute()
 MEDIA_URL = "/media/"
-MEDIA_QUARANTINE_DAYS = env.int("MEDIA_QUARANTINE_DAYS", 30, validate=validate.Range(min=1))
+MEDIA_QUARANTINE_DAYS = env.int("MEDIA_QUARANTINE_DAYS", 30, validate=validate.Range(min=1, max=36500))
 # … or in a bucket that several hosts share. Without keys, boto3 looks for those of the machine itself.
 MEDIA_S3_BUCKET = env.str("MEDIA_S3_BUCKET", "")
 _bucket = {

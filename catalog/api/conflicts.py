@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import IntegrityError
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.settings import api_settings
 
@@ -14,8 +13,8 @@ class Conflict(APIException):
     default_code = "conflict"
 
 
-def conflict_error(error: IntegrityError) -> APIException:
-    """400 by field, as when the serializer finds it, or 409 where no value of the request is at fault."""
+def conflict_error(error: Exception) -> APIException:
+    """What `refusal` makes of it: 400 by field, as when the serializer finds it, or 409 where no value is at fault."""
     refused = refusal(error)
     if refused.code in {"conflict", "in_use"}:
         return Conflict(refused.message, refused.code)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Count
 
 from catalog import refusals
+from catalog.conflicts import lost_a_race
 from catalog.decoding import decoders
 from catalog.importing.archive import Archive
 from catalog.importing.demo_prices import demo_price
@@ -105,7 +106,9 @@ class _Loader:
         for _ in range(TRIES - 1):
             try:
                 return self._load(chunk)
-            except IntegrityError:
+            except (IntegrityError, OperationalError) as error:
+                if isinstance(error, OperationalError) and not lost_a_race(error):
+                    raise
                 self._forget_categories()
         return self._load(chunk)
 

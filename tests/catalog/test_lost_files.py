@@ -153,7 +153,7 @@ def test_files_are_purged_by_name_or_age_and_never_without_yes(two_kept: list[st
     ("arguments", "remedy"),
     [
         (["purge"], "--older-than DAYS"),
-        (["purge", "--older-than", "-1"], "from 0"),
+        (["purge", "--older-than", "-1"], "0 to 36500"),
         (["purge", "nothing.jpg", "--yes"], "Not in quarantine: nothing.jpg"),
         (["export", "out", "nothing.jpg"], "Not in quarantine"),
     ],

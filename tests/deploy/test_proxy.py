@@ -17,9 +17,11 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from bench.slow import KINDS, SlowClients, ask_for
 from catalog.models.image import FOLDER, MIME
 from recommendations.models import EmbeddingModel
-from tests.deploy.files import CADDYFILE, tool
+from shop.body_limits import PICTURE_PATHS, UPLOADS_AT_ONCE, body_limit
+from tests.deploy.files import CADDYFILE, COMPOSE_FILE, tool
 from tests.pictures import picture
 from tests.processes.conftest import Process, Start, until
 from tests.shopkeeper import Shopkeeper
@@ -43,6 +45,23 @@ def test_the_caddyfile_is_formatted() -> None:
 def test_caddy_serves_the_same_names_as_the_shop() -> None:
     (pattern,) = re.findall(r"@picture path_regexp (\S+)", CADDYFILE.read_text())
     assert pattern == rf"^/media/{FOLDER}/[0-9a-f]{{2}}/[0-9a-f]{{32}}\.({'|'.join(MIME)})$"
+
+
+@pytest.mark.parametrize(
+    ("variable", "path"),
+    [("ADMIN_MAX_SIZE", "/admin/"), ("UPLOAD_MAX_SIZE", "/search/photo/"), ("REQUEST_MAX_SIZE", "/")],
+)
+def test_caddy_and_the_shop_take_the_same(variable: str, path: str) -> None:
+    sizes = set(re.findall(rf"{{\${variable}:(\d+)MB}}", CADDYFILE.read_text()))
+    assert len(sizes) == 1
+    taken, limit = int(sizes.pop()) * 1_000_000, body_limit(path)
+    assert limit <= taken <= limit * 1.02
+    assert f"${{{variable}:-{taken // 1_000_000}MB}}" in COMPOSE_FILE.read_text()
+
+
+def test_caddy_and_the_shop_sort_addresses_alike() -> None:
+    assert set(re.findall(r"path_regexp (\^/\(\S+)", CADDYFILE.read_text())) == {PICTURE_PATHS}
+    assert f"~{PICTURE_PATHS} " in CADDYFILE.read_text()
 
 
 @dataclass
@@ -165,6 +184,28 @@ class TestRunning:
         body = PHOTO + b"\0" * settings.IMAGE_MAX_BYTES + b"\r\n--x--\r\n"
         answer = site.ask("POST", "/api/v1/search/image/", body, **MULTIPART)
         assert (answer.status, json.load(answer)["code"]) == (400, "unsupported_format"), site.log
+
+    @pytest.mark.case
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_two_hundred_slow_clients_stop_nobody(self, site: Site, kind: str) -> None:
+        with SlowClients(site.port, kind, 200):
+            waited = ask_for(f"http://localhost:{site.port}", 10)
+        assert waited.failed == [], site.log
+        assert len(waited.seconds["/"]) >= 2
+
+    @pytest.mark.case
+    def test_a_form_of_the_admin_may_carry_five_pictures(self, site: Site) -> None:
+        token = site.get("/admin/login/").headers["Set-Cookie"].partition("csrftoken=")[2].partition(";")[0]
+        headers = {**MULTIPART, "Cookie": f"csrftoken={token}", "X-CSRFToken": token}
+        body = PHOTO + b"\0" * (UPLOADS_AT_ONCE * settings.IMAGE_MAX_BYTES) + b"\r\n--x--\r\n"
+        assert site.ask("POST", "/admin/login/", body, **headers).status == 200, site.log
+
+    def test_an_api_request_over_the_limit_is_refused_with_a_code(self, site: Site) -> None:
+        caller = http.client.HTTPConnection("localhost", site.port, timeout=30)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            caller.request("POST", "/api/v1/nothing/", b"0" * 4_100_000, {"Content-Type": "text/plain"})
+        answer = caller.getresponse()
+        assert (answer.status, json.load(answer)["code"]) == (413, "too_many_bytes"), site.log
 
     def test_a_client_cannot_pretend_to_have_come_by_https(self, start: Start, tmp_path: Path) -> None:
         strict = started(start, tmp_path, HTTPS_ONLY="true")

@@ -15,7 +15,9 @@ from ml.tables import Writer, neutralised, restored
 
 ROOT = Path(__file__).resolve().parents[2]
 DANGEROUS = [
-    "=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=HYPERLINK(\"http://x\")", "＝1", "＋1", "－1", "＠x", "'=1", "''=1",
+    "=1+1",
+    "+1",
+    "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=HYPERLINK(\"http://x\")", "＝1", "＋1", "－1", "＠x", "'=1", "''=1",
 ]  # fmt: skip
 
 

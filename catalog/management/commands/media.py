@@ -14,6 +14,7 @@ from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog import high_water, media, quarantine
+from catalog.management.arguments import whole_number
 from catalog.models import MediaState
 from catalog.progress import meter
 
@@ -60,7 +61,9 @@ class Command(BaseCommand):
         export.add_argument("names", metavar="NAME", nargs="*", help="as `list` shows them; default: all")
         purge = actions.add_parser("purge", help="delete files in quarantine for good")
         purge.add_argument("names", metavar="NAME", nargs="*", help="as `list` shows them")
-        purge.add_argument("--older-than", metavar="DAYS", type=int, help="all that were set aside that long ago")
+        purge.add_argument(
+            "--older-than", metavar="DAYS", type=whole_number(0, 36500), help="all that were set aside that long ago"
+        )
         purge.add_argument("--yes", action="store_true", help="do it; without, only say how many they are")
 
     def handle(self, *, action: str, **options: Any) -> None:
@@ -145,8 +148,6 @@ class Command(BaseCommand):
         age = options["older_than"]
         if (age is None) == (not options["names"]):
             raise CommandError("Name files, or say --older-than DAYS (0 for all).")
-        if age is not None and age < 0:
-            raise CommandError("--older-than takes a number of days from 0.")
         before = None if age is None else quarantine.today() - timedelta(days=age)
         chosen = [(day, name) for day, name in _chosen(options["names"]) if before is None or day <= before]
         if not options["yes"]:

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from catalog.management.arguments import not_negative, positive
 from catalog.progress import meter
-from ml import tables
+from ml.tables import Writer
 from recommendations.catalog_health import NAMED, CatalogHealth, catalog_health, current_vectors
 from recommendations.coverage import coverage
 from recommendations.management.arguments import chosen_model, count, share
@@ -102,7 +102,7 @@ def _write(path: Path, found: CatalogHealth) -> None:
     flags = {name: set(getattr(found, name).tolist()) for name in ("lonely", "hubs")}
     order = np.argsort(-found.lists, kind="stable")
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = tables.Writer(stream)
+        writer = Writer(stream)
         writer.writerow(["sku", "title", "lists", "nearest", "score", "orphan", "lonely", "hub"])
         for product in found.named(order):
             score = "" if product.score is None else f"{product.score:.4f}"

@@ -1,0 +1,32 @@
+"""Requests for other hosts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+logger = logging.getLogger(__name__)
+
+SHOWN = 100  # characters of a name that is not ours
+
+
+class AllowedHostMiddleware:
+    """A `Host` that is not in ALLOWED_HOSTS is answered before anything else happens. Scanners send them all day:
+    Django would log an error for each."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            request.get_host()
+        except DisallowedHost:
+            logger.warning("Refused: the host %.*r is not in ALLOWED_HOSTS.", SHOWN, request.META.get("HTTP_HOST", ""))
+            message = "This shop does not serve the host that was asked for."
+            if request.path_info.startswith("/api/"):
+                return JsonResponse({"code": "unknown_host", "detail": message}, status=400)
+            return HttpResponse(f"Bad Request (400): {message}", status=400, content_type="text/plain")
+        return self.get_response(request)

@@ -1,0 +1,3 @@
+from tests.catalog.conftest import kaggle_folder
+
+__all__ = ["kaggle_folder"]

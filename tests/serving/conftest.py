@@ -1,0 +1,3 @@
+from tests.processes.conftest import start
+
+__all__ = ["start"]
