@@ -156,8 +156,8 @@ from types import SimpleNamespace
 from ml.decoding import Decoders
 from tests.poison import poisoned
 ask = lambda: Decoders(1).to_input(poisoned("hang"), SimpleNamespace(input_size=64, fit="letterbox"), timeout_s=1.0)
-threading.Thread(target=ask, daemon=True).start()
 from tests.ml.test_decoding import running
+threading.Thread(target=ask, daemon=True).start()
 while not (found := running()):
     time.sleep(0.01)
 time.sleep(1.0)
