@@ -2,8 +2,8 @@
 
 A decoder is `python -m ml.decoding`, started when one is needed and kept for the next picture: the start costs 0.2 s
 and more, a picture 0.1 to 0.3 ms more than in this process. It has no secrets in its environment, a limit on its
-memory, and a number of seconds for each picture: of processor time, and `protocol.WAIT_FACTOR` times as many on the clock. A verdict that might be due to what it decoded before (crashed, out of
-memory) is left to a fresh one.
+memory, and a number of seconds for each picture: of processor time, and `protocol.WAIT_FACTOR` times as many on the
+clock. A verdict that might be due to what it decoded before (crashed, out of memory) is left to a fresh one.
 """
 
 import atexit
