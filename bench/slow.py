@@ -1,4 +1,4 @@
-"""Clients that send or read byte by byte, and what everybody else waits for meanwhile."""
+"""Clients that send or read byte by byte, and how long everybody else waits."""
 
 from __future__ import annotations
 

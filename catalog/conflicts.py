@@ -122,7 +122,7 @@ def _own_message(constraint: BaseConstraint | None) -> str:
     """What the model says of this constraint; empty where it leaves that to Django."""
     if constraint is None or constraint.violation_error_message == constraint.default_violation_error_message:
         return ""
-    return constraint.get_violation_error_message()
+    return str(constraint.get_violation_error_message())
 
 
 def as_form_error(refused: Refusal) -> ValidationError:

@@ -36,6 +36,6 @@ class BoundedPaginator(Paginator):
     """Numbered pages of the first `COUNTED` rows. A page after the last one is the last one, as in any paginator."""
 
     @cached_property
-    def count(self) -> Count:  # type: ignore[override]
+    def count(self) -> Count:
         rows = self.object_list
         return count_of(rows) if hasattr(rows, "query") else Count(len(rows))

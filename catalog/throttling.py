@@ -28,11 +28,13 @@ class ClientThrottle(SimpleRateThrottle):
         scope: its rate is `DEFAULT_THROTTLE_RATES[scope]`; None there for no limit.
     """
 
+    num_requests: int
+    duration: int
     _wait = 0.0
 
     def allow_request(self, request: Request | HttpRequest, view: Any = None) -> bool:
         """Counts the request, unless it is refused."""
-        if self.rate is None or self.num_requests is None or self.duration is None:
+        if self.rate is None:
             return True
         window, passed = divmod(time.time(), self.duration)
         key = f"throttle.{self.scope}.{self._ident(request)}"

@@ -88,7 +88,8 @@ def _cut(data: bytes) -> bytes:
 
 def _top(data: bytes) -> Iterator[_Box]:
     """The boxes of the file; what follows them and is none (a page of HTML, say) is left out."""
-    at, seen = 0, set()
+    at = 0
+    seen: set[bytes] = set()
     while at < len(data):
         try:
             box = _box(data, at, len(data))

@@ -65,6 +65,7 @@ def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResp
     rows = _rows(paused is not None)
     seen = _fingerprint(rows)
     busy = any(row.found.missing for row in rows) or not rows
+    problems = media.problems()
     context = {
         "opts": Pipeline._meta,
         "rows": rows,
@@ -74,8 +75,8 @@ def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResp
         "workers": Worker.objects.filter(alive()).order_by("name")[:WORKERS],
         "workers_alive_s": int(ALIVE.total_seconds()),
         "failed_rows": _failed_rows_address(),
-        "problems": media.problems(),
-        "lost": media.lost_pictures(LOST),
+        "problems": problems,
+        "lost": media.lost_pictures(LOST) if problems else [],
         "may_change": request.user.has_perm(PERMISSION),
         "may_open_products": _may_open(request, "catalog", "product"),
         "may_list_rows": _may_open(request, "recommendations", "imageembedding"),

@@ -43,10 +43,8 @@ def photo_search(request: HttpRequest) -> HttpResponse:
         return render(request, "recommendations/photo_search.html", {"form": PhotoSearchForm()})
     throttle = PhotoSearchThrottle()
     # Only a new photo costs work worth limiting.
-    if "photo" in request.FILES and not throttle.allow_request(request, None):  # type: ignore[arg-type]
-        return _unavailable(
-            request, 429, "That were many searches in a short time. Please wait a moment.", throttle.wait()
-        )
+    if "photo" in request.FILES and not throttle.allow_request(request, None):
+        return _unavailable(request, 429, "Too many searches. Wait a moment and try again.", throttle.wait())
     form = PhotoSearchForm(request.POST, request.FILES)
     is_valid = form.is_valid()
     context: dict[str, Any] = {"form": form}
@@ -143,7 +141,7 @@ def strips_seen(request: HttpRequest) -> HttpResponse:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal() or int(length) > counting.MAX_BYTES:
         return HttpResponse(status=413)
-    if not StripReportThrottle().allow_request(request, None):  # type: ignore[arg-type]
+    if not StripReportThrottle().allow_request(request, None):
         return HttpResponse(status=429)
     try:
         counts = counting.read_report(request.body)

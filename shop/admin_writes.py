@@ -96,14 +96,14 @@ class AdminWrites(_Base):
             messages.error(request, _refused(error).message)
             return HttpResponseRedirect(request.get_full_path())
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *where: Any) -> HttpResponse | None:
         if "delete_selected" not in request.POST.getlist("action"):
-            return super().response_action(request, queryset)
+            return super().response_action(request, queryset, *where)
         if request.POST.get("select_across") == "1" and queryset[: MOST_DELETED + 1].count() > MOST_DELETED:
             messages.error(request, f"Delete at most {MOST_DELETED:,} at once. Narrow the list with a filter first.")
             return None
         with transaction.atomic():  # or the history would tell of deletions that were refused
-            return super().response_action(request, queryset)
+            return super().response_action(request, queryset, *where)
 
 
 def _refused(error: IntegrityError | OperationalError) -> Refusal:

@@ -15,12 +15,13 @@ from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
 from shop import embedded
+from shop.programs import ServiceError
 
 logger = logging.getLogger(__name__)
 
 #: How long one request may wait for a Redis that is away, and for how long nobody asks it then.
 TIMEOUT_S, AWAY_S = 0.5, 5.0
-AWAY = (RedisError, OSError, embedded.ServiceError)
+AWAY = (RedisError, OSError, ServiceError)
 T = TypeVar("T")
 
 
@@ -44,16 +45,16 @@ class SharedCache(RedisCache):
         super().__init__(server, params)
         self._outage = _outage  # one for the process: each thread has a cache object of its own
 
-    def add(self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> bool:  # type: ignore[assignment]
+    def add(self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         return self._outage.asked(lambda: super(SharedCache, self).add(key, value, timeout, version), True)
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
         return self._outage.asked(lambda: super(SharedCache, self).get(key, default, version), default)
 
-    def set(self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> None:  # type: ignore[assignment]
+    def set(self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> None:
         self._outage.asked(lambda: super(SharedCache, self).set(key, value, timeout, version), None)
 
-    def touch(self, key: str, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> bool:  # type: ignore[assignment]
+    def touch(self, key: str, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         return self._outage.asked(lambda: super(SharedCache, self).touch(key, timeout, version), False)
 
     def delete(self, key: str, version: int | None = None) -> bool:
@@ -72,7 +73,7 @@ class SharedCache(RedisCache):
             raise ValueError(f"Key {key!r} not found")
         return found
 
-    def set_many(  # type: ignore[override]
+    def set_many(
         self, data: dict[str, Any], timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None
     ) -> list[str]:
         return self._outage.asked(lambda: super(SharedCache, self).set_many(data, timeout, version), list(data))
@@ -80,7 +81,7 @@ class SharedCache(RedisCache):
     def delete_many(self, keys: Any, version: int | None = None) -> None:
         self._outage.asked(lambda: super(SharedCache, self).delete_many(keys, version), None)
 
-    def clear(self) -> bool:
+    def clear(self) -> None:
         """Only what is the cache's own: Celery's messages lie in the same database."""
 
         def cleared() -> bool:
@@ -89,7 +90,7 @@ class SharedCache(RedisCache):
                 client.delete(key)
             return True
 
-        return self._outage.asked(cleared, False)
+        self._outage.asked(cleared, False)
 
 
 class _Outage:

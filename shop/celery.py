@@ -10,6 +10,7 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from shop import embedded
+from shop.programs import ServiceError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
@@ -20,7 +21,7 @@ class ShopCelery(Celery):
         if not settings.REDIS_URL:
             try:
                 url = embedded.services(settings.VAR_DIR).ensure_redis()
-            except embedded.ServiceError as error:
+            except ServiceError as error:
                 raise OperationalError(str(error)) from error
         return super()._connection(url, **kwargs)  # type: ignore[misc]
 

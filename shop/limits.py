@@ -18,7 +18,7 @@ from shop.problems import problem
 UNLIMITED = frozenset({"healthz", "readyz", "metrics", "favicon", "catalog:media"})
 #: Pages that cost more than others. Photo searches and reports of strips are counted by their views as well.
 COSTLY = frozenset({"catalog:search", "recommendations:photo-search"})
-TOO_MANY = "That were many requests in a short time. Try again in {seconds} seconds."
+TOO_MANY = "Too many requests. Try again in {seconds} seconds."
 
 
 def throttle_of(view: Callable[..., Any], route: str, path: str) -> ClientThrottle | None:

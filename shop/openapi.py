@@ -16,7 +16,7 @@ class Problem(serializers.Serializer):
 
     code = serializers.CharField(help_text="For programs; docs/api.md lists them.")
     detail = serializers.CharField(help_text="For people.")
-    errors = serializers.DictField(
+    errors = serializers.DictField(  # type: ignore[assignment]
         required=False, help_text="By field or parameter, where some are wrong: lists of `message` and `code`."
     )
 
@@ -47,6 +47,8 @@ class ApiSchema(AutoSchema):
         for status in self._errors(operation):
             described = {"description": ERRORS[status], "content": {"application/json": {"schema": problem}}}
             operation["responses"].setdefault(str(status), described)
+        # From the server, before the shop sees the request: in HTML.
+        operation["responses"]["414"] = {"description": "The address is too long."}
         operation["responses"] = dict(sorted(operation["responses"].items()))
         return operation
 

@@ -7,7 +7,7 @@ from django.template.loader import render_to_string
 
 from shop.api import is_api
 
-HEADINGS = {400: "That cannot be", 413: "That is too large", 429: "One moment, please", 503: "Back in a moment"}
+HEADINGS = {400: "Check your request", 413: "Too large", 429: "Too many requests", 503: "Back in a moment"}
 
 
 def problem(

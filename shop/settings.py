@@ -327,11 +327,8 @@ AXES_ENABLE_ADMIN = False  # `manage.py axes_list_attempts` and `axes_reset_user
 AXES_VERBOSE = False
 
 
-def _rate(name: str, default: str) -> str | None:
-    """Requests of one client, such as 60/min; empty for no limit."""
-    form = validate.Regexp(r"^([1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day))?$")
-    return env.str(name, default, validate=form) or None
-
+# Requests of one client, such as 60/min; empty for no limit.
+_RATE = validate.Regexp(r"^([1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day))?$")
 
 # API
 REST_FRAMEWORK = {
@@ -347,10 +344,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
     "DEFAULT_THROTTLE_CLASSES": ["catalog.throttling.ApiThrottle"],
     "DEFAULT_THROTTLE_RATES": {
-        "page": _rate("PAGE_RATE", "600/min"),
-        "api": _rate("API_RATE", "600/min"),
-        "search": _rate("SEARCH_RATE", "240/min"),
-        "photo_search": _rate("PHOTO_SEARCH_RATE", "60/min"),
+        "page": env.str("PAGE_RATE", "600/min", validate=_RATE) or None,
+        "api": env.str("API_RATE", "600/min", validate=_RATE) or None,
+        "search": env.str("SEARCH_RATE", "240/min", validate=_RATE) or None,
+        "photo_search": env.str("PHOTO_SEARCH_RATE", "60/min", validate=_RATE) or None,
     },
     "EXCEPTION_HANDLER": "shop.errors.api_exception_handler",
     "NUM_PROXIES": env.int("NUM_PROXIES", 0),

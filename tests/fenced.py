@@ -80,7 +80,8 @@ def _blocks(lines: list[str]) -> list[tuple[str, int, list[str]]]:
 def _commands(body: list[str], line: int) -> list[Step]:
     has_prompts = any(text.startswith("$ ") for text in body)
     found: list[Step] = []
-    command, shown, goes_on, began = "", [], False, line
+    shown: list[str] = []
+    command, goes_on, began = "", False, line
     for number, text in enumerate([*body, "$ "], start=line + 1):
         is_new = not goes_on and (text.startswith("$ ") or not has_prompts)
         if is_new:

@@ -47,7 +47,8 @@ class Amount(serializers.DecimalField):
     """An amount of money: `"49.90"`, and in JSON also `49.9`."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"max_digits": 10, "decimal_places": 2, "min_value": Decimal(0)} | options)
+        limits: dict[str, Any] = {"max_digits": 10, "decimal_places": 2, "min_value": Decimal(0)}
+        super().__init__(**limits | options)
 
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, bool) or not isinstance(data, str | int | float):
@@ -93,8 +94,11 @@ class CategoryAddress(Text):
     default_error_messages = {"no_category": 'There is no category with the address "{address}".'}
 
     def __init__(self, **options: Any) -> None:
-        help_text = 'The category\'s address, for instance "apparel/topwear/shirts".'
-        super().__init__(**{"max_length": 255, "help_text": help_text} | options)
+        described: dict[str, Any] = {
+            "max_length": 255,
+            "help_text": 'The category\'s address, for instance "apparel/topwear/shirts".',
+        }
+        super().__init__(**described | options)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         address = super().run_validation(data)
@@ -105,7 +109,7 @@ class CategoryAddress(Text):
             self.fail("no_category", address=address)
         return category
 
-    def to_representation(self, category: Category) -> str:
+    def to_representation(self, category: Category) -> str:  # type: ignore[override]
         return category.address
 
 

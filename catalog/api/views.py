@@ -34,14 +34,14 @@ class NewestFirst(CursorPagination):
     ordering = "-id"
 
     def get_page_size(self, request: Request) -> int:
-        return int(request.query_params.get("limit", self.page_size))
+        return int(request.query_params.get("limit") or self.page_size or 0)
 
     def decode_cursor(self, request: Request) -> Any:
         try:
             cursor = super().decode_cursor(request)
         except NotFound:
             cursor = NOWHERE
-        if cursor == NOWHERE or (cursor and not re.fullmatch("[0-9]{1,18}", cursor.position or "0")):
+        if cursor == NOWHERE or (cursor and not re.fullmatch("[0-9]{1,18}", str(cursor.position or 0))):
             message = "This is not a cursor of an answer of this list."
             raise ValidationError({"cursor": [ErrorDetail(message, "invalid")]})
         return cursor
@@ -70,7 +70,7 @@ class ProductViewSet(
     def get_parameters_class(self) -> type[Strict]:
         return ProductListParameters if self.action == "list" else NoParameters
 
-    def filter_queryset(self, products: ProductQuerySet) -> ProductQuerySet:
+    def filter_queryset(self, products: Any) -> Any:
         asked = self.parameters.validated_data
         if "q" in asked:
             products = products.containing(asked["q"])

@@ -49,6 +49,7 @@ class Connection(TConn):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        self.parser: Any = None  # made by `begin`
         self.pace = Pace()
         self.body: Kept | None = None
         self.answer: Answer | None = None

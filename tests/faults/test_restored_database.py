@@ -15,7 +15,7 @@ import pytest
 from shop import roles
 from shop.programs import postgres_programs
 from tests.faults.doors import search_photo
-from tests.faults.own_shop import OwnShop
+from tests.faults.own_shop import RECOVERY, OwnShop
 from tests.pictures import picture
 from tests.running import until
 
@@ -97,14 +97,14 @@ def test_restoring_an_older_database_deletes_nothing_and_the_newer_one_finds_all
     # The workers' own sweep refuses as well, and the shop goes on.
     web, worker = own_shop.web(), own_shop.start("worker")
     own_shop.send("catalog.tasks.check_media", [], queue="maintenance")
-    until(lambda: "older than the media storage" in worker.log, 60, own_shop.logs)
+    until(lambda: "older than the media storage" in worker.log, RECOVERY, own_shop.logs)
     assert files(own_shop) == everything
     ready = web.get("/readyz")
     assert (ready.status, ready.json["status"]) == (200, "degraded")
     assert "--confirm" in ready.json["files"]
     assert len(web.get("/api/v1/products/p1/similar/?limit=5").json["results"]) == 5
     photo = picture(seed=3, size=(32, 40))
-    until(lambda: search_photo(web, photo).status == 200, 120, lambda: search_photo(web, photo).body)
+    until(lambda: search_photo(web, photo).status == 200, RECOVERY, lambda: search_photo(web, photo).body)
     assert search_photo(web, photo).json["results"]
 
     # A person decides for the older database: its surplus is set aside, not deleted …
@@ -138,5 +138,5 @@ def test_pictures_deleted_since_the_backup_come_back_with_it(own_shop: OwnShop, 
     own_shop.start("worker")
     own_shop.start("scheduler")
     own_shop.send("catalog.tasks.check_media", [], queue="maintenance")
-    until(lambda: files(own_shop) == everything, 60, own_shop.logs)
+    until(lambda: files(own_shop) == everything, RECOVERY, own_shop.logs)
     own_shop.assert_nothing_lost(accepted)

@@ -114,7 +114,7 @@ def test_the_sums_of_int8_are_exact_however_large_the_products(tmp_path: Path) -
         nodes, "sums",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, channels, 6, 6])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 8, 6, 6])],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     found = session_of(model.SerializeToString(), precision="int8").run(

@@ -160,10 +160,11 @@ def test_ten_thousand_failures_cost_no_more_queries_than_one(
     shop: Shopkeeper, plane: EmbeddingModel, django_assert_num_queries: Any
 ) -> None:
     row(shop, plane, "failed", code="corrupt")
-    with django_assert_num_queries(8):  # model, coverage, last check (twice), rate, pause, examples: which and what
+    # model, coverage, last check (twice), rate, pause, examples: which and what, refusals, files
+    with django_assert_num_queries(10):
         pipeline_status()
     _many_rows(shop, plane)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         found = pipeline_status()
     assert found.failed == ImageEmbedding.objects.filter(state="failed").count() > 9_000
     assert [len(group.examples) for group in found.reasons] == [1, 1, 1]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -68,10 +68,11 @@ def fill(count: int) -> EmbeddingModel:
             """
             INSERT INTO recommendations_imageembedding
                    (image_id, model_id, digest, state, attempts, error_code, error, vector, created_at, embedded_at)
-            SELECT id, %s, digest, 'ready', 1, '', '',
-                   l2_normalize((SELECT array_agg(random() - 0.5 + 0 * image.id) FROM generate_series(1, %s))::halfvec),
-                   now(), now()
-              FROM catalog_productimage AS image ORDER BY id
+            SELECT id, %s, digest, 'ready', 1, '', '', l2_normalize(numbers::halfvec), now(), now()
+              FROM (SELECT image.id, image.digest, array_agg(random() - 0.5) AS numbers
+                      FROM catalog_productimage AS image CROSS JOIN generate_series(1, %s)
+                     GROUP BY image.id, image.digest) AS made
+             ORDER BY id
             """,
             [model.pk, SPEC.dimension],
         )
@@ -84,14 +85,18 @@ def touched(client: Client, path: str) -> int:
     """Rows that the statements of a request read from tables and vector indexes, also those that a filter dropped."""
     with CaptureQueriesContext(connection) as sent:
         assert client.get(path).status_code == 200, path
-    rows = 0
-    with connection.cursor() as cursor:
+    rows, settings = 0, ""
+    with transaction.atomic(), connection.cursor() as cursor:
         for query in sent.captured_queries:
             sql = query["sql"]
+            if "set_config" in sql or sql.startswith(("RELEASE", "ROLLBACK", "COMMIT")):
+                settings = sql if "set_config" in sql else ""  # they hold until the end of their transaction
             if not sql.lstrip().startswith("SELECT") or "set_config" in sql:
                 continue
+            cursor.execute(settings or "SELECT 1")
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
             described = cursor.fetchone()[0]
+            cursor.execute("RESET enable_seqscan; RESET enable_indexscan; RESET enable_indexonlyscan")
             plan = json.loads(described) if isinstance(described, str) else described
             rows += sum(_read(node) for node in _nodes(plan[0]["Plan"]))
     return rows
