@@ -18,6 +18,7 @@ from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
+from catalog.admin_widgets import SoundFields
 from shop.admin_initial import SoundInitial
 from shop.admin_writes import AdminWrites
 
@@ -32,9 +33,11 @@ class ShopAdminSite(UnfoldAdminSite):
         **options: Any,
     ) -> None:
         base: type[admin.ModelAdmin] = admin_class or ModelAdmin
-        made = type(
-            base.__name__, (AdminWrites, SoundInitial, base), {"__module__": base.__module__, "__doc__": base.__doc__}
-        )
+        inlines = [
+            type(inline.__name__, (SoundFields, inline), {"__module__": inline.__module__}) for inline in base.inlines
+        ]
+        described = {"__module__": base.__module__, "__doc__": base.__doc__, "inlines": inlines}
+        made = type(base.__name__, (AdminWrites, SoundInitial, SoundFields, base), described)
         super().register(model_or_iterable, made, **options)
 
     def get_urls(self) -> list[URLPattern]:
