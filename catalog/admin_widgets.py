@@ -17,7 +17,7 @@ class SoundKeys:
         return super().optgroups(name, keys, attrs)  # type: ignore[misc]
 
 
-class SoundSelectMultiple(SoundKeys, AutocompleteSelectMultiple):
+class SoundSelectMultiple(SoundKeys, AutocompleteSelectMultiple):  # type: ignore[misc]
     pass
 
 
