@@ -58,7 +58,7 @@ def ask(data: bytes) -> Said:
         upload = pipeline = rejected.code
     if accepted is not None:
         try:
-            to_input(accepted.data, SPEC, patient=True)
+            to_input(accepted.data, SPEC)
         except ImageRejected as rejected:
             pipeline = rejected.code
     return Said(query, upload, pipeline, accepted)
