@@ -7,13 +7,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from catalog.admin import ProductForm, thumbnail
+from catalog.admin_widgets import SoundSelectMultiple
 from catalog.models import Product
 from recommendations.merchandising import scope_of
 from recommendations.models import Effect, Pin, Rule, Veto
@@ -27,7 +27,7 @@ class MerchandisedProductForm(ProductForm):
         required=False,
         label="Never shown with",
         help_text="Neither appears beside the other. This outweighs pins, and lasts when pictures or models change.",
-        widget=AutocompleteSelectMultiple(Veto._meta.get_field("b"), admin.site),
+        widget=SoundSelectMultiple(Veto._meta.get_field("b"), admin.site),
     )
 
     #: What the user may do to the list, see `veto_permissions`.

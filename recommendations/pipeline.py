@@ -23,6 +23,7 @@ from catalog import quarantine
 from catalog.decoding import to_input
 from catalog.models import ProductImage
 from ml.decoding import PERHAPS_PASSING, DecoderUnavailable
+from ml.decoding.protocol import WAIT_FACTOR
 from ml.images import ImageRejected
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
@@ -402,7 +403,7 @@ def _count_prepared(batch: Batch) -> None:
 def _see_to_the_end(reading: Sequence[Future[np.ndarray | ImageRejected]]) -> None:
     """Wait for all. A decoder that hangs is killed in time; a storage that hangs holds its thread for ever, and a
     thread cannot be killed. The process can be, and others have taken its claims over by then."""
-    patience = settings.EMBEDDING_LEASE_SECONDS + 2 * settings.IMAGE_DECODE_SECONDS
+    patience = settings.EMBEDDING_LEASE_SECONDS + 2 * WAIT_FACTOR * settings.IMAGE_DECODE_SECONDS
     for each in reading:  # begun in this order, so that the first that is not done is at it
         try:
             each.exception(timeout=patience)

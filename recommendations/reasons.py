@@ -39,11 +39,11 @@ REASONS = {
     ),
     "timeout": Reason(
         "The decoder did not finish within IMAGE_DECODE_SECONDS.",
-        "Try again when the machine has less to do; else save the picture anew, without exotic features.",
+        "Save the picture again without unusual features, or raise the limit.",
     ),
     "crashed": Reason(
         "The decoder, or the worker itself, died on this picture; or the storage hung on its file.",
-        "If workers die of lack of memory, give them more and try again; else save the picture anew.",
+        "If workers die of lack of memory, give them more and try again; else save the picture again.",
     ),
     "bad_vector": Reason(
         "The network gave no usable vector.",

@@ -44,9 +44,7 @@ def photo_search(request: HttpRequest) -> HttpResponse:
     throttle = PhotoSearchThrottle()
     # Only a new photo costs work worth limiting.
     if "photo" in request.FILES and not throttle.allow_request(request, None):
-        return _unavailable(
-            request, 429, "Too many searches. Wait a moment and try again.", throttle.wait()
-        )
+        return _unavailable(request, 429, "Too many searches. Wait a moment and try again.", throttle.wait())
     form = PhotoSearchForm(request.POST, request.FILES)
     is_valid = form.is_valid()
     context: dict[str, Any] = {"form": form}

@@ -10,15 +10,19 @@ from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.contenttypes.views import shortcut
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import InvalidPage
+from django.core.paginator import Paginator
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
+from catalog.admin_widgets import SoundFields
 from shop.admin_initial import SoundInitial
 from shop.admin_writes import AdminWrites
+
+SEARCH_PAGE = 100
 
 
 class ShopAdminSite(UnfoldAdminSite):
@@ -29,9 +33,11 @@ class ShopAdminSite(UnfoldAdminSite):
         **options: Any,
     ) -> None:
         base: type[admin.ModelAdmin] = admin_class or ModelAdmin
-        made = type(
-            base.__name__, (AdminWrites, SoundInitial, base), {"__module__": base.__module__, "__doc__": base.__doc__}
-        )
+        inlines = [
+            type(inline.__name__, (SoundFields, inline), {"__module__": inline.__module__}) for inline in base.inlines
+        ]
+        described = {"__module__": base.__module__, "__doc__": base.__doc__, "inlines": inlines}
+        made = type(base.__name__, (AdminWrites, SoundInitial, SoundFields, base), described)
         super().register(model_or_iterable, made, **options)
 
     def get_urls(self) -> list[URLPattern]:
@@ -50,7 +56,18 @@ class ShopAdminSite(UnfoldAdminSite):
         return shortcut(request, content_type_id, object_id)
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        try:
-            return super().search(request, extra_context)
-        except (InvalidPage, ValueError) as error:
-            raise Http404("There is no such page.") from error
+        """Unfold's, without its cache: that holds objects, and what a user found before her permissions changed."""
+        term = request.GET.get("s", "").strip().lower()
+        if not term:
+            return HttpResponse()
+        results = self._search_apps(admin.AdminSite.get_app_list(self, request), term)
+        page = Paginator(results, SEARCH_PAGE).get_page(request.GET.get("page"))
+        context = {
+            "page_obj": page.paginator,
+            "results": page,
+            "page_counter": (page.number - 1) * SEARCH_PAGE,
+            "execution_time": 0.0,
+            "command_show_history": False,
+        }
+        name = "command_results" if "extended" in request.GET else "search_results"
+        return TemplateResponse(request, f"unfold/helpers/{name}.html", context, headers={"HX-Trigger": "search"})

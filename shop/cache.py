@@ -81,7 +81,7 @@ class SharedCache(RedisCache):
     def delete_many(self, keys: Any, version: int | None = None) -> None:
         self._outage.asked(lambda: super(SharedCache, self).delete_many(keys, version), None)
 
-    def clear(self) -> bool:  # type: ignore[override]
+    def clear(self) -> None:
         """Only what is the cache's own: Celery's messages lie in the same database."""
 
         def cleared() -> bool:
@@ -90,7 +90,7 @@ class SharedCache(RedisCache):
                 client.delete(key)
             return True
 
-        return self._outage.asked(cleared, False)
+        self._outage.asked(cleared, False)
 
 
 class _Outage:

@@ -10,6 +10,7 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import IntegrityError
 from django.http import JsonResponse, UnreadablePostError
 from rest_framework.exceptions import APIException, ErrorDetail, ParseError, Throttled, ValidationError
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.views import exception_handler
 
 from catalog.api.conflicts import conflict_error
@@ -30,7 +31,9 @@ class DatabaseFault(APIException):
 
 
 def api_exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
-    is_conflict = isinstance(error, IntegrityError) or lost_a_race(error)
+    # A read that lost a race changed nothing: it is worth another try, and no conflict of the client's.
+    is_read = getattr(context.get("request"), "method", "") in SAFE_METHODS
+    is_conflict = isinstance(error, IntegrityError) or (lost_a_race(error) and not is_read)
     fault = None if is_conflict else database_errors.fault_of(error)
     if is_conflict:
         error = conflict_error(error)

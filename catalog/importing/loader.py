@@ -12,7 +12,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Count
 
 from catalog import refusals
-from catalog.conflicts import lost_a_race
+from catalog.conflicts import lost_a_race, refusal
 from catalog.decoding import decoders
 from catalog.importing.archive import Archive
 from catalog.importing.demo_prices import demo_price
@@ -26,7 +26,7 @@ from ml.images import ImageRejected
 
 CHUNK = 500  # products a transaction: what a kill can cost, and what one nudge announces
 STOCK = 10  # the layouts say nothing about stock
-TRIES = 3  # of a chunk into which somebody else wrote, through the API or the admin
+TRIES = 3  # of a product that somebody else writes too, through the API or the admin
 
 
 @dataclass
@@ -102,15 +102,21 @@ class _Loader:
         self._forget_categories()
 
     def load(self, chunk: list[Record]) -> None:
-        """Again where a constraint refused it: the same product, or its address, came through another door."""
-        for _ in range(TRIES - 1):
+        """In halves where a constraint refused it: the same product, or its address, came through another door."""
+        for left in reversed(range(TRIES if len(chunk) == 1 else 1)):
             try:
                 return self._load(chunk)
             except (IntegrityError, OperationalError) as error:
                 if isinstance(error, OperationalError) and not lost_a_race(error):
                     raise
                 self._forget_categories()
-        return self._load(chunk)
+                if len(chunk) == 1 and not left:
+                    record, reason = chunk[0], refusal(error).message
+                    self.outcome.errors.append(RowError(record.file, record.line, "refused", reason))
+                    return None
+        middle = len(chunk) // 2
+        self.load(chunk[:middle])
+        return self.load(chunk[middle:])
 
     def _load(self, chunk: list[Record]) -> None:
         found = {

@@ -2,8 +2,8 @@
 
 A decoder is `python -m ml.decoding`, started when one is needed and kept for the next picture: the start costs 0.2 s
 and more, a picture 0.1 to 0.3 ms more than in this process. It has no secrets in its environment, a limit on its
-memory, and so many seconds for each picture. A verdict that might be due to what it decoded before (crashed, out of
-memory) is left to a fresh one.
+memory, and a number of seconds for each picture: of processor time, and `protocol.WAIT_FACTOR` times as many on the
+clock. A verdict that might be due to what it decoded before (crashed, out of memory) is left to a fresh one.
 """
 
 import atexit
@@ -240,9 +240,10 @@ class _Decoder:
         """Raises ImageRejected where the decoder died of it or was killed for it; then it is of no more use."""
         self.asked += 1
         seconds: float = question["timeout_s"]
-        deadline = time.monotonic() + seconds
+        patience = protocol.WAIT_FACTOR * seconds
+        deadline = time.monotonic() + patience
         try:
-            protocol.send(self._channel, question, data, seconds=seconds)
+            protocol.send(self._channel, question, data, seconds=patience)
             return protocol.receive(self._channel, seconds=deadline - time.monotonic())
         except TimeoutError:
             raise ImageRejected("timeout", f"The picture could not be decoded within {seconds:g} seconds.") from None
@@ -265,7 +266,7 @@ class _Decoder:
 
 
 def _cause_of_death(code: int, seconds: float) -> ImageRejected:
-    if code == -signal.SIGALRM:
+    if code in (-signal.SIGPROF, -signal.SIGALRM):
         return ImageRejected("timeout", f"The picture could not be decoded within {seconds:g} seconds.")
     if code == -signal.SIGKILL:  # not ours: nobody else but the kernel does that
         return ImageRejected(

@@ -47,10 +47,14 @@ def main() -> None:
     with contextlib.suppress(protocol.Gone):
         while True:
             question, data = protocol.receive(channel)
-            signal.setitimer(signal.ITIMER_REAL, question["timeout_s"] + _MARGIN_S)  # unhandled, it ends the process
+            # Unhandled, either signal ends the process. The limit is on work: the same file gets the same verdict on an
+            # idle machine and on a busy one.
+            signal.setitimer(signal.ITIMER_PROF, question["timeout_s"])
+            signal.setitimer(signal.ITIMER_REAL, protocol.WAIT_FACTOR * question["timeout_s"] + _MARGIN_S)
             _limit(resource.RLIMIT_AS, options.encode_bytes if question["kind"] == "bake" else options.memory_bytes)
             head, body = _answer(question, bytes(data))
             protocol.send(channel, head, body)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
             del data, body
 

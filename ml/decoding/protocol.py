@@ -6,6 +6,9 @@ import struct
 import time
 from typing import Any
 
+#: A decoder that is given T seconds of processor time is waited for this many times as long: on a busy machine it gets
+#: a part of the processor only, and one that sleeps uses none of it.
+WAIT_FACTOR = 3.0
 READY = b"decoder ready\n"
 _LENGTHS = struct.Struct("!II")
 # A message that fits, as most do, costs one call to the system instead of one for each part.

@@ -127,7 +127,7 @@ def test_no_more_than_the_given_number_decode_at_once_and_few_wait(decoders: Dec
 
     def ask() -> None:
         try:
-            decoders.to_input(poisoned("hang"), SPEC, timeout_s=3.0)
+            decoders.to_input(poisoned("hang"), SPEC, timeout_s=1.0)
         except images.ImageRejected as rejected:
             outcomes.append(rejected.code)
         except DecoderUnavailable:
@@ -156,8 +156,8 @@ from types import SimpleNamespace
 from ml.decoding import Decoders
 from tests.poison import poisoned
 ask = lambda: Decoders(1).to_input(poisoned("hang"), SimpleNamespace(input_size=64, fit="letterbox"), timeout_s=1.0)
-threading.Thread(target=ask, daemon=True).start()
 from tests.ml.test_decoding import running
+threading.Thread(target=ask, daemon=True).start()
 while not (found := running()):
     time.sleep(0.01)
 time.sleep(1.0)

@@ -22,6 +22,7 @@ from rest_framework.test import APIClient
 
 from catalog import services
 from catalog.conflicts import refusal
+from catalog.importing import loader
 from catalog.models import Category, Product, ProductImage
 from catalog.models.product import product_slug
 from recommendations import control, merchandising
@@ -320,6 +321,18 @@ def test_an_imported_product_whose_address_is_taken_is_a_row_error(catalog: Path
     assert "another product has the address shirt-7--7 [address_taken]" in notes
 
 
+def test_products_that_the_database_refuses_are_row_errors_and_a_later_import_takes_them(
+    catalog: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "STOCK", None)  # which no product may have
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="Nothing could be imported"):
+        call_command("import_catalog", catalog, "--limit", "2", stdout=out, stderr=(notes := io.StringIO()))
+    assert notes.getvalue().count("This field cannot be empty. [refused]") == 2
+    monkeypatch.undo()
+    assert "30 products created" in imported(catalog)[0]
+
+
 @pytest.mark.slow
 def test_one_model_added_twice_at_once_is_one_model(wide: str, transactional_db: None) -> None:
     def add() -> tuple[str, str]:
@@ -374,6 +387,7 @@ REACHED = {
     "recommendations.EmbeddingModel: state": "embedding_models: under locks of all models",
     "recommendations.ImageEmbedding: image, model": "workers, import_embeddings: ON CONFLICT",
     "recommendations.Pin: product, shown": "admin",
+    "recommendations.Refusal: host, model": "workers, web processes: ON CONFLICT",
     "recommendations.Veto: a, b": "admin: ON CONFLICT",
     "recommendations.StageTime: stage, le": "workers: ON CONFLICT",
     "recommendations.StagePictures: stage, outcome": "workers: ON CONFLICT",

@@ -194,7 +194,7 @@ def test_a_body_in_chunks_is_read(keeper: Client, shop: Shopkeeper, network: Emb
 
 def test_a_body_in_chunks_has_the_same_limits(keeper: Client, settings: Any) -> None:
     settings.IMAGE_MAX_BYTES = 1000
-    status, _, body = chunked("/api/v1/search/image/", b"x" * 6000, "multipart/form-data; boundary=x")
+    status, _, body = chunked("/api/v1/search/image/", b"x" * 4_002_000, "multipart/form-data; boundary=x")
     assert (status, json.loads(body)["code"]) == (413, "too_many_bytes")
     token = {"HTTP_AUTHORIZATION": f"Token {Token.objects.get().key}"}
     settings.IMAGE_MAX_BYTES = 20 * 2**20
