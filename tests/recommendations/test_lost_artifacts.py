@@ -135,7 +135,7 @@ def test_a_damaged_copy_in_int8_is_made_again(
     bundled: EmbeddingModel, settings: Any, monkeypatch: pytest.MonkeyPatch, damage: bytes
 ) -> None:
     settings.EMBEDDING_PRECISION = "int8"
-    copy = graphs.cache_path(bundled.graph_sha256).with_suffix(".int8.onnx")
+    copy = graphs._int8_path(graphs.cache_path(bundled.graph_sha256))
     copy.write_bytes(damage)
     graphs._loaded.clear()
     vectors = graphs.embedder(bundled).embed([to_input(picture("red"), bundled.spec)])
