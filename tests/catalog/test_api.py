@@ -11,6 +11,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from catalog.models import Product
+from shop.body_limits import FORM_BYTES
 from tests.pictures import REFUSED, picture
 from tests.shopkeeper import Shopkeeper
 
@@ -194,7 +195,8 @@ def test_a_full_disk_is_507_and_leaves_nothing(
 
 def test_a_request_beyond_all_bounds_is_refused_unread(staff: APIClient, settings: Any) -> None:
     settings.IMAGE_MAX_BYTES = 1000
-    response = staff.post("/api/v1/search/image/", b"x" * 6000, content_type="multipart/form-data; boundary=x")
+    body = b"x" * (1000 + FORM_BYTES + 1)
+    response = staff.post("/api/v1/search/image/", body, content_type="multipart/form-data; boundary=x")
     assert (response.status_code, response.json()["code"]) == (413, "too_many_bytes")
 
 
