@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from django.conf import settings
+from django.test import override_settings
 
 from shop import embedded, roles
 from tests.shopkeeper import Shopkeeper
@@ -58,6 +60,13 @@ def shop(db: None) -> Shopkeeper:
 def no_mark_of_another_test() -> None:
     """Tests share a media storage, and each begins with another database: that is what its mark is there to notice."""
     (Path(os.environ["VAR_DIR"]) / "media" / "database.json").unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """A real hash is meant to take long: about a second on a busy core, for every test that needs an account."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -29,11 +29,6 @@ from tests.shopkeeper import Shopkeeper
 LOGIN = "/admin/login/"
 
 
-@pytest.fixture(autouse=True)
-def quick_hashes(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def anna(db: None) -> User:
     return User.objects.create_user("anna", password="right", is_staff=True)
