@@ -15,6 +15,10 @@ class Favicon(RedirectView):
         return static("favicon.svg")
 
 
+class ApiDocs(SpectacularSwaggerSplitView):
+    http_method_names = ["get", "head"]  # a page: it has nothing to say to OPTIONS
+
+
 urlpatterns = [
     path("favicon.ico", Favicon.as_view(), name="favicon"),
     path("healthz", health.healthz, name="healthz"),
@@ -22,7 +26,7 @@ urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SchemaView.as_view(), name="schema"),
-    path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+    path("api/v1/docs/", ApiDocs.as_view(url_name="schema"), name="api-docs"),
     path("api/v1/", include("catalog.api.urls")),
     path("api/v1/", include("recommendations.api.urls")),
     re_path(r"^api(?:/(?P<unknown>(?s:.*)))?$", api_not_found),
