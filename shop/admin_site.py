@@ -18,7 +18,7 @@ from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
-from catalog.admin_widgets import SoundFields
+from catalog.admin_widgets import BoundedInline, SoundFields
 from shop.admin_initial import SoundInitial
 from shop.admin_writes import AdminWrites
 
@@ -34,7 +34,8 @@ class ShopAdminSite(UnfoldAdminSite):
     ) -> None:
         base: type[admin.ModelAdmin] = admin_class or ModelAdmin
         inlines = [
-            type(inline.__name__, (SoundFields, inline), {"__module__": inline.__module__}) for inline in base.inlines
+            type(inline.__name__, (BoundedInline, SoundFields, inline), {"__module__": inline.__module__})
+            for inline in base.inlines
         ]
         described = {"__module__": base.__module__, "__doc__": base.__doc__, "inlines": inlines}
         made = type(base.__name__, (AdminWrites, SoundInitial, SoundFields, base), described)

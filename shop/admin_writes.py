@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.contrib.admin.options import ModelAdmin
+from django.contrib.admin.options import IncorrectLookupParameters, ModelAdmin
+from django.contrib.admin.views.main import ChangeList
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
@@ -26,6 +27,16 @@ MOST_DELETED = 1000  # at once: all that goes along is listed first, and one req
 
 class AdminWrites(_Base):
     """Mixed into every `ModelAdmin` by `shop.admin_site`."""
+
+    # Lists
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Django checks what an address filters by when it builds the query, but a year that no date has
+        (`?created__year=0`) is noticed when the query runs."""
+        try:
+            return super().get_changelist_instance(request)
+        except (OverflowError, ValueError) as error:
+            raise IncorrectLookupParameters(error) from error
 
     # Saving
 

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import has_vary_header, patch_cache_control, patch_vary_headers
 
+from shop.api import is_api
+
 SAFE = ("GET", "HEAD", "OPTIONS")
-#: Their answers depend on who asks: staff see what is not published, and a token opens what is closed.
-BY_TOKEN = ("/api/", "/metrics")
 
 
 class PrivateAnswersMiddleware:
@@ -21,7 +21,8 @@ class PrivateAnswersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if request.path_info.startswith(BY_TOKEN):
+        # These answers depend on who asks: staff see what is not published, and a token opens what is closed.
+        if is_api(request) or request.path_info == "/metrics":
             patch_vary_headers(response, ["Authorization", "Cookie"])
             patch_cache_control(response, private=True, **({} if request.method in SAFE else {"no_store": True}))
         elif (

@@ -81,6 +81,8 @@ class RequestSizeMiddleware:
             return problem(request, 400, "bad_request", "The body ended before it was complete.")
         if int(length) > body_limit(request.path_info):
             return problem(request, 413, "too_many_bytes", "The request is too large.")
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            return problem(request, 415, "unsupported_media_type", "Send the body as it is, without Content-Encoding.")
         if request.META.get(ODD_CONTENT_TYPE):
             sentence = "Send text in UTF-8; the header Content-Type says otherwise."
             return problem(request, 415, "unsupported_media_type", sentence)

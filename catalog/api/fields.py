@@ -28,6 +28,13 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class Slug(serializers.SlugField):
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class WholeNumber(serializers.IntegerField):
     """Digits in a query string; in JSON a number."""
 
@@ -49,6 +56,11 @@ class Amount(serializers.DecimalField):
     def __init__(self, **options: Any) -> None:
         limits: dict[str, Any] = {"max_digits": 10, "decimal_places": 2, "min_value": Decimal(0)}
         super().__init__(**limits | options)
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        if isinstance(data, str) and not data.strip():  # REST framework takes it for null
+            self.fail("invalid")
+        return super().validate_empty_values(data)
 
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, bool) or not isinstance(data, str | int | float):

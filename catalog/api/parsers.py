@@ -10,6 +10,8 @@ from rest_framework.parsers import JSONParser
 
 from catalog.api.errors import BodyTooLarge
 
+MOST_DIGITS = 1000  # far more than any column takes; Python itself stops at 4,300
+
 
 class StrictJSONParser(JSONParser):
     """JSON in UTF-8, of a bounded size and depth, without NaN, Infinity or a name given twice."""
@@ -22,7 +24,9 @@ class StrictJSONParser(JSONParser):
         if len(data) > most:
             raise BodyTooLarge
         try:
-            return json.loads(data.decode(), parse_constant=_refuse, object_pairs_hook=_without_repeats)
+            return json.loads(
+                data.decode(), parse_constant=_refuse, parse_int=_whole, object_pairs_hook=_without_repeats
+            )
         except RecursionError as error:
             raise ParseError("The JSON is nested too deeply.") from error
         except UnicodeDecodeError as error:
@@ -33,6 +37,12 @@ class StrictJSONParser(JSONParser):
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not a number")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"a number has more than {MOST_DIGITS} digits")
+    return int(digits)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 from rest_framework import serializers
 
-from catalog.api.fields import Amount, Attributes, CategoryAddress, QueryAmount, Text, TrueOrFalse, WholeNumber
+from catalog.api.fields import Amount, Attributes, CategoryAddress, QueryAmount, Slug, Text, TrueOrFalse, WholeNumber
 from catalog.api.strict import Strict
 from catalog.models import Product, ProductImage
 from catalog.models.product import DESCRIPTION_LENGTH, FORMER_PRICE
@@ -37,6 +37,7 @@ class ImageSerializer(serializers.ModelSerializer):
 class ProductSerializer(Strict, serializers.ModelSerializer):
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {
         models.CharField: Text,
+        models.SlugField: Slug,
         models.TextField: Text,
         models.PositiveIntegerField: WholeNumber,
         models.BooleanField: TrueOrFalse,

@@ -41,7 +41,8 @@ class NewestFirst(CursorPagination):
             cursor = super().decode_cursor(request)
         except NotFound:
             cursor = NOWHERE
-        if cursor == NOWHERE or (cursor and not re.fullmatch("[0-9]{1,18}", str(cursor.position or 0))):
+        position = "0" if cursor is None or cursor.position is None else str(cursor.position)
+        if cursor == NOWHERE or not re.fullmatch("[0-9]{1,18}", position):
             message = "This is not a cursor of an answer of this list."
             raise ValidationError({"cursor": [ErrorDetail(message, "invalid")]})
         return cursor
