@@ -131,7 +131,7 @@ def _enter(shop: WreckedShop) -> None:
     Product.objects.bulk_create(
         Product(sku=f"C{n}", slug=f"c{n}", title=f"Thing {n}", category=category) for n in range(PRODUCTS)
     )
-    token = Token.objects.create(user=User.objects.create(username="staff", is_staff=True))
+    token = Token.objects.create(user=User.objects.create(username="staff", is_staff=True, is_superuser=True))
     shop.environment["TOKEN"] = token.key
 
 
