@@ -3,5 +3,9 @@ import os
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
-os.environ.setdefault("SERVES_REQUESTS", "true")  # before the settings are read: statements have a limit here
+# For the settings of this process only, which are read here: what it starts serves nobody.
+_given = os.environ.get("SERVES_REQUESTS")
+os.environ.setdefault("SERVES_REQUESTS", "true")
 application = get_asgi_application()
+if _given is None:
+    del os.environ["SERVES_REQUESTS"]

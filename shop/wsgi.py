@@ -3,8 +3,12 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
-os.environ.setdefault("SERVES_REQUESTS", "true")  # before the settings are read: statements have a limit here
+# For the settings of this process only, which are read here: what it starts serves nobody.
+_given = os.environ.get("SERVES_REQUESTS")
+os.environ.setdefault("SERVES_REQUESTS", "true")
 _django = get_wsgi_application()
+if _given is None:
+    del os.environ["SERVES_REQUESTS"]
 
 from shop.incoming import ReadableRequests  # noqa: E402  (its settings are there only now)
 

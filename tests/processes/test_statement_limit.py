@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 import time
 from http.client import HTTPConnection, HTTPResponse
@@ -88,3 +89,11 @@ def test_options_in_the_database_url_go_before_the_shops_own(start: Start, shop:
     assert shown(start, "statement_timeout", DATABASE_URL=url, SERVES_REQUESTS="true") == "7777ms"
     assert shown(start, "hnsw.iterative_scan", DATABASE_URL=url) == "strict_order"
     assert shown(start, "statement_timeout", SERVES_REQUESTS="true") == "5s"
+
+
+def test_what_a_web_process_starts_has_no_limit_either() -> None:
+    """The limit is a setting of the process that serves, not something that its children inherit."""
+    code = "import os, shop.wsgi; from django.conf import settings; print(settings.SERVES_REQUESTS, dict(os.environ))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.startswith("True ")
+    assert "SERVES_REQUESTS" not in done.stdout
