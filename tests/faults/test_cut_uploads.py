@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,16 @@ def test_a_client_that_goes_away_halfway_leaves_nothing_behind(own_shop: OwnShop
     assert web.upload(picture()).status == 201
 
 
-def spooled(folder: Path) -> list[Path]:
-    """Uploads too large for memory, on their way in."""
-    return list(folder.glob("*.upload*"))
+def spooled(folder: Path) -> list[str]:
+    """Uploads too large for memory, on their way in: files of `folder` that some process has open, most without a name
+    any more."""
+    found = [str(path) for path in folder.iterdir()]
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # it ended, or closed the file
+            target = str(link.readlink())
+            if target.startswith(f"{folder}/") and "wgunicorn-" not in target:  # gunicorn's own sign of life
+                found.append(target)
+    return found
 
 
 @pytest.mark.parametrize("how", [REFUSE, CUT], ids=["refused", "cut"])
