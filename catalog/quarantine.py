@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date, timedelta
@@ -193,7 +194,7 @@ def _move(old: str, new: str) -> None:
     if not source.exists():
         raise FileNotFoundError(f"{old} is not in the media storage")
     target.parent.mkdir(parents=True, exist_ok=True)
-    source.replace(target)
+    shutil.move(source, target)  # renames, or copies where products/ is a disk of its own
 
 
 def _remove_empty_folders(day: date) -> None:
