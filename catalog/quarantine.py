@@ -185,7 +185,7 @@ def _files(folder: str) -> Iterator[str]:
 
 
 def _move(old: str, new: str) -> None:
-    """Within the storage, without reading the file."""
+    """Within the storage: by renaming, or by copying where its folders are on several disks."""
     try:
         source, target = Path(default_storage.path(old)), Path(default_storage.path(new))
     except NotImplementedError:
@@ -194,7 +194,7 @@ def _move(old: str, new: str) -> None:
     if not source.exists():
         raise FileNotFoundError(f"{old} is not in the media storage")
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(source, target)  # renames, or copies where products/ is a disk of its own
+    shutil.move(source, target)
 
 
 def _remove_empty_folders(day: date) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 from collections.abc import Iterable
@@ -102,21 +101,7 @@ def discard_rowless(names: Iterable[str]) -> None:
     except (DatabaseError, InterfaceError, transaction.TransactionManagementError) as error:
         logger.warning("%d files without a row, perhaps, are left to the sweep: %s", len(names), error)
         return
-    for name in names:
-        if name not in known:
-            _take_back(name)
-
-
-def _take_back(name: str) -> None:
-    """Into quarantine. On a disk without room for that folder it is deleted: this process has just written it, and the
-    database has been asked for its row."""
-    try:
-        quarantine.set_aside(name)
-    except (OSError, DatabaseError, InterfaceError) as error:
-        if getattr(error, "errno", None) == errno.ENOSPC:
-            _discard_file(name)
-        else:
-            logger.warning("%s could not be set aside and is left to the daily sweep: %s", name, error)
+    quarantine.set_aside_quietly(name for name in names if name not in known)
 
 
 def _discard_file(name: str) -> None:

@@ -17,11 +17,11 @@ from axes.models import AccessAttempt
 from axes.signals import user_locked_out
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from catalog.clients import client_address
+from shop.problems import problem
 
 logger = logging.getLogger(__name__)
 
@@ -96,11 +96,8 @@ def locked_out(request: HttpRequest, _: Any = None, credentials: dict[str, Any] 
         f"Too many wrong passwords. Try again in {minutes} minute{'' if minutes == 1 else 's'}, or ask whoever manages "
         "the shop's accounts to unlock yours."
     )
-    if request.path.startswith("/api/"):
-        response: HttpResponse = JsonResponse({"code": "locked_out", "detail": message}, status=429)
-    else:
-        response = render(request, "registration/locked_out.html", {"message": message}, status=429)
-    response["Retry-After"], response["Cache-Control"] = seconds, "no-store"
+    response = problem(request, 429, "locked_out", message, wait=seconds, heading="Login locked for now")
+    response["Cache-Control"] = "no-store"
     return response
 
 

@@ -17,18 +17,17 @@ def problem(
     sentence: str,
     *,
     wait: int | None = None,
-    errors: dict[str, list[dict[str, str]]] | None = None,
+    heading: str | None = None,
 ) -> HttpResponse:
     """An answer for whoever asked.
 
     Args:
         sentence: for people; never a path of this machine, a setting or a line of code.
         wait: seconds after which another try may help.
-        errors: by field, for the API, see `shop.errors`.
+        heading: of the page; None for the one of `status`.
     """
     headers = {} if wait is None else {"Retry-After": str(wait)}
     if is_api(request):
-        body = {"code": code, "detail": sentence, **({"errors": errors} if errors else {})}
-        return JsonResponse(body, status=status, headers=headers)
-    page = render_to_string("problem.html", {"heading": HEADINGS.get(status, "Sorry"), "sentence": sentence})
+        return JsonResponse({"code": code, "detail": sentence}, status=status, headers=headers)
+    page = render_to_string("problem.html", {"heading": heading or HEADINGS.get(status, "Sorry"), "sentence": sentence})
     return HttpResponse(page, status=status, headers=headers)

@@ -28,11 +28,8 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class Slug(serializers.SlugField):
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
+class Slug(Text, serializers.SlugField):
+    pass
 
 
 class WholeNumber(serializers.IntegerField):
