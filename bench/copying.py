@@ -6,6 +6,9 @@ import struct
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from django.db import connection, transaction
+
+from recommendations.models import EmbeddingModel
 
 
 def binary_copy(slices: Iterable[tuple[int, np.ndarray]], width: int) -> Iterator[bytes]:
@@ -27,3 +30,29 @@ def binary_copy(slices: Iterable[tuple[int, np.ndarray]], width: int) -> Iterato
         rows["vector_bytes"], rows["width"], rows["vector"] = 4 + 2 * width, width, part
         yield rows.tobytes()
     yield struct.pack(">h", -1)
+
+
+def store_vectors(model: EmbeddingModel, prefix: str, blocks: Iterable[bytes]) -> None:
+    """A ready embedding for each picture.
+
+    Args:
+        prefix: the SKU of the product of row n is `prefix` and n.
+        blocks: of `binary_copy`.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE incoming (n integer, vector halfvec) ON COMMIT DROP")
+        with cursor.copy("COPY incoming FROM STDIN (FORMAT BINARY)") as copy:
+            for block in blocks:
+                copy.write(block)
+        cursor.execute(
+            """
+            INSERT INTO recommendations_imageembedding
+                   (image_id, model_id, digest, state, attempts, error_code, error, vector, created_at, embedded_at)
+            SELECT image.id, %s, image.digest, 'ready', 1, '', '', incoming.vector, now(), now()
+              FROM incoming
+              JOIN catalog_product AS product ON product.sku = %s || incoming.n
+              JOIN catalog_productimage AS image ON image.product_id = product.id
+             ORDER BY image.id
+            """,
+            [model.pk, prefix],
+        )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from django.db import connection, transaction
 
 from bench.assortment import KINDS, Assortment
-from bench.copying import binary_copy
+from bench.copying import binary_copy, store_vectors
 from bench.shop import ScratchShop
 from bench.superuser import as_superuser
 from catalog.models import Category, Product
@@ -42,7 +42,11 @@ def fill(shop: ScratchShop, products: int = PRODUCTS, *, fresh: bool = False) ->
     steps: list[tuple[str, Callable[[], bool], Callable[[], None]]] = [
         ("products", Product.objects.exists, lambda: _products(assortment)),
         ("pictures", _has_images, _images),
-        ("vectors", ImageEmbedding.objects.filter(model=model).exists, lambda: _vectors(assortment, model)),
+        (
+            "vectors",
+            ImageEmbedding.objects.filter(model=model).exists,
+            lambda: store_vectors(model, "L", _blocks(assortment, model)),
+        ),
         ("vector index", lambda: index_exists(model), lambda: _index(model)),
     ]
     for name, is_done, do in steps:
@@ -96,26 +100,6 @@ def _images() -> None:
                    encode(sha256(sku::bytea), 'hex'), now()
               FROM catalog_product ORDER BY id
             """
-        )
-
-
-def _vectors(assortment: Assortment, model: EmbeddingModel) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("CREATE TEMPORARY TABLE incoming (n integer, vector halfvec) ON COMMIT DROP")
-        with cursor.copy("COPY incoming FROM STDIN (FORMAT BINARY)") as copy:
-            for block in _blocks(assortment, model):
-                copy.write(block)
-        cursor.execute(
-            """
-            INSERT INTO recommendations_imageembedding
-                   (image_id, model_id, digest, state, attempts, error_code, error, vector, created_at, embedded_at)
-            SELECT image.id, %s, image.digest, 'ready', 1, '', '', incoming.vector, now(), now()
-              FROM incoming
-              JOIN catalog_product AS product ON product.sku = 'L' || incoming.n
-              JOIN catalog_productimage AS image ON image.product_id = product.id
-             ORDER BY image.id
-            """,
-            [model.pk],
         )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from django.db import connection
 
-from bench.copying import binary_copy
+from bench.copying import binary_copy, store_vectors
 from bench.shop import ScratchShop
 from bench.superuser import as_superuser
 from bench.vectors import Vectors
@@ -91,23 +91,7 @@ def _fill(vectors: Vectors, prices: np.ndarray) -> EmbeddingModel:
               FROM catalog_product ORDER BY id
             """
         )
-        cursor.execute("CREATE TEMPORARY TABLE incoming (n integer, vector halfvec)")
-        with cursor.copy("COPY incoming FROM STDIN (FORMAT BINARY)") as copy:
-            for block in _blocks(vectors.values):
-                copy.write(block)
-        cursor.execute(
-            """
-            INSERT INTO recommendations_imageembedding
-                   (image_id, model_id, digest, state, attempts, error_code, error, vector, created_at, embedded_at)
-            SELECT image.id, %s, image.digest, 'ready', 1, '', '', incoming.vector, now(), now()
-              FROM incoming
-              JOIN catalog_product AS product ON product.sku = 'B' || incoming.n
-              JOIN catalog_productimage AS image ON image.product_id = product.id
-             ORDER BY image.id
-            """,
-            [model.pk],
-        )
-        cursor.execute("DROP TABLE incoming")
+    store_vectors(model, "B", _blocks(vectors.values))
     return model
 
 
