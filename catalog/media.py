@@ -154,11 +154,6 @@ def bring_back(advance: Advance = lambda _: None) -> list[str]:
     return returned
 
 
-def remove_rowless_files(*, older_than: timedelta = GRACE) -> int:
-    """Move them to quarantine; how many there were. Raises what `sweep` does."""
-    return sweep(older_than=older_than).set_aside
-
-
 def _suspicion(rowless: int, pictures: int) -> str:
     return (
         f"{rowless:,} files below {FOLDER}/ have no row, and only {pictures:,} have one. Nothing was set aside: is "

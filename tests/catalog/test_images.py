@@ -11,7 +11,7 @@ from django.db import transaction
 from django.test import Client
 
 from catalog import media, services
-from catalog.media import remove_rowless_files, rowless_files
+from catalog.media import rowless_files, sweep
 from catalog.models import Product, ProductImage
 from ml.images import ImageRejected
 from tests.pictures import picture
@@ -91,8 +91,8 @@ def test_the_sweep_removes_files_without_rows_and_no_others(shop: Shopkeeper) ->
     kept = shop.image(shop.product())
     lost = shop.image(shop.product())
     ProductImage.objects.filter(pk=lost.pk)._raw_delete("default")
-    assert remove_rowless_files() == 0, "younger than an upload may take"
-    remove_rowless_files(older_than=NOW)
+    assert sweep().set_aside == 0, "younger than an upload may take"
+    sweep(older_than=NOW)
     assert default_storage.exists(kept.file.name)
     assert not default_storage.exists(lost.file.name)
 
@@ -104,7 +104,7 @@ def test_the_sweep_refuses_when_the_database_seems_to_be_the_wrong_one(
     lost = shop.image(shop.product())
     ProductImage.objects.all()._raw_delete("default")
     with pytest.raises(media.SuspiciousSweep, match="right database"):
-        remove_rowless_files(older_than=NOW)
+        sweep(older_than=NOW)
     assert default_storage.exists(lost.file.name)
 
 
