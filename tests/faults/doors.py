@@ -30,8 +30,9 @@ def form(fields: Sequence[tuple[str, str | bytes]]) -> tuple[bytes, dict[str, st
     return body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 
-def search_photo(web: Web, data: bytes) -> Reply:
-    return web.request("POST", "/api/v1/search/image/", *form([("photo", data)]))
+def search_photo(web: Web, data: bytes, **headers: str) -> Reply:
+    body, own = form([("photo", data)])
+    return web.request("POST", "/api/v1/search/image/", body, own | headers)
 
 
 class Staff:
