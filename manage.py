@@ -10,6 +10,11 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
     # A terminated command still leaves in order, so that the last one out stops the embedded services.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for argument in sys.argv:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            sys.exit(f"The argument {os.fsencode(argument)!r} is not UTF-8. Type it again, or rename the file.")
     try:
         from django.core.management import execute_from_command_line
     except ImportError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Words that more products contain than this are common.
 FEW = 1000
-#: Of products with common words, so many are put in order. Twice what has numbered pages (`catalog.pages`).
+#: How many products with common words are ranked. Twice as many as numbered pages show (`catalog.pages`).
 RANKED = 2000
 CONFIG = "english"
 

@@ -27,6 +27,16 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
+class RefusalFilter(logging.Filter):
+    """A request that Django itself refuses is one line: a traceback of it tells nothing that the message does not, and
+    anybody could fill the log with them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if 400 <= getattr(record, "status_code", 500) < 500:
+            record.exc_info = record.exc_text = None
+        return True
+
+
 class LineFormatter(logging.Formatter):
     """`time LEVEL name: message [request id]`."""
 

@@ -79,7 +79,7 @@ class Runner:
         return session
 
     def run(self, *command: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        # Output goes to files, not pipes: the server that pg_ctl leaves behind would keep a pipe open for ever.
+        # Output goes to files, not pipes: the server that pg_ctl leaves behind would hold a pipe open.
         with tempfile.TemporaryFile("w+") as out:
             done = subprocess.run(
                 [*self.prefix, *map(str, command)],

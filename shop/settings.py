@@ -423,7 +423,10 @@ LOG_FORMAT = env.str("LOG_FORMAT", "line", validate=validate.OneOf(["line", "jso
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "shop.logs.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "shop.logs.RequestIdFilter"},
+        "refusals": {"()": "shop.logs.RefusalFilter"},
+    },
     "formatters": {
         "line": {
             "()": "shop.logs.LineFormatter",
@@ -433,7 +436,11 @@ LOGGING = {
         "json": {"()": "shop.logs.JsonFormatter"},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["request_id", "refusals"],
+        },
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {

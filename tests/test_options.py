@@ -93,6 +93,13 @@ def outcome(action: Action, text: str) -> tuple[Any, str]:
         return None, str(error)
 
 
+@pytest.mark.slow
+def test_an_argument_that_is_no_text_is_named() -> None:
+    ended = subprocess.run([sys.executable, "manage.py", "similar", b"sh\xffrt"], capture_output=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == b"The argument b'sh\\xffrt' is not UTF-8. Type it again, or rename the file.\n"
+
+
 @pytest.mark.case
 @pytest.mark.parametrize("command", ["import_catalog", "export_training_set"])
 @pytest.mark.parametrize("limit", ["0", "-1", "abc", "NaN", "1e9"])

@@ -227,8 +227,9 @@ def _with_colour(found: Weights) -> Weights:
 
 def _file(path: Path, source: str, pooling: str | None) -> Weights:
     if not path.is_file():
+        wrong = "is no file" if path.exists() else "does not exist"
         raise WeightsError(
-            f"Weights file {path} does not exist. Give the path of an .npz, .h5 or .onnx file, "
+            f"Weights file {path} {wrong}. Give the path of an .npz, .h5 or .onnx file, "
             f"or one of {', '.join([BUNDLED_SETTING, *NAMED])}."
         )
     extra: dict[str, Any] = {}

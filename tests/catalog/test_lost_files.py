@@ -140,6 +140,13 @@ def test_the_quarantine_is_listed_and_copied_out(two_kept: list[str], tmp_path: 
     assert "2 files in quarantine." in run("list"), "they stay"
 
 
+def test_a_file_in_the_way_of_a_copy_is_named(two_kept: list[str], tmp_path: Path) -> None:
+    (tmp_path / "out").write_bytes(b"notes")
+    with pytest.raises(CommandError, match=r"Cannot write .*/out/products/.*: (Not a directory|File exists)\. Name"):
+        run("export", str(tmp_path / "out"))
+    assert (tmp_path / "out").read_bytes() == b"notes"
+
+
 def test_files_are_purged_by_name_or_age_and_never_without_yes(two_kept: list[str]) -> None:
     assert "1 files would be deleted" in run("purge", two_kept[0])
     assert len(json.loads(run("list", "--json"))) == 2

@@ -183,6 +183,8 @@ def test_pickles_are_not_read(tmp_path: Path) -> None:
 def test_a_missing_file_and_an_unknown_kind_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="does not exist"):
         resolve(str(tmp_path / "no.npz"), cache_dir=tmp_path)
+    with pytest.raises(WeightsError, match="is no file"):
+        resolve(str(tmp_path), cache_dir=tmp_path)
     (tmp_path / "model.pkl").write_bytes(b"x")
     with pytest.raises(WeightsError, match="unknown kind"):
         resolve(str(tmp_path / "model.pkl"), cache_dir=tmp_path)

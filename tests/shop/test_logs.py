@@ -13,7 +13,7 @@ from django.test import Client
 
 from catalog.models import ProductImage
 from catalog.request_ids import accepted, current_request_id, request_id
-from shop.logs import JsonFormatter, LineFormatter, RequestIdFilter
+from shop.logs import JsonFormatter, LineFormatter, RefusalFilter, RequestIdFilter
 from tests.shopkeeper import Shopkeeper
 
 FRESH = re.compile(r"[0-9a-f]{32}")
@@ -83,5 +83,32 @@ def test_a_line_for_people_ends_with_the_id_where_there_is_one() -> None:
         assert line(lines, "Said") == "WARNING tests.lines: Said [upload-0001]"
 
 
-def test_every_handler_of_the_shop_knows_the_id() -> None:
-    assert all("request_id" in handler["filters"] for handler in settings.LOGGING["handlers"].values())
+@pytest.mark.parametrize(
+    ("path", "logger"),
+    [("/admin/catalog/product/?images__embeddings__error=x", "DisallowedModelAdminLookup"), ("/no-such-page", "request")],
+)
+def test_what_django_refuses_is_one_line(
+    admin_client: Client, caplog: pytest.LogCaptureFixture, path: str, logger: str
+) -> None:
+    """Anybody can send such requests, as many as they like."""
+    assert admin_client.get(path).status_code in (302, 400, 404)
+    records = [record for record in caplog.records if record.name.endswith(logger)]
+    assert records
+    for record in records:
+        assert RefusalFilter().filter(record)
+        assert "\n" not in LineFormatter().format(record)
+
+
+def test_the_shop_s_own_faults_keep_their_traceback() -> None:
+    try:
+        raise ValueError("inside")
+    except ValueError:
+        record = logging.getLogger("x").makeRecord("x", logging.ERROR, "f", 1, "Oh", (), sys.exc_info())
+    record.status_code = 500
+    assert RefusalFilter().filter(record)
+    assert "ValueError: inside" in LineFormatter().format(record)
+
+
+def test_every_handler_of_the_shop_has_every_filter() -> None:
+    expected = ["request_id", "refusals"]
+    assert all(handler["filters"] == expected for handler in settings.LOGGING["handlers"].values())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from json import dumps
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError
@@ -18,7 +18,7 @@ from catalog.management.arguments import whole_number
 from catalog.models import MediaState
 from catalog.progress import meter
 
-NAMED = 20  # in the terminal; --json has all
+NAMED = 20  # in the terminal; --json has more
 
 HELP = """\
 Compare the files of the media storage with the rows of pictures, and look after the quarantine.
@@ -48,7 +48,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         check = actions.add_parser("check", help="name pictures without a file and count files without a row")
-        check.add_argument("--json", action="store_true", help="for programs; names all of them")
+        check.add_argument("--json", action="store_true", help=f"for programs; names up to {media.NAMED:,} files")
         sweep = actions.add_parser("sweep", help="what the daily task does: check, restore, set aside, delete")
         sweep.add_argument(
             "--confirm", action="store_true", help="this database is the right one, although it is older or lacks rows"
@@ -137,10 +137,8 @@ class Command(BaseCommand):
         chosen = list(_chosen(options["names"]))
         with meter(self.stderr, "Copying", len(chosen)) as progress:
             for day, name in chosen:
-                target = options["folder"] / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with default_storage.open(quarantine.place(day, name)) as file, target.open("wb") as copy:
-                    shutil.copyfileobj(file, copy)
+                with default_storage.open(quarantine.place(day, name)) as file:
+                    _copy(file, options["folder"] / name)
                 progress.advance()
         self.stdout.write(f"{len(chosen):,} files copied into {options['folder']}.")
 
@@ -166,6 +164,15 @@ class Command(BaseCommand):
         except high_water.RowsWentBackwards as error:
             return str(error)
         return ""
+
+
+def _copy(file: IO[bytes], target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+    except OSError as error:
+        raise CommandError(f"Cannot write {target}: {error.strerror}. Name another folder.") from error
 
 
 def _kept() -> Iterator[tuple[date, str]]:
