@@ -85,7 +85,10 @@ def test_a_line_for_people_ends_with_the_id_where_there_is_one() -> None:
 
 @pytest.mark.parametrize(
     ("path", "logger"),
-    [("/admin/catalog/product/?images__embeddings__error=x", "DisallowedModelAdminLookup"), ("/no-such-page", "request")],
+    [
+        ("/admin/catalog/product/?images__embeddings__error=x", "DisallowedModelAdminLookup"),
+        ("/no-such-page", "request"),
+    ],
 )
 def test_what_django_refuses_is_one_line(
     admin_client: Client, caplog: pytest.LogCaptureFixture, path: str, logger: str
