@@ -299,7 +299,7 @@ def _spoil(entry: Entry, chance: random.Random) -> None:
 
 def _settle() -> float | None:
     """Seconds until nothing was left to do; None when something still is."""
-    from recommendations.status import pipeline_status
+    from recommendations.monitoring.status import pipeline_status
 
     began = time.monotonic()
     while time.monotonic() - began < SETTLE_SECONDS:

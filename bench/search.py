@@ -16,9 +16,9 @@ from bench.stock import Stock, stock
 from bench.vectors import PART, SETS, Vectors, VectorSet, vectors_of
 from catalog.models import Product
 from ml.runtimes.onnx import usable_cores
-from recommendations.filters import Filters
-from recommendations.plans import plan
-from recommendations.search import Wish, similar_products
+from recommendations.search.filters import Filters
+from recommendations.search.plans import plan
+from recommendations.search.service import Wish, similar_products
 
 SELECTIVITIES = (None, 0.5, 0.1, 0.01, 0.001)
 K = 10

@@ -15,12 +15,12 @@ from ml.images import decode
 from ml.sheets import Tile, contact_sheet, missing
 from ml.sources import Source as Photo
 from ml.sources import find
-from recommendations.filters import Filters
-from recommendations.kinds import kinds_of
-from recommendations.photos import look_at
-from recommendations.search import Match, Source, Wish, search_seen, similar_products
-from recommendations.status import pipeline_status
-from recommendations.strips import available, photo_cards, product_strip
+from recommendations.monitoring.status import pipeline_status
+from recommendations.search.filters import Filters
+from recommendations.search.photo import look_at
+from recommendations.search.photo_types import kinds_of
+from recommendations.search.service import Match, Source, Wish, search_seen, similar_products
+from recommendations.strips.product_strip import available, photo_cards, product_strip
 
 LISTED = 10
 STRIPS, PHOTOS = 10, 5

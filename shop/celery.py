@@ -38,7 +38,7 @@ app.autodiscover_tasks()
 
 @signals.worker_ready.connect
 def say_that_we_live(**_: Any) -> None:
-    from recommendations.heartbeat import Heartbeat  # apps are loaded by now
+    from recommendations.pipeline.heartbeat import Heartbeat  # apps are loaded by now
 
     heartbeat = Heartbeat()
     heartbeat.start()
@@ -49,19 +49,19 @@ def say_that_we_live(**_: Any) -> None:
 def guard_child(**_: Any) -> None:
     """Runs in each child, once it is forked. That a child is sent SIGTERM itself, as supervisors do with whole groups,
     needs no more: billiard makes it an exception, and what is in hand is given back."""
-    from recommendations import pipeline, stopping
+    from recommendations.pipeline import shutdown, worker
 
-    stopping.guard_child(pipeline.give_back)
+    shutdown.guard_child(worker.give_back)
 
 
 @signals.worker_shutting_down.connect
 def stop_in_time(how: str, **_: Any) -> None:
     """Runs in the worker's main process, which by itself would wait for its children for ever."""
-    from recommendations import stopping
+    from recommendations.pipeline import shutdown
 
     if how == "Warm":
-        stopping.ask()
-        last_word = threading.Timer(stopping.GRACE + 1, os.kill, (os.getpid(), signal.SIGQUIT))
+        shutdown.ask()
+        last_word = threading.Timer(shutdown.GRACE + 1, os.kill, (os.getpid(), signal.SIGQUIT))
         last_word.daemon = True
         last_word.start()
 

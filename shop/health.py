@@ -11,13 +11,14 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from catalog import media
-from recommendations import control, graphs
 from recommendations.checks import pgvector_problem
-from recommendations.coverage import waiting_s
+from recommendations.embeddings.coverage import waiting_s
+from recommendations.lifecycle import artifacts
+from recommendations.lifecycle.refusals import refusals
 from recommendations.models import EmbeddingModel
-from recommendations.nudges import BROKER_ERRORS, broker
-from recommendations.refusals import refusals
-from recommendations.status import weights_disagreement
+from recommendations.monitoring.status import weights_disagreement
+from recommendations.pipeline import control
+from recommendations.pipeline.nudges import BROKER_ERRORS, broker
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def _weights() -> str:
     model = EmbeddingModel.objects.active()
     if model is None:
         return OK  # made with the first picture
-    return graphs.problem(model) or weights_disagreement(model) or _refusals(model) or OK
+    return artifacts.problem(model) or weights_disagreement(model) or _refusals(model) or OK
 
 
 def _refusals(model: EmbeddingModel) -> str:

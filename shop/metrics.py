@@ -1,8 +1,8 @@
 """`/metrics`: what the pipeline and the search are like, in the text format that Prometheus reads.
 
 Written by hand: everything is read from the database, where workers add up what they measure
-(`recommendations.stages`), so that every web process tells the same of all hosts. That needs no client library, no
-files shared between processes, and no port of each worker for Prometheus to find.
+(`recommendations.pipeline.stage_metrics`), so that every web process tells the same of all hosts. That needs no
+client library, no files shared between processes, and no port of each worker for Prometheus to find.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
 from catalog.models import MediaState
-from recommendations.heartbeat import alive
 from recommendations.models import StagePictures, StageTime, Worker
-from recommendations.status import PipelineStatus, pipeline_status
+from recommendations.monitoring.status import PipelineStatus, pipeline_status
+from recommendations.pipeline.heartbeat import alive
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STATES = ("ready", "pending", "processing", "failed")

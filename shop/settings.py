@@ -77,7 +77,7 @@ MIDDLEWARE = [
     "shop.limits.StaffStatementMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "recommendations.middleware.ViewedMiddleware",
+    "recommendations.storefront.middleware.ViewedMiddleware",
     "axes.middleware.AxesMiddleware",  # innermost: its answer passes through all the others
 ]
 

@@ -9,10 +9,10 @@ from rest_framework import serializers
 from catalog.api.fields import CategoryAddress, QueryAmount, Share, Text, TrueOrFalse, WholeNumber
 from catalog.api.strict import Strict
 from catalog.attributes import NAME_LENGTH, TEXT_LENGTH
-from recommendations.calibration import MatchKind
-from recommendations.filters import Filters
-from recommendations.paging import BadCursor, from_cursor
-from recommendations.search import MAX_RESULTS, Sort, Source, Wish
+from recommendations.search.calibration import MatchKind
+from recommendations.search.cursor import BadCursor, from_cursor
+from recommendations.search.filters import Filters
+from recommendations.search.service import MAX_RESULTS, Sort, Source, Wish
 
 #: Brands, and attributes, of one search: each is another condition for the database to plan with.
 MAX_VALUES = 100

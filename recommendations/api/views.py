@@ -28,11 +28,11 @@ from recommendations.api.serializers import (
     StripParameters,
     StripSerializer,
 )
-from recommendations.graphs import UNAVAILABLE, ModelUnavailable
-from recommendations.queries import NoColourPart
-from recommendations.search import Results, in_another_colour, search_photo, similar_products
-from recommendations.strips import product_strip
-from recommendations.throttling import PhotoSearchThrottle
+from recommendations.lifecycle.artifacts import UNAVAILABLE, ModelUnavailable
+from recommendations.search.query_vectors import NoColourPart
+from recommendations.search.service import Results, in_another_colour, search_photo, similar_products
+from recommendations.storefront.throttling import PhotoSearchThrottle
+from recommendations.strips.product_strip import product_strip
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from django.core.management.base import CommandError, OutputWrapper
 
 from catalog.management.arguments import number, whole_number
 from catalog.models import Category
-from recommendations.calibration import calibration_of
-from recommendations.filters import Filters
 from recommendations.models import EmbeddingModel
-from recommendations.search import MAX_RESULTS, Results, Sort, Wish
+from recommendations.search.calibration import calibration_of
+from recommendations.search.filters import Filters
+from recommendations.search.service import MAX_RESULTS, Results, Sort, Wish
 
 
 def add_search_arguments(parser: ArgumentParser) -> None:

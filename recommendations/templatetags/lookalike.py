@@ -13,15 +13,15 @@ from django.template import Context
 from catalog import media
 from catalog.attributes import text_of
 from catalog.models import Product
-from recommendations.counting import label_of
 from recommendations.models import EmbeddingModel, Strip
-from recommendations.personal import inspired_by
-from recommendations.queries import NoColourPart
-from recommendations.search import Results
-from recommendations.status import model_warnings
-from recommendations.strips import product_strip, recoloured_strip
-from recommendations.swatches import swatches_for
-from recommendations.viewed import viewed_of
+from recommendations.monitoring.status import model_warnings
+from recommendations.search.query_vectors import NoColourPart
+from recommendations.search.service import Results
+from recommendations.strips.click_reports import label_of
+from recommendations.strips.product_strip import product_strip, recoloured_strip
+from recommendations.strips.recently_viewed import viewed_of
+from recommendations.strips.swatches import swatches_for
+from recommendations.strips.taste import inspired_by
 
 register = template.Library()
 register.filter("attribute_text", text_of)

@@ -14,7 +14,6 @@ from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from catalog.models import Category, Product, ProductImage
-from recommendations.merchandising import set_vetoes
 from recommendations.models import (
     EmbeddingModel,
     EmbeddingState,
@@ -25,6 +24,7 @@ from recommendations.models import (
     StripCount,
     Veto,
 )
+from recommendations.strips.curation import set_vetoes
 from shop import admin_writes
 from tests.people.staff import CATALOG, signed_in, staff
 from tests.shopkeeper import Shopkeeper

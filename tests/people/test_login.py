@@ -19,7 +19,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from recommendations.models import EmbeddingModel
-from recommendations.photos import PhotoForgotten, SeenPhoto, from_token
+from recommendations.search.photo import PhotoForgotten, SeenPhoto, from_token
 from shop import logins
 from shop.celery import app
 from shop.tasks import forget_login_failures

@@ -15,11 +15,20 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from catalog.models import Product
-from recommendations import calibration, pipeline
-from recommendations.calibration import LEAST_PICTURES, Calibration, MatchKind, Pairs, Word, calibrated, calibration_of
-from recommendations.isotonic import Curve, calibration_error, fit, pool_adjacent_violators
 from recommendations.models import EmbeddingModel
-from recommendations.search import Wish, similar_products
+from recommendations.pipeline import worker
+from recommendations.search import calibration
+from recommendations.search.calibration import (
+    LEAST_PICTURES,
+    Calibration,
+    MatchKind,
+    Pairs,
+    Word,
+    calibrated,
+    calibration_of,
+)
+from recommendations.search.isotonic import Curve, calibration_error, fit, pool_adjacent_violators
+from recommendations.search.service import Wish, similar_products
 from tests.models import stated
 from tests.shopkeeper import Shopkeeper
 
@@ -161,8 +170,8 @@ def test_it_is_made_by_the_pipeline_and_again_when_the_catalog_has_doubled(
 
 
 def test_a_drain_leaves_no_model_without(rails: EmbeddingModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "ensure_active_model", lambda: rails)
-    pipeline.drain()
+    monkeypatch.setattr(worker, "ensure_active_model", lambda: rails)
+    worker.drain()
     assert EmbeddingModel.objects.get(pk=rails.pk).calibration["kind"] == "chance"
 
 

@@ -17,10 +17,10 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.models import Product
-from recommendations.agreement import overlap, rank_biased_overlap
-from recommendations.comparing import NotComparable, Row, compare, products_of, sample_products
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
-from recommendations.search import Wish, similar_products
+from recommendations.monitoring.agreement import overlap, rank_biased_overlap
+from recommendations.monitoring.model_comparison import NotComparable, Row, compare, products_of, sample_products
+from recommendations.search.service import Wish, similar_products
 from tests.shopkeeper import Shopkeeper
 
 PAGE = "/admin/recommendations/embeddingmodel/compare/"

@@ -11,9 +11,9 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from catalog.models import Product
-from recommendations.merchandising import set_vetoes, wishes_for
 from recommendations.models import MOST_BOOST, EmbeddingModel, ModelState, Pin, Rule, Veto
-from recommendations.strips import Arrangement, product_strip
+from recommendations.strips.curation import set_vetoes, wishes_for
+from recommendations.strips.product_strip import Arrangement, product_strip
 from tests.shopkeeper import Shopkeeper
 
 PLAIN = Arrangement(category=0.0, gender=0.0, variety=0.0)

@@ -13,9 +13,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from rest_framework.test import APIClient
 
-from recommendations import pipeline
-from recommendations.kinds import kinds_of, vote
 from recommendations.models import EmbeddingModel
+from recommendations.pipeline import worker
+from recommendations.search.photo_types import kinds_of, vote
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
@@ -58,7 +58,7 @@ def wardrobe(shop: Shopkeeper, network: EmbeddingModel) -> None:
     for colour in ("red", "green", "blue"):
         thing = shop.product(f"{colour} thing", category=f"{colour}-things", price=Decimal(10))
         shop.image(thing, picture(colour))
-        pipeline.embed_now([thing.images.get().pk])
+        worker.embed_now([thing.images.get().pk])
 
 
 def test_the_api_says_the_kinds_and_searches_all_of_them(wardrobe: None) -> None:

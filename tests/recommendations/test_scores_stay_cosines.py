@@ -7,12 +7,12 @@ import pytest
 
 from ml import features
 from ml.features import Features
-from recommendations.filters import Filters
 from recommendations.models import EmbeddingModel
-from recommendations.neighbours import nearest_of_all
-from recommendations.photos import SeenPhoto
+from recommendations.monitoring.hubness import nearest_of_all
 from recommendations.querysets import similarity
-from recommendations.search import Wish, search_seen, similar_products
+from recommendations.search.filters import Filters
+from recommendations.search.photo import SeenPhoto
+from recommendations.search.service import Wish, search_seen, similar_products
 from tests.shopkeeper import Shopkeeper
 
 pytestmark = pytest.mark.case

@@ -16,12 +16,20 @@ from hypothesis import strategies as st
 
 from catalog.models import Category, Product, ProductImage
 from ml.spec import ModelSpec, Part
-from recommendations.filters import Filters
-from recommendations.indexes import drop_index, ensure_index
+from recommendations.embeddings.indexes import drop_index, ensure_index
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
-from recommendations.paging import from_cursor
-from recommendations.plans import plan
-from recommendations.search import SAVING, Results, Sort, Wish, in_another_colour, similar_products, similar_to_taste
+from recommendations.search.cursor import from_cursor
+from recommendations.search.filters import Filters
+from recommendations.search.plans import plan
+from recommendations.search.service import (
+    SAVING,
+    Results,
+    Sort,
+    Wish,
+    in_another_colour,
+    similar_products,
+    similar_to_taste,
+)
 from tests.shopkeeper import Shopkeeper
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,11 +15,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalog.models import Category
-from recommendations.filters import ANYTHING, Filters
-from recommendations.indexes import drop_index, ensure_index
+from recommendations.embeddings.indexes import drop_index, ensure_index
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
-from recommendations.plans import EFFORT
-from recommendations.search import Sort, Wish, in_another_colour, similar_products, similar_to_taste
+from recommendations.search.filters import ANYTHING, Filters
+from recommendations.search.plans import EFFORT
+from recommendations.search.service import Sort, Wish, in_another_colour, similar_products, similar_to_taste
 from tests.recommendations.test_search_oracle import Shop, stock_shop
 
 pytestmark = pytest.mark.django_db(transaction=True)

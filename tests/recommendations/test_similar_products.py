@@ -15,12 +15,12 @@ from rest_framework.test import APIClient
 
 from bench.superuser import as_superuser
 from catalog.models import Product
-from recommendations.filters import Filters
-from recommendations.indexes import INDEX_LOCK, ensure_index, index_exists
+from recommendations.embeddings.indexes import INDEX_LOCK, ensure_index, index_exists
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
-from recommendations.paging import to_cursor
 from recommendations.querysets import index_sql
-from recommendations.search import MAX_RESULTS, Source, Wish, similar_products
+from recommendations.search.cursor import to_cursor
+from recommendations.search.filters import Filters
+from recommendations.search.service import MAX_RESULTS, Source, Wish, similar_products
 from tests.shopkeeper import Shopkeeper
 
 

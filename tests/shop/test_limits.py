@@ -17,7 +17,7 @@ from django.views import View
 from rest_framework.test import APIClient
 
 from catalog.throttling import ApiThrottle, ClientThrottle, PageThrottle, SearchThrottle
-from recommendations.throttling import PhotoSearchThrottle
+from recommendations.storefront.throttling import PhotoSearchThrottle
 from shop import cache as shop_cache
 from shop.limits import UNLIMITED, throttle_of
 from tests.shopkeeper import Shopkeeper

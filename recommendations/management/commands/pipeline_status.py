@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from catalog.management.arguments import number
-from recommendations.status import PipelineStatus, pipeline_status
+from recommendations.monitoring.status import PipelineStatus, pipeline_status
 
 LEAST_SECONDS = 1.0
 SHARE = 10  # of the time that `--watch` takes, what the database may spend on it: one in this many

@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from catalog import refusals
 from ml.decoding import DecoderUnavailable
 from ml.images import ImageRejected
-from recommendations.graphs import ModelUnavailable
+from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.management.arguments import add_search_arguments, wish_of, write_results
-from recommendations.queries import NoColourPart
 from recommendations.querysets import DISTANCES
-from recommendations.search import search_photo
+from recommendations.search.query_vectors import NoColourPart
+from recommendations.search.service import search_photo
 
 
 class Command(BaseCommand):

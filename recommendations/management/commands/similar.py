@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.models import Product
-from recommendations.filters import ANYTHING
 from recommendations.management.arguments import add_search_arguments, wish_of, write_results
-from recommendations.queries import NoColourPart
-from recommendations.search import in_another_colour, similar_products
+from recommendations.search.filters import ANYTHING
+from recommendations.search.query_vectors import NoColourPart
+from recommendations.search.service import in_another_colour, similar_products
 
 
 class Command(BaseCommand):
