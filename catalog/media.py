@@ -7,17 +7,21 @@ make those again, so they are counted and named.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.core.files.storage import default_storage
+from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
 from catalog import high_water, quarantine
 from catalog.models import MediaState, ProductImage
 from catalog.models.image import FOLDER
 from catalog.signals import files_returned
+
+logger = logging.getLogger(__name__)
 
 # An upload writes its file first and its row within the same request.
 GRACE = timedelta(hours=1)
@@ -205,3 +209,18 @@ def lost_pictures(limit: int) -> list[ProductImage]:
         return []
     images = ProductImage.objects.filter(file__in=state.lost_names[: 4 * limit])
     return list(images.select_related("product").defer("product__search").order_by("pk")[:limit])
+
+
+def discard_rowless(names: Iterable[str]) -> None:
+    """Set those of these files aside whose rows never came to be. What cannot be moved now is left to the sweep.
+
+    The database is asked: where a connection broke in the middle of a commit, the row may be there all the same. Even
+    then such a commit may still be under way, so nothing is deleted: if the row appears, the file comes back.
+    """
+    names = list(names)
+    try:
+        known = set(ProductImage.objects.filter(file__in=names).values_list("file", flat=True))
+    except (DatabaseError, InterfaceError, transaction.TransactionManagementError) as error:
+        logger.warning("%d files without a row, perhaps, are left to the sweep: %s", len(names), error)
+        return
+    quarantine.set_aside_quietly(name for name in names if name not in known)

@@ -12,6 +12,8 @@ from typing import Any
 from django.core.signals import request_finished, request_started
 from django.db import transaction
 
+from catalog import media
+
 
 class _Notes(threading.local):
     def __init__(self) -> None:
@@ -38,8 +40,6 @@ def _forget(**_: Any) -> None:
 
 
 def _clear(**_: Any) -> None:
-    from catalog.services import discard_rowless
-
     names, _uncommitted.names = _uncommitted.names, set()
     if names:
-        discard_rowless(names)
+        media.discard_rowless(names)

@@ -41,7 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def category(request: HttpRequest, address: str) -> HttpResponse:
     shown = get_object_or_404(Category, address=address)
-    products, before = shown.products(), _older_than(request)
+    products, before = Product.objects.published().in_subtree(shown), _older_than(request)
     if before is not None:
         products = products.filter(pk__lt=before)
     page = _page(request, products.for_cards())

@@ -12,10 +12,10 @@ from ml.commands import embed, evaluate, export, search, split, train, weights, 
 from ml.commands.common import WEIGHTS, Failure, Parents, note
 from ml.datasets import DatasetError
 from ml.embedder import RUNTIMES, default_cache_dir
-from ml.export import quiet_tensorflow
 from ml.features import FeaturesError
 from ml.images import ImageRejected
 from ml.runtimes import BadVector
+from ml.runtimes.tensorflow import quiet_tensorflow
 from ml.spec import POOLINGS
 from ml.training.state import TrainingError
 from ml.weights import WeightsError

@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import logging
 import os
 import shutil
 import tempfile
@@ -218,12 +217,3 @@ def verify(weights: Weights, graph: Path, pictures: Sequence[np.ndarray] = ()) -
 
 def _noise(spec: ModelSpec) -> Any:
     return np.random.default_rng(0).integers(0, 256, (2, spec.input_size, spec.input_size, 3), dtype=np.uint8)
-
-
-def quiet_tensorflow() -> None:
-    """Keep TensorFlow's start-up notes off the screen; takes effect only before its first import."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its results vary with the machine in the last bits
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    for name in ("tensorflow", "absl"):
-        logging.getLogger(name).setLevel(logging.ERROR)

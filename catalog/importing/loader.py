@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Count
 
-from catalog import refusals
+from catalog import media, refusals
 from catalog.conflicts import lost_a_race, refusal
 from catalog.decoding import decoders
 from catalog.importing.archive import Archive
@@ -21,7 +21,7 @@ from catalog.importing.records import Layout, Record, problem_of
 from catalog.locks import IMPORT_LOCK, lock_tree, session_lock
 from catalog.models import Category, Product, ProductImage
 from catalog.models.product import product_slug
-from catalog.services import AcceptedImage, accept_image, announce_images, discard_rowless, store_file
+from catalog.services import AcceptedImage, accept_image, announce_images, store_file
 from ml.images import ImageRejected
 
 CHUNK = 500  # products a transaction: what a kill can cost, and what one nudge announces
@@ -149,7 +149,7 @@ class _Loader:
                 )
                 announce_images([image.pk for image in images], interactive=False)
         except BaseException:
-            discard_rowless(written)
+            media.discard_rowless(written)
             raise
         self.outcome.created += len(made)
         self.outcome.existing += len(found)

@@ -1,5 +1,7 @@
 """TensorFlow: the reference that the ONNX graph is compared with. Never imported by a web process."""
 
+import logging
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,8 +15,6 @@ class TensorFlowEmbedder:
 
     def __init__(self, weights: Weights) -> None:
         """Build the network; several seconds. Raises WeightsError when the weights cannot be loaded."""
-        from ml.export import quiet_tensorflow
-
         quiet_tensorflow()
         from ml.backbones import build
 
@@ -37,3 +37,12 @@ class TensorFlowEmbedder:
         outputs = self._model(images, training=False)
         # Keras gives a single output as itself.
         return [np.asarray(output) for output in (outputs if self.spec.labels else [outputs])]
+
+
+def quiet_tensorflow() -> None:
+    """Keep TensorFlow's start-up notes off the screen; takes effect only before its first import."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its results vary with the machine in the last bits
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    for name in ("tensorflow", "absl"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,1 +1,1 @@
-"""Which model makes embeddings: adding, building, switching and retiring models, and the files that they are served from."""
+"""Which model makes embeddings: adding, building, switching and retiring models, and the files they run from."""

@@ -49,15 +49,11 @@ def on_images_added(*, image_ids: list[int], interactive: bool, **_: Any) -> Non
 
 def nudge_interactive(image_ids: list[int]) -> None:
     """Somebody waits for these pictures: they go ahead of any backlog."""
-    from recommendations.tasks import embed_images
-
-    _send(embed_images, image_ids, headers={REQUEST_ID_HEADER: current_request_id()})
+    _send("embed_images", image_ids, headers={REQUEST_ID_HEADER: current_request_id()})
 
 
 def nudge_bulk() -> None:
     """There is a backlog. One message that nobody has taken yet is enough, so they never pile up."""
-    from recommendations.tasks import embed_pending
-
     try:
         with broker() as connection:
             waiting = _messages(connection, BULK_QUEUE)
@@ -65,7 +61,7 @@ def nudge_bulk() -> None:
         logger.warning(UNHEARD, error)
         return
     if not waiting:
-        _send(embed_pending)
+        _send("embed_pending")
 
 
 def somebody_waits() -> bool:
@@ -87,13 +83,12 @@ def _messages(connection: Any, queue: str) -> int:
 
 def nudge_recall_check(so_far: dict[str, Any]) -> None:
     """Go on with a check of the search, behind all pictures that wait."""
-    from recommendations.tasks import check_recall
-
-    _send(check_recall, so_far)
+    _send("check_recall", so_far)
 
 
-def _send(task: Any, *args: Any, **options: Any) -> None:
+def _send(task: str, *args: Any, **options: Any) -> None:
+    """By name: tasks use the pipeline, which sends them."""
     try:
-        task.apply_async(args=args, retry=False, **options)
+        current_app.send_task(f"recommendations.tasks.{task}", args, retry=False, **options)
     except BROKER_ERRORS as error:
         logger.warning(UNHEARD, error)

@@ -119,7 +119,7 @@ def test_a_commit_whose_answer_was_lost_finds_its_file_again(
 ) -> None:
     """The commit ends after the shop has asked, in vain, whether there is a row."""
     image = without_row(shop)
-    services.discard_rowless([image.file.name])
+    media.discard_rowless([image.file.name])
     assert kept() == [image.file.name]
     image.save(force_insert=True)
     assert media.sweep().returned == 1
