@@ -13,7 +13,7 @@ from bench.shop import open_scratch_shop
 from bench.slow import KINDS
 from bench.slow import measure as measure_slow
 from bench.vectors import SETS
-from catalog.management.arguments import not_negative, number, positive
+from common.arguments import not_negative, number, positive
 
 DESCRIPTION = """\
 Measure this machine. Each command works in a scratch shop of its own (BENCH_VAR_DIR, default var/bench), compares

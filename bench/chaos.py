@@ -253,7 +253,8 @@ def _replace(entry: Entry, chance: random.Random) -> None:
     """Another file for the same picture, perhaps while a worker has the former one in hand."""
     from django.db import transaction
 
-    from catalog import media, services
+    from catalog import services
+    from catalog.media import files
     from catalog.models import ProductImage
 
     accepted = services.accept_image(_drawn(chance))
@@ -268,7 +269,7 @@ def _replace(entry: Entry, chance: random.Random) -> None:
             image.width, image.height = accepted.info.width, accepted.info.height
             image.save(update_fields=["file", "digest", "width", "height"])
             services.announce_images([image.pk], interactive=True)
-        media.discard_rowless([old])
+        files.discard_rowless([old])
         entry.digests -= former
 
 

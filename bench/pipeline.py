@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from bench.shop import ScratchShop
-from ml.images import to_input
+from ml.pictures.codec import to_input
 from ml.runtimes.onnx import OnnxEmbedder
 from recommendations.lifecycle import artifacts
 from recommendations.lifecycle.switching import ensure_active_model

@@ -11,10 +11,10 @@ from django.core.management import call_command
 
 from bench.shop import ScratchShop
 from catalog.models import Product
-from ml.images import decode
-from ml.sheets import Tile, contact_sheet, missing
-from ml.sources import Source as Photo
-from ml.sources import find
+from ml.files.pictures import Source as Photo
+from ml.files.pictures import find
+from ml.files.sheets import Tile, contact_sheet, missing
+from ml.pictures.codec import decode
 from recommendations.monitoring.status import pipeline_status
 from recommendations.search.filters import Filters
 from recommendations.search.photo import look_at

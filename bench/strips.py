@@ -15,7 +15,7 @@ from catalog.importing.records import Record
 from catalog.models import Product
 from ml import Embedder
 from ml.evaluation.ranking import nearest
-from ml.images import ImageRejected, to_input
+from ml.pictures.codec import ImageRejected, to_input
 from recommendations.search import query_vectors, ranking
 from recommendations.search.service import POOL
 from recommendations.strips import styles

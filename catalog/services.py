@@ -13,13 +13,14 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from catalog import media, refusals, rollbacks
+from catalog import refusals
 from catalog.decoding import clean
+from catalog.media import files, rollbacks
 from catalog.models import Product, ProductImage
 from catalog.models.image import generated_name
-from catalog.request_ids import current_request_id
 from catalog.signals import images_added
-from ml.images import ImageInfo, ImageRejected
+from common.request_ids import current_request_id
+from ml.pictures.codec import ImageInfo, ImageRejected
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ def attach_image(*, product: Product, accepted: AcceptedImage, alt: str = "") ->
             raise ImageRejected("duplicate", "This product has this very picture already.") from error
         raise
     except BaseException:
-        media.discard_rowless([name])
+        files.discard_rowless([name])
         raise
     return image
 

@@ -12,8 +12,8 @@ from ml.commands import embed, evaluate, export, search, split, train, weights, 
 from ml.commands.common import WEIGHTS, Failure, Parents, note
 from ml.datasets import DatasetError
 from ml.embedder import RUNTIMES, default_cache_dir
-from ml.features import FeaturesError
-from ml.images import ImageRejected
+from ml.files.features import FeaturesError
+from ml.pictures.codec import ImageRejected
 from ml.runtimes import BadVector
 from ml.runtimes.tensorflow import quiet_tensorflow
 from ml.spec import POOLINGS

@@ -11,8 +11,8 @@ from celery import Task, shared_task
 from django.conf import settings
 from django.db import connections
 
-from catalog import high_water
-from catalog.request_ids import request_id
+from catalog.media import high_water
+from common.request_ids import request_id
 from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.models import EmbeddingModel
 from recommendations.monitoring import recall_checks

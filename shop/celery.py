@@ -9,8 +9,8 @@ from celery import Celery, signals
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from shop import embedded
-from shop.programs import ServiceError
+from shop.embedded import servers
+from shop.embedded.programs import ServiceError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
@@ -20,7 +20,7 @@ class ShopCelery(Celery):
         """Every connection, for reading and writing, is made here: start the embedded Redis first."""
         if not settings.REDIS_URL:
             try:
-                url = embedded.services(settings.VAR_DIR).ensure_redis()
+                url = servers.services(settings.VAR_DIR).ensure_redis()
             except ServiceError as error:
                 raise OperationalError(str(error)) from error
         return super()._connection(url, **kwargs)  # type: ignore[misc]

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from ml.embedder import export_in_own_process
-from ml.layout import head_shapes, untrained_variables
+from ml.networks.layout import head_shapes, untrained_variables
 from ml.spec import ModelSpec, Part
 from ml.weights import write_npz
 from recommendations.lifecycle import artifacts

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Count
 
-from catalog import media, refusals
+from catalog import refusals
 from catalog.conflicts import lost_a_race, refusal
 from catalog.decoding import decoders
 from catalog.importing.archive import Archive
@@ -19,10 +19,11 @@ from catalog.importing.demo_prices import demo_price
 from catalog.importing.errors import RowError, RowRejected
 from catalog.importing.records import Layout, Record, problem_of
 from catalog.locks import IMPORT_LOCK, lock_tree, session_lock
+from catalog.media import files
 from catalog.models import Category, Product, ProductImage
 from catalog.models.product import product_slug
 from catalog.services import AcceptedImage, accept_image, announce_images, store_file
-from ml.images import ImageRejected
+from ml.pictures.codec import ImageRejected
 
 CHUNK = 500  # products a transaction: what a kill can cost, and what one nudge announces
 STOCK = 10  # the layouts say nothing about stock
@@ -149,7 +150,7 @@ class _Loader:
                 )
                 announce_images([image.pk for image in images], interactive=False)
         except BaseException:
-            media.discard_rowless(written)
+            files.discard_rowless(written)
             raise
         self.outcome.created += len(made)
         self.outcome.existing += len(found)

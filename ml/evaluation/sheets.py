@@ -8,8 +8,8 @@ from PIL import Image
 
 from ml.datasets import Sample
 from ml.evaluation.protocol import Answer, Question
-from ml.images import ImageRejected, decode
-from ml.sheets import Tile, contact_sheet, missing
+from ml.files.sheets import Tile, contact_sheet, missing
+from ml.pictures.codec import ImageRejected, decode
 
 ROWS = 8
 

@@ -25,8 +25,8 @@ _REMEDY = (
 
 
 class OnnxEmbedder:
-    """A graph that `ml.export` wrote, ready to run and found to compute here what it computed where it was made; safe
-    to call from several threads.
+    """A graph that `ml.networks.export` wrote, ready to run and found to compute here what it computed where it was
+    made. Safe to call from several threads.
 
     Attributes:
         spec: read from the graph itself.

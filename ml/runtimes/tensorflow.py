@@ -16,7 +16,7 @@ class TensorFlowEmbedder:
     def __init__(self, weights: Weights) -> None:
         """Build the network; several seconds. Raises WeightsError when the weights cannot be loaded."""
         quiet_tensorflow()
-        from ml.backbones import build
+        from ml.networks.backbones import build
 
         self.spec = weights.spec
         self._model = build(weights)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ml.architectures import ARCHITECTURES
-from ml.layout import layers_in_file_order, variable_shapes
+from ml.networks.architectures import ARCHITECTURES
+from ml.networks.layout import layers_in_file_order, variable_shapes
 from ml.weights.errors import WeightsError
 
 # Keras 3 counts the layers of each class; these are the classes that have variables here.

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ml.architectures import ARCHITECTURES
-from ml.layout import Shapes, model_shapes
+from ml.networks.architectures import ARCHITECTURES
+from ml.networks.layout import Shapes, model_shapes
 from ml.spec import ModelSpec
 from ml.weights.errors import WeightsError
 
@@ -30,7 +30,7 @@ def write_npz(
     float32.
 
     Args:
-        variables: path → array, exactly those of `ml.layout.model_shapes(spec)`.
+        variables: path → array, exactly those of `ml.networks.layout.model_shapes(spec)`.
         extra_meta: "training" and "metrics", as far as known.
 
     Raises:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ml import layout
+from ml.networks import layout
 from ml.spec import ModelSpec
 from ml.weights.errors import WeightsError
 from ml.weights.found import Weights

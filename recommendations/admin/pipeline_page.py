@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from catalog import media
+from catalog.media import files
 from recommendations.embeddings import claims
 from recommendations.embeddings.coverage import Coverage, coverage
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, Pipeline, Worker
@@ -67,7 +67,7 @@ def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResp
     rows = _rows(paused is not None)
     seen = _fingerprint(rows)
     busy = any(row.found.missing for row in rows) or not rows
-    problems = media.problems()
+    problems = files.problems()
     context = {
         "opts": Pipeline._meta,
         "rows": rows,
@@ -78,7 +78,7 @@ def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResp
         "workers_alive_s": int(ALIVE.total_seconds()),
         "failed_rows": _failed_rows_address(),
         "problems": problems,
-        "lost": media.lost_pictures(LOST) if problems else [],
+        "lost": files.lost_pictures(LOST) if problems else [],
         "may_change": request.user.has_perm(PERMISSION),
         "may_open_products": _may_open(request, "catalog", "product"),
         "may_list_rows": _may_open(request, "recommendations", "imageembedding"),

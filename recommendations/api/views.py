@@ -16,11 +16,11 @@ from rest_framework.views import APIView
 from catalog import refusals
 from catalog.api.errors import DecoderProblem, ImageProblem
 from catalog.api.strict import StrictView
+from catalog.clients.throttling import SearchThrottle
 from catalog.models import Product
 from catalog.services import read_upload
-from catalog.throttling import SearchThrottle
-from ml.decoding import DecoderUnavailable
-from ml.images import ImageRejected
+from ml.pictures.codec import ImageRejected
+from ml.pictures.decoding import DecoderUnavailable
 from recommendations.api.serializers import (
     PhotoParameters,
     ResultsSerializer,

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 
-from catalog import quarantine
+from catalog.media import quarantine
 from recommendations.lifecycle import refusals
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 # 100 to 400 MB.
 MAX_LOADED = 2
 TRY_AGAIN_SECONDS = 60.0  # after a refusal: loading takes a second, and each photo search would ask for it
-INT8_VERSION = 2  # of what `ml.quantise` writes: a file of another version is left alone and made again
+INT8_VERSION = 2  # of what `ml.networks.quantise` writes: a file of another version is left alone and made again
 _loading = threading.Lock()
 _order = threading.Lock()
 _loaded: dict[str, OnnxEmbedder] = {}  # by graph_sha256, the one used last at the end
@@ -275,7 +275,7 @@ def _load_int8(path: Path, threads: int | None) -> OnnxEmbedder:
 def _in_int8(meta: GraphMeta, path: Path) -> bool:
     """Each host decides for itself: vectors in int8 and in floats are close enough to be compared. Without the
     processor's instructions int8 is right as well, but gains less."""
-    from ml.export import computes_best_in_int8
+    from ml.networks.export import computes_best_in_int8
 
     if settings.EMBEDDING_PRECISION == "auto":
         return meta.precision == "compact" and computes_best_in_int8(path)

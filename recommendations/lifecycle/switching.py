@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 MAX_DIMENSION = 4000  # of an indexable halfvec
 DELETE_SLICE = 2000  # rows a statement: about 10 MB of 2048-d vectors, and no lock is held for long
 #: What began before a switch is answered by the former model; the longest is a photo search
-#: that waits for a decoder (`ml.decoding`).
+#: that waits for a decoder (`ml.pictures.decoding`).
 ANSWER_SECONDS = 15.0
 
 

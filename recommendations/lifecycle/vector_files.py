@@ -31,9 +31,9 @@ from catalog.decoding import to_input
 from catalog.importing.class_folders import sku_of
 from catalog.models import ProductImage
 from catalog.models.image import FOLDER
-from ml.decoding import DecoderUnavailable
-from ml.features import Features
-from ml.images import ImageRejected
+from ml.files.features import Features
+from ml.pictures.codec import ImageRejected
+from ml.pictures.decoding import DecoderUnavailable
 from ml.runtimes import BadVector
 from ml.spec import ModelSpec
 from recommendations.embeddings import claims

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
 
-from catalog.management.arguments import number, whole_number
 from catalog.models import Category
+from common.arguments import number, whole_number
 from recommendations.models import EmbeddingModel
 from recommendations.search.calibration import calibration_of
 from recommendations.search.filters import Filters

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from catalog import media
+from catalog.media import files
 from ml.weights import split_setting
 from recommendations.embeddings.coverage import Coverage, coverage
 from recommendations.lifecycle.refusals import refusals
@@ -70,7 +70,7 @@ def pipeline_status() -> PipelineStatus:
         reasons=failure_groups(model, found.failures),
         recall={"measured_at": check.measured_at.isoformat(), **check.report} if check else None,
         paused=_paused(paused),
-        warnings=[*model_warnings(model), *media.problems()],
+        warnings=[*model_warnings(model), *files.problems()],
     )
 
 

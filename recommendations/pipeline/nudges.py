@@ -12,15 +12,15 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from catalog.request_ids import current_request_id
 from catalog.signals import images_added
+from common.request_ids import current_request_id
 
 logger = logging.getLogger(__name__)
 
 INTERACTIVE_QUEUE, BULK_QUEUE = "interactive", "bulk"
 UNHEARD = "The message broker does not answer; the next sweep will find the work: %s"
 
-#: Of the message: the id of the request that it was sent for, see `catalog.request_ids`.
+#: Of the message: the id of the request that it was sent for, see `common.request_ids`.
 REQUEST_ID_HEADER = "request_id"
 
 #: What a broker that is away may raise.

@@ -19,12 +19,12 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connections
 
-from catalog import quarantine
 from catalog.decoding import to_input
+from catalog.media import quarantine
 from catalog.models import ProductImage
-from ml.decoding import PERHAPS_PASSING, DecoderUnavailable
-from ml.decoding.protocol import WAIT_FACTOR
-from ml.images import ImageRejected
+from ml.pictures.codec import ImageRejected
+from ml.pictures.decoding import PERHAPS_PASSING, DecoderUnavailable
+from ml.pictures.decoding.protocol import WAIT_FACTOR
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
 from ml.spec import ModelSpec

@@ -8,7 +8,7 @@ from django.conf import settings
 from catalog import refusals
 from catalog.models import Category
 from catalog.services import read_upload
-from ml.images import ImageRejected
+from ml.pictures.codec import ImageRejected
 from recommendations.search.cursor import BadCursor, from_cursor
 from recommendations.search.filters import Filters
 from recommendations.search.photo import SeenPhoto

@@ -1,4 +1,4 @@
-from catalog.throttling import ClientThrottle
+from catalog.clients.throttling import ClientThrottle
 
 
 class PhotoSearchThrottle(ClientThrottle):

@@ -17,8 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from catalog import refusals
 from catalog.api.errors import TOO_LARGE
 from catalog.models import Category
-from ml.decoding import DecoderBusy, DecoderUnavailable
-from ml.images import ImageRejected
+from ml.pictures.codec import ImageRejected
+from ml.pictures.decoding import DecoderBusy, DecoderUnavailable
 from recommendations.lifecycle.artifacts import UNAVAILABLE, ModelUnavailable
 from recommendations.search.photo import PhotoForgotten, SeenPhoto, from_token, look_at
 from recommendations.search.photo_types import kinds_of

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.template import Context
 
-from catalog import media
 from catalog.attributes import text_of
+from catalog.media import files
 from catalog.models import Product
 from recommendations.models import EmbeddingModel, Strip
 from recommendations.monitoring.status import model_warnings
@@ -75,7 +75,7 @@ def strip_counting() -> dict[str, Any]:
 @register.inclusion_tag("recommendations/admin_banner.html")
 def model_banner() -> dict[str, Any]:
     """What staff must know of the embedding model, and of the pictures' files."""
-    return {"warnings": [*model_warnings(EmbeddingModel.objects.active()), *media.problems()]}
+    return {"warnings": [*model_warnings(EmbeddingModel.objects.active()), *files.problems()]}
 
 
 @register.filter

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.layout import head_shapes, untrained_variables
+from ml.networks.layout import head_shapes, untrained_variables
 from ml.spec import ModelSpec
 from ml.weights import Weights, resolve, write_npz
 

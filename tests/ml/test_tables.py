@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.tables import Writer, neutralised, restored
+from ml.files.tables import Writer, neutralised, restored
 
 ROOT = Path(__file__).resolve().parents[2]
 DANGEROUS = [

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ml import weights
-from ml.layout import head_shapes, variable_shapes
+from ml.networks.layout import head_shapes, variable_shapes
 from ml.spec import LabelTask, ModelSpec, Part
 from ml.weights import KERAS_FILES, Weights, WeightsError, resolve
 from ml.weights import sources as weights_sources

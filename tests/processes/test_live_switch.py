@@ -17,7 +17,7 @@ from django.core.management import call_command
 from rest_framework.authtoken.models import Token
 
 from catalog.models import Product
-from ml.images import to_input
+from ml.pictures.codec import to_input
 from recommendations.embeddings.coverage import coverage
 from recommendations.embeddings.indexes import index_exists
 from recommendations.lifecycle import artifacts

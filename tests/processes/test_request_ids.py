@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 
 from catalog.models import ProductImage
-from catalog.request_ids import request_id
+from common.request_ids import request_id
 from recommendations.models import EmbeddingModel, ImageEmbedding, Stage, StagePictures, StageTime, Worker
 from recommendations.monitoring.status import pipeline_status
 from tests.pictures import picture

@@ -16,9 +16,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from catalog.models import Product, ProductImage
-from ml import features
-from ml.features import Features
-from ml.images import to_input
+from ml.files import features
+from ml.files.features import Features
+from ml.pictures.codec import to_input
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
 from recommendations.embeddings import claims

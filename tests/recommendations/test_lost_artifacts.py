@@ -12,8 +12,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
 
-from catalog import quarantine
-from ml.images import to_input
+from catalog.media import quarantine
+from ml.pictures.codec import to_input
 from recommendations.lifecycle import artifacts, restoring, switching
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.pipeline import worker

@@ -21,7 +21,7 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.models import Product, ProductImage
-from ml.images import to_input
+from ml.pictures.codec import to_input
 from recommendations import tasks
 from recommendations.embeddings import claims
 from recommendations.embeddings.coverage import coverage
@@ -605,7 +605,7 @@ def test_the_admin_shows_models_and_how_complete_they_are(both: list[Product], a
 def test_each_host_chooses_the_precision_and_the_vectors_stay_comparable(
     transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ml.export.multiplies_int8", lambda: True)
+    monkeypatch.setattr("ml.networks.export.multiplies_int8", lambda: True)
     bundled = switching.add_model("bundled")
     graph = artifacts.cache_path(bundled.graph_sha256)
     inputs = [to_input(picture("red", seed=number), bundled.spec) for number in range(4)]

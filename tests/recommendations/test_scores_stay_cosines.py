@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml import features
-from ml.features import Features
+from ml.files import features
+from ml.files.features import Features
 from recommendations.models import EmbeddingModel
 from recommendations.monitoring.hubness import nearest_of_all
 from recommendations.querysets import similarity

@@ -18,7 +18,7 @@ from django.test import Client
 from onnx import helper, numpy_helper
 
 from ml import golden
-from ml.images import to_input
+from ml.pictures.codec import to_input
 from ml.runtimes.onnx import open_session
 from ml.weights import GOLDEN, sha256_of
 from recommendations.lifecycle import artifacts, switching

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = {"shop", "catalog", "recommendations", "ml"}
 MAY_IMPORT = {
     "ml": {"ml"},
-    "catalog": {"catalog", "ml.images", "ml.decoding", "ml.tables"},
+    "catalog": {"catalog", "ml.pictures.codec", "ml.pictures.decoding", "ml.files.tables"},
     "recommendations": {"recommendations", "catalog", "ml"},
     "shop": OURS,
 }

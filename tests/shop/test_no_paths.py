@@ -16,7 +16,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from catalog import decoding
-from ml.decoding import DecoderBusy, Decoders, DecoderUnavailable
+from ml.pictures.decoding import DecoderBusy, Decoders, DecoderUnavailable
 from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel
 from tests.pictures import picture

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.management.arguments import not_negative, positive
-from catalog.progress import meter
-from ml.tables import Writer
+from common.arguments import not_negative, positive
+from common.progress import meter
+from ml.files.tables import Writer
 from recommendations.embeddings.coverage import coverage
 from recommendations.management.arguments import chosen_model, count, share
 from recommendations.management.tables import table

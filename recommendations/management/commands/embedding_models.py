@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.progress import Meter, meter
+from common.progress import Meter, meter
 from ml.spec import POOLINGS
 from recommendations.embeddings import claims
 from recommendations.embeddings.coverage import Coverage, coverage, failed_instead, failed_skus, uncovered_skus

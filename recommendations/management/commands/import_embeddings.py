@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.management.arguments import not_negative
-from ml import features
-from ml.features import FeaturesError
+from common.arguments import not_negative
+from ml.files import features
+from ml.files.features import FeaturesError
 from recommendations.embeddings.coverage import coverage
 from recommendations.lifecycle import vector_files
 from recommendations.lifecycle.artifacts import ModelUnavailable

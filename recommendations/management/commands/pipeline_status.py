@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from catalog.management.arguments import number
+from common.arguments import number
 from recommendations.monitoring.status import PipelineStatus, pipeline_status
 
 LEAST_SECONDS = 1.0

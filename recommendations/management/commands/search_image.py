@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog import refusals
-from ml.decoding import DecoderUnavailable
-from ml.images import ImageRejected
+from ml.pictures.codec import ImageRejected
+from ml.pictures.decoding import DecoderUnavailable
 from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.management.arguments import add_search_arguments, wish_of, write_results
 from recommendations.querysets import DISTANCES
