@@ -20,7 +20,8 @@ from recommendations.search.filters import Filters
 from recommendations.search.photo import look_at
 from recommendations.search.photo_types import kinds_of
 from recommendations.search.service import Match, Source, Wish, search_seen, similar_products
-from recommendations.strips.product_strip import available, photo_cards, product_strip
+from recommendations.strips.cards import available, photo_cards
+from recommendations.strips.product_strip import product_strip
 
 LISTED = 10
 STRIPS, PHOTOS = 10, 5

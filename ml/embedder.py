@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ml.networks.export import export_onnx
+from ml.networks.tensorflow import TensorFlowEmbedder
 from ml.pictures import codec
 from ml.runtimes import Embedder as Runtime
 from ml.runtimes.onnx import OnnxEmbedder
-from ml.runtimes.tensorflow import TensorFlowEmbedder
 from ml.spec import ModelSpec
 from ml.weights import Weights, WeightsError, resolve
 

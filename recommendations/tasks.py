@@ -17,6 +17,7 @@ from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.models import EmbeddingModel
 from recommendations.monitoring import recall_checks
 from recommendations.pipeline import nudges, worker
+from recommendations.pipeline.loader import BATCHES_AHEAD
 from recommendations.strips import click_reports
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 # hangs.
 LEAST_SECONDS, MOST_SECONDS = 1.0, 60.0
 LOOK_SECONDS = 0.25  # between looks; a fast network takes many batches a second
-ENOUGH_FOR_TWO = worker.BATCHES_AHEAD + 2  # claims: more than one worker has in hand
+ENOUGH_FOR_TWO = BATCHES_AHEAD + 2  # claims: more than one worker has in hand
 CHECK_SECONDS = 4.0
 
 

@@ -49,9 +49,9 @@ def say_that_we_live(**_: Any) -> None:
 def guard_child(**_: Any) -> None:
     """Runs in each child, once it is forked. That a child is sent SIGTERM itself, as supervisors do with whole groups,
     needs no more: billiard makes it an exception, and what is in hand is given back."""
-    from recommendations.pipeline import shutdown, worker
+    from recommendations.pipeline import in_hand, shutdown
 
-    shutdown.guard_child(worker.give_back)
+    shutdown.guard_child(in_hand.give_back)
 
 
 @signals.worker_shutting_down.connect

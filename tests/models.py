@@ -13,9 +13,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from ml.embedder import export_in_own_process
-from ml.networks.layout import head_shapes, untrained_variables
 from ml.spec import ModelSpec, Part
 from ml.weights import write_npz
+from ml.weights.layout import head_shapes, untrained_variables
 from recommendations.lifecycle import artifacts
 from recommendations.lifecycle.publishing import Published, find_weights, publish
 from recommendations.models import EmbeddingModel, ModelState

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml.networks import colours
-from ml.networks.architectures import IMAGENET_MEAN
 from ml.networks.graph import GEM_EPSILON, UNIT_EPSILON
-from ml.networks.layout import variable_shapes
 from ml.spec import ModelSpec, Part
 from ml.weights import LABELS, VECTORS, Weights, read_variables
+from ml.weights.architectures import IMAGENET_MEAN
+from ml.weights.layout import variable_shapes
 
 if TYPE_CHECKING:
     import keras

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ml import golden
-from ml.runtimes import BadVector, checked, stack
+from ml.runtimes import BadVector, checked, golden, stack
 from ml.runtimes.processor import multiplies_int8
 from ml.spec import ModelSpec
 from ml.weights import (
@@ -50,9 +49,9 @@ def export_onnx(
 ) -> str:
     """Write the graph (uint8 [N, S, S, 3] → float32 [N, D], any N) and return the file's sha256, hex.
 
-    It carries its vectors of a few pictures, so that every host can tell whether it computes the same (`ml.golden`).
-    About a second, without TensorFlow. The file appears whole or not at all, and only once it has run. Weights that
-    are a graph already are copied; that needs not even the onnx package.
+    It carries its vectors of a few pictures (`ml.runtimes.golden`), so that every host can tell whether it computes
+    the same. About a second, without TensorFlow. The file appears whole or not at all, and only once it has run.
+    Weights that are a graph already are copied; that needs not even the onnx package.
 
     Args:
         precision: "float"; "compact", kernels as int8 in the file and as floats in memory; "int8", computing in
@@ -144,8 +143,8 @@ def _require_close(weights: Weights, made: Any) -> None:
 
 
 def _golden(weights: Weights, model: Any, precision: str) -> str:
-    """What `ml.golden` compares: as the graph says that the weights are read from, else as this host computes it in
-    floats."""
+    """What `ml.runtimes.golden` compares: as the graph says that the weights are read from, else as this host computes
+    it in floats."""
     from ml.runtimes.onnx import session_of
 
     vectors = golden.known_vectors(read_graph_meta(weights.path)) if weights.path and weights.ready_made else None
@@ -207,8 +206,8 @@ def verify(weights: Weights, graph: Path, pictures: Sequence[np.ndarray] = ()) -
     Raises:
         WeightsError: the weights are a graph themselves, or cannot be loaded.
     """
+    from ml.networks.tensorflow import TensorFlowEmbedder
     from ml.runtimes.onnx import OnnxEmbedder
-    from ml.runtimes.tensorflow import TensorFlowEmbedder
 
     batch = stack(pictures, weights.spec) if len(pictures) else _noise(weights.spec)
     ours, reference = OnnxEmbedder(graph).embed_batch(batch), TensorFlowEmbedder(weights).embed_batch(batch)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml.networks import colours
-from ml.networks.architectures import ARCHITECTURES, IMAGENET_MEAN, Convolution
 from ml.spec import ModelSpec, Part
 from ml.weights import INPUT, LABELS, VECTORS
+from ml.weights.architectures import ARCHITECTURES, IMAGENET_MEAN, Convolution
 
 if TYPE_CHECKING:
     import onnx
@@ -123,7 +123,7 @@ def quantised_kernel(kernel: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndar
 
 
 class _Backbone:
-    """Plays an architecture (`ml.networks.architectures.Network`) to ONNX nodes, channels first."""
+    """Plays an architecture (`ml.weights.architectures.Network`) to ONNX nodes, channels first."""
 
     def __init__(self, builder: _Builder, spec: ModelSpec, variables: Mapping[str, np.ndarray]) -> None:
         self.builder = builder

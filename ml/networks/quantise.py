@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml import golden
+from ml.runtimes import golden
 from ml.runtimes.onnx import session_of
 from ml.weights import INPUT, INT8_COSINE, PRECISION, VECTORS
 

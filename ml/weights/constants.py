@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.networks.architectures import ARCHITECTURES, Architecture, Convolution
-from ml.networks.layout import model_shapes
 from ml.spec import ModelSpec
+from ml.weights.architectures import ARCHITECTURES, Architecture, Convolution
+from ml.weights.layout import model_shapes
 
 
 def read_constants(path: Path, spec: ModelSpec) -> dict[str, np.ndarray]:
@@ -39,7 +39,7 @@ def _kernel(constants: Mapping[str, np.ndarray], name: str, axis: int) -> np.nda
 
 
 class _Reader:
-    """Plays an architecture (`ml.networks.architectures.Network`) to collect the variables of its convolutions."""
+    """Plays an architecture (`ml.weights.architectures.Network`) to collect the variables of its convolutions."""
 
     def __init__(self, constants: Mapping[str, np.ndarray], architecture: Architecture) -> None:
         self.constants = constants

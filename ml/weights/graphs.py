@@ -32,7 +32,7 @@ class GraphMeta:
     precision: "float", "compact" or "int8"; see `ml.networks.quantise`.
     int8_cosine: the smallest cosine between int8 and floats on real pictures that were not calibrated on, for a compact
         graph that can be made int8 without any, and the int8 graph made of it; else None.
-    golden: of which pictures it knows the vectors, and those vectors, see `ml.golden`; None for older graphs.
+    golden: of which pictures it knows the vectors, and those vectors, see `ml.runtimes.golden`; None for older graphs.
     extra: "training" and "metrics", where known.
     """
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ml.files import download
-from ml.networks import layout
 from ml.spec import BACKBONES, HISTOGRAM_BINS, POOLINGS, ModelSpec, Part
+from ml.weights import layout
 from ml.weights.errors import WeightsError
 from ml.weights.found import Weights
 from ml.weights.graphs import read_graph_meta

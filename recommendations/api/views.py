@@ -32,6 +32,7 @@ from recommendations.lifecycle.artifacts import UNAVAILABLE, ModelUnavailable
 from recommendations.search.query_vectors import NoColourPart
 from recommendations.search.service import Results, in_another_colour, search_photo, similar_products
 from recommendations.storefront.throttling import PhotoSearchThrottle
+from recommendations.strips.cards import Cards
 from recommendations.strips.product_strip import product_strip
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class StripView(StrictView, APIView):
     def get(self, request: Request, slug: str) -> Response:
         """The cards that the page of this product shows: pins, look-alikes, and what is near at hand."""
         product = get_object_or_404(Product.objects.published().select_related("category"), slug=slug)
-        return _answer(request, product_strip(product, self.parameters.cards), cards=True)
+        return _answer(request, product_strip(product, self.parameters.cards))
 
 
 class PhotoSearchView(StrictView, APIView):
@@ -103,11 +104,11 @@ class PhotoSearchView(StrictView, APIView):
         return _answer(request, results)
 
 
-def _answer(request: Request, results: Results, *, cards: bool = False) -> Response:
+def _answer(request: Request, results: Results) -> Response:
     body = results.to_json()
-    if cards:
-        for entry, match in zip(body["results"], results.matches, strict=True):
-            entry["colours"] = match.colours
+    if isinstance(results, Cards):
+        for entry, card in zip(body["results"], results.matches, strict=True):
+            entry["colours"] = card.colours
     above = body.get("above_budget")
     for entry in [*body["results"], *([above["nearest"]] if above else [])]:
         if entry["image"]:

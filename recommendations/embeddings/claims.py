@@ -17,8 +17,7 @@ from django.db import IntegrityError, connection
 from pgvector import HalfVector
 
 from recommendations.embeddings.binary import vector_cursor
-from recommendations.models import KEPT, EmbeddingModel, Stage
-from recommendations.pipeline import stage_metrics
+from recommendations.models import KEPT, EmbeddingModel
 
 KEPT_STATES = [state.value for state in KEPT]
 CRASHED = "The worker died {0} times on this picture."
@@ -80,10 +79,7 @@ def claim_batch(model: EmbeddingModel, size: int, image_ids: Sequence[int] | Non
 
     None while the pipeline is paused. A pause for bulk work only leaves out `image_ids`: somebody waits for those.
     """
-    with stage_metrics.timed(Stage.CLAIM):
-        claimed = _claim(model, size, image_ids, "attempts = 0") or _claim(model, 1, image_ids, "attempts > 0")
-    stage_metrics.passed(Stage.CLAIM, len(claimed))
-    return claimed
+    return _claim(model, size, image_ids, "attempts = 0") or _claim(model, 1, image_ids, "attempts > 0")
 
 
 def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, which: str) -> list[Claim]:
@@ -235,7 +231,6 @@ def fail_exhausted(model: EmbeddingModel) -> int:
             """,
             [CRASHED.format(most), model.pk, most],
         )
-        stage_metrics.passed(Stage.WRITE, cursor.rowcount, "crashed")
         return cursor.rowcount
 
 

@@ -216,7 +216,7 @@ def _recall(key: str) -> OnnxEmbedder | None:
 
 
 def _load(model: EmbeddingModel) -> OnnxEmbedder:
-    from ml.golden import WrongNumbers
+    from ml.runtimes.golden import WrongNumbers
     from ml.runtimes.onnx import OnnxEmbedder
     from ml.weights import WeightsError
 
@@ -256,7 +256,7 @@ def _load(model: EmbeddingModel) -> OnnxEmbedder:
 
 def _load_int8(path: Path, threads: int | None) -> OnnxEmbedder:
     """A copy in the cache that cannot be read any more is made again."""
-    from ml.golden import WrongNumbers
+    from ml.runtimes.golden import WrongNumbers
     from ml.runtimes.onnx import OnnxEmbedder
     from ml.weights import WeightsError
 

@@ -1,4 +1,4 @@
-"""What hosts say that would compute wrong vectors (`ml.golden`), kept where everybody can read it.
+"""What hosts say that would compute wrong vectors (`ml.runtimes.golden`), kept where everybody can read it.
 
 A worker answers no requests, so its refusal is a row, not a reply. Without it the queue would only seem slow.
 """

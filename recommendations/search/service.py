@@ -24,7 +24,6 @@ from recommendations.search.photo import SeenPhoto, look_at
 from recommendations.search.photo_types import Kind, kinds_of
 from recommendations.search.plans import EFFORT, plan
 from recommendations.search.query_vectors import Query, query_of
-from recommendations.strips.styles import style_of
 
 # How much further a search looks that found too few products.
 FURTHER = 4
@@ -58,8 +57,7 @@ class Match:
     """A product to show. `image` is the picture that matched; `score` its cosine similarity, None if not visual.
 
     Where kind and colour are weighted, `score` is the weighted mean of their cosines; `match`, 0 to 100, and `word`
-    always speak of both evenly, see `recommendations.search.calibration`. `others` are products that a shopper takes
-    for the same one, and which have no card of their own.
+    always speak of both evenly, see `recommendations.search.calibration`.
     """
 
     product: Product
@@ -68,12 +66,6 @@ class Match:
     source: Source
     match: int | None = None
     word: str = ""
-    others: tuple[Product, ...] = ()
-
-    @property
-    def colours(self) -> int:
-        """In how many there is this product, as far as they are known and were found."""
-        return len({style_of(product).colour for product in (self.product, *self.others)} - {""})
 
     def to_json(self) -> dict[str, Any]:
         """The shape that commands and API share."""
@@ -122,7 +114,7 @@ class Results:
     """
 
     model: EmbeddingModel | None
-    matches: list[Match]
+    matches: Sequence[Match]
     above: AboveBudget | None = None
     next: str | None = None
     kinds: list[Kind] = field(default_factory=list)

@@ -26,7 +26,7 @@ from recommendations.search.query_vectors import has_colour_part
 from recommendations.storefront.forms import PhotoSearchForm
 from recommendations.storefront.throttling import PhotoSearchThrottle, StripReportThrottle
 from recommendations.strips import click_reports
-from recommendations.strips.product_strip import photo_cards
+from recommendations.strips.cards import photo_cards
 from recommendations.strips.recently_viewed import asks_for_privacy, viewed_of
 
 RETRY_SECONDS = 5

@@ -1,10 +1,10 @@
 """The cards that shoppers see beside a product or for a photo: what the shop wants, then what looks alike, then what
-is near at hand; one card for what is one thing to a shopper, and variety among the cards."""
+is near at hand; one card for what is one thing to a shopper, and variety among the deck."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -14,10 +14,8 @@ from django.db.models.expressions import Combinable
 
 from catalog.models import Category, Product
 from recommendations.models import EmbeddingModel
-from recommendations.search import query_vectors, ranking
-from recommendations.search.cursor import DEPTH, to_cursor
-from recommendations.search.filters import ANYTHING, Filters
-from recommendations.search.photo import SeenPhoto
+from recommendations.search import query_vectors
+from recommendations.search.filters import Filters
 from recommendations.search.service import (
     MAX_RESULTS,
     POOL,
@@ -26,10 +24,9 @@ from recommendations.search.service import (
     Source,
     Wish,
     in_another_colour,
-    search_seen,
     similar_products,
 )
-from recommendations.strips import styles
+from recommendations.strips.cards import Cards, Deck, available
 from recommendations.strips.curation import Wishes, wishes_for
 
 # What is like the product but for its looks counts as much, for places that no look-alike takes.
@@ -39,7 +36,7 @@ _ATTRIBUTES = {"gender": 2, "colour": 1, "usage": 1}
 @dataclass(frozen=True)
 class Arrangement:
     """In what order look-alikes stand. Measured by `python -m bench strips`: the first two cost .002 of the mean cosine
-    of ten cards, the third .008 of the share of the product's type and colour, for a tenth more distance between cards.
+    of ten cards, the third .008 of the share of the product's type and colour, for a tenth more distance between deck.
 
     Attributes:
         category, gender: added to the cosine of what is of the product's own.
@@ -66,7 +63,7 @@ class Arrangement:
 ARRANGEMENT = Arrangement()
 
 
-def product_strip(product: Product, limit: int, arrangement: Arrangement = ARRANGEMENT) -> Results:
+def product_strip(product: Product, limit: int, arrangement: Arrangement = ARRANGEMENT) -> Cards:
     """Cards for the page of `product`, `limit` of them if the shop has as many things to show; each with its source.
 
     What the shop pinned; what looks alike; the best of the product's category; of the category above; what is new.
@@ -76,19 +73,19 @@ def product_strip(product: Product, limit: int, arrangement: Arrangement = ARRAN
     wishes = wishes_for(product)
     pins = [pin for pin in wishes.pins if _is_available(pin) and pin.pk not in wishes.vetoed][:limit]
     filters = available(Filters(barred=wishes.barred)).without(wishes.vetoed | {product.pk} | {pin.pk for pin in pins})
-    cards = _Cards(EmbeddingModel.objects.active(), fixed=len(pins))
-    cards.add([Match(pin, pin.main_image, None, Source.PINNED) for pin in pins])
-    if cards.model is not None and len(cards) < limit:
-        alike = partial(similar_products, product, model=cards.model)
-        _add_look_alikes(cards, alike, product, limit, filters, wishes, arrangement)
+    deck = Deck(EmbeddingModel.objects.active(), fixed=len(pins))
+    deck.add([Match(pin, pin.main_image, None, Source.PINNED) for pin in pins])
+    if deck.model is not None and len(deck) < limit:
+        alike = partial(similar_products, product, model=deck.model)
+        _add_look_alikes(deck, alike, product, limit, filters, wishes, arrangement)
     for source, place in _near_at_hand(product):
-        if len(cards) >= limit:
+        if len(deck) >= limit:
             break
-        cards.add(_best(product, source, place, filters.without(cards.products), wishes, limit))
-    return Results(cards.model, cards.chosen(limit, arrangement.variety))
+        deck.add(_best(product, source, place, filters.without(deck.products), wishes, limit))
+    return Cards(deck.model, deck.dealt(limit, arrangement.variety))
 
 
-def recoloured_strip(product: Product, colour: str, limit: int) -> Results:
+def recoloured_strip(product: Product, colour: str, limit: int) -> Cards:
     """Cards of the same in `colour`: of its category and labelled with that colour, what is most like the product but
     for its own colour, as far as the shop's wishes allow.
 
@@ -98,112 +95,14 @@ def recoloured_strip(product: Product, colour: str, limit: int) -> Results:
     wishes = wishes_for(product)
     labelled = {query_vectors.COLOUR: frozenset({colour})}
     filters = available(Filters(category=product.category, attributes=labelled, barred=wishes.barred))
-    cards = _Cards(EmbeddingModel.objects.active())
-    search = partial(in_another_colour, product, colour, model=cards.model)
-    _add_look_alikes(cards, search, product, limit, filters.without(wishes.vetoed), wishes, ARRANGEMENT)
-    return Results(cards.model, cards.chosen(limit, ARRANGEMENT.variety))
-
-
-def photo_cards(photo: SeenPhoto, wish: Wish) -> Results:
-    """`search_seen` for shoppers: one card for what is one thing, nothing sold out. What a card stands for is not on
-    the pages after it.
-
-    Raises:
-        NoColourPart: as for `search_seen`.
-    """
-    pool = min(MAX_RESULTS, wish.limit * POOL)
-    found = search_seen(photo, replace(wish, limit=pool, filters=available(wish.filters)))
-    cards = _Cards(found.model)
-    cards.add(found.matches)
-    chosen = cards.chosen(wish.limit, 0.0)
-    shown = wish.shown | {product.pk for match in chosen for product in (match.product, *match.others)}
-    has_next = (len(cards) > wish.limit or found.next is not None) and len(shown) <= DEPTH
-    return replace(found, matches=chosen, next=to_cursor(shown) if has_next else None)
-
-
-def one_card_each(results: Results, limit: int) -> Results:
-    """The first of them, in their order, with one card for what is one thing."""
-    cards = _Cards(results.model)
-    cards.add(results.matches)
-    return replace(results, matches=cards.chosen(limit, 0.0))
-
-
-def available(filters: Filters = ANYTHING) -> Filters:
-    """The same, and what shoppers can buy, unless the shop shows what is sold out."""
-    return filters if settings.STRIP_SHOW_SOLD_OUT else replace(filters, in_stock=True)
-
-
-class _Cards:
-    """Matches in the order of their worth, and the cards that they make.
-
-    Args:
-        fixed: so many of the first have a card each, and stay in front.
-    """
-
-    def __init__(self, model: EmbeddingModel | None, fixed: int = 0) -> None:
-        self.model = model
-        self.matches: list[Match] = []
-        self._fixed = fixed
-        self._worth: list[float] = []
-        self._vectors: dict[int, np.ndarray] = {}
-        self._shapes: dict[int, np.ndarray] = {}
-        self._groups: list[list[int]] = []
-
-    def __len__(self) -> int:
-        return len(self._groups)
-
-    @property
-    def products(self) -> set[int]:
-        return {match.product.pk for match in self.matches}
-
-    def add(self, matches: Sequence[Match], worth: np.ndarray | None = None) -> None:
-        """More of them, best first; `worth` is their score unless told."""
-        new = [match.image.pk for match in matches if match.image and match.image.pk not in self._vectors]
-        if new and self.model is not None:
-            self._see(query_vectors.picture_vectors(new, self.model), self.model)
-        self.matches += matches
-        self._worth += [match.score or 0.0 for match in matches] if worth is None else worth.tolist()
-        self._groups = styles.collapsed(self._looks(), self._fixed)
-
-    def chosen(self, limit: int, variety: float) -> list[Match]:
-        """Those to show: the fixed ones, look-alikes with variety among them, the others."""
-        visual = [group for group in self._groups if self.matches[group[0]].source == Source.VISUAL]
-        before = self._groups[: self._fixed]
-        after = self._groups[self._fixed + len(visual) :]
-        if variety and visual:
-            vectors = np.stack([self._vector(group[0]) for group in visual])
-            worth = np.array([self._worth[group[0]] for group in visual])
-            visual = [visual[place] for place in ranking.diverse(worth, vectors, limit - len(before), variety)]
-        return [self._card(group) for group in [*before, *visual, *after][:limit]]
-
-    def _card(self, group: list[int]) -> Match:
-        others = tuple(self.matches[place].product for place in group[1:])
-        return replace(self.matches[group[0]], others=others)
-
-    def _vector(self, place: int) -> np.ndarray:
-        image = self.matches[place].image
-        found = self._vectors.get(image.pk) if image else None
-        return found if found is not None else np.zeros(self.model.dimension if self.model else 1, np.float32)
-
-    def _see(self, vectors: dict[int, np.ndarray], model: EmbeddingModel) -> None:
-        self._vectors |= vectors
-        # To an untrained network all pictures are nearly one: it says nothing of what is one thing.
-        if vectors and not model.untrained:
-            shapes = query_vectors.without_colour(np.stack([*vectors.values()]), model.spec)
-            self._shapes |= zip(vectors, shapes, strict=True)
-
-    def _looks(self) -> list[styles.Look]:
-        looks = []
-        for match in self.matches:
-            image, vector, shape = match.image, None, None
-            if image and image.pk in self._shapes:
-                vector, shape = self._vectors[image.pk], self._shapes[image.pk]
-            looks.append(styles.Look(styles.style_of(match.product), image.digest if image else None, vector, shape))
-        return looks
+    deck = Deck(EmbeddingModel.objects.active())
+    search = partial(in_another_colour, product, colour, model=deck.model)
+    _add_look_alikes(deck, search, product, limit, filters.without(wishes.vetoed), wishes, ARRANGEMENT)
+    return Cards(deck.model, deck.dealt(limit, ARRANGEMENT.variety))
 
 
 def _add_look_alikes(
-    cards: _Cards,
+    deck: Deck,
     search: Callable[[Wish], Results],
     product: Product,
     limit: int,
@@ -213,13 +112,13 @@ def _add_look_alikes(
 ) -> None:
     """Enough of them for `limit` cards, if there are; where many are one thing, from as many as a search returns."""
     for pool in dict.fromkeys((min(MAX_RESULTS, limit * POOL), MAX_RESULTS)):
-        found = search(Wish(pool, filters.without(cards.products))).matches
+        found = search(Wish(pool, filters.without(deck.products))).matches
         others = [match.product for match in found]
         worth = np.array([match.score for match in found], float)
         worth += arrangement.own_kind(product, others) + wishes.moved(others)
         order = np.argsort(-worth, kind="stable")
-        cards.add([found[place] for place in order], worth[order])
-        if len(cards) >= limit or len(found) < pool:
+        deck.add([found[place] for place in order], worth[order])
+        if len(deck) >= limit or len(found) < pool:
             break
 
 

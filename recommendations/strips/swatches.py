@@ -9,7 +9,7 @@ from django.core.cache import cache
 from catalog.models import Category, Product
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.search.query_vectors import COLOUR, has_colour_part
-from recommendations.strips.product_strip import available
+from recommendations.strips.cards import available
 from recommendations.strips.styles import style_of
 
 MOST = 12  # more would take a phone's whole screen

@@ -8,8 +8,8 @@ from catalog.models import Product
 from recommendations.models import EmbeddingModel
 from recommendations.search.filters import Filters
 from recommendations.search.service import MAX_RESULTS, POOL, Match, Results, Wish, similar_to_taste
+from recommendations.strips.cards import Cards, one_card_each
 from recommendations.strips.curation import barred_everywhere
-from recommendations.strips.product_strip import one_card_each
 
 #: The mean of a boot and a dress looks like neither: each kind of thing is searched for by itself, the last few.
 KINDS = 3
@@ -17,7 +17,7 @@ KINDS = 3
 LATEST = 5
 
 
-def inspired_by(viewed: Sequence[int], limit: int, *, excluded: frozenset[int] = frozenset()) -> Results:
+def inspired_by(viewed: Sequence[int], limit: int, *, excluded: frozenset[int] = frozenset()) -> Cards:
     """Products in stock that look like those viewed last, none of the viewed ones and none that a rule leaves out
     everywhere; one card for what is one thing.
 
@@ -31,7 +31,7 @@ def inspired_by(viewed: Sequence[int], limit: int, *, excluded: frozenset[int] =
     for product in (there[pk] for pk in viewed if pk in there):
         kinds.setdefault(product.category_id, []).append(product)
     if not kinds:
-        return Results(None, [])
+        return Cards(None, [])
     filters = Filters(in_stock=True, excluded=excluded | frozenset(viewed), barred=barred_everywhere())
     wish = Wish(min(MAX_RESULTS, limit * POOL), filters)
     model = EmbeddingModel.objects.active()

@@ -17,6 +17,7 @@ from recommendations.models import EmbeddingModel, Strip
 from recommendations.monitoring.status import model_warnings
 from recommendations.search.query_vectors import NoColourPart
 from recommendations.search.service import Results
+from recommendations.strips.cards import Cards
 from recommendations.strips.click_reports import label_of
 from recommendations.strips.product_strip import product_strip, recoloured_strip
 from recommendations.strips.recently_viewed import viewed_of
@@ -39,7 +40,7 @@ def similar_strip(context: Context, product: Product) -> dict[str, Any]:
         try:
             results = recoloured_strip(product, chosen, settings.SIMILAR_PRODUCTS)
         except NoColourPart:  # another model became the active one a moment ago
-            results = Results(None, [])
+            results = Cards(None, [])
     return {"product": product, "results": results, "colours": colours, "chosen": chosen}
 
 

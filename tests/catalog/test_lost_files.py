@@ -104,7 +104,7 @@ def test_a_picture_whose_file_was_missing_is_tried_again_when_the_file_is_back(
 
 
 def test_a_picture_that_was_set_aside_is_read_from_quarantine(images: list[ProductImage]) -> None:
-    from recommendations.pipeline.worker import _read
+    from recommendations.pipeline.decoding import _read
 
     name = images[0].file.name
     quarantine.set_aside(name)

@@ -12,10 +12,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from ml import golden
-from ml.golden import WrongNumbers, golden_pictures
 from ml.networks import quantise
 from ml.networks.export import export_onnx
+from ml.runtimes import golden
+from ml.runtimes.golden import WrongNumbers, golden_pictures
 from ml.runtimes.onnx import OnnxEmbedder, open_session, session_of
 from ml.spec import ModelSpec
 from ml.weights import BUNDLED, GOLDEN, WeightsError, read_graph_meta, resolve
@@ -184,7 +184,7 @@ def test_graphs_of_earlier_releases_go_on_working(
     tmp_path: Path, fashion_int8: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They know no vectors: floats are taken as they come, int8 is compared with its own steps summed up in floats."""
-    monkeypatch.setattr("ml.golden._bundled", dict)
+    monkeypatch.setattr("ml.runtimes.golden._bundled", dict)
     silent = OnnxEmbedder(FASHION)
     assert silent.cosine is None
     old = with_property(fashion_int8, tmp_path / "old.onnx", GOLDEN, None)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ml.networks.export import export_onnx, verify
+from ml.networks.tensorflow import TensorFlowEmbedder
 from ml.pictures import codec
 from ml.runtimes.onnx import OnnxEmbedder
-from ml.runtimes.tensorflow import TensorFlowEmbedder
 from ml.spec import LabelTask, ModelSpec, Part
 from ml.weights import KERAS_FILES, Weights, WeightsError, read_graph_meta, read_variables, resolve, write_npz
 from tests.ml.conftest import draw, encode

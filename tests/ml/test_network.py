@@ -12,14 +12,14 @@ import pytest
 
 from ml.embedder import Embedder, cached_graph
 from ml.networks.export import export_onnx
-from ml.networks.layout import layers_in_file_order, variable_shapes
+from ml.networks.tensorflow import TensorFlowEmbedder
 from ml.pictures import codec
 from ml.runtimes import BadVector, checked
 from ml.runtimes.onnx import OnnxEmbedder
-from ml.runtimes.tensorflow import TensorFlowEmbedder
 from ml.spec import LabelTask, ModelSpec, Part
 from ml.training.plan import Head, Plan
 from ml.weights import Weights, WeightsError, read_graph_meta, read_variables, resolve
+from ml.weights.layout import layers_in_file_order, variable_shapes
 from tests.ml.conftest import draw, encode
 from tests.ml.networks import variables
 

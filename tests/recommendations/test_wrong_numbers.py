@@ -17,8 +17,8 @@ from django.core.management import call_command
 from django.test import Client
 from onnx import helper, numpy_helper
 
-from ml import golden
 from ml.pictures.codec import to_input
+from ml.runtimes import golden
 from ml.runtimes.onnx import open_session
 from ml.weights import GOLDEN, sha256_of
 from recommendations.lifecycle import artifacts, switching

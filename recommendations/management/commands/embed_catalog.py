@@ -13,7 +13,7 @@ from recommendations.lifecycle.switching import ensure_active_model
 from recommendations.management.indexing import meter_with_index
 from recommendations.models import EmbeddingModel, ModelState
 from recommendations.monitoring.status import model_warnings
-from recommendations.pipeline import nudges, shutdown, worker
+from recommendations.pipeline import in_hand, nudges, shutdown, worker
 
 
 class Command(BaseCommand):
@@ -41,7 +41,7 @@ class Command(BaseCommand):
                 self.stdout.write("Left to the workers; `manage.py pipeline_status` shows how far they are.")
                 return
             meter = meter_with_index(self.stderr, "Embedding", claims.unfinished(model))
-            with meter as progress, shutdown.on_signals(worker.give_back):
+            with meter as progress, shutdown.on_signals(in_hand.give_back):
                 drained = worker.drain(model=model, advance=progress.advance)
             if drained.halt:
                 raise worker.Halted(drained.halt)

@@ -30,7 +30,7 @@ from recommendations.management.indexing import meter_with_index
 from recommendations.management.tables import table
 from recommendations.models import EmbeddingModel, ModelState
 from recommendations.monitoring.model_comparison import NotComparable, compare, require_comparable
-from recommendations.pipeline import nudges, shutdown, worker
+from recommendations.pipeline import in_hand, nudges, shutdown, worker
 from recommendations.search import calibration
 from recommendations.search.calibration import Calibration, MatchKind
 
@@ -203,7 +203,7 @@ class Command(BaseCommand):
         done = found.total - found.missing
         with meter_with_index(self.stderr, f"Building {model.name}", found.total, done=done) as progress:
             recount = _Recount(model, progress)
-            with shutdown.on_signals(worker.give_back):
+            with shutdown.on_signals(in_hand.give_back):
                 worker.build(model, advance=recount.done, waiting=recount.left)
 
     def _report(self, switch: Switch) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ml.networks.architectures import ARCHITECTURES, Architecture, Convolution
 from ml.spec import ModelSpec
+from ml.weights.architectures import ARCHITECTURES, Architecture, Convolution
 
 SEED = 20240
 Shapes = dict[str, tuple[int, ...]]
