@@ -18,8 +18,11 @@ PACKAGES = ("common", "ml", "catalog", "recommendations", "shop")
 PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- drawn by docs/house.py -->", "<!-- end of the drawing -->"
 
-#: Folders that are drawn with the room that holds them: their modules are its doors, not rooms of their own.
-WITHIN = ("api", "management", "templatetags", "models", "importing", "commands", "decoding", "serving", "postgresql")
+#: Modules and folders of a package through which others come in. They are drawn as one room.
+DOORS = frozenset(
+    {"__main__", "admin", "api", "apps", "asgi", "celery", "checks", "commands", "context", "embedder", "management"}
+    | {"settings", "tasks", "templatetags", "urls", "wsgi"}
+)
 
 
 @dataclass(frozen=True)
@@ -107,19 +110,22 @@ def circles(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
     return result
 
 
-def room_of(module: str) -> str:
-    """The folder that a module is drawn in."""
-    path = modules()[module]
-    folder = path.parent.relative_to(ROOT)
-    while len(folder.parts) > 1 and folder.name in WITHIN:
-        folder = folder.parent
-    return folder.as_posix()
+def room_of(module: str, path: Path) -> str:
+    """The room that a module is drawn in, such as "ml/pictures", "catalog/doors" or, of what lies loose, "catalog"."""
+    package, _, rest = module.partition(".")
+    first = rest.partition(".")[0]
+    if first in DOORS:
+        return f"{package}/doors"
+    is_room = "." in rest or path.name == "__init__.py"
+    if first in ("models", "querysets"):
+        return f"{package}/models"
+    return f"{package}/{first}" if first and is_room else package
 
 
 def room_edges() -> set[tuple[str, str]]:
     """Which room uses which."""
     found = modules()
-    rooms = {module: room_of(module) for module in found}
+    rooms = {module: room_of(module, path) for module, path in found.items()}
     return {
         (rooms[each.module], rooms[each.imported])
         for each in imports(found)
@@ -128,7 +134,7 @@ def room_edges() -> set[tuple[str, str]]:
 
 
 def direct(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Without those that a longer way implies."""
+    """Without those that a longer way implies. Rooms in a circle keep theirs."""
     uses: dict[str, set[str]] = defaultdict(set)
     for one, other in edges:
         uses[one].add(other)
@@ -139,9 +145,15 @@ def direct(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
             reach(other, seen)
         return seen
 
-    return {
-        (one, other) for one, other in edges if not any(other in reach(middle, set()) for middle in uses[one] - {other})
-    }
+    reached = {one: reach(one, set()) for one in list(uses)}
+
+    def implied(one: str, other: str) -> bool:
+        return any(
+            other in reached.get(middle, set()) and one not in reached.get(middle, set())
+            for middle in uses[one] - {other}
+        )
+
+    return {(one, other) for one, other in edges if one in reached.get(other, set()) or not implied(one, other)}
 
 
 def drawing() -> str:
