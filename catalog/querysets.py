@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Words that more products contain than this are common.
 FEW = 1000
-#: How many products with common words are ranked. Twice as many as numbered pages show (`catalog.storefront.pages`).
+#: How many products with common words are ranked. Twice as many as numbered pages show (`catalog.pages`).
 RANKED = 2000
 CONFIG = "english"
 

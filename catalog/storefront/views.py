@@ -20,8 +20,8 @@ from catalog.attributes import text_of
 from catalog.media import quarantine
 from catalog.models import Category, Product
 from catalog.models.image import FOLDER, MIME
+from catalog.pages import BoundedPaginator
 from catalog.signals import product_viewed
-from catalog.storefront.pages import BoundedPaginator
 
 HOME_PRODUCTS = 12
 

@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef
 
 from catalog import refusals
 from catalog.models import Product, ProductImage
-from catalog.storefront.pages import Count, count_of
+from catalog.pages import Count, count_of
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.querysets import Neighbour, similarity
 from recommendations.search import query_vectors, ranking

@@ -12,9 +12,8 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from catalog import querysets
+from catalog import pages, querysets
 from catalog.models import Category
-from catalog.storefront import pages
 from recommendations.embeddings.indexes import drop_index, ensure_index
 from recommendations.models import EmbeddingModel, ModelState
 from tests.recommendations.test_search_oracle import SPEC
