@@ -31,7 +31,7 @@ from recommendations.api.serializers import (
 from recommendations.lifecycle.artifacts import UNAVAILABLE, ModelUnavailable
 from recommendations.search.query_vectors import NoColourPart
 from recommendations.search.service import Results, in_another_colour, search_photo, similar_products
-from recommendations.storefront.throttling import PhotoSearchThrottle
+from recommendations.search.throttling import PhotoSearchThrottle
 from recommendations.strips.cards import Cards
 from recommendations.strips.product_strip import product_strip
 

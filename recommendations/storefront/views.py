@@ -23,8 +23,8 @@ from recommendations.lifecycle.artifacts import UNAVAILABLE, ModelUnavailable
 from recommendations.search.photo import PhotoForgotten, SeenPhoto, from_token, look_at
 from recommendations.search.photo_types import kinds_of
 from recommendations.search.query_vectors import has_colour_part
+from recommendations.search.throttling import PhotoSearchThrottle, StripReportThrottle
 from recommendations.storefront.forms import PhotoSearchForm
-from recommendations.storefront.throttling import PhotoSearchThrottle, StripReportThrottle
 from recommendations.strips import click_reports
 from recommendations.strips.cards import photo_cards
 from recommendations.strips.recently_viewed import asks_for_privacy, viewed_of

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from recommendations import tasks
 from recommendations.models import EmbeddingModel, Place, Strip, StripCount
 from recommendations.search.service import Results
-from recommendations.storefront.throttling import StripReportThrottle
+from recommendations.search.throttling import StripReportThrottle
 from recommendations.strips import click_reports
 from recommendations.strips.click_through import wilson
 from tests.shopkeeper import Shopkeeper

@@ -21,7 +21,7 @@ from catalog.models import Product
 from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel
 from recommendations.pipeline import worker
-from recommendations.storefront.throttling import PhotoSearchThrottle
+from recommendations.search.throttling import PhotoSearchThrottle
 from tests.pictures import REFUSED, picture
 from tests.shopkeeper import Shopkeeper
 

@@ -20,7 +20,7 @@ from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel, ModelState
 from recommendations.search import photo as photo_module
 from recommendations.search.photo import PhotoForgotten, SeenPhoto, from_token
-from recommendations.storefront.throttling import PhotoSearchThrottle
+from recommendations.search.throttling import PhotoSearchThrottle
 from tests.models import stated
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper

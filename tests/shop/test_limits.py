@@ -17,7 +17,7 @@ from django.views import View
 from rest_framework.test import APIClient
 
 from catalog.clients.throttling import ApiThrottle, ClientThrottle, PageThrottle, SearchThrottle
-from recommendations.storefront.throttling import PhotoSearchThrottle
+from recommendations.search.throttling import PhotoSearchThrottle
 from shop.requests.limits import UNLIMITED, throttle_of
 from shop.storage import cache as shop_cache
 from tests.shopkeeper import Shopkeeper
