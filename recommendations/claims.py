@@ -87,7 +87,7 @@ def claim_batch(model: EmbeddingModel, size: int, image_ids: Sequence[int] | Non
 
 
 def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, which: str) -> list[Claim]:
-    # Materialised, or a nested loop would look for free pictures once for each that it found, and take more than `size`.
+    # Materialised: a nested loop would look for free pictures again and again, and take more than `size` in all.
     sql = f"""
           WITH free AS MATERIALIZED (
                 SELECT id FROM recommendations_imageembedding
