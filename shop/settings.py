@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
-from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environs import Env, validate
 
+from shop.admin.theme import theme
 from shop.embedded.servers import DATABASE, USER, Layout
+from shop.monitoring.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -326,7 +327,6 @@ AXES_DISABLE_ACCESS_LOG = True  # the log has it; a table of who logged in when 
 AXES_ENABLE_ADMIN = False  # `manage.py axes_list_attempts` and `axes_reset_username` show and unlock
 AXES_VERBOSE = False
 
-
 # Requests of one client, such as 60/min; empty for no limit.
 _RATE = validate.Regexp(r"^([1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day))?$")
 
@@ -393,62 +393,8 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 # Admin
-UNFOLD = {
-    "SITE_TITLE": SHOP_NAME,
-    "SITE_HEADER": SHOP_NAME,
-    "SITE_SYMBOL": "storefront",
-    "SHOW_VIEW_ON_SITE": True,
-    "SHOW_HISTORY": False,
-    "BORDER_RADIUS": "8px",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
-    "COLORS": {
-        "primary": {  # the storefront's green
-            "50": "#eef6f2",
-            "100": "#d6eae0",
-            "200": "#aed5c3",
-            "300": "#7fbba1",
-            "400": "#4f9c7e",
-            "500": "#357f63",
-            "600": "#2b624f",
-            "700": "#244f41",
-            "800": "#1e4035",
-            "900": "#19352c",
-            "950": "#0d1e19",
-        },
-    },
-}
+UNFOLD = theme(SHOP_NAME)
 
 # Logs, all on standard error; celery and gunicorn's own are told to use the same handler.
 LOG_FORMAT = env.str("LOG_FORMAT", "line", validate=validate.OneOf(["line", "json"]))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {
-        "request_id": {"()": "shop.monitoring.logs.RequestIdFilter"},
-        "refusals": {"()": "shop.monitoring.logs.RefusalFilter"},
-    },
-    "formatters": {
-        "line": {
-            "()": "shop.monitoring.logs.LineFormatter",
-            "format": "{asctime} {levelname:<7} {name}: {message}",
-            "style": "{",
-        },
-        "json": {"()": "shop.monitoring.logs.JsonFormatter"},
-    },
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": LOG_FORMAT,
-            "filters": ["request_id", "refusals"],
-        },
-    },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
-    "loggers": {
-        "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
-        "gunicorn.error": {"handlers": ["console"], "level": "WARNING", "propagate": False},
-        "axes": {"level": "ERROR"},  # shop.admin.logins says who was locked out
-        "celery.beat": {"level": "WARNING"},  # each sweep that is sent
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-    },
-}
+LOGGING = logging_config(LOG_FORMAT, env.str("LOG_LEVEL", "INFO"))

@@ -18,7 +18,7 @@ from recommendations.monitoring.reasons import REASONS
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
-PRODUCT = ("shop", "catalog", "recommendations", "ml")
+PRODUCT = ("shop", "catalog", "recommendations", "ml", "common")
 OUR_COMMANDS = sorted(
     name for name, app in get_commands().items() if app in {"shop", "catalog", "recommendations"}
     and name != "makemigrations"

@@ -83,11 +83,10 @@ def claim_batch(model: EmbeddingModel, size: int, image_ids: Sequence[int] | Non
 
 
 def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, which: str) -> list[Claim]:
+    # Materialised: a nested loop would look for free pictures again and again, and take more than `size` in all.
     sql = f"""
-        UPDATE recommendations_imageembedding e
-           SET state = 'processing', attempts = e.attempts + 1,
-               lease_expires_at = clock_timestamp() + make_interval(secs => %(lease)s)
-          FROM (SELECT id FROM recommendations_imageembedding
+          WITH free AS MATERIALIZED (
+                SELECT id FROM recommendations_imageembedding
                  WHERE model_id = %(model)s AND state IN ('pending', 'processing')
                    AND (state = 'pending' OR lease_expires_at < clock_timestamp())
                    AND attempts < %(most)s AND {which}
@@ -96,8 +95,11 @@ def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, wh
                    AND NOT EXISTS (SELECT FROM recommendations_pause
                                     WHERE NOT bulk_only OR %(ids)s::bigint[] IS NULL)
                    AND (%(ids)s::bigint[] IS NULL OR image_id = ANY(%(ids)s::bigint[]))
-                 ORDER BY id LIMIT %(size)s FOR UPDATE SKIP LOCKED) free,
-               catalog_productimage i
+                 ORDER BY id LIMIT %(size)s FOR UPDATE SKIP LOCKED)
+        UPDATE recommendations_imageembedding e
+           SET state = 'processing', attempts = e.attempts + 1,
+               lease_expires_at = clock_timestamp() + make_interval(secs => %(lease)s)
+          FROM free, catalog_productimage i
          WHERE e.id = free.id AND i.id = e.image_id
      RETURNING e.id, e.image_id, e.attempts, e.digest, i.file, i.request_id
     """  # noqa: S608  ("which" is one of two literals above)
@@ -294,10 +296,11 @@ def delete_rows(model: EmbeddingModel, size: int) -> int:
         while True:
             cursor.execute(
                 """
-                DELETE FROM recommendations_imageembedding WHERE id IN
-                       (SELECT e.id FROM recommendations_imageembedding e
+                  WITH doomed AS MATERIALIZED (
+                        SELECT e.id FROM recommendations_imageembedding e
                           JOIN recommendations_embeddingmodel m ON m.id = e.model_id AND m.state = 'retired'
                          WHERE e.model_id = %s LIMIT %s FOR UPDATE OF e SKIP LOCKED)
+                DELETE FROM recommendations_imageembedding e USING doomed WHERE e.id = doomed.id
                 """,
                 [model.pk, size],
             )

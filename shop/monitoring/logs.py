@@ -63,3 +63,44 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             event["traceback"] = self.formatException(record.exc_info)
         return json.dumps(event, default=str, ensure_ascii=False)
+
+
+def logging_config(form: str, level: str) -> dict[str, Any]:
+    """The setting LOGGING: everything goes to standard error.
+
+    Args:
+        form: "line" or "json".
+        level: of the root logger.
+    """
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {
+            "request_id": {"()": "shop.monitoring.logs.RequestIdFilter"},
+            "refusals": {"()": "shop.monitoring.logs.RefusalFilter"},
+        },
+        "formatters": {
+            "line": {
+                "()": "shop.monitoring.logs.LineFormatter",
+                "format": "{asctime} {levelname:<7} {name}: {message}",
+                "style": "{",
+            },
+            "json": {"()": "shop.monitoring.logs.JsonFormatter"},
+        },
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "formatter": form,
+                "filters": ["request_id", "refusals"],
+            },
+        },
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+            "gunicorn.error": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+            "axes": {"level": "ERROR"},  # shop.admin.logins says who was locked out
+            "celery.beat": {"level": "WARNING"},  # each sweep that is sent
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+        },
+    }

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from catalog.models import ProductImage
 from recommendations.embeddings import claims
-from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding
+from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
 from recommendations.monitoring.status import pipeline_status
 from recommendations.pipeline import worker
 from tests.pictures import picture
@@ -63,6 +63,20 @@ def test_a_claim_counts_the_attempt_and_holds_a_lease(images: list[ProductImage]
     assert not {claim.id for claim in first} & {claim.id for claim in second}
     assert claims.claim_batch(plane, 3) == [], "leases hold"
     assert ImageEmbedding.objects.filter(lease_expires_at__gt=timezone.now()).count() == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_takes_no_more_than_it_asks_for_while_statistics_are_old(
+    images: list[ProductImage], plane: EmbeddingModel
+) -> None:
+    """Just after a large import Postgres still takes the table for a small one, and plans a nested loop."""
+    claims.add_missing_rows(plane, [images[0].pk])
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE recommendations_imageembedding")
+    claims.add_missing_rows(plane)
+    assert len(claims.claim_batch(plane, 3)) == 3
+    EmbeddingModel.objects.filter(pk=plane.pk).update(state=ModelState.RETIRED)
+    assert claims.delete_rows(plane, 2) == 2
 
 
 def test_what_was_tried_before_is_claimed_alone_and_last(images: list[ProductImage], plane: EmbeddingModel) -> None:
