@@ -109,7 +109,9 @@ def test_distances_are_named_in_one_module_only() -> None:
             assert not {"CosineDistance", "L2Distance", "<=>", "<->"} & set(path.read_text().split()), path
 
 
-@pytest.mark.parametrize("module", ["shop.wsgi", "shop.urls", "recommendations.tasks", "recommendations.lifecycle"])
+@pytest.mark.parametrize(
+    "module", ["shop.wsgi", "shop.urls", "recommendations.tasks", "recommendations.lifecycle.switching"]
+)
 def test_web_processes_never_load_tensorflow_or_the_runtime(module: str) -> None:
     script = (
         "import os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'shop.settings'; import django; django.setup(); "

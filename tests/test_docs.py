@@ -236,7 +236,7 @@ def codes(*, of: str, argument: int = 0) -> set[str]:
 
 def recorded_codes() -> set[str]:
     """Codes that the pipeline writes without an ImageRejected."""
-    text = "".join(path.read_text() for path in sources() if path.parts[-2] == "recommendations")
+    text = "".join(path.read_text() for path in sources() if "recommendations" in path.parts)
     return set(re.findall(r"error_code = '(\w+)'", text))
 
 
