@@ -19,7 +19,7 @@ from recommendations.monitoring.status import pipeline_status
 from recommendations.search.filters import Filters
 from recommendations.search.photo import look_at
 from recommendations.search.photo_types import kinds_of
-from recommendations.search.service import Match, Source, Wish, search_seen, similar_products
+from recommendations.search.service import Match, SearchRequest, Source, search_seen, similar_products
 from recommendations.strips.cards import available, photo_cards
 from recommendations.strips.product_strip import product_strip
 
@@ -61,7 +61,7 @@ def _products(chance: np.random.Generator) -> list[Product]:
 
 def _strip_rows(product: Product) -> list[list[Tile]]:
     asking = Match(product, product.main_image, None, Source.VISUAL)
-    nearest = similar_products(product, Wish(LISTED, available())).matches
+    nearest = similar_products(product, SearchRequest(LISTED, available())).matches
     strip = product_strip(product, LISTED).matches
     return [[_tile(match) for match in (asking, *row)] for row in (nearest, strip)]
 
@@ -81,10 +81,10 @@ def _photo_rows(source: Photo) -> list[list[Tile]]:
     data = source.read()
     photo = look_at(data)
     asking = Tile(decode(data), Path(source.name).parent.name)
-    wish = Wish(LISTED, available())
-    rows = [search_seen(photo, wish).matches, photo_cards(photo, wish).matches]
+    request = SearchRequest(LISTED, available())
+    rows = [search_seen(photo, request).matches, photo_cards(photo, request).matches]
     for kind in kinds_of(photo.vector, photo.model)[:1]:
-        chosen = replace(wish, filters=available(Filters(category=kind.category)))
+        chosen = replace(request, filters=available(Filters(category=kind.category)))
         rows.append(photo_cards(photo, chosen).matches)
     return [[asking, *(_tile(match) for match in row)] for row in rows]
 

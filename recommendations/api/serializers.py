@@ -12,7 +12,7 @@ from catalog.attributes import NAME_LENGTH, TEXT_LENGTH
 from recommendations.search.calibration import MatchKind
 from recommendations.search.cursor import BadCursor, from_cursor
 from recommendations.search.filters import Filters
-from recommendations.search.service import MAX_RESULTS, Sort, Source, Wish
+from recommendations.search.service import MAX_RESULTS, SearchRequest, Sort, Source
 
 #: Brands, and attributes, of one search: each is another condition for the database to plan with.
 MAX_VALUES = 100
@@ -66,7 +66,7 @@ class SearchParameters(Strict):
             raise serializers.ValidationError(str(error)) from error
 
     @property
-    def wish(self) -> Wish:
+    def search_request(self) -> SearchRequest:
         asked = self.validated_data
         attributes: dict[str, frozenset[str]] = {}
         for pair in asked.get("attribute", ()):
@@ -82,7 +82,7 @@ class SearchParameters(Strict):
         )
         limit = asked.get("limit", settings.SIMILAR_PRODUCTS)
         shown, colour = asked.get("cursor", frozenset()), asked.get("colour_weight")
-        return Wish(limit, filters, shown, colour, sort=Sort(asked["sort"]))
+        return SearchRequest(limit, filters, shown, colour, sort=Sort(asked["sort"]))
 
 
 class SimilarParameters(SearchParameters):

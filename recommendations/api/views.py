@@ -57,9 +57,9 @@ class SimilarProductsView(StrictView, APIView):
         colour = parameters.validated_data.get("in_colour")
         try:
             if colour is None:
-                results = similar_products(product, parameters.wish)
+                results = similar_products(product, parameters.search_request)
             else:
-                results = in_another_colour(product, colour, parameters.wish)
+                results = in_another_colour(product, colour, parameters.search_request)
         except NoColourPart as error:
             raise ParseError(str(error), "no_colour_part") from error
         return _answer(request, results)
@@ -91,7 +91,7 @@ class PhotoSearchView(StrictView, APIView):
         parameters.is_valid(raise_exception=True)
         try:
             data = read_upload(parameters.validated_data["photo"], door=refusals.API_SEARCH)
-            results = search_photo(data, parameters.wish, door=refusals.API_SEARCH)
+            results = search_photo(data, parameters.search_request, door=refusals.API_SEARCH)
         except ImageRejected as error:
             raise ImageProblem(error) from error
         except NoColourPart as error:

@@ -15,7 +15,7 @@ from common.arguments import number, whole_number
 from recommendations.models import EmbeddingModel
 from recommendations.search.calibration import calibration_of
 from recommendations.search.filters import Filters
-from recommendations.search.service import MAX_RESULTS, Results, Sort, Wish
+from recommendations.search.service import MAX_RESULTS, Results, SearchRequest, Sort
 
 
 def add_search_arguments(parser: ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_search_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
-def wish_of(options: Mapping[str, Any]) -> Wish:
+def search_request_of(options: Mapping[str, Any]) -> SearchRequest:
     """What `add_search_arguments` read.
 
     Raises:
@@ -63,7 +63,7 @@ def wish_of(options: Mapping[str, Any]) -> Wish:
         attributes=attributes,
     )
     colour, sort = options["colour_weight"], Sort(options["sort"])
-    return Wish(options["k"], filters, colour=colour, metric=options.get("metric"), sort=sort)
+    return SearchRequest(options["k"], filters, colour=colour, metric=options.get("metric"), sort=sort)
 
 
 share = number(0, 1)

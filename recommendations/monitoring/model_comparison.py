@@ -17,7 +17,7 @@ from recommendations.models import KEPT, EmbeddingModel, ImageEmbedding
 from recommendations.monitoring.agreement import overlap, rank_biased_overlap
 from recommendations.search.filters import Filters
 from recommendations.search.query_vectors import COLOUR, vectors_of
-from recommendations.search.service import Match, Source, Wish, similar_products
+from recommendations.search.service import Match, SearchRequest, Source, similar_products
 
 
 class NotComparable(ValueError):
@@ -253,7 +253,7 @@ def _for_rows():  # type: ignore[no-untyped-def]
 
 
 def _row(product: Product, models: tuple[EmbeddingModel, EmbeddingModel], k: int) -> Row:
-    found = [_look_alikes(product, Wish(k), model) for model in models]
+    found = [_look_alikes(product, SearchRequest(k), model) for model in models]
     keys = [[match.product.pk for match in matches] for matches in found]
     sides = [
         _side(product, model, matches, {pk: rank for rank, pk in enumerate(others, 1)}, k)
@@ -277,8 +277,8 @@ def _side(product: Product, model: EmbeddingModel, matches: list[Match], others:
     return Side(model, embedded, shown, _within_price(product, model, k) if embedded else None)
 
 
-def _look_alikes(product: Product, wish: Wish, model: EmbeddingModel) -> list[Match]:
-    matches = similar_products(product, wish, model=model).matches
+def _look_alikes(product: Product, request: SearchRequest, model: EmbeddingModel) -> list[Match]:
+    matches = similar_products(product, request, model=model).matches
     return [match for match in matches if match.source == Source.VISUAL]
 
 
@@ -286,7 +286,7 @@ def _within_price(product: Product, model: EmbeddingModel, k: int) -> WithinPric
     if product.price is None:
         return None
     filters = Filters(price_max=product.price)
-    matches = _look_alikes(product, Wish(k, filters), model)
+    matches = _look_alikes(product, SearchRequest(k, filters), model)
     servable = Product.objects.published().filter(filters.conditions()).exclude(pk=product.pk)
     servable = servable.filter(images__embeddings__in=ImageEmbedding.objects.servable(model))
     due = servable.order_by().values("pk").distinct()[:k].count()

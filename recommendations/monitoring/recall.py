@@ -24,7 +24,7 @@ from recommendations.querysets import similarity
 from recommendations.search import query_vectors
 from recommendations.search.filters import Filters
 from recommendations.search.plans import plan
-from recommendations.search.service import Source, Wish, similar_products
+from recommendations.search.service import SearchRequest, Source, similar_products
 
 K = 10
 SHARES = (ALL, 0.5, 0.1, 0.01)
@@ -96,7 +96,7 @@ class RecallCheck:
     Attributes:
         model_id: of the model that was active when it began.
         todo: products that are still to be looked at.
-        colour: weight of the colour in every query, as in `search.Wish`.
+        colour: weight of the colour in every query, as in `search.SearchRequest`.
     """
 
     model_id: int
@@ -181,7 +181,7 @@ class RecallCheck:
         length = float(np.linalg.norm(vector))
         for tally in self.tallies:
             began = time.perf_counter()
-            results = similar_products(product, Wish(K, tally.filters, colour=self.colour))
+            results = similar_products(product, SearchRequest(K, tally.filters, colour=self.colour))
             tally.milliseconds.append(round(1000 * (time.perf_counter() - began), 2))
             if results.model != model:
                 raise ModelChanged("Another model is active now. Check again.")

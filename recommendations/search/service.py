@@ -142,7 +142,7 @@ class Results:
 
 
 @dataclass(frozen=True)
-class Wish:
+class SearchRequest:
     """How a search is to be answered, whatever it starts from.
 
     Attributes:
@@ -162,8 +162,8 @@ class Wish:
     sort: Sort = Sort.LIKENESS
 
 
-def similar_products(product: Product, wish: Wish, *, model: EmbeddingModel | None = None) -> Results:
-    """Products that look most like `product`, never itself, one hit a product, best first: `wish.limit` of them
+def similar_products(product: Product, request: SearchRequest, *, model: EmbeddingModel | None = None) -> Results:
+    """Products that look most like `product`, never itself, one hit a product, best first: `request.limit` of them
     whenever so many exist.
 
     The stored vector of its first embedded picture is the query: nothing is computed. `model` answers in place of
@@ -173,14 +173,18 @@ def similar_products(product: Product, wish: Wish, *, model: EmbeddingModel | No
         NoColourPart: a weight for the colour, of which the model knows nothing.
     """
     model = model or EmbeddingModel.objects.active()
-    query = None if model is None else _query_of_product(product, model, wish)
+    query = None if model is None else _query_of_product(product, model, request)
     if model is None or query is None:
         return Results(model, [])
-    return _answer(query, model, wish, own=frozenset({product.pk}), asking=product)
+    return _answer(query, model, request, own=frozenset({product.pk}), asking=product)
 
 
 def similar_to_taste(
-    liked: Sequence[Product], disliked: Sequence[Product], wish: Wish, *, model: EmbeddingModel | None = None
+    liked: Sequence[Product],
+    disliked: Sequence[Product],
+    request: SearchRequest,
+    *,
+    model: EmbeddingModel | None = None,
 ) -> Results:
     """Products between those that are liked and away from those that are not; none of either.
 
@@ -199,10 +203,12 @@ def similar_to_taste(
     unwanted = [vectors[product.pk] for product in disliked if product.pk in vectors]
     vector = query_vectors.rocchio(wanted, unwanted, model.spec)
     own = frozenset(product.pk for product in (*liked, *disliked))
-    return _answer(_as_wished(vector, model, wish), model, wish, own=own)
+    return _answer(_weighted_as(vector, model, request), model, request, own=own)
 
 
-def in_another_colour(product: Product, colour: str, wish: Wish, *, model: EmbeddingModel | None = None) -> Results:
+def in_another_colour(
+    product: Product, colour: str, request: SearchRequest, *, model: EmbeddingModel | None = None
+) -> Results:
     """The same kind of thing in `colour`, a colour that products of the shop are labelled with; nothing where none is.
 
     Raises:
@@ -216,10 +222,10 @@ def in_another_colour(product: Product, colour: str, wish: Wish, *, model: Embed
     if swatch is None or vector is None:
         return Results(model, [])
     vector = query_vectors.recoloured(vector, model.spec, swatch)
-    return _answer(_as_wished(vector, model, wish), model, wish, own=frozenset({product.pk}), asking=product)
+    return _answer(_weighted_as(vector, model, request), model, request, own=frozenset({product.pk}), asking=product)
 
 
-def search_photo(data: bytes, wish: Wish, *, door: str = refusals.SEARCH) -> Results:
+def search_photo(data: bytes, request: SearchRequest, *, door: str = refusals.SEARCH) -> Results:
     """Products that look most like the photo, and on the first page what it seems to show; see `look_at`.
 
     Raises:
@@ -229,52 +235,52 @@ def search_photo(data: bytes, wish: Wish, *, door: str = refusals.SEARCH) -> Res
         NoColourPart: as for `similar_products`.
     """
     photo = look_at(data, door=door)
-    found = search_seen(photo, wish)
-    return found if wish.shown else replace(found, kinds=kinds_of(photo.vector, photo.model))
+    found = search_seen(photo, request)
+    return found if request.shown else replace(found, kinds=kinds_of(photo.vector, photo.model))
 
 
-def search_seen(photo: SeenPhoto, wish: Wish) -> Results:
+def search_seen(photo: SeenPhoto, request: SearchRequest) -> Results:
     """The same for a photo that was looked at before.
 
     Raises:
         NoColourPart: as for `similar_products`.
     """
-    return _answer(_as_wished(photo.vector, photo.model, wish), photo.model, wish)
+    return _answer(_weighted_as(photo.vector, photo.model, request), photo.model, request)
 
 
-def _query_of_product(product: Product, model: EmbeddingModel, wish: Wish) -> Query | None:
-    if wish.colour is None:
+def _query_of_product(product: Product, model: EmbeddingModel, request: SearchRequest) -> Query | None:
+    if request.colour is None:
         return Query(product.pk)
     vector = query_vectors.vectors_of([product.pk], model).get(product.pk)
-    return None if vector is None else _as_wished(vector, model, wish)
+    return None if vector is None else _weighted_as(vector, model, request)
 
 
-def _as_wished(vector: np.ndarray, model: EmbeddingModel, wish: Wish) -> Query:
-    if wish.colour is None:
+def _weighted_as(vector: np.ndarray, model: EmbeddingModel, request: SearchRequest) -> Query:
+    if request.colour is None:
         return query_of(vector)
-    return replace(query_of(query_vectors.weighted(vector, model.spec, wish.colour)), even=vector)
+    return replace(query_of(query_vectors.weighted(vector, model.spec, request.colour)), even=vector)
 
 
 def _answer(
     query: Query,
     model: EmbeddingModel,
-    wish: Wish,
+    request: SearchRequest,
     *,
     own: frozenset[int] = frozenset(),
     asking: Product | None = None,
 ) -> Results:
     """A page, and whether there is another."""
-    filters = wish.filters.without(own | wish.shown)
+    filters = request.filters.without(own | request.shown)
     # One more than asked for says whether there is a next page.
-    pool = wish.limit * POOL if wish.sort == Sort.VALUE else wish.limit
-    matches = _nearest_products(query, model, filters, pool + 1, wish.metric)
-    if wish.sort == Sort.VALUE and matches:
+    pool = request.limit * POOL if request.sort == Sort.VALUE else request.limit
+    matches = _nearest_products(query, model, filters, pool + 1, request.metric)
+    if request.sort == Sort.VALUE and matches:
         matches = _by_value(matches, asking)
     above = None
-    if not matches and not wish.shown and wish.filters.price_max is not None:
-        above = _above_budget(query, model, wish, own)
-    page, rest = rated(matches[: wish.limit], query, model), matches[wish.limit :]
-    shown = wish.shown | {match.product.pk for match in page}
+    if not matches and not request.shown and request.filters.price_max is not None:
+        above = _above_budget(query, model, request, own)
+    page, rest = rated(matches[: request.limit], query, model), matches[request.limit :]
+    shown = request.shown | {match.product.pk for match in page}
     return Results(model, page, above, to_cursor(shown) if rest and len(shown) <= DEPTH else None)
 
 
@@ -307,9 +313,11 @@ def rated(matches: list[Match], query: Query, model: EmbeddingModel) -> list[Mat
     ]
 
 
-def _above_budget(query: Query, model: EmbeddingModel, wish: Wish, own: frozenset[int]) -> AboveBudget | None:
-    dearer = wish.filters.without(own).above_budget()
-    alike = _nearest_products(query, model, dearer, MAX_RESULTS, wish.metric)
+def _above_budget(
+    query: Query, model: EmbeddingModel, request: SearchRequest, own: frozenset[int]
+) -> AboveBudget | None:
+    dearer = request.filters.without(own).above_budget()
+    alike = _nearest_products(query, model, dearer, MAX_RESULTS, request.metric)
     if not alike:
         return None
     found = Product.objects.published().filter(dearer.conditions()).exclude(pk__in=own)

@@ -13,7 +13,7 @@ from recommendations.search.cursor import BadCursor, from_cursor
 from recommendations.search.filters import Filters
 from recommendations.search.photo import SeenPhoto
 from recommendations.search.query_vectors import EVEN, has_colour_part
-from recommendations.search.service import Sort, Wish
+from recommendations.search.service import SearchRequest, Sort
 
 CHOOSE = "Choose a photo first."
 
@@ -67,12 +67,12 @@ class PhotoSearchForm(forms.Form):
     def reject_photo(self, error: ImageRejected) -> None:
         self.add_error("photo", forms.ValidationError(error.message, code=error.code))
 
-    def wish(self, photo: SeenPhoto) -> Wish:
+    def search_request(self, photo: SeenPhoto) -> SearchRequest:
         """What is asked of this photo. The kind and the page of a photo before it are not."""
         asked = self.cleaned_data
         is_new = asked["photo"] is not None
         colour = asked["colour"] if has_colour_part(photo.model.spec) else None
-        return Wish(
+        return SearchRequest(
             2 * settings.SIMILAR_PRODUCTS,
             Filters(price_max=asked["price_max"], category=None if is_new else asked["kind"]),
             frozenset() if is_new else asked["cursor"],

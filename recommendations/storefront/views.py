@@ -104,13 +104,13 @@ def _refining(form: PhotoSearchForm, photo: SeenPhoto, token: str) -> dict[str, 
 
 
 def _found(form: PhotoSearchForm, photo: SeenPhoto) -> dict[str, Any]:
-    wish = form.wish(photo)
-    results = photo_cards(photo, wish)
-    nothing_similar = results.nothing_similar and not wish.shown
+    search_request = form.search_request(photo)
+    results = photo_cards(photo, search_request)
+    nothing_similar = results.nothing_similar and not search_request.shown
     return {
         "results": results,
-        "wish": wish,
-        "budget": wish.filters.price_max,
+        "search_request": search_request,
+        "budget": search_request.filters.price_max,
         "nothing_similar": nothing_similar,
         "categories": Category.objects.get_root_nodes() if nothing_similar else [],
     }

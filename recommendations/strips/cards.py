@@ -14,7 +14,7 @@ from recommendations.search import query_vectors, ranking
 from recommendations.search.cursor import DEPTH, to_cursor
 from recommendations.search.filters import ANYTHING, Filters
 from recommendations.search.photo import SeenPhoto
-from recommendations.search.service import MAX_RESULTS, POOL, Match, Results, Source, Wish, search_seen
+from recommendations.search.service import MAX_RESULTS, POOL, Match, Results, SearchRequest, Source, search_seen
 from recommendations.strips import styles
 
 
@@ -36,20 +36,20 @@ class Cards(Results):
     matches: Sequence[Card]
 
 
-def photo_cards(photo: SeenPhoto, wish: Wish) -> Cards:
+def photo_cards(photo: SeenPhoto, request: SearchRequest) -> Cards:
     """`search_seen` for shoppers: one card for what is one thing, nothing sold out. What a card stands for is not on
     the pages after it.
 
     Raises:
         NoColourPart: as for `search_seen`.
     """
-    pool = min(MAX_RESULTS, wish.limit * POOL)
-    found = search_seen(photo, replace(wish, limit=pool, filters=available(wish.filters)))
+    pool = min(MAX_RESULTS, request.limit * POOL)
+    found = search_seen(photo, replace(request, limit=pool, filters=available(request.filters)))
     deck = Deck(found.model)
     deck.add(found.matches)
-    chosen = deck.dealt(wish.limit)
-    shown = wish.shown | {product.pk for match in chosen for product in (match.product, *match.others)}
-    has_next = (len(deck) > wish.limit or found.next is not None) and len(shown) <= DEPTH
+    chosen = deck.dealt(request.limit)
+    shown = request.shown | {product.pk for match in chosen for product in (match.product, *match.others)}
+    has_next = (len(deck) > request.limit or found.next is not None) and len(shown) <= DEPTH
     return Cards(**vars(found) | {"matches": chosen, "next": to_cursor(shown) if has_next else None})
 
 

@@ -32,7 +32,7 @@ class Boost:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class Curation:
     """Attributes:
     pins: products to show first, in order, be they on show or not.
     vetoed: ids of products never to be shown here. They outweigh pins.
@@ -50,13 +50,13 @@ class Wishes:
         return np.clip(np.array(total, float), -MOST_BOOST, MOST_BOOST)
 
 
-def wishes_for(product: Product) -> Wishes:
+def curation_for(product: Product) -> Curation:
     """Three queries, and two more where products are pinned or categories are moved."""
     pins = Pin.objects.filter(product=product).select_related("shown").defer("shown__search")
     pairs = Veto.objects.of(product.pk).values_list("a_id", "b_id")
     rules = [rule for rule in Rule.objects.filter(active=True).select_related("category", "beside") if
              rule.beside is None or product.category.path.startswith(rule.beside.path)]  # fmt: skip
-    return Wishes(
+    return Curation(
         pins=[pin.shown for pin in pins.prefetch_related("shown__images")],
         vetoed=frozenset(pk for pair in pairs for pk in pair) - {product.pk},
         barred=tuple(scope_of(rule) for rule in rules if rule.effect == Effect.EXCLUDE),

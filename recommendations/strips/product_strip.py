@@ -21,13 +21,13 @@ from recommendations.search.service import (
     POOL,
     Match,
     Results,
+    SearchRequest,
     Source,
-    Wish,
     in_another_colour,
     similar_products,
 )
 from recommendations.strips.cards import Cards, Deck, available
-from recommendations.strips.curation import Wishes, wishes_for
+from recommendations.strips.curation import Curation, curation_for
 
 # What is like the product but for its looks counts as much, for places that no look-alike takes.
 _ATTRIBUTES = {"gender": 2, "colour": 1, "usage": 1}
@@ -70,52 +70,54 @@ def product_strip(product: Product, limit: int, arrangement: Arrangement = ARRAN
     No product twice, none that the shop vetoed or a rule leaves out, none that is not on show, and none that is sold
     out unless the shop wants that. Costs a bounded number of queries, however long.
     """
-    wishes = wishes_for(product)
-    pins = [pin for pin in wishes.pins if _is_available(pin) and pin.pk not in wishes.vetoed][:limit]
-    filters = available(Filters(barred=wishes.barred)).without(wishes.vetoed | {product.pk} | {pin.pk for pin in pins})
+    curation = curation_for(product)
+    pins = [pin for pin in curation.pins if _is_available(pin) and pin.pk not in curation.vetoed][:limit]
+    filters = available(Filters(barred=curation.barred)).without(
+        curation.vetoed | {product.pk} | {pin.pk for pin in pins}
+    )
     deck = Deck(EmbeddingModel.objects.active(), fixed=len(pins))
     deck.add([Match(pin, pin.main_image, None, Source.PINNED) for pin in pins])
     if deck.model is not None and len(deck) < limit:
         alike = partial(similar_products, product, model=deck.model)
-        _add_look_alikes(deck, alike, product, limit, filters, wishes, arrangement)
+        _add_look_alikes(deck, alike, product, limit, filters, curation, arrangement)
     for source, place in _near_at_hand(product):
         if len(deck) >= limit:
             break
-        deck.add(_best(product, source, place, filters.without(deck.products), wishes, limit))
+        deck.add(_best(product, source, place, filters.without(deck.products), curation, limit))
     return Cards(deck.model, deck.dealt(limit, arrangement.variety))
 
 
 def recoloured_strip(product: Product, colour: str, limit: int) -> Cards:
     """Cards of the same in `colour`: of its category and labelled with that colour, what is most like the product but
-    for its own colour, as far as the shop's wishes allow.
+    for its own colour, as far as the shop's curation allows.
 
     Raises:
         NoColourPart: the model knows nothing of colours.
     """
-    wishes = wishes_for(product)
+    curation = curation_for(product)
     labelled = {query_vectors.COLOUR: frozenset({colour})}
-    filters = available(Filters(category=product.category, attributes=labelled, barred=wishes.barred))
+    filters = available(Filters(category=product.category, attributes=labelled, barred=curation.barred))
     deck = Deck(EmbeddingModel.objects.active())
     search = partial(in_another_colour, product, colour, model=deck.model)
-    _add_look_alikes(deck, search, product, limit, filters.without(wishes.vetoed), wishes, ARRANGEMENT)
+    _add_look_alikes(deck, search, product, limit, filters.without(curation.vetoed), curation, ARRANGEMENT)
     return Cards(deck.model, deck.dealt(limit, ARRANGEMENT.variety))
 
 
 def _add_look_alikes(
     deck: Deck,
-    search: Callable[[Wish], Results],
+    search: Callable[[SearchRequest], Results],
     product: Product,
     limit: int,
     filters: Filters,
-    wishes: Wishes,
+    curation: Curation,
     arrangement: Arrangement,
 ) -> None:
     """Enough of them for `limit` cards, if there are; where many are one thing, from as many as a search returns."""
     for pool in dict.fromkeys((min(MAX_RESULTS, limit * POOL), MAX_RESULTS)):
-        found = search(Wish(pool, filters.without(deck.products))).matches
+        found = search(SearchRequest(pool, filters.without(deck.products))).matches
         others = [match.product for match in found]
         worth = np.array([match.score for match in found], float)
-        worth += arrangement.own_kind(product, others) + wishes.moved(others)
+        worth += arrangement.own_kind(product, others) + curation.moved(others)
         order = np.argsort(-worth, kind="stable")
         deck.add([found[place] for place in order], worth[order])
         if len(deck) >= limit or len(found) < pool:
@@ -132,13 +134,13 @@ def _near_at_hand(product: Product) -> list[tuple[Source, Q]]:
     return [*places, (Source.NEWEST, Q())]
 
 
-def _best(product: Product, source: Source, place: Q, filters: Filters, wishes: Wishes, limit: int) -> list[Match]:
+def _best(product: Product, source: Source, place: Q, filters: Filters, curation: Curation, limit: int) -> list[Match]:
     """Products there that have most in common with this one, the newest of those first."""
     found = Product.objects.published().filter(place, filters.conditions()).exclude(pk__in=sorted(filters.excluded))
     if source != Source.NEWEST:
         found = found.annotate(in_common=_in_common(product)).order_by("-in_common", "-id")
     others = list(found.defer("search").for_cards()[: limit * POOL])
-    order = np.argsort(-wishes.moved(others), kind="stable")
+    order = np.argsort(-curation.moved(others), kind="stable")
     return [Match(others[position], others[position].main_image, None, source) for position in order]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from catalog.models import Product
 from recommendations.models import EmbeddingModel
 from recommendations.search.filters import Filters
-from recommendations.search.service import MAX_RESULTS, POOL, Match, Results, Wish, similar_to_taste
+from recommendations.search.service import MAX_RESULTS, POOL, Match, Results, SearchRequest, similar_to_taste
 from recommendations.strips.cards import Cards, one_card_each
 from recommendations.strips.curation import barred_everywhere
 
@@ -33,9 +33,9 @@ def inspired_by(viewed: Sequence[int], limit: int, *, excluded: frozenset[int] =
     if not kinds:
         return Cards(None, [])
     filters = Filters(in_stock=True, excluded=excluded | frozenset(viewed), barred=barred_everywhere())
-    wish = Wish(min(MAX_RESULTS, limit * POOL), filters)
+    request = SearchRequest(min(MAX_RESULTS, limit * POOL), filters)
     model = EmbeddingModel.objects.active()
-    answers = [similar_to_taste(liked[:LATEST], [], wish, model=model) for liked in list(kinds.values())[:KINDS]]
+    answers = [similar_to_taste(liked[:LATEST], [], request, model=model) for liked in list(kinds.values())[:KINDS]]
     return one_card_each(Results(model, dealt([answer.matches for answer in answers], MAX_RESULTS)), limit)
 
 
