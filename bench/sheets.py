@@ -18,7 +18,7 @@ from ml.pictures.codec import decode
 from recommendations.monitoring.status import pipeline_status
 from recommendations.search.filters import Filters
 from recommendations.search.photo import look_at
-from recommendations.search.photo_types import kinds_of
+from recommendations.search.photo_types import photo_types_of
 from recommendations.search.service import Match, SearchRequest, Source, search_seen, similar_products
 from recommendations.strips.cards import available, photo_cards
 from recommendations.strips.product_strip import product_strip
@@ -83,7 +83,7 @@ def _photo_rows(source: Photo) -> list[list[Tile]]:
     asking = Tile(decode(data), Path(source.name).parent.name)
     request = SearchRequest(LISTED, available())
     rows = [search_seen(photo, request).matches, photo_cards(photo, request).matches]
-    for kind in kinds_of(photo.vector, photo.model)[:1]:
+    for kind in photo_types_of(photo.vector, photo.model)[:1]:
         chosen = replace(request, filters=available(Filters(category=kind.category)))
         rows.append(photo_cards(photo, chosen).matches)
     return [[asking, *(_tile(match) for match in row)] for row in rows]

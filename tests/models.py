@@ -19,7 +19,7 @@ from ml.weights.layout import head_shapes, untrained_variables
 from recommendations.lifecycle import artifacts
 from recommendations.lifecycle.publishing import Published, find_weights, publish
 from recommendations.models import EmbeddingModel, ModelState
-from recommendations.search.calibration import Calibration, MatchKind, Word
+from recommendations.search.calibration import Calibration, MatchBasis, Word
 from recommendations.search.isotonic import Curve
 
 # Two small networks with nothing in common: 2048 numbers compared by cosine, 24 in two parts by Euclidean distance.
@@ -83,7 +83,7 @@ def coloured(db: None) -> EmbeddingModel:
 def stated(model: EmbeddingModel, **changes: Any) -> None:
     """A calibration whose match is 100 times the cosine."""
     made = Calibration(
-        MatchKind.CHANCE, True, Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])),
+        MatchBasis.CHANCE, True, Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])),
         {Word.VERY_CLOSE: 75, Word.CLOSE: 50, Word.SAME_KIND: 30}, 20, 0.02, 900, 120,
     )  # fmt: skip
     model.calibration = made.to_json() | changes

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from catalog.api.fields import CategoryAddress, QueryAmount, Share, Text, TrueOrFalse, WholeNumber
 from catalog.api.strict import Strict
 from catalog.attributes import NAME_LENGTH, TEXT_LENGTH
-from recommendations.search.calibration import MatchKind
+from recommendations.search.calibration import MatchBasis
 from recommendations.search.cursor import BadCursor, from_cursor
 from recommendations.search.filters import Filters
 from recommendations.search.service import MAX_RESULTS, SearchRequest, Sort, Source
@@ -131,7 +131,7 @@ class AboveBudgetSerializer(serializers.Serializer):
 
 
 class KindSerializer(serializers.Serializer):
-    """Documents `kinds.Kind.to_json`."""
+    """Documents `photo_types.PhotoType.to_json`."""
 
     category = serializers.CharField(help_text="Its address.")
     name = serializers.CharField()
@@ -141,7 +141,7 @@ class KindSerializer(serializers.Serializer):
 class AnswerSerializer(serializers.Serializer):
     model = serializers.CharField(allow_null=True)
     match_kind = serializers.ChoiceField(
-        choices=[kind.value for kind in MatchKind],
+        choices=[kind.value for kind in MatchBasis],
         allow_null=True,
         help_text="What `match` is: the chance of the same kind and colour, in percent, or a rank.",
     )

@@ -108,7 +108,7 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
         stdout.write(f"Seems to show: {kinds}.")
     if results.matches:
         meaning = calibration_of(results.model)
-        stdout.write(f"{'score':>7} {meaning.kind.value if meaning else '':>6}  {'SKU':<14} {'price':>14}")
+        stdout.write(f"{'score':>7} {meaning.basis.value if meaning else '':>6}  {'SKU':<14} {'price':>14}")
     for match in results.matches:
         price = "on request" if match.product.price is None else f"{match.product.price} {match.product.currency}"
         score = "" if match.score is None else f"{match.score:.4f}"

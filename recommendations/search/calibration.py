@@ -42,7 +42,7 @@ FLOOR_CHANCE = 0.25
 RANK_VERY_CLOSE, RANK_CLOSE, RANK_FLOOR = 90, 70, 45
 
 
-class MatchKind(StrEnum):
+class MatchBasis(StrEnum):
     """What `match` is."""
 
     CHANCE = "chance"
@@ -60,7 +60,7 @@ class Word(StrEnum):
 @dataclass(frozen=True)
 class Calibration:
     """Attributes:
-    kind: chance, or rank where labels are missing.
+    basis: chance, or rank where labels are missing.
     colours: whether the chance is of kind and colour; else of the kind alone.
     curve: cosine → match / 100.
     words: the least match of each, best first.
@@ -70,7 +70,7 @@ class Calibration:
     pictures: that the model had then.
     """
 
-    kind: MatchKind
+    basis: MatchBasis
     colours: bool
     curve: Curve
     words: dict[Word, int]
@@ -89,7 +89,7 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "kind": self.kind.value,
+            "kind": self.basis.value,
             "colours": self.colours,
             **self.curve.to_json(),
             "words": {word.name: least for word, least in self.words.items()},
@@ -102,7 +102,7 @@ class Calibration:
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> Self:
         return cls(
-            kind=MatchKind(found["kind"]),
+            basis=MatchBasis(found["kind"]),
             colours=found["colours"],
             curve=Curve.from_json(found),
             words={word: found["words"][word.name] for word in Word if word.name in found["words"]},
@@ -190,7 +190,7 @@ def calibrated(pairs: Pairs, pictures: int) -> Calibration:
         words[Word.SAME_KIND] = least
     floor = kinds.first_score_of(FLOOR_CHANCE)
     return Calibration(
-        kind=MatchKind.CHANCE,
+        basis=MatchBasis.CHANCE,
         colours=pairs.colour is not None,
         curve=curve,
         words=words,
@@ -209,7 +209,7 @@ def _ranked(pairs: Pairs, pictures: int) -> Calibration:
     below = np.cumsum(weights[order]) - weights[order] / 2
     knots = np.unique(np.linspace(0, len(scores) - 1, _RANKS).astype(int))
     return Calibration(
-        kind=MatchKind.RANK,
+        basis=MatchBasis.RANK,
         colours=False,
         curve=Curve(scores[knots], np.clip(below[knots] / weights.sum(), 0, 1)),
         words={Word.VERY_CLOSE: RANK_VERY_CLOSE, Word.CLOSE: RANK_CLOSE},

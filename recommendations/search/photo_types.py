@@ -21,7 +21,7 @@ LEAST_SHARE = 0.05  # of the votes; less is chance
 
 
 @dataclass(frozen=True)
-class Kind:
+class PhotoType:
     """Attributes:
     share: of the votes, 0 to 1.
     """
@@ -33,7 +33,7 @@ class Kind:
         return {"category": self.category.address, "name": self.category.name, "share": round(self.share, 3)}
 
 
-def kinds_of(vector: np.ndarray, model: EmbeddingModel) -> list[Kind]:
+def photo_types_of(vector: np.ndarray, model: EmbeddingModel) -> list[PhotoType]:
     """The likeliest categories of what a picture shows, best first, `OFFERED` at most.
 
     Args:
@@ -45,11 +45,11 @@ def kinds_of(vector: np.ndarray, model: EmbeddingModel) -> list[Kind]:
     shares = vote([category for category, _ in found], np.array(scores, float))
     likeliest = [pk for pk, share in shares.items() if share >= LEAST_SHARE][:OFFERED]
     categories = Category.objects.in_bulk(likeliest)
-    return [Kind(categories[pk], shares[pk]) for pk in likeliest if pk in categories]
+    return [PhotoType(categories[pk], shares[pk]) for pk in likeliest if pk in categories]
 
 
 def vote(kinds: Sequence[Hashable], scores: np.ndarray, temperature: float = TEMPERATURE) -> dict[Any, float]:
-    """Kind → its share of the votes, largest first; a neighbour's vote is exp(score / temperature).
+    """PhotoType → its share of the votes, largest first; a neighbour's vote is exp(score / temperature).
 
     Args:
         kinds: of each neighbour.

@@ -21,7 +21,7 @@ from recommendations.search.calibration import calibration_of
 from recommendations.search.cursor import DEPTH, to_cursor
 from recommendations.search.filters import ANYTHING, Filters
 from recommendations.search.photo import SeenPhoto, look_at
-from recommendations.search.photo_types import Kind, kinds_of
+from recommendations.search.photo_types import PhotoType, photo_types_of
 from recommendations.search.plans import EFFORT, plan
 from recommendations.search.query_vectors import Query, query_of
 
@@ -117,7 +117,7 @@ class Results:
     matches: Sequence[Match]
     above: AboveBudget | None = None
     next: str | None = None
-    kinds: list[Kind] = field(default_factory=list)
+    kinds: list[PhotoType] = field(default_factory=list)
 
     @property
     def nothing_similar(self) -> bool:
@@ -129,7 +129,7 @@ class Results:
         meaning = calibration_of(self.model)
         found: dict[str, Any] = {
             "model": self.model.name if self.model else None,
-            "match_kind": meaning.kind.value if meaning else None,
+            "match_kind": meaning.basis.value if meaning else None,
             "results": [match.to_json() for match in self.matches],
         }
         if self.above:
@@ -236,7 +236,7 @@ def search_photo(data: bytes, request: SearchRequest, *, door: str = refusals.SE
     """
     photo = look_at(data, door=door)
     found = search_seen(photo, request)
-    return found if request.shown else replace(found, kinds=kinds_of(photo.vector, photo.model))
+    return found if request.shown else replace(found, kinds=photo_types_of(photo.vector, photo.model))
 
 
 def search_seen(photo: SeenPhoto, request: SearchRequest) -> Results:

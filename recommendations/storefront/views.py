@@ -21,7 +21,7 @@ from ml.pictures.codec import ImageRejected
 from ml.pictures.decoding import DecoderBusy, DecoderUnavailable
 from recommendations.lifecycle.artifacts import UNAVAILABLE, ModelUnavailable
 from recommendations.search.photo import PhotoForgotten, SeenPhoto, from_token, look_at
-from recommendations.search.photo_types import kinds_of
+from recommendations.search.photo_types import photo_types_of
 from recommendations.search.query_vectors import has_colour_part
 from recommendations.search.throttling import PhotoSearchThrottle, StripReportThrottle
 from recommendations.storefront.forms import PhotoSearchForm
@@ -84,7 +84,7 @@ def _photo(form: PhotoSearchForm) -> tuple[SeenPhoto | None, str]:
     data, token = form.cleaned_data.get("photo"), form.cleaned_data.get("seen", "")
     if data is not None:
         photo = look_at(data, door=refusals.PAGE)
-        kinds = kinds_of(photo.vector, photo.model)
+        kinds = photo_types_of(photo.vector, photo.model)
         photo = replace(photo, kinds=tuple(kind.category.pk for kind in kinds))
         return photo, photo.to_token()
     if token and "photo" not in form.errors:

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from recommendations.models import EmbeddingModel
 from recommendations.pipeline import worker
-from recommendations.search.photo_types import kinds_of, vote
+from recommendations.search.photo_types import photo_types_of, vote
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
@@ -46,10 +46,10 @@ def test_the_three_likeliest_are_offered_and_chance_hits_are_not(shop: Shopkeepe
     ):  # fmt: skip
         for number in range(count):
             shop.embedded(plane, f"{kind} {number}", vector, category=f"clothes/{kind}")
-    kinds = kinds_of(np.array([1, 0, 0], np.float32), plane)
+    kinds = photo_types_of(np.array([1, 0, 0], np.float32), plane)
     assert [kind.category.slug for kind in kinds] == ["dresses", "skirts", "tops"]
     assert kinds[0].share > 0.4
-    assert kinds_of(np.array([-1, 0, 0], np.float32), plane)[0].category.slug == "shoes"
+    assert photo_types_of(np.array([-1, 0, 0], np.float32), plane)[0].category.slug == "shoes"
 
 
 @pytest.fixture

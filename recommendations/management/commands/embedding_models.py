@@ -32,7 +32,7 @@ from recommendations.models import EmbeddingModel, ModelState
 from recommendations.monitoring.model_comparison import NotComparable, compare, require_comparable
 from recommendations.pipeline import in_hand, nudges, shutdown, worker
 from recommendations.search import calibration
-from recommendations.search.calibration import Calibration, MatchKind
+from recommendations.search.calibration import Calibration, MatchBasis
 
 HELP = """\
 Add, build, switch and retire embedding models. The usual course:
@@ -302,7 +302,7 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _meaning(model: EmbeddingModel, made: Calibration) -> str:
-    if made.kind == MatchKind.RANK:
+    if made.basis == MatchBasis.RANK:
         return (
             f"{model.name}: the products lack labels (categories and colours), so `match` is a rank among "
             f"{made.pairs:,} pairs, not a chance."
