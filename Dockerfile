@@ -19,6 +19,7 @@ FROM base AS source
 
 COPY manage.py LICENSE ./
 COPY shop shop/
+COPY common common/
 COPY catalog catalog/
 COPY recommendations recommendations/
 COPY ml ml/

@@ -21,7 +21,7 @@ def main() -> None:
         sys.exit("Django is not installed in this Python. Run `make setup`, then use `.venv/bin/python manage.py`.")
     from environs import EnvError
 
-    from shop.embedded import ServiceError
+    from shop.embedded.servers import ServiceError
 
     try:
         execute_from_command_line(sys.argv)

@@ -13,7 +13,7 @@ from bench.shop import open_scratch_shop
 from bench.slow import KINDS
 from bench.slow import measure as measure_slow
 from bench.vectors import SETS
-from catalog.management.arguments import not_negative, number, positive
+from common.arguments import not_negative, number, positive
 
 DESCRIPTION = """\
 Measure this machine. Each command works in a scratch shop of its own (BENCH_VAR_DIR, default var/bench), compares
@@ -27,7 +27,7 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
   python -m bench strips    what own kind, variety and one card a style do to what a strip shows
   python -m bench sheets    ten strips and five photo searches of the real catalog, before and after, as pictures
-  python -m bench plans     when comparing is faster than walking the index: the constant of recommendations/plans.py
+  python -m bench plans     when comparing is faster than walking the index: a constant of search/plans.py
   python -m bench memory    resident memory of web and worker processes
   python -m bench slow      what everybody else waits for while 200 clients send or read byte by byte
   python -m bench chaos     uploads, while workers, Redis and Postgres are killed: is anything lost?

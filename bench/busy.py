@@ -46,7 +46,7 @@ class Asked:
 
 def measure(root: Path, *, seconds: float, clients: int) -> None:
     shop = open_scratch_shop(root, weights="bundled", name="large")
-    from recommendations.lifecycle import ensure_active_model
+    from recommendations.lifecycle.switching import ensure_active_model
 
     ensure_active_model(log=lambda line: print(f"  {line}"))
     limits = dict.fromkeys(("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE"), "1000000/min")

@@ -254,6 +254,7 @@ def _replace(entry: Entry, chance: random.Random) -> None:
     from django.db import transaction
 
     from catalog import services
+    from catalog.media import files
     from catalog.models import ProductImage
 
     accepted = services.accept_image(_drawn(chance))
@@ -268,7 +269,7 @@ def _replace(entry: Entry, chance: random.Random) -> None:
             image.width, image.height = accepted.info.width, accepted.info.height
             image.save(update_fields=["file", "digest", "width", "height"])
             services.announce_images([image.pk], interactive=True)
-        services.discard_rowless([old])
+        files.discard_rowless([old])
         entry.digests -= former
 
 
@@ -299,7 +300,7 @@ def _spoil(entry: Entry, chance: random.Random) -> None:
 
 def _settle() -> float | None:
     """Seconds until nothing was left to do; None when something still is."""
-    from recommendations.status import pipeline_status
+    from recommendations.monitoring.status import pipeline_status
 
     began = time.monotonic()
     while time.monotonic() - began < SETTLE_SECONDS:

@@ -17,13 +17,13 @@ from PIL import Image
 
 from ml import Embedder
 from ml.embedder import GRAPH_VERSION, default_cache_dir
-from ml.export import export_onnx
-from ml.images import to_input
-from ml.layout import variable_shapes
+from ml.files.pictures import Source, find, read_ahead
+from ml.networks.export import export_onnx
+from ml.pictures.codec import to_input
 from ml.runtimes.onnx import OnnxEmbedder, usable_cores
-from ml.sources import Source, find, read_ahead
 from ml.spec import ModelSpec
 from ml.weights import Weights, resolve
+from ml.weights.layout import variable_shapes
 
 ROUNDS = 3  # every way is timed once a round, in turn; the best round counts: what disturbs only ever slows
 BATCH = 16

@@ -17,7 +17,7 @@ import numpy as np
 from ml import Embedder, evaluation
 from ml.datasets import Sample, open_set
 from ml.evaluation.ranking import nearest
-from ml.images import decode, to_input
+from ml.pictures.codec import decode, to_input
 from ml.runtimes.onnx import usable_cores
 from ml.spec import ModelSpec
 

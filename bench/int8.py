@@ -15,11 +15,11 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ml import quantise
 from ml.datasets import open_set
 from ml.embedder import default_cache_dir
 from ml.evaluation.ranking import nearest
-from ml.images import to_input
+from ml.networks import quantise
+from ml.pictures.codec import to_input
 from ml.runtimes.onnx import session_of
 from ml.runtimes.processor import multiplies_int8
 from ml.weights import INPUT, VECTORS, resolve

@@ -12,8 +12,8 @@ from bench.copying import binary_copy, store_vectors
 from bench.shop import ScratchShop
 from bench.superuser import as_superuser
 from catalog.models import Category, Product
-from recommendations.indexes import ensure_index, index_exists
-from recommendations.lifecycle import ensure_active_model
+from recommendations.embeddings.indexes import ensure_index, index_exists
+from recommendations.lifecycle.switching import ensure_active_model
 from recommendations.models import EmbeddingModel, ImageEmbedding
 
 PRODUCTS = 300_000

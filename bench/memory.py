@@ -14,8 +14,8 @@ from django.core.management import call_command
 from django.db import connection
 
 from bench.shop import ScratchShop
-from recommendations.lifecycle import ensure_active_model
-from recommendations.status import pipeline_status
+from recommendations.lifecycle.switching import ensure_active_model
+from recommendations.monitoring.status import pipeline_status
 
 PORT = 8790
 PICTURES = 2000

@@ -16,12 +16,13 @@ from django.core.management import call_command
 from django.db import connection
 
 from bench.shop import ScratchShop
-from ml.images import to_input
+from ml.pictures.codec import to_input
 from ml.runtimes.onnx import OnnxEmbedder
-from recommendations import control, graphs
-from recommendations.lifecycle import ensure_active_model
+from recommendations.lifecycle import artifacts
+from recommendations.lifecycle.switching import ensure_active_model
 from recommendations.models import EmbeddingModel
-from recommendations.status import pipeline_status
+from recommendations.monitoring.status import pipeline_status
+from recommendations.pipeline import control
 
 RAW_IMAGES = 384
 WARM_SECONDS, SECONDS = 1.0, 5.0
@@ -33,7 +34,7 @@ def measure(shop: ScratchShop, *, images: int) -> None:
     model = ensure_active_model(log=lambda line: print(f"  {line}"))
     call_command("import_catalog", shop.catalog(), limit=images, verbosity=0, stderr=io.StringIO())
     inputs = _inputs(model)
-    network = graphs.embedder(model)
+    network = artifacts.embedder(model)
     print(f"{images:,} products, {shop.describe()}, {model.input_size} px, on an otherwise idle machine?")
     raws, workers, ratios = [], [], []
     with _worker(shop):

@@ -1,4 +1,4 @@
-"""What a visit of the vector index costs against a comparison: the constant behind `recommendations.plans`."""
+"""What a visit of the vector index costs against a comparison: the constant behind `recommendations.search.plans`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from bench.shop import ScratchShop
 from bench.stock import stock
 from bench.vectors import VectorSet, vectors_of
 from catalog.models import Product
-from recommendations.filters import ANYTHING, Filters
 from recommendations.models import EmbeddingModel, ImageEmbedding
-from recommendations.plans import VISIT, plan
+from recommendations.search.filters import ANYTHING, Filters
+from recommendations.search.plans import VISIT, plan
 
 SHARES = (0.8, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005)
 RESULTS = (10, 50)  # products a page

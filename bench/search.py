@@ -16,9 +16,9 @@ from bench.stock import Stock, stock
 from bench.vectors import PART, SETS, Vectors, VectorSet, vectors_of
 from catalog.models import Product
 from ml.runtimes.onnx import usable_cores
-from recommendations.filters import Filters
-from recommendations.plans import plan
-from recommendations.search import Wish, similar_products
+from recommendations.search.filters import Filters
+from recommendations.search.plans import plan
+from recommendations.search.service import SearchRequest, similar_products
 
 SELECTIVITIES = (None, 0.5, 0.1, 0.01, 0.001)
 K = 10
@@ -107,17 +107,17 @@ def _filters(rows: int, share: float | None) -> Filters:
 
 def _ours(vectors: Vectors, filled: Stock, asking: np.ndarray, before: np.ndarray, share: float | None) -> Timing:
     """The product's own call, all its queries and Python included."""
-    wish = Wish(K, _filters(len(vectors.values), share))
-    meets = None if wish.filters.price_max is None else filled.prices <= int(wish.filters.price_max)
+    request = SearchRequest(K, _filters(len(vectors.values), share))
+    meets = None if request.filters.price_max is None else filled.prices <= int(request.filters.price_max)
     truths = _tenth_best(vectors.values, asking[:TRUTHS], meets)
     by_sku = {product.sku: product for product in Product.objects.filter(sku__in=[f"B{n}" for n in (*asking, *before)])}
     for number in before:
-        similar_products(by_sku[f"B{number}"], wish)
+        similar_products(by_sku[f"B{number}"], request)
     times, full, right, listed = [], 0, 0, 0
     for place, number in enumerate(asking):
         product = by_sku[f"B{number}"]
         began = time.perf_counter()
-        found = similar_products(product, wish).matches
+        found = similar_products(product, request).matches
         times.append((time.perf_counter() - began) * 1000)
         exist = len(vectors.values) if meets is None else int(meets.sum())
         expected = min(K, exist - (meets is None or bool(meets[number])))

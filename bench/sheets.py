@@ -11,16 +11,17 @@ from django.core.management import call_command
 
 from bench.shop import ScratchShop
 from catalog.models import Product
-from ml.images import decode
-from ml.sheets import Tile, contact_sheet, missing
-from ml.sources import Source as Photo
-from ml.sources import find
-from recommendations.filters import Filters
-from recommendations.kinds import kinds_of
-from recommendations.photos import look_at
-from recommendations.search import Match, Source, Wish, search_seen, similar_products
-from recommendations.status import pipeline_status
-from recommendations.strips import available, photo_cards, product_strip
+from ml.files.pictures import Source as Photo
+from ml.files.pictures import find
+from ml.files.sheets import Tile, contact_sheet, missing
+from ml.pictures.codec import decode
+from recommendations.monitoring.status import pipeline_status
+from recommendations.search.filters import Filters
+from recommendations.search.photo import look_at
+from recommendations.search.photo_types import photo_types_of
+from recommendations.search.service import Match, SearchRequest, Source, search_seen, similar_products
+from recommendations.strips.cards import available, photo_cards
+from recommendations.strips.product_strip import product_strip
 
 LISTED = 10
 STRIPS, PHOTOS = 10, 5
@@ -60,7 +61,7 @@ def _products(chance: np.random.Generator) -> list[Product]:
 
 def _strip_rows(product: Product) -> list[list[Tile]]:
     asking = Match(product, product.main_image, None, Source.VISUAL)
-    nearest = similar_products(product, Wish(LISTED, available())).matches
+    nearest = similar_products(product, SearchRequest(LISTED, available())).matches
     strip = product_strip(product, LISTED).matches
     return [[_tile(match) for match in (asking, *row)] for row in (nearest, strip)]
 
@@ -80,10 +81,10 @@ def _photo_rows(source: Photo) -> list[list[Tile]]:
     data = source.read()
     photo = look_at(data)
     asking = Tile(decode(data), Path(source.name).parent.name)
-    wish = Wish(LISTED, available())
-    rows = [search_seen(photo, wish).matches, photo_cards(photo, wish).matches]
-    for kind in kinds_of(photo.vector, photo.model)[:1]:
-        chosen = replace(wish, filters=available(Filters(category=kind.category)))
+    request = SearchRequest(LISTED, available())
+    rows = [search_seen(photo, request).matches, photo_cards(photo, request).matches]
+    for kind in photo_types_of(photo.vector, photo.model)[:1]:
+        chosen = replace(request, filters=available(Filters(category=kind.category)))
         rows.append(photo_cards(photo, chosen).matches)
     return [[asking, *(_tile(match) for match in row)] for row in rows]
 

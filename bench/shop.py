@@ -30,8 +30,8 @@ class ScratchShop:
         from django.core.files.storage import default_storage
         from django.core.management import call_command
 
-        from catalog import high_water
-        from catalog.media import rowless_files
+        from catalog.media import high_water
+        from catalog.media.files import rowless_files
 
         call_command("flush", interactive=False, verbosity=0)
         for name in [*rowless_files(older_than=timedelta(seconds=-1)), high_water.NAME]:

@@ -15,7 +15,7 @@ from bench.shop import ScratchShop
 from bench.superuser import as_superuser
 from bench.vectors import Vectors
 from catalog.models import Category
-from recommendations.indexes import drop_index, ensure_index, index_bytes
+from recommendations.embeddings.indexes import drop_index, ensure_index, index_bytes
 from recommendations.models import EmbeddingModel, ModelState
 
 _SLICE = 20_000  # rows a COPY buffer

@@ -15,10 +15,11 @@ from catalog.importing.records import Record
 from catalog.models import Product
 from ml import Embedder
 from ml.evaluation.ranking import nearest
-from ml.images import ImageRejected, to_input
-from recommendations import arranging, queries, styles
-from recommendations.search import POOL
-from recommendations.strips import ARRANGEMENT, Arrangement
+from ml.pictures.codec import ImageRejected, to_input
+from recommendations.search import query_vectors, ranking
+from recommendations.search.service import POOL
+from recommendations.strips import styles
+from recommendations.strips.product_strip import ARRANGEMENT, Arrangement
 
 LISTED = 10
 CATEGORY = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12)
@@ -48,7 +49,7 @@ def measure(shop: ScratchShop, *, limit: int, queries: int, seed: int) -> None:
     if shop.photos is None:
         raise SystemExit("LOOKALIKE_DATA must name a folder with fashion-small.zip.")
     catalog = _catalog(shop, limit, seed)
-    asking = np.random.default_rng(seed).permutation(len(catalog.products))[:queries]
+    asking = np.random.default_rng(seed).permutation(len(catalog.products))[:query_vectors]
     found = nearest(catalog.vectors[asking], catalog.vectors, asking, LISTED * POOL)
     looks = [catalog.look(place) for place in range(len(catalog.products))]
     print(f"{len(asking):,} of {len(catalog.products):,} real products ask; the {LISTED} cards of each. Shares of the")
@@ -89,7 +90,7 @@ def _figures(
     if one_card:
         groups = styles.collapsed([looks[found[place]] for place in order])
         leads = order[[group[0] for group in groups]]
-    shown = arranging.diverse(worth[leads], catalog.vectors[found[leads]], LISTED, arrangement.variety)
+    shown = ranking.diverse(worth[leads], catalog.vectors[found[leads]], LISTED, arrangement.variety)
     cards = found[leads[shown]]
     alike = {name: labels[cards] == labels[own] for name, labels in catalog.labels.items()}
     between = catalog.vectors[cards] @ catalog.vectors[cards].T
@@ -160,5 +161,9 @@ def _catalog(shop: ScratchShop, limit: int, seed: int) -> Catalog:
     labels = {name: np.array([record.attributes.get(name, "") for record in chosen]) for name in ATTRIBUTES}
     labels["type"] = np.array([record.category[-1] for record in chosen])
     return Catalog(
-        [product(record) for record in chosen], vectors, queries.without_colour(vectors, embedder.spec), labels, borne
+        [product(record) for record in chosen],
+        vectors,
+        query_vectors.without_colour(vectors, embedder.spec),
+        labels,
+        borne,
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import psycopg
 from django.db import connection
 
-from shop import roles
+from shop.embedded import roles
 
 
 def as_superuser(statement: str, parameters: Sequence[object] = ()) -> None:

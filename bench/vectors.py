@@ -9,8 +9,8 @@ import numpy as np
 from bench.shop import ScratchShop
 from ml import Embedder
 from ml.embedder import default_cache_dir
+from ml.files.pictures import Source, find, read_ahead
 from ml.runtimes.onnx import usable_cores
-from ml.sources import Source, find, read_ahead
 from ml.weights import Weights, resolve
 
 BATCH = 32

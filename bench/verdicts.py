@@ -20,8 +20,8 @@ from PIL import Image
 from catalog import services
 from catalog.decoding import to_input
 from catalog.services import AcceptedImage
-from ml import images
-from ml.images import ImageRejected
+from ml.pictures import codec
+from ml.pictures.codec import ImageRejected
 
 SPEC = SimpleNamespace(
     input_size=16, fit="letterbox"
@@ -72,7 +72,7 @@ def faults_of(sent: bytes, accepted: AcceptedImage, *, is_damaged: bool, secret:
         secret: what the metadata says.
     """
     stored, info = accepted.data, accepted.info
-    before, after = images.decode(sent).astype(int), images.decode(stored).astype(int)
+    before, after = codec.decode(sent).astype(int), codec.decode(stored).astype(int)
     opened, original = Image.open(BytesIO(stored)), Image.open(BytesIO(sent))
     wrong = []
     if len(stored) > len(sent):
@@ -91,7 +91,7 @@ def faults_of(sent: bytes, accepted: AcceptedImage, *, is_damaged: bool, secret:
 def _was_turned(sent: bytes, accepted: AcceptedImage) -> bool:
     """Whether a lossy encoder was at work: where EXIF turned the picture, and now nothing does."""
     is_lossy = accepted.info.format in ("JPEG", "WEBP")
-    turned = [images.examine(data).orientation for data in (sent, accepted.data)]
+    turned = [codec.examine(data).orientation for data in (sent, accepted.data)]
     return is_lossy and turned[0] != 1 and turned[1] == 1
 
 
@@ -111,7 +111,7 @@ def compare(folders: Iterable[Path]) -> None:
         )
         if verdict.is_one and verdict.accepted is not None:
             kept += verdict.accepted.data is data
-            problems = faults_of(data, verdict.accepted, is_damaged=images.examine(data).stripped is None)
+            problems = faults_of(data, verdict.accepted, is_damaged=codec.examine(data).stripped is None)
         for problem in problems:
             print(f"{path}: {problem}")
         wrong += bool(problems)

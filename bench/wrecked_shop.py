@@ -20,7 +20,7 @@ from urllib.request import urlopen
 
 import redis
 
-from shop.embedded import DATABASE, USER, EmbeddedServices, Layout
+from shop.embedded.servers import DATABASE, USER, EmbeddedServices, Layout
 
 LEASE_SECONDS, SWEEP_SECONDS = 10, 5
 WORKERS = ("worker 1", "worker 2")

@@ -32,8 +32,8 @@ from catalog.services import (
     read_upload,
 )
 from catalog.templatetags.money import money
-from ml.decoding import DecoderUnavailable
-from ml.images import ImageRejected
+from ml.pictures.codec import ImageRejected
+from ml.pictures.decoding import DecoderUnavailable
 
 logger = logging.getLogger(__name__)
 PRODUCTS_NAMED = 10  # where a category cannot be deleted

@@ -2,7 +2,7 @@
 
 Forms and serializers ask first whether a value is taken, but between their question and the write somebody else may
 take it. Only the database's constraints decide, and this module reads what they say: one place for every constraint
-of every model, for the API (`shop.errors`) and the admin (`shop.admin_writes`).
+of every model, for the API (`shop.requests.errors`) and the admin (`shop.admin.writes`).
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 from django.conf import settings
 
-from catalog.clients import served_client
-from ml.decoding import Decoders
-from ml.images import ImageInfo, InputSpec
+from catalog.clients.address import served_client
+from ml.pictures.codec import ImageInfo, InputSpec
+from ml.pictures.decoding import Decoders
 
 
 @cache
@@ -26,7 +26,7 @@ def decoders() -> Decoders:
 
 
 def clean(data: bytes) -> tuple[bytes, ImageInfo]:
-    """The bytes to publish and what they are; see `ml.images.clean`.
+    """The bytes to publish and what they are; see `ml.pictures.codec.clean`.
 
     Raises:
         ImageRejected, DecoderUnavailable
@@ -42,7 +42,7 @@ def clean(data: bytes) -> tuple[bytes, ImageInfo]:
 
 
 def to_input(data: bytes, spec: InputSpec, *, fitted: Callable[[float], None] = lambda _: None) -> np.ndarray:
-    """A model's input, uint8 [S, S, 3]; see `ml.images.to_input`.
+    """A model's input, uint8 [S, S, 3]; see `ml.pictures.codec.to_input`.
 
     Args:
         fitted: called with the seconds that fitting took.

@@ -20,7 +20,7 @@ from django.utils.text import slugify
 from catalog.attributes import text_of
 from catalog.importing.kaggle import ATTRIBUTES, COLUMNS, TABLE, UNSORTED
 from catalog.models import Category, Product, ProductImage
-from ml.tables import Writer
+from ml.files.tables import Writer
 
 CHUNK = 500  # products a query
 THREADS = 4  # a storage behind a network answers slowly; a disk does not mind

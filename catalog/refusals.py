@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from django.core.files.uploadedfile import UploadedFile
 
-from ml.images import ImageRejected, format_of, size_of
+from ml.pictures.codec import ImageRejected, format_of, size_of
 
 logger = logging.getLogger(__name__)
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
-from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from catalog import quarantine, refusals, rollbacks
+from catalog import refusals
 from catalog.decoding import clean
+from catalog.media import files, rollbacks
 from catalog.models import Product, ProductImage
 from catalog.models.image import generated_name
-from catalog.request_ids import current_request_id
 from catalog.signals import images_added
-from ml.images import ImageInfo, ImageRejected
+from common.request_ids import current_request_id
+from ml.pictures.codec import ImageInfo, ImageRejected
 
 logger = logging.getLogger(__name__)
 
@@ -89,21 +89,6 @@ def store_file(data: bytes, info: ImageInfo) -> str:
         raise StorageUnavailable("The picture could not be stored just now. Please tell the shop's staff.") from error
 
 
-def discard_rowless(names: Iterable[str]) -> None:
-    """Set those of these files aside whose rows never came to be. What cannot be moved now is left to the sweep.
-
-    The database is asked: where a connection broke in the middle of a commit, the row may be there all the same. Even
-    then such a commit may still be under way, so nothing is deleted: if the row appears, the file comes back.
-    """
-    names = list(names)
-    try:
-        known = set(ProductImage.objects.filter(file__in=names).values_list("file", flat=True))
-    except (DatabaseError, InterfaceError, transaction.TransactionManagementError) as error:
-        logger.warning("%d files without a row, perhaps, are left to the sweep: %s", len(names), error)
-        return
-    quarantine.set_aside_quietly(name for name in names if name not in known)
-
-
 def _discard_file(name: str) -> None:
     """One that no row can name: it was not written completely, or its row was refused."""
     try:
@@ -154,7 +139,7 @@ def attach_image(*, product: Product, accepted: AcceptedImage, alt: str = "") ->
             raise ImageRejected("duplicate", "This product has this very picture already.") from error
         raise
     except BaseException:
-        discard_rowless([name])
+        files.discard_rowless([name])
         raise
     return image
 

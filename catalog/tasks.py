@@ -2,8 +2,8 @@ import logging
 
 from celery import shared_task
 
-from catalog import media
-from catalog.high_water import RowsWentBackwards
+from catalog.media import files
+from catalog.media.high_water import RowsWentBackwards
 
 logger = logging.getLogger(__name__)
 
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 @shared_task(ignore_result=True)
 def check_media_if_due() -> None:
     """Asked every hour, done once a day."""
-    if media.is_due():
+    if files.is_due():
         check_media()
 
 
@@ -19,14 +19,14 @@ def check_media_if_due() -> None:
 def check_media() -> None:
     """What is wrong is in the log, in `/readyz` and in the admin."""
     try:
-        swept = media.sweep()
-    except (RowsWentBackwards, media.SuspiciousSweep) as error:
+        swept = files.sweep()
+    except (RowsWentBackwards, files.SuspiciousSweep) as error:
         logger.error("%s", error)
         return
     except OSError as error:
         logger.error("The media storage could not be compared with the pictures: %s", error)
         return
-    for problem in media.problems():
+    for problem in files.problems():
         logger.warning("%s", problem)
     logger.info(
         "Media: %d pictures, %d without their file; %d files set aside, %d back, %d deleted after quarantine.",

@@ -12,9 +12,9 @@ from ml.commands import embed, evaluate, export, search, split, train, weights, 
 from ml.commands.common import WEIGHTS, Failure, Parents, note
 from ml.datasets import DatasetError
 from ml.embedder import RUNTIMES, default_cache_dir
-from ml.export import quiet_tensorflow
-from ml.features import FeaturesError
-from ml.images import ImageRejected
+from ml.files.features import FeaturesError
+from ml.networks.tensorflow import quiet_tensorflow
+from ml.pictures.codec import ImageRejected
 from ml.runtimes import BadVector
 from ml.spec import POOLINGS
 from ml.training.state import TrainingError

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from ml import images
-from ml.export import export_onnx
+from ml.networks.export import export_onnx
+from ml.networks.tensorflow import TensorFlowEmbedder
+from ml.pictures import codec
 from ml.runtimes import Embedder as Runtime
 from ml.runtimes.onnx import OnnxEmbedder
-from ml.runtimes.tensorflow import TensorFlowEmbedder
 from ml.spec import ModelSpec
 from ml.weights import Weights, WeightsError, resolve
 
 RUNTIMES = ("onnx", "tensorflow")
-GRAPH_VERSION = 2  # of what `ml.export` writes: graphs of another version are made again
+GRAPH_VERSION = 2  # of what `ml.networks.export` writes: graphs of another version are made again
 Picture = bytes | str | os.PathLike[str] | np.ndarray
 
 
@@ -92,7 +92,7 @@ class Embedder:
 
     def embed_labelled(self, pictures: Sequence[Picture]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """`embed`, and for each task of `labels` the probabilities of its classes, float32 [n, classes]."""
-        return self.runtime.embed_labelled([images.to_input(_content(picture), self.spec) for picture in pictures])
+        return self.runtime.embed_labelled([codec.to_input(_content(picture), self.spec) for picture in pictures])
 
 
 def default_cache_dir() -> Path:
@@ -131,7 +131,7 @@ def export_in_own_process(
 
     Args:
         setting: as for `ml.weights.resolve`.
-        precision: as for `ml.export.export_onnx`.
+        precision: as for `ml.networks.export.export_onnx`.
         log: gets each line that the export says of its progress.
 
     Raises:

@@ -26,7 +26,7 @@ class Part:
         name: e.g. "kind" or "colour".
         dimension: its length.
         inputs: what it is made from, concatenated: "pooled" (the backbone's pooled features), "unit_pooled"
-            (those L2-normalised), "lab_histogram" (`ml.colours`).
+            (those L2-normalised), "lab_histogram" (`ml.networks.colours`).
         linear: whether a kernel and a bias lie between; without them the part is its inputs.
         towards: (label task, weight): the part moves towards the directions of the classes, each as far as it is
             probable, and is L2-normalised again: part + Σ weight · Σ probability · direction, as a Hopfield network

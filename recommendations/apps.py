@@ -6,9 +6,11 @@ class RecommendationsConfig(AppConfig):
     verbose_name = "Similar products"
 
     def ready(self) -> None:
-        from recommendations import checks, deletions, nudges, returns, viewed  # noqa: F401  (registers the checks)
+        from recommendations.embeddings import deletions
+        from recommendations.pipeline import nudges, returns
+        from recommendations.strips import recently_viewed
 
         nudges.connect()
         deletions.connect()
         returns.connect()
-        viewed.connect()
+        recently_viewed.connect()

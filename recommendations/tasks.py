@@ -11,11 +11,14 @@ from celery import Task, shared_task
 from django.conf import settings
 from django.db import connections
 
-from catalog import high_water
-from catalog.request_ids import request_id
-from recommendations import counting, nudges, pipeline, recall_checks
-from recommendations.graphs import ModelUnavailable
+from catalog.media import high_water
+from common.request_ids import request_id
+from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.models import EmbeddingModel
+from recommendations.monitoring import recall_checks
+from recommendations.pipeline import nudges, worker
+from recommendations.pipeline.loader import BATCHES_AHEAD
+from recommendations.strips import click_reports
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +27,7 @@ logger = logging.getLogger(__name__)
 # hangs.
 LEAST_SECONDS, MOST_SECONDS = 1.0, 60.0
 LOOK_SECONDS = 0.25  # between looks; a fast network takes many batches a second
-ENOUGH_FOR_TWO = pipeline.BATCHES_AHEAD + 2  # claims: more than one worker has in hand
+ENOUGH_FOR_TWO = BATCHES_AHEAD + 2  # claims: more than one worker has in hand
 CHECK_SECONDS = 4.0
 
 
@@ -33,8 +36,8 @@ def embed_images(self: Task[..., None], image_ids: list[int]) -> None:
     """Pictures that somebody has just uploaded."""
     with request_id((self.request.headers or {}).get(nudges.REQUEST_ID_HEADER) or ""):
         try:
-            drained = pipeline.embed_now(image_ids)
-        except pipeline.UNAVAILABLE as error:
+            drained = worker.embed_now(image_ids)
+        except worker.UNAVAILABLE as error:
             logger.error("%s The pictures stay pending.", error)
             return
     if drained.more:
@@ -45,8 +48,8 @@ def embed_images(self: Task[..., None], image_ids: list[int]) -> None:
 def embed_pending() -> None:
     """A slice of the backlog."""
     try:
-        drained = pipeline.drain(enough=_Slice().is_over, finish=_finish_aside)
-    except pipeline.UNAVAILABLE as error:
+        drained = worker.drain(enough=_Slice().is_over, finish=_finish_aside)
+    except worker.UNAVAILABLE as error:
         logger.error("%s The pictures stay pending.", error)
         return
     if drained.ready or drained.failed:
@@ -86,15 +89,15 @@ _finishing = threading.Lock()
 def _finish_aside(model: EmbeddingModel) -> None:
     """In a thread, for an index may take minutes to build, and uploads are not to wait for that either. If it is cut
     off, or busy with another model, the next sweep finds what is left."""
-    if not pipeline.finish_takes_long(model):
-        pipeline.finish(model)
+    if not worker.finish_takes_long(model):
+        worker.finish(model)
         return
     if not _finishing.acquire(blocking=False):
         return
 
     def finish() -> None:
         try:
-            pipeline.finish(model)
+            worker.finish(model)
         except Exception:
             logger.exception("The index of %s could not be finished; the next sweep tries again.", model.name)
         finally:
@@ -116,7 +119,7 @@ def sweep() -> None:
         return
     _remember_rows()
     try:
-        found = pipeline.sweep()
+        found = worker.sweep()
     except ModelUnavailable as error:
         logger.error("%s", error)
         return
@@ -138,7 +141,7 @@ def _remember_rows() -> None:
 @shared_task(ignore_result=True)
 def prune_strip_counts() -> None:
     """Daily."""
-    counting.prune()
+    click_reports.prune()
 
 
 @shared_task(ignore_result=True)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from recommendations import views
+from recommendations.storefront import views
 
 app_name = "recommendations"
 

@@ -11,7 +11,7 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
-from catalog.management.arguments import positive
+from common.arguments import positive
 
 BIN = Path(sys.executable).parent
 CONNECTIONS = 1000  # of one web process; each that sends or reads slowly may take a temporary file as well

@@ -11,11 +11,11 @@ class ShopConfig(AppConfig):
     verbose_name = "Shop"
 
     def ready(self) -> None:
-        from shop import logins
+        from shop.admin import logins
 
         logins.connect()
         logging.captureWarnings(True)  # Python's warnings are lines of the log like all others
 
 
 class ShopAdminConfig(AdminConfig):
-    default_site = "shop.admin_site.ShopAdminSite"
+    default_site = "shop.admin.site.ShopAdminSite"

@@ -9,8 +9,8 @@ from celery import Celery, signals
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from shop import embedded
-from shop.programs import ServiceError
+from shop.embedded import servers
+from shop.embedded.programs import ServiceError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
@@ -20,7 +20,7 @@ class ShopCelery(Celery):
         """Every connection, for reading and writing, is made here: start the embedded Redis first."""
         if not settings.REDIS_URL:
             try:
-                url = embedded.services(settings.VAR_DIR).ensure_redis()
+                url = servers.services(settings.VAR_DIR).ensure_redis()
             except ServiceError as error:
                 raise OperationalError(str(error)) from error
         return super()._connection(url, **kwargs)  # type: ignore[misc]
@@ -38,7 +38,7 @@ app.autodiscover_tasks()
 
 @signals.worker_ready.connect
 def say_that_we_live(**_: Any) -> None:
-    from recommendations.heartbeat import Heartbeat  # apps are loaded by now
+    from recommendations.pipeline.heartbeat import Heartbeat  # apps are loaded by now
 
     heartbeat = Heartbeat()
     heartbeat.start()
@@ -49,19 +49,19 @@ def say_that_we_live(**_: Any) -> None:
 def guard_child(**_: Any) -> None:
     """Runs in each child, once it is forked. That a child is sent SIGTERM itself, as supervisors do with whole groups,
     needs no more: billiard makes it an exception, and what is in hand is given back."""
-    from recommendations import pipeline, stopping
+    from recommendations.pipeline import in_hand, shutdown
 
-    stopping.guard_child(pipeline.give_back)
+    shutdown.guard_child(in_hand.give_back)
 
 
 @signals.worker_shutting_down.connect
 def stop_in_time(how: str, **_: Any) -> None:
     """Runs in the worker's main process, which by itself would wait for its children for ever."""
-    from recommendations import stopping
+    from recommendations.pipeline import shutdown
 
     if how == "Warm":
-        stopping.ask()
-        last_word = threading.Timer(stopping.GRACE + 1, os.kill, (os.getpid(), signal.SIGQUIT))
+        shutdown.ask()
+        last_word = threading.Timer(shutdown.GRACE + 1, os.kill, (os.getpid(), signal.SIGQUIT))
         last_word.daemon = True
         last_word.start()
 

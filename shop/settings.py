@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
-from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environs import Env, validate
 
-from shop.embedded import DATABASE, USER, Layout
+from shop.admin.theme import theme
+from shop.embedded.servers import DATABASE, USER, Layout
+from shop.monitoring.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -59,25 +60,25 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "shop.middleware.RequestIdMiddleware",
-    "shop.caching.PrivateAnswersMiddleware",
-    "shop.hosts.AllowedHostMiddleware",
-    "shop.api.ApiErrorsMiddleware",
+    "shop.requests.middleware.RequestIdMiddleware",
+    "shop.requests.caching.PrivateAnswersMiddleware",
+    "shop.requests.hosts.AllowedHostMiddleware",
+    "shop.requests.api.ApiErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "shop.middleware.RequestSizeMiddleware",
-    "shop.middleware.DatabaseErrorMiddleware",
+    "shop.requests.middleware.RequestSizeMiddleware",
+    "shop.requests.middleware.DatabaseErrorMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "shop.middleware.ContentSecurityPolicyMiddleware",
-    "catalog.middleware.ClientMiddleware",
+    "shop.requests.middleware.ContentSecurityPolicyMiddleware",
+    "catalog.clients.middleware.ClientMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "shop.limits.ThrottleMiddleware",
-    "shop.limits.StaffStatementMiddleware",
+    "shop.requests.limits.ThrottleMiddleware",
+    "shop.requests.limits.StaffStatementMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "recommendations.middleware.ViewedMiddleware",
+    "recommendations.storefront.middleware.ViewedMiddleware",
     "axes.middleware.AxesMiddleware",  # innermost: its answer passes through all the others
 ]
 
@@ -152,11 +153,11 @@ CELERY_BROKER_URL = REDIS_URL or _embedded.redis_url
 _cache_url = re.sub(r"^redis\+socket://", "unix://", REDIS_URL or _embedded.redis_url)  # Celery's word for it
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "shop.cache.SharedCache",
+        "BACKEND": "shop.storage.cache.SharedCache",
         "LOCATION": _cache_url,
         "KEY_PREFIX": "lookalike",
         "OPTIONS": {
-            "serializer": "shop.cache.JsonSerializer",
+            "serializer": "shop.storage.cache.JsonSerializer",
             "socket_connect_timeout": 0.5,
             "socket_timeout": 0.5,
             "health_check_interval": 10,
@@ -274,7 +275,7 @@ _collected = env.str("STATIC_ROOT", "")
 STATIC_ROOT = Path(_collected).absolute() if _collected else None
 WHITENOISE_USE_FINDERS = not _collected
 STORAGES = {
-    "default": {"BACKEND": "shop.s3.S3Media", "OPTIONS": _bucket}
+    "default": {"BACKEND": "shop.storage.s3.S3Media", "OPTIONS": _bucket}
     if MEDIA_S3_BUCKET
     else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -308,24 +309,23 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-# Wrong passwords (shop.logins, on django-axes)
+# Wrong passwords (shop.admin.logins, on django-axes)
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 LOGIN_FAILURES = env.int("LOGIN_FAILURES", 5, validate=validate.Range(min=1))
 LOGIN_FAILURES_PER_ADDRESS = env.int("LOGIN_FAILURES_PER_ADDRESS", 20, validate=validate.Range(min=1))
 LOGIN_LOCKOUT_MINUTES = env.int("LOGIN_LOCKOUT_MINUTES", 15, validate=validate.Range(min=1))
-AXES_HANDLER = "shop.logins.LoginHandler"
+AXES_HANDLER = "shop.admin.logins.LoginHandler"
 AXES_FAILURE_LIMIT = LOGIN_FAILURES
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
 AXES_COOLOFF_TIME = timedelta(minutes=LOGIN_LOCKOUT_MINUTES)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or an attacker could keep the owner out all day
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "shop.logins.login_address"
-AXES_USERNAME_CALLABLE = "shop.logins.login_name"
-AXES_LOCKOUT_CALLABLE = "shop.logins.locked_out"
+AXES_CLIENT_IP_CALLABLE = "shop.admin.logins.login_address"
+AXES_USERNAME_CALLABLE = "shop.admin.logins.login_name"
+AXES_LOCKOUT_CALLABLE = "shop.admin.logins.locked_out"
 AXES_DISABLE_ACCESS_LOG = True  # the log has it; a table of who logged in when is nothing to keep
 AXES_ENABLE_ADMIN = False  # `manage.py axes_list_attempts` and `axes_reset_username` show and unlock
 AXES_VERBOSE = False
-
 
 # Requests of one client, such as 60/min; empty for no limit.
 _RATE = validate.Regexp(r"^([1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day))?$")
@@ -339,17 +339,17 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["catalog.api.permissions.HoldsPermissions"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["catalog.api.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "shop.openapi.ApiSchema",
+    "DEFAULT_SCHEMA_CLASS": "shop.requests.openapi.ApiSchema",
     "URL_FORMAT_OVERRIDE": None,  # `?format=` is a parameter like others: of the schema only
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
-    "DEFAULT_THROTTLE_CLASSES": ["catalog.throttling.ApiThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["catalog.clients.throttling.ApiThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "page": env.str("PAGE_RATE", "600/min", validate=_RATE) or None,
         "api": env.str("API_RATE", "600/min", validate=_RATE) or None,
         "search": env.str("SEARCH_RATE", "240/min", validate=_RATE) or None,
         "photo_search": env.str("PHOTO_SEARCH_RATE", "60/min", validate=_RATE) or None,
     },
-    "EXCEPTION_HANDLER": "shop.errors.api_exception_handler",
+    "EXCEPTION_HANDLER": "shop.requests.errors.api_exception_handler",
     "NUM_PROXIES": env.int("NUM_PROXIES", 0),
     "PAGE_SIZE": 24,
     "COERCE_DECIMAL_TO_STRING": True,
@@ -393,62 +393,8 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 # Admin
-UNFOLD = {
-    "SITE_TITLE": SHOP_NAME,
-    "SITE_HEADER": SHOP_NAME,
-    "SITE_SYMBOL": "storefront",
-    "SHOW_VIEW_ON_SITE": True,
-    "SHOW_HISTORY": False,
-    "BORDER_RADIUS": "8px",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
-    "COLORS": {
-        "primary": {  # the storefront's green
-            "50": "#eef6f2",
-            "100": "#d6eae0",
-            "200": "#aed5c3",
-            "300": "#7fbba1",
-            "400": "#4f9c7e",
-            "500": "#357f63",
-            "600": "#2b624f",
-            "700": "#244f41",
-            "800": "#1e4035",
-            "900": "#19352c",
-            "950": "#0d1e19",
-        },
-    },
-}
+UNFOLD = theme(SHOP_NAME)
 
 # Logs, all on standard error; celery and gunicorn's own are told to use the same handler.
 LOG_FORMAT = env.str("LOG_FORMAT", "line", validate=validate.OneOf(["line", "json"]))
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {
-        "request_id": {"()": "shop.logs.RequestIdFilter"},
-        "refusals": {"()": "shop.logs.RefusalFilter"},
-    },
-    "formatters": {
-        "line": {
-            "()": "shop.logs.LineFormatter",
-            "format": "{asctime} {levelname:<7} {name}: {message}",
-            "style": "{",
-        },
-        "json": {"()": "shop.logs.JsonFormatter"},
-    },
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": LOG_FORMAT,
-            "filters": ["request_id", "refusals"],
-        },
-    },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
-    "loggers": {
-        "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
-        "gunicorn.error": {"handlers": ["console"], "level": "WARNING", "propagate": False},
-        "axes": {"level": "ERROR"},  # shop.logins says who was locked out
-        "celery.beat": {"level": "WARNING"},  # each sweep that is sent
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-    },
-}
+LOGGING = logging_config(LOG_FORMAT, env.str("LOG_LEVEL", "INFO"))

@@ -2,7 +2,7 @@ import logging
 
 from celery import shared_task
 
-from shop import logins
+from shop.admin import logins
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from shop import health, metrics
-from shop.api import SchemaView, api_not_found
+from shop.monitoring import health, metrics
+from shop.requests.api import SchemaView, api_not_found
 
 
 class Favicon(RedirectView):

@@ -10,6 +10,6 @@ _django = get_wsgi_application()
 if _given is None:
     del os.environ["SERVES_REQUESTS"]
 
-from shop.incoming import ReadableRequests  # noqa: E402  (its settings are there only now)
+from shop.requests.incoming import ReadableRequests  # noqa: E402  (its settings are there only now)
 
 application = ReadableRequests(_django)

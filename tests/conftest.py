@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from shop import embedded, roles
+from shop.embedded import roles, servers
 from tests.shopkeeper import Shopkeeper
 
 pytest_plugins = ["tests.models"]
@@ -72,7 +72,7 @@ def quick_passwords() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Tests make databases of their own, which the shop's role may not."""
-    embedded.services(settings.VAR_DIR).ensure_postgres()
-    sockets = str(embedded.Layout(settings.VAR_DIR).sockets)
+    servers.services(settings.VAR_DIR).ensure_postgres()
+    sockets = str(servers.Layout(settings.VAR_DIR).sockets)
     with psycopg.connect(host=sockets, user=roles.SUPERUSER, dbname="postgres", autocommit=True) as superuser:
         superuser.execute(f"ALTER ROLE {roles.ROLE} CREATEDB")

@@ -13,14 +13,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from ml.embedder import export_in_own_process
-from ml.layout import head_shapes, untrained_variables
 from ml.spec import ModelSpec, Part
 from ml.weights import write_npz
-from recommendations import graphs
-from recommendations.calibration import Calibration, MatchKind, Word
-from recommendations.isotonic import Curve
+from ml.weights.layout import head_shapes, untrained_variables
+from recommendations.lifecycle import artifacts
+from recommendations.lifecycle.publishing import Published, find_weights, publish
 from recommendations.models import EmbeddingModel, ModelState
-from recommendations.publishing import Published, find_weights, publish
+from recommendations.search.calibration import Calibration, MatchBasis, Word
+from recommendations.search.isotonic import Curve
 
 # Two small networks with nothing in common: 2048 numbers compared by cosine, 24 in two parts by Euclidean distance.
 WIDE = ModelSpec("resnet50", 32, "letterbox", "avg", 2048)
@@ -37,7 +37,7 @@ def exported_network() -> dict[str, Any]:
     partial = settings.VAR_DIR / "cache" / "models" / "exporting.onnx"
     partial.parent.mkdir(parents=True, exist_ok=True)
     exported = export_in_own_process("untrained", partial, settings.VAR_DIR / "cache")
-    partial.rename(graphs.cache_path(exported["graph_sha256"]))
+    partial.rename(artifacts.cache_path(exported["graph_sha256"]))
     return exported
 
 
@@ -45,7 +45,7 @@ def exported_network() -> dict[str, Any]:
 def network(db: None, exported_network: dict[str, Any]) -> EmbeddingModel:
     """The active model of a shop whose network really runs."""
     spec = exported_network["spec"]
-    graphs.publish(Path(graphs.cache_path(exported_network["graph_sha256"])), exported_network["graph_sha256"])
+    artifacts.publish(Path(artifacts.cache_path(exported_network["graph_sha256"])), exported_network["graph_sha256"])
     return EmbeddingModel.objects.create(
         name=exported_network["name"],
         source=exported_network["source"],
@@ -83,7 +83,7 @@ def coloured(db: None) -> EmbeddingModel:
 def stated(model: EmbeddingModel, **changes: Any) -> None:
     """A calibration whose match is 100 times the cosine."""
     made = Calibration(
-        MatchKind.CHANCE, True, Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])),
+        MatchBasis.CHANCE, True, Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])),
         {Word.VERY_CLOSE: 75, Word.CLOSE: 50, Word.SAME_KIND: 30}, 20, 0.02, 900, 120,
     )  # fmt: skip
     model.calibration = made.to_json() | changes
@@ -124,7 +124,7 @@ def published(
     for name, file in weights_files.items():
         network = publish(find_weights(str(file), pooling=None, log=print), log=print)
         made[name] = network, folder / f"{name}.onnx"
-        shutil.copy(graphs.cache_path(network.graph_sha256), made[name][1])
+        shutil.copy(artifacts.cache_path(network.graph_sha256), made[name][1])
     return made
 
 
@@ -134,8 +134,8 @@ def added(db: None, published: dict[str, tuple[Published, Path]]) -> Added:
 
     def add(name: str) -> EmbeddingModel:
         made, copy = published[name]
-        graphs.publish(copy, made.graph_sha256)
-        shutil.copy(copy, graphs.cache_path(made.graph_sha256))
+        artifacts.publish(copy, made.graph_sha256)
+        shutil.copy(copy, artifacts.cache_path(made.graph_sha256))
         return EmbeddingModel.objects.create(
             name=made.name,
             source=made.source,

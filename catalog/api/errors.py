@@ -4,8 +4,8 @@ import logging
 
 from rest_framework.exceptions import APIException
 
-from ml.decoding import DecoderBusy, DecoderUnavailable
-from ml.images import ImageRejected
+from ml.pictures.codec import ImageRejected
+from ml.pictures.decoding import DecoderBusy, DecoderUnavailable
 
 logger = logging.getLogger(__name__)
 

@@ -19,11 +19,11 @@ from catalog.api.errors import DecoderProblem, ImageProblem, StorageProblem
 from catalog.api.permissions import HoldsPermissions, may_see_unpublished
 from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductListParameters, ProductSerializer
 from catalog.api.strict import NoParameters, Strict, StrictView
+from catalog.clients.throttling import SearchThrottle
 from catalog.models import Product
 from catalog.querysets import ProductQuerySet
-from catalog.throttling import SearchThrottle
-from ml.decoding import DecoderUnavailable
-from ml.images import ImageRejected
+from ml.pictures.codec import ImageRejected
+from ml.pictures.decoding import DecoderUnavailable
 
 NOWHERE = Cursor(0, False, None)  # what REST framework makes of text that is no cursor
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ml.tables import Writer
+from ml.files.tables import Writer
 
 from .canvas import Canvas
 from .chance import seeded

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from catalog.importing.archive import TABLE_MAX_BYTES, Archive
 from catalog.importing.errors import ImportFailed, RowError, RowRejected
 from catalog.importing.records import Record
-from ml.tables import restored
+from ml.files.tables import restored
 
 TABLE = "styles.csv"
 COLUMNS = (

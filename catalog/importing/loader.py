@@ -19,10 +19,11 @@ from catalog.importing.demo_prices import demo_price
 from catalog.importing.errors import RowError, RowRejected
 from catalog.importing.records import Layout, Record, problem_of
 from catalog.locks import IMPORT_LOCK, lock_tree, session_lock
+from catalog.media import files
 from catalog.models import Category, Product, ProductImage
 from catalog.models.product import product_slug
-from catalog.services import AcceptedImage, accept_image, announce_images, discard_rowless, store_file
-from ml.images import ImageRejected
+from catalog.services import AcceptedImage, accept_image, announce_images, store_file
+from ml.pictures.codec import ImageRejected
 
 CHUNK = 500  # products a transaction: what a kill can cost, and what one nudge announces
 STOCK = 10  # the layouts say nothing about stock
@@ -149,7 +150,7 @@ class _Loader:
                 )
                 announce_images([image.pk for image in images], interactive=False)
         except BaseException:
-            discard_rowless(written)
+            files.discard_rowless(written)
             raise
         self.outcome.created += len(made)
         self.outcome.existing += len(found)

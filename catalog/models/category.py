@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
 from django.urls import reverse
 from django.utils.text import slugify
 from treebeard.mp_tree import MP_Node
-
-if TYPE_CHECKING:
-    from catalog.querysets import ProductQuerySet
 
 
 class Category(MP_Node):
@@ -45,9 +42,3 @@ class Category(MP_Node):
     def trail(self) -> list[Category]:
         """From the top of the tree down to this category, itself included: the breadcrumbs."""
         return [*Category.objects.get_ancestors(self), self] if self.depth > 1 else [self]
-
-    def products(self) -> ProductQuerySet:
-        """Published products of this category and all below it."""
-        from catalog.models.product import Product
-
-        return Product.objects.published().in_subtree(self)

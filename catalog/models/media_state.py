@@ -10,8 +10,8 @@ from django.db.models import Q
 
 
 class MediaState(models.Model):
-    """The first three fields are also written into the storage (`catalog.high_water`), which so remembers how far its
-    database was. The others say what the last check of the files found (`catalog.media`)."""
+    """The first three fields are also written into the storage (`catalog.media.high_water`), which so remembers how far
+    its database was. The others say what the last check of the files found (`catalog.media.files`)."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     shop = models.UUIDField(default=uuid.uuid4, editable=False)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ml import features, tables
 from ml.commands.common import SHEET, Failure, Parents, described, load, note, positive, progress
 from ml.embedder import Embedder
-from ml.features import Features, Predicted
-from ml.partial import Partial, PartialError, Row, folder_for
+from ml.files import features, tables
+from ml.files.features import Features, Predicted
+from ml.files.partial import Partial, PartialError, Row, folder_for
+from ml.files.pictures import EXTENSIONS, Read, Source, find, read_ahead
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import usable_cores
-from ml.sources import EXTENSIONS, Read, Source, find, read_ahead
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SHOWN = 20

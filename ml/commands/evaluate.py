@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from ml.commands.common import WEIGHTS, Failure, Parents, load, not_negative, note, number, positive, progress, resolve
 from ml.commands.data import prepared_set
+from ml.commands.evaluation_tables import print_report
 from ml.datasets import SIDES, DatasetError, Prepared, Sample, Split, open_set, read_split
 from ml.embedder import Embedder, default_cache_dir
-from ml.evaluation import baselines, protocol, report, sheets
+from ml.evaluation import baselines, protocol, questions, report, sheets
 from ml.evaluation.pictures import Asked, PictureSet, asked_by_split, sampled
 from ml.evaluation.vectors import Baseline, FromFile, Model, NoVectors, System
 from ml.spec import POOLINGS
@@ -102,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(document, ensure_ascii=False))
         return 0
-    _print(document)
+    print_report(document)
     if options.out:
         print(f"\n{options.out / report.PAGE}")
     return 0
@@ -118,7 +119,7 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], list[report.
     if options.limit:
         pictures = pictures.only(sampled(pictures, options.limit, seed=options.seed).positions)
     asked = _asked(pictures, split, options)
-    question = protocol.within(pictures, asked.positions)
+    question = questions.within(pictures, asked.positions)
     held_out = split.held_out_types if split else ()
     held_out = held_out or tuple(sorted({name for system in systems for name in system.held_out_types}))
     apart = np.flatnonzero([label in held_out for label in question.queries.labels("type")])
@@ -247,7 +248,7 @@ def _asked(pictures: PictureSet, split: Split | None, options: argparse.Namespac
 
 def _across(
     pictures: PictureSet, class_map: dict[str, list[str]], options: argparse.Namespace
-) -> protocol.Question | None:
+) -> questions.Question | None:
     if not options.queries_from:
         return None
     others = _open(options.queries_from, options)
@@ -257,7 +258,7 @@ def _across(
         others = others.only(chosen.positions)
     if options.limit:
         others = others.only(sampled(others, options.limit, seed=options.seed).positions)
-    question = protocol.across(pictures, others, class_map)
+    question = questions.across(pictures, others, class_map)
     left_out = len(others) - len(question.own)
     if left_out:
         note(f"{left_out:,} of {len(others):,} pictures of {others.name} have a class that the class map leaves out.")
@@ -265,7 +266,7 @@ def _across(
 
 
 def _asked_across(
-    system: System, question: protocol.Question, gallery: np.ndarray, settings: protocol.Settings
+    system: System, question: questions.Question, gallery: np.ndarray, settings: protocol.Settings
 ) -> protocol.Answer | None:
     vectors = _vectors(system, question.queries)
     if vectors is None:
@@ -299,7 +300,7 @@ def _times_pixels(systems: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _drawn(
-    question: protocol.Question, answer: protocol.Answer, name: str, seed: int, *, source: str = ""
+    question: questions.Question, answer: protocol.Answer, name: str, seed: int, *, source: str = ""
 ) -> list[report.Sheet]:
     asked = f" from {source}" if source else ""
     stem = f"{report.slug(name)}{'-across' if source else ''}"
@@ -334,102 +335,3 @@ def _names(text: str) -> tuple[str, ...]:
 def _sizes(text: str) -> tuple[int, ...]:
     """The whole is always measured, so "all" adds nothing; it may be said."""
     return tuple(sorted({positive(size) for size in text.split(",") if size.strip() and size.strip() != "all"}))
-
-
-def _print(document: dict[str, Any]) -> None:
-    of_set = document["set"]
-    print(
-        f"{of_set['name']}: {of_set['pictures']:,} different pictures ({of_set['duplicates']:,} duplicates and "
-        f"{of_set['unreadable']:,} unreadable left out); {document['queries']['how']} ask."
-    )
-    print("\nRelevant among the ten nearest (± half of the 95 % interval)")
-    _print_headline(document["systems"])
-    if document["held_out_types"]:
-        print(f"\nTypes held out of training ({document['queries']['held_out']:,} queries)")
-        _print_headline([{**system, "notions": system["held_out_types"]} for system in document["systems"]])
-    print("\nThe whole list, by type")
-    measures = ("precision@1", "precision@5", "recall@10", "r_precision", "map@r", "map@10", "ndcg@10")
-    first = next(iter(document["systems"][0]["notions"]))
-    _print_table(
-        ("", *measures, "tags ρ", "coverage", "near-dup."),
-        [
-            (
-                system["name"],
-                *(_number(system["notions"][first]["micro"][name]["mean"]) for name in measures),
-                _number((system["correlation"] or {}).get("spearman", {}).get("mean")),
-                _number(system["lists"].get("coverage")),
-                _number(system["lists"].get("near_duplicates_per_list")),
-            )
-            for system in document["systems"]
-        ],
-    )
-    print(f"\nBy size of the gallery: precision@10 by {protocol.TITLES[first]}")
-    sizes = [gallery["size"] for gallery in document["systems"][0]["galleries"]]
-    _print_table(
-        ("", *(f"{size:,}" for size in sizes)),
-        [
-            (
-                system["name"],
-                *(_ranged(gallery["notions"][first]["micro"]["precision@10"]) for gallery in system["galleries"]),
-            )
-            for system in document["systems"]
-        ],
-    )
-    _print_across(document)
-    _print_left_out(document["systems"][0])
-
-
-def _print_headline(systems: Sequence[dict[str, Any]]) -> None:
-    cells = [report.headline(system) for system in systems]
-    columns = list(dict.fromkeys(column for row in cells for column in row))
-    rows = [
-        (system["name"], f"{system['dimension']}", *(_ranged(row.get(column)) for column in columns))
-        for system, row in zip(systems, cells, strict=True)
-    ]
-    _print_table(("", "numbers", *columns), rows)
-
-
-def _print_across(document: dict[str, Any]) -> None:
-    if "across" in document:
-        across = document["across"]
-        print(f"\n{across['queries']:,} pictures of {across['set']}: the same kind among the ten nearest")
-        rows = []
-        for system in across["systems"]:
-            kind = system["notions"]["kind"]
-            figures = (kind["micro"]["precision@10"], kind["macro"]["precision@10"], kind["micro"]["precision@1"])
-            rows.append((system["name"], *map(_ranged, figures), _number(system["times_pixels"])))
-        _print_table(("", "kind", "macro kind", "nearest", "× pixels"), rows)
-    if "find_self" in document:
-        found = document["find_self"]
-        print(f"\n{found['systems'][0]['queries']:,} pictures of {found['set']} find themselves")
-        keys = ("within_1", "within_5", "within_10")
-        rows = [(system["name"], *(_ranged(system[key]) for key in keys)) for system in found["systems"]]
-        _print_table(("", "first", "within 5", "within 10"), rows)
-
-
-def _print_left_out(system: dict[str, Any]) -> None:
-    counts = []
-    for name, notion in system["notions"].items():
-        for key, reason in (("unlabelled", "without a label"), ("nothing_to_find", "with nothing to find")):
-            if notion[key]:
-                counts.append(f"{protocol.TITLES[name]}: {notion[key]:,} {reason}")
-    if counts:
-        print(f"\nQueries left out of a column: {'; '.join(counts)}.")
-
-
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(row[place]) for row in (columns, *rows)) for place in range(len(columns))]
-    for first, *others in (columns, *rows):
-        aligned = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
-        print("  ".join([first.ljust(widths[0]), *aligned]))
-
-
-def _ranged(figure: Mapping[str, float | None] | None) -> str:
-    if not figure or figure["mean"] is None:
-        return "–"
-    half = ((figure["high"] or 0) - (figure["low"] or 0)) / 2
-    return f"{_number(figure['mean'])} ±{half:.3f}".replace("±0", "±")
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

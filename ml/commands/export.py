@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ml.commands.common import Failure, Parents, described, note, progress, resolve, standard_output_on_error
-from ml.export import MIN_PARITY, PRECISIONS, export_onnx, verify
+from ml.files.pictures import find, read_ahead
+from ml.networks.export import MIN_PARITY, PRECISIONS, export_onnx, verify
 from ml.runtimes.onnx import usable_cores
-from ml.sources import find, read_ahead
 from ml.weights import Weights, read_graph_meta
 
 # Spread over all that is given.

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from ml.commands.common import Failure, note
-from ml.tables import restored
+from ml.files.tables import restored
 
 
 def price(text: str) -> float:

@@ -13,14 +13,14 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image
 
-from ml import features, sheets
 from ml.commands.common import SHEET, Failure, Parents, load, note, positive, resolve
 from ml.commands.prices import price, read_prices
 from ml.embedder import Embedder
-from ml.features import Features, Match
-from ml.images import ImageRejected, decode, to_input
-from ml.sheets import Tile
-from ml.sources import named
+from ml.files import features, sheets
+from ml.files.features import Features, Match
+from ml.files.pictures import named
+from ml.files.sheets import Tile
+from ml.pictures.codec import ImageRejected, decode, to_input
 from ml.spec import METRICS
 from ml.weights import WeightsError
 

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from ml import features, whitening
 from ml.commands.common import Failure, Parents, note, number, positive, resolve
+from ml.files import features
+from ml.networks import whitening
 from ml.weights import WeightsError, read_variables, write_npz
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from ml.datasets.reading import DatasetError, Note, Sample
-from ml.images import ImageRejected, to_input
+from ml.pictures.codec import ImageRejected, to_input
 
-# Counts the changes of `ml.images.to_input` after which the same file gives other pixels: what was kept before such a
-# change is not used after it.
+# Raised by each change of `ml.pictures.codec.to_input` after which the same file gives other pixels, so that nothing
+# kept before the change is used after it.
 DECODING = 2
 _AT_A_TIME = 512
 

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ml.datasets.families import family_of
-from ml.images import ImageRejected
-from ml.sources import is_hidden, is_picture_name, read_entry
-from ml.tables import restored
+from ml.files.pictures import is_hidden, is_picture_name, read_entry
+from ml.files.tables import restored
+from ml.pictures.codec import ImageRejected
 
 TASKS = ("type", "colour", "family", "gender")
 TABLE = "styles.csv"

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ml.evaluation import baselines, metrics
+from ml.evaluation import metrics
 from ml.evaluation.pictures import PictureSet
+from ml.evaluation.questions import Notion, Question
 from ml.evaluation.ranking import nearest, ranked
 
 LISTED = 10
@@ -20,65 +21,9 @@ NEAR_DUPLICATE = 0.98
 # Root of the mean squared difference of two 16 × 16 thumbnails, of 255: what people call the same photo is below.
 SAME_THUMBNAIL = 8.0
 
-TITLES = {
-    "type": "type",
-    "colour": "colour",
-    "family": "colour family",
-    "type_and_colour": "type and colour",
-    "gender": "gender",
-    "kind": "same kind",
-}
 _CORRELATED_WITH = 1000
 _CONFUSIONS = 25
 _AT_EVERY_SIZE = ("precision@1", "precision@5", "precision@10")
-
-
-@dataclass(frozen=True)
-class Notion:
-    """A notion of what is relevant to a query.
-
-    Attributes:
-        name: a key of `TITLES`.
-        queries: int [q], the class of each query, −1 when not known.
-        gallery: int [n], the class of each picture of the gallery, −1 when not known.
-        classes: names of the queries' classes.
-        found: names of the gallery's classes.
-        allowed: bool [classes, found], what is relevant to which; None: the same class is.
-    """
-
-    name: str
-    queries: np.ndarray
-    gallery: np.ndarray
-    classes: tuple[str, ...]
-    found: tuple[str, ...]
-    allowed: np.ndarray | None = None
-
-    def relevant(self, rows: slice | np.ndarray) -> np.ndarray:
-        """bool [rows, n]."""
-        asked = self.queries[rows]
-        if self.allowed is None:
-            return (asked[:, None] == self.gallery) & (asked >= 0)[:, None]
-        return self.allowed[asked][:, self.gallery] & (asked >= 0)[:, None] & (self.gallery >= 0)
-
-    def among(self, positions: np.ndarray) -> "Notion":
-        """The same in a part of the gallery."""
-        return Notion(self.name, self.queries, self.gallery[positions], self.classes, self.found, self.allowed)
-
-
-@dataclass(frozen=True)
-class Question:
-    """Who asks whom.
-
-    Attributes:
-        own: int [q], where each query stands in the gallery, −1 where it does not.
-        thumbnails: float32 [q, 16, 16, 3] and [n, 16, 16, 3], of the queries and of the gallery.
-    """
-
-    gallery: PictureSet
-    queries: PictureSet
-    own: np.ndarray
-    notions: tuple[Notion, ...]
-    thumbnails: tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -113,56 +58,6 @@ class Answer:
 
     figures: dict[str, Any]
     measured: Measured
-
-
-def within(pictures: PictureSet, positions: np.ndarray) -> Question:
-    """Pictures of a set ask for others of the same set.
-
-    Raises:
-        ValueError: nothing can be told apart: no task has two labels.
-    """
-    queries = pictures.only(positions)
-    tasks = [task for task in ("type", "colour", "family", "gender") if any(pictures.labels(task))]
-    notions = {task: _same(task, queries.labels(task), pictures.labels(task)) for task in tasks}
-    if "type" in notions and "colour" in notions:
-        both = [_pairs(part.labels("type"), part.labels("colour")) for part in (queries, pictures)]
-        notions["type_and_colour"] = _same("type_and_colour", *both)
-    if all(len(notion.found) < 2 for notion in notions.values()):
-        only = f", {next(iter(notions.values())).found[0]!r}" if notions else ""
-        raise ValueError(
-            f"All pictures of {pictures.name} are of one class{only}: there is nothing to tell apart. "
-            "Give a set with at least two classes."
-        )
-    ordered = [notions[name] for name in TITLES if name in notions]
-    thumbnails = _thumbnails(pictures)
-    return Question(pictures, queries, positions, tuple(ordered), (thumbnails[positions], thumbnails))
-
-
-def across(gallery: PictureSet, queries: PictureSet, class_map: Mapping[str, Sequence[str]]) -> Question:
-    """Pictures of another set ask for pictures of the same kind.
-
-    Args:
-        class_map: type of a query → types of the gallery that are of its kind; a type without any is left out.
-
-    Raises:
-        ValueError: no query has a type that the map knows, or the map names no type of the gallery.
-    """
-    asked = queries.labels("type")
-    classes = tuple(sorted({label for label in asked if class_map.get(label)}))
-    if not classes:
-        raise ValueError(f"The class map knows none of the classes of {queries.name}: {_some(sorted(set(asked)))}.")
-    found = tuple(sorted(set(gallery.labels("type")) - {""}))
-    unknown = sorted({name for label in classes for name in class_map[label]} - set(found))
-    if len(unknown) == len({name for label in classes for name in class_map[label]}):
-        raise ValueError(f"The class map names no type of {gallery.name}; it names {_some(unknown)}.")
-    allowed = np.array([[name in class_map[label] for name in found] for label in classes])
-    positions = np.flatnonzero([label in classes for label in asked])
-    queries = queries.only(positions)
-    keys = np.array([classes.index(label) for label in queries.labels("type")])
-    in_gallery = _numbers(gallery.labels("type"), found)
-    notion = Notion("kind", keys, in_gallery, classes, found, allowed)
-    thumbnails = _thumbnails(queries), _thumbnails(gallery)
-    return Question(gallery, queries, np.full(len(queries), -1), (notion,), thumbnails)
 
 
 def answer(
@@ -384,10 +279,6 @@ def _lists(
     }
 
 
-def _thumbnails(pictures: PictureSet) -> np.ndarray:
-    return baselines.thumbnails(pictures.pixels(baselines.INPUT_SIZE, baselines.FIT)[0])
-
-
 def _same_thumbnail(picture: np.ndarray, others: np.ndarray) -> np.ndarray:
     close: np.ndarray = np.sqrt(((others - picture) ** 2).mean(axis=(1, 2, 3))) <= SAME_THUMBNAIL
     return close
@@ -421,20 +312,6 @@ def _correlation(
     }
 
 
-def _same(name: str, queries: Sequence[str], gallery: Sequence[str]) -> Notion:
-    classes = tuple(sorted(set(gallery) - {""}))
-    return Notion(name, _numbers(queries, classes), _numbers(gallery, classes), classes, classes)
-
-
-def _numbers(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
-    known = {label: number for number, label in enumerate(classes)}
-    return np.array([known.get(label, -1) for label in labels])
-
-
-def _pairs(types: Sequence[str], colours: Sequence[str]) -> list[str]:
-    return [f"{colour} {kind}" if kind and colour else "" for kind, colour in zip(types, colours, strict=True)]
-
-
 def _right(notion: Notion, asked: np.ndarray, found: np.ndarray) -> np.ndarray:
     """Whether `found`, int [q, k] of classes, is relevant to `asked`, int [q]."""
     known = (asked >= 0)[:, None] & (found >= 0)
@@ -456,7 +333,3 @@ def _figure(mean: float, interval: tuple[float, float]) -> dict[str, float | Non
 def _number(value: float) -> float | None:
     """JSON has no NaN."""
     return None if math.isnan(value) else round(float(value), 6)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")

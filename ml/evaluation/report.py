@@ -15,7 +15,8 @@ from typing import Any
 from PIL import Image
 
 from ml.evaluation.metrics import CUTOFFS
-from ml.evaluation.protocol import MACRO_AT_LEAST, SAME_THUMBNAIL, TITLES
+from ml.evaluation.protocol import MACRO_AT_LEAST, SAME_THUMBNAIL
+from ml.evaluation.questions import TITLES
 
 PAGE = "index.html"
 FIGURES = "metrics.json"

@@ -7,9 +7,10 @@ import numpy as np
 from PIL import Image
 
 from ml.datasets import Sample
-from ml.evaluation.protocol import Answer, Question
-from ml.images import ImageRejected, decode
-from ml.sheets import Tile, contact_sheet, missing
+from ml.evaluation.protocol import Answer
+from ml.evaluation.questions import Question
+from ml.files.sheets import Tile, contact_sheet, missing
+from ml.pictures.codec import ImageRejected, decode
 
 ROWS = 8
 

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ml import features
 from ml.embedder import GRAPH_VERSION, Embedder
 from ml.evaluation import baselines
 from ml.evaluation.pictures import PictureSet
+from ml.files import features
 from ml.weights import Weights
 
 _AT_A_TIME = 64

@@ -36,7 +36,7 @@ class Embedder(Protocol):
         """Unit vectors of pictures.
 
         Args:
-            images: uint8 [S, S, 3] RGB each, as `ml.images.to_input` makes them; may be none.
+            images: uint8 [S, S, 3] RGB each, as `ml.pictures.codec.to_input` makes them; may be none.
 
         Returns:
             float32 [n, D], rows in the order of `images`.
@@ -60,7 +60,7 @@ def stack(images: Sequence[np.ndarray], spec: ModelSpec) -> np.ndarray:
         if image.shape != shape or image.dtype != np.uint8:
             raise ValueError(
                 f"image {index} is {image.dtype} {image.shape}, the model takes uint8 {shape}: "
-                "make it with ml.images.to_input"
+                "make it with ml.pictures.codec.to_input"
             )
     return np.stack(images) if len(images) else np.zeros((0, *shape), np.uint8)
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ml import golden
-from ml.golden import MIN_COSINE, WrongNumbers
-from ml.runtimes import in_passes, stack
+from ml.runtimes import golden, in_passes, stack
+from ml.runtimes.golden import MIN_COSINE, WrongNumbers
 from ml.spec import ModelSpec
 from ml.weights import LABELS, VECTORS, GraphMeta, WeightsError, read_graph_meta
 
@@ -25,14 +24,14 @@ _REMEDY = (
 
 
 class OnnxEmbedder:
-    """A graph that `ml.export` wrote, ready to run and found to compute here what it computed where it was made; safe
-    to call from several threads.
+    """A graph that `ml.networks.export` wrote, ready to run and found to compute here what it computed where it was
+    made. Safe to call from several threads.
 
     Attributes:
         spec: read from the graph itself.
         meta: also from the graph, see `ml.weights.GraphMeta`.
         in_int8: whether it computes in int8.
-        cosine: the smallest with its golden vectors (`ml.golden`); None where nothing is known to compare with.
+        cosine: the smallest with its golden vectors (`ml.runtimes.golden`); None where there are none.
     """
 
     def __init__(

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ml import layout
-from ml.architectures import IMAGENET_MEAN
 from ml.spec import HISTOGRAM_BINS, ModelSpec, Part
 from ml.training.losses import unit
 from ml.training.plan import Head, Plan
+from ml.weights import layout
+from ml.weights.architectures import IMAGENET_MEAN
 
 EPSILON = 1.001e-5  # of Keras's ResNet batch norms
 _STAGES = (("conv2", 64, 3), ("conv3", 128, 4), ("conv4", 256, 6), ("conv5", 512, 3))
@@ -40,7 +40,7 @@ def fold(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def unfold(folded: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """All variables of `ml.layout.variable_shapes`, with batch norms that change nothing."""
+    """All variables of `ml.weights.layout.variable_shapes`, with batch norms that change nothing."""
     neutral = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0 - EPSILON}
     return {
         path: folded[path] if path in folded else np.full(shape, neutral[path.rsplit("/", 1)[1]], np.float32)

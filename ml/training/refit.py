@@ -2,8 +2,8 @@
 
 While the backbone learns, the heads follow features that change under them and pictures that are cut and pasted. Here
 both stand still: features are computed once, and the heads learn from them in a minute. They may now also read the
-colours of the picture itself (`ml.colours`), which deep features blur, and at last the parts move towards the classes
-that the model names (`ml.spec.Part`): what it knows of a picture as a whole counts in the ranking too.
+colours of the picture itself (`ml.networks.colours`), which deep features blur, and at last the parts move towards the
+classes that the model names (`ml.spec.Part`): what it knows of a picture as a whole counts in the ranking too.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from ml.colours import lab_histogram
+from ml.networks.colours import lab_histogram
 from ml.training.learner import make_head_learner
 from ml.training.network import named_weights
 from ml.training.plan import Head, Plan

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ml.sheets import Tile, contact_sheet
+from ml.files.sheets import Tile, contact_sheet
 from ml.training.scores import ClassificationScores
 from ml.training.sources import Vocabulary
 from ml.training.validation import Held, Validation

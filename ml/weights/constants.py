@@ -1,13 +1,13 @@
-"""The variables of a model, read back from a graph that `ml.graph` wrote; needs the onnx package."""
+"""The variables of a model, read back from a graph that `ml.networks.graph` wrote; needs the onnx package."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ml.architectures import ARCHITECTURES, Architecture, Convolution
-from ml.layout import model_shapes
 from ml.spec import ModelSpec
+from ml.weights.architectures import ARCHITECTURES, Architecture, Convolution
+from ml.weights.layout import model_shapes
 
 
 def read_constants(path: Path, spec: ModelSpec) -> dict[str, np.ndarray]:
@@ -39,7 +39,7 @@ def _kernel(constants: Mapping[str, np.ndarray], name: str, axis: int) -> np.nda
 
 
 class _Reader:
-    """Plays an architecture (`ml.architectures.Network`) to collect the variables of its convolutions."""
+    """Plays an architecture (`ml.weights.architectures.Network`) to collect the variables of its convolutions."""
 
     def __init__(self, constants: Mapping[str, np.ndarray], architecture: Architecture) -> None:
         self.constants = constants

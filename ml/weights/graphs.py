@@ -29,10 +29,10 @@ class GraphMeta:
     """Attributes:
     weights_sha256: of the weights that the graph was made from.
     source: of those weights: "file", "bundled", "imagenet" or "untrained".
-    precision: "float", "compact" or "int8"; see `ml.quantise`.
+    precision: "float", "compact" or "int8"; see `ml.networks.quantise`.
     int8_cosine: the smallest cosine between int8 and floats on real pictures that were not calibrated on, for a compact
         graph that can be made int8 without any, and the int8 graph made of it; else None.
-    golden: of which pictures it knows the vectors, and those vectors, see `ml.golden`; None for older graphs.
+    golden: of which pictures it knows the vectors, and those vectors, see `ml.runtimes.golden`; None for older graphs.
     extra: "training" and "metrics", where known.
     """
 
@@ -62,7 +62,7 @@ def parse_graph_meta(properties: Mapping[str, str], origin: object) -> GraphMeta
     """The inverse of `graph_properties`.
 
     Raises:
-        WeightsError: the graph was not written by `ml.export`.
+        WeightsError: the graph was not written by `ml.networks.export`.
     """
     try:
         return GraphMeta(

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ml.architectures import ARCHITECTURES
-from ml.layout import layers_in_file_order, variable_shapes
+from ml.weights.architectures import ARCHITECTURES
 from ml.weights.errors import WeightsError
+from ml.weights.layout import layers_in_file_order, variable_shapes
 
 # Keras 3 counts the layers of each class; these are the classes that have variables here.
 _CONVOLUTION, _NORMALISATION = "conv2d", "batch_normalization"

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ml.architectures import ARCHITECTURES
-from ml.layout import Shapes, model_shapes
 from ml.spec import ModelSpec
+from ml.weights.architectures import ARCHITECTURES
 from ml.weights.errors import WeightsError
+from ml.weights.layout import Shapes, model_shapes
 
 EXTRA = ("training", "metrics")  # what meta may say besides the spec, any JSON
 _LARGEST_FLOAT16 = 65504.0
@@ -30,7 +30,7 @@ def write_npz(
     float32.
 
     Args:
-        variables: path → array, exactly those of `ml.layout.model_shapes(spec)`.
+        variables: path → array, exactly those of `ml.weights.layout.model_shapes(spec)`.
         extra_meta: "training" and "metrics", as far as known.
 
     Raises:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ml import download, layout
+from ml.files import download
 from ml.spec import BACKBONES, HISTOGRAM_BINS, POOLINGS, ModelSpec, Part
+from ml.weights import layout
 from ml.weights.errors import WeightsError
 from ml.weights.found import Weights
 from ml.weights.graphs import read_graph_meta

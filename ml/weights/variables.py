@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ml import layout
 from ml.spec import ModelSpec
+from ml.weights import layout
 from ml.weights.errors import WeightsError
 from ml.weights.found import Weights
 from ml.weights.graphs import read_graph_meta

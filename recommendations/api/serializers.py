@@ -9,10 +9,10 @@ from rest_framework import serializers
 from catalog.api.fields import CategoryAddress, QueryAmount, Share, Text, TrueOrFalse, WholeNumber
 from catalog.api.strict import Strict
 from catalog.attributes import NAME_LENGTH, TEXT_LENGTH
-from recommendations.calibration import MatchKind
-from recommendations.filters import Filters
-from recommendations.paging import BadCursor, from_cursor
-from recommendations.search import MAX_RESULTS, Sort, Source, Wish
+from recommendations.search.calibration import MatchBasis
+from recommendations.search.cursor import BadCursor, from_cursor
+from recommendations.search.filters import Filters
+from recommendations.search.service import MAX_RESULTS, SearchRequest, Sort, Source
 
 #: Brands, and attributes, of one search: each is another condition for the database to plan with.
 MAX_VALUES = 100
@@ -66,7 +66,7 @@ class SearchParameters(Strict):
             raise serializers.ValidationError(str(error)) from error
 
     @property
-    def wish(self) -> Wish:
+    def search_request(self) -> SearchRequest:
         asked = self.validated_data
         attributes: dict[str, frozenset[str]] = {}
         for pair in asked.get("attribute", ()):
@@ -82,7 +82,7 @@ class SearchParameters(Strict):
         )
         limit = asked.get("limit", settings.SIMILAR_PRODUCTS)
         shown, colour = asked.get("cursor", frozenset()), asked.get("colour_weight")
-        return Wish(limit, filters, shown, colour, sort=Sort(asked["sort"]))
+        return SearchRequest(limit, filters, shown, colour, sort=Sort(asked["sort"]))
 
 
 class SimilarParameters(SearchParameters):
@@ -131,7 +131,7 @@ class AboveBudgetSerializer(serializers.Serializer):
 
 
 class KindSerializer(serializers.Serializer):
-    """Documents `kinds.Kind.to_json`."""
+    """Documents `photo_types.PhotoType.to_json`."""
 
     category = serializers.CharField(help_text="Its address.")
     name = serializers.CharField()
@@ -141,7 +141,7 @@ class KindSerializer(serializers.Serializer):
 class AnswerSerializer(serializers.Serializer):
     model = serializers.CharField(allow_null=True)
     match_kind = serializers.ChoiceField(
-        choices=[kind.value for kind in MatchKind],
+        choices=[kind.value for kind in MatchBasis],
         allow_null=True,
         help_text="What `match` is: the chance of the same kind and colour, in percent, or a rank.",
     )

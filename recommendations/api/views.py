@@ -16,11 +16,11 @@ from rest_framework.views import APIView
 from catalog import refusals
 from catalog.api.errors import DecoderProblem, ImageProblem
 from catalog.api.strict import StrictView
+from catalog.clients.throttling import SearchThrottle
 from catalog.models import Product
 from catalog.services import read_upload
-from catalog.throttling import SearchThrottle
-from ml.decoding import DecoderUnavailable
-from ml.images import ImageRejected
+from ml.pictures.codec import ImageRejected
+from ml.pictures.decoding import DecoderUnavailable
 from recommendations.api.serializers import (
     PhotoParameters,
     ResultsSerializer,
@@ -28,11 +28,12 @@ from recommendations.api.serializers import (
     StripParameters,
     StripSerializer,
 )
-from recommendations.graphs import UNAVAILABLE, ModelUnavailable
-from recommendations.queries import NoColourPart
-from recommendations.search import Results, in_another_colour, search_photo, similar_products
-from recommendations.strips import product_strip
-from recommendations.throttling import PhotoSearchThrottle
+from recommendations.lifecycle.artifacts import UNAVAILABLE, ModelUnavailable
+from recommendations.search.query_vectors import NoColourPart
+from recommendations.search.service import Results, in_another_colour, search_photo, similar_products
+from recommendations.search.throttling import PhotoSearchThrottle
+from recommendations.strips.cards import Cards
+from recommendations.strips.product_strip import product_strip
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +57,9 @@ class SimilarProductsView(StrictView, APIView):
         colour = parameters.validated_data.get("in_colour")
         try:
             if colour is None:
-                results = similar_products(product, parameters.wish)
+                results = similar_products(product, parameters.search_request)
             else:
-                results = in_another_colour(product, colour, parameters.wish)
+                results = in_another_colour(product, colour, parameters.search_request)
         except NoColourPart as error:
             raise ParseError(str(error), "no_colour_part") from error
         return _answer(request, results)
@@ -73,7 +74,7 @@ class StripView(StrictView, APIView):
     def get(self, request: Request, slug: str) -> Response:
         """The cards that the page of this product shows: pins, look-alikes, and what is near at hand."""
         product = get_object_or_404(Product.objects.published().select_related("category"), slug=slug)
-        return _answer(request, product_strip(product, self.parameters.cards), cards=True)
+        return _answer(request, product_strip(product, self.parameters.cards))
 
 
 class PhotoSearchView(StrictView, APIView):
@@ -90,7 +91,7 @@ class PhotoSearchView(StrictView, APIView):
         parameters.is_valid(raise_exception=True)
         try:
             data = read_upload(parameters.validated_data["photo"], door=refusals.API_SEARCH)
-            results = search_photo(data, parameters.wish, door=refusals.API_SEARCH)
+            results = search_photo(data, parameters.search_request, door=refusals.API_SEARCH)
         except ImageRejected as error:
             raise ImageProblem(error) from error
         except NoColourPart as error:
@@ -103,11 +104,11 @@ class PhotoSearchView(StrictView, APIView):
         return _answer(request, results)
 
 
-def _answer(request: Request, results: Results, *, cards: bool = False) -> Response:
+def _answer(request: Request, results: Results) -> Response:
     body = results.to_json()
-    if cards:
-        for entry, match in zip(body["results"], results.matches, strict=True):
-            entry["colours"] = match.colours
+    if isinstance(results, Cards):
+        for entry, card in zip(body["results"], results.matches, strict=True):
+            entry["colours"] = card.colours
     above = body.get("above_budget")
     for entry in [*body["results"], *([above["nearest"]] if above else [])]:
         if entry["image"]:

@@ -10,12 +10,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
 
-from catalog.management.arguments import number, whole_number
 from catalog.models import Category
-from recommendations.calibration import calibration_of
-from recommendations.filters import Filters
+from common.arguments import number, whole_number
 from recommendations.models import EmbeddingModel
-from recommendations.search import MAX_RESULTS, Results, Sort, Wish
+from recommendations.search.calibration import calibration_of
+from recommendations.search.filters import Filters
+from recommendations.search.service import MAX_RESULTS, Results, SearchRequest, Sort
 
 
 def add_search_arguments(parser: ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_search_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
-def wish_of(options: Mapping[str, Any]) -> Wish:
+def search_request_of(options: Mapping[str, Any]) -> SearchRequest:
     """What `add_search_arguments` read.
 
     Raises:
@@ -63,7 +63,7 @@ def wish_of(options: Mapping[str, Any]) -> Wish:
         attributes=attributes,
     )
     colour, sort = options["colour_weight"], Sort(options["sort"])
-    return Wish(options["k"], filters, colour=colour, metric=options.get("metric"), sort=sort)
+    return SearchRequest(options["k"], filters, colour=colour, metric=options.get("metric"), sort=sort)
 
 
 share = number(0, 1)
@@ -108,7 +108,7 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
         stdout.write(f"Seems to show: {kinds}.")
     if results.matches:
         meaning = calibration_of(results.model)
-        stdout.write(f"{'score':>7} {meaning.kind.value if meaning else '':>6}  {'SKU':<14} {'price':>14}")
+        stdout.write(f"{'score':>7} {meaning.basis.value if meaning else '':>6}  {'SKU':<14} {'price':>14}")
     for match in results.matches:
         price = "on request" if match.product.price is None else f"{match.product.price} {match.product.currency}"
         score = "" if match.score is None else f"{match.score:.4f}"

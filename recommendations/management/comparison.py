@@ -7,11 +7,11 @@ from json import dumps
 
 from django.core.management.base import CommandError, OutputWrapper
 
-from catalog.management.arguments import not_negative
 from catalog.models import Product
-from recommendations.comparing import Comparison, Row, Shown, colour_of, products_of, sample_products
+from common.arguments import not_negative
 from recommendations.management.arguments import count
 from recommendations.models import EmbeddingModel
+from recommendations.monitoring.model_comparison import Comparison, Row, Shown, colour_of, products_of, sample_products
 
 SAMPLE = 10
 TITLE = 28  # letters of a title that a column shows

@@ -9,14 +9,14 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
-from catalog.progress import Meter, meter
+from common.progress import Meter, meter
 
 LOOK_SECONDS = 2.0
 
 
 @contextmanager
 def meter_with_index(stream: Any, title: str, total: int, *, done: int = 0) -> Iterator[Meter]:
-    """`catalog.progress.meter`, whose place a second one takes as soon as an index is being built."""
+    """`common.progress.meter`, whose place a second one takes as soon as an index is being built."""
     with meter(stream, title, total, done=done) as first:
         stop = threading.Event()
         watcher = threading.Thread(target=_watch, args=(stream, first, stop), name="index progress", daemon=True)

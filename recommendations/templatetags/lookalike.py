@@ -10,18 +10,19 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.template import Context
 
-from catalog import media
 from catalog.attributes import text_of
+from catalog.media import files
 from catalog.models import Product
-from recommendations.counting import label_of
 from recommendations.models import EmbeddingModel, Strip
-from recommendations.personal import inspired_by
-from recommendations.queries import NoColourPart
-from recommendations.search import Results
-from recommendations.status import model_warnings
-from recommendations.strips import product_strip, recoloured_strip
-from recommendations.swatches import swatches_for
-from recommendations.viewed import viewed_of
+from recommendations.monitoring.status import model_warnings
+from recommendations.search.query_vectors import NoColourPart
+from recommendations.search.service import Results
+from recommendations.strips.cards import Cards
+from recommendations.strips.click_reports import label_of
+from recommendations.strips.product_strip import product_strip, recoloured_strip
+from recommendations.strips.recently_viewed import viewed_of
+from recommendations.strips.swatches import swatches_for
+from recommendations.strips.taste import inspired_by
 
 register = template.Library()
 register.filter("attribute_text", text_of)
@@ -39,7 +40,7 @@ def similar_strip(context: Context, product: Product) -> dict[str, Any]:
         try:
             results = recoloured_strip(product, chosen, settings.SIMILAR_PRODUCTS)
         except NoColourPart:  # another model became the active one a moment ago
-            results = Results(None, [])
+            results = Cards(None, [])
     return {"product": product, "results": results, "colours": colours, "chosen": chosen}
 
 
@@ -75,7 +76,7 @@ def strip_counting() -> dict[str, Any]:
 @register.inclusion_tag("recommendations/admin_banner.html")
 def model_banner() -> dict[str, Any]:
     """What staff must know of the embedding model, and of the pictures' files."""
-    return {"warnings": [*model_warnings(EmbeddingModel.objects.active()), *media.problems()]}
+    return {"warnings": [*model_warnings(EmbeddingModel.objects.active()), *files.problems()]}
 
 
 @register.filter

@@ -28,7 +28,7 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from shop.body_limits import body_limit
+from shop.requests.body_limits import body_limit
 from shop.serving.pace import HEAD_SECONDS, Answer, Kept, NoRoom, Pace, PacedSocket, Room, TooSlow
 
 READ_BYTES = 64 * 1024

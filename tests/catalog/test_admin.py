@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from catalog.models import Category, Product
-from recommendations import claims
+from recommendations.embeddings import claims
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper

@@ -11,7 +11,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from catalog.models import Product
-from shop.body_limits import FORM_BYTES
+from shop.requests.body_limits import FORM_BYTES
 from tests.pictures import REFUSED, picture
 from tests.shopkeeper import Shopkeeper
 

@@ -16,7 +16,7 @@ from catalog.attributes import mended, parse_attributes, text_of, validate_attri
 from catalog.importing.errors import RowError
 from catalog.importing.records import Record, problem_of
 from catalog.models import Product
-from recommendations.filters import Filters
+from recommendations.search.filters import Filters
 from tests.shopkeeper import Shopkeeper
 
 GOOD: list[dict[str, Any]] = [

@@ -3,7 +3,7 @@
 import pytest
 from django.http import HttpRequest
 
-from catalog.clients import client_address
+from catalog.clients.address import client_address
 
 
 def seen_from(address: str, forwarded: str = "") -> str:

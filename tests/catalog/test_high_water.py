@@ -14,8 +14,8 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from catalog import high_water, media, quarantine
-from catalog.high_water import RowsWentBackwards
+from catalog.media import files, high_water, quarantine
+from catalog.media.high_water import RowsWentBackwards
 from catalog.models import MediaState, ProductImage
 from catalog.tasks import check_media, check_media_if_due
 from tests.shopkeeper import Shopkeeper
@@ -66,7 +66,7 @@ def test_a_mark_is_raised_with_new_pictures_and_only_then(shop: Shopkeeper) -> N
 @pytest.mark.case
 def test_after_an_older_backup_was_restored_nothing_is_set_aside_or_deleted(restored: list[ProductImage]) -> None:
     with pytest.raises(RowsWentBackwards, match=r"older than the media storage.*manage\.py media sweep --confirm"):
-        media.sweep(older_than=NOW)
+        files.sweep(older_than=NOW)
     assert all(default_storage.exists(image.file.name) for image in restored)
     assert quarantine.count() == 0
 
@@ -75,7 +75,7 @@ def test_new_uploads_do_not_make_the_older_database_look_right(restored: list[Pr
     for _ in range(12):
         shop.image(shop.product())
     with pytest.raises(RowsWentBackwards):
-        media.sweep(older_than=NOW)
+        files.sweep(older_than=NOW)
     assert all(default_storage.exists(image.file.name) for image in restored)
 
 
@@ -99,14 +99,14 @@ def test_files_in_quarantine_do_not_expire_while_the_database_is_older(
     long_ago = quarantine.today() - timedelta(days=400)
     quarantine._move(quarantine.place(quarantine.today(), name), quarantine.place(long_ago, name))
     with pytest.raises(RowsWentBackwards):
-        media.sweep()
+        files.sweep()
     assert default_storage.exists(quarantine.place(long_ago, name))
 
 
 def test_a_person_may_say_that_the_older_database_is_right(restored: list[ProductImage], client: Client) -> None:
     with pytest.raises(CommandError, match="older than the media storage"):
         call_command("media", "sweep")
-    media.sweep(older_than=NOW, confirmed=True)
+    files.sweep(older_than=NOW, confirmed=True)
     assert quarantine.count() == 4, "set aside, still not deleted"
     assert client.get("/readyz").json()["files"] == "ok"
     high_water.keep()
@@ -118,9 +118,9 @@ def test_when_the_newer_database_is_back_all_is_well_by_itself(restored: list[Pr
     with pytest.raises(RowsWentBackwards):
         high_water.keep()
     restore_the_newer(restored, {"generation": mark.generation, "highest_image": mark.highest_image})
-    swept = media.sweep(older_than=NOW)
+    swept = files.sweep(older_than=NOW)
     assert (swept.set_aside, swept.found.lost) == (0, 0)
-    assert media.problems() == []
+    assert files.problems() == []
 
 
 def test_another_shops_database_is_refused(shop: Shopkeeper) -> None:
@@ -137,7 +137,7 @@ def test_an_emptied_database_is_refused(shop: Shopkeeper) -> None:
     MediaState.objects.all().delete()
     ProductImage.objects.filter(pk=image.pk)._raw_delete("default")
     with pytest.raises(RowsWentBackwards):
-        media.sweep(older_than=NOW)
+        files.sweep(older_than=NOW)
     assert default_storage.exists(image.file.name)
 
 

@@ -10,10 +10,11 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.test import Client
 
-from catalog import media, services
-from catalog.media import rowless_files, sweep
+from catalog import services
+from catalog.media import files
+from catalog.media.files import rowless_files, sweep
 from catalog.models import Product, ProductImage
-from ml.images import ImageRejected
+from ml.pictures.codec import ImageRejected
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
@@ -100,10 +101,10 @@ def test_the_sweep_removes_files_without_rows_and_no_others(shop: Shopkeeper) ->
 def test_the_sweep_refuses_when_the_database_seems_to_be_the_wrong_one(
     shop: Shopkeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media, "MOST_AT_ONCE", 0)
+    monkeypatch.setattr(files, "MOST_AT_ONCE", 0)
     lost = shop.image(shop.product())
     ProductImage.objects.all()._raw_delete("default")
-    with pytest.raises(media.SuspiciousSweep, match="right database"):
+    with pytest.raises(files.SuspiciousSweep, match="right database"):
         sweep(older_than=NOW)
     assert default_storage.exists(lost.file.name)
 

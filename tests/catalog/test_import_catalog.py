@@ -19,7 +19,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from catalog.importing import loader
-from catalog.media import rowless_files
+from catalog.media.files import rowless_files
 from catalog.models import Category, Product, ProductImage
 from tests.catalog.conftest import row
 from tests.pictures import picture

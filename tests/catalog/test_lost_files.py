@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from catalog import media, quarantine
+from catalog.media import files, quarantine
 from catalog.models import MediaState, ProductImage
 from catalog.tasks import check_media
 from recommendations.models import EmbeddingModel, ImageEmbedding
@@ -59,10 +59,10 @@ def test_lost_files_are_told_by_readyz_the_admin_and_metrics(
 
 def test_a_folder_that_is_gone_is_noticed(images: list[ProductImage], own_storage: Path) -> None:
     move(own_storage / "products", own_storage / "elsewhere")
-    found = media.check()
+    found = files.check()
     assert (found.pictures, found.lost, sorted(found.lost_names)) == (5, 5, sorted(i.file.name for i in images))
     move(own_storage / "elsewhere", own_storage / "products")
-    assert media.check().lost == 0
+    assert files.check().lost == 0
 
 
 def test_the_command_names_them_and_fails(images: list[ProductImage]) -> None:
@@ -82,7 +82,7 @@ def test_a_check_asks_as_many_questions_of_many_pictures_as_of_few(
     images: list[ProductImage], django_assert_max_num_queries: Any
 ) -> None:
     with django_assert_max_num_queries(270):
-        media.check()
+        files.check()
 
 
 def test_a_picture_whose_file_was_missing_is_tried_again_when_the_file_is_back(
@@ -94,17 +94,17 @@ def test_a_picture_whose_file_was_missing_is_tried_again_when_the_file_is_back(
     )
     away = own_storage / "away"
     move(own_storage / lost.file.name, away)
-    media.check()
+    files.check()
     failed.refresh_from_db()
     assert failed.state == "failed"
     move(away, own_storage / lost.file.name)
-    media.check()
+    files.check()
     failed.refresh_from_db()
     assert failed.state == "pending"
 
 
 def test_a_picture_that_was_set_aside_is_read_from_quarantine(images: list[ProductImage]) -> None:
-    from recommendations.pipeline import _read
+    from recommendations.pipeline.decoding import _read
 
     name = images[0].file.name
     quarantine.set_aside(name)

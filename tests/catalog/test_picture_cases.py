@@ -14,8 +14,8 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from catalog.models import ProductImage
-from recommendations import pipeline
 from recommendations.models import EmbeddingModel, ImageEmbedding
+from recommendations.pipeline import worker
 from tests.ml.test_metadata import encode, exif
 from tests.odd_pictures import odd_pictures
 from tests.shopkeeper import Shopkeeper
@@ -52,7 +52,7 @@ class Doors:
 
     def embed(self) -> str:
         image = self.product.images.get()
-        pipeline.embed_now([image.pk])
+        worker.embed_now([image.pk])
         return ImageEmbedding.objects.get(image=image).state
 
     def stored(self) -> tuple[ProductImage, bytes]:

@@ -13,7 +13,8 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from moto.server import ThreadedMotoServer
 
-from catalog import media, quarantine, services
+from catalog import services
+from catalog.media import files, quarantine
 from catalog.models import MediaState, Product, ProductImage
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
@@ -38,7 +39,7 @@ def storage(request: pytest.FixtureRequest, settings: Any, bucket_server: str, t
         settings.MEDIA_ROOT = tmp_path
         return "folder"
     options = {"bucket_name": "pictures", "endpoint_url": bucket_server, "region_name": "us-east-1", **KEYS}
-    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "shop.s3.S3Media", "OPTIONS": options}}
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "shop.storage.s3.S3Media", "OPTIONS": options}}
     default_storage.connection.create_bucket(Bucket="pictures")  # type: ignore[attr-defined]
     default_storage.bucket.objects.all().delete()  # type: ignore[attr-defined]
     return "bucket"
@@ -69,11 +70,11 @@ def test_a_file_without_a_row_is_set_aside_and_comes_back_with_its_row(shop: Sho
     name = image.file.name
     with default_storage.open(name) as file:
         data = file.read()
-    assert media.sweep(older_than=NOW).set_aside == 1
+    assert files.sweep(older_than=NOW).set_aside == 1
     assert not default_storage.exists(name)
     assert kept() == [name]
     image.save(force_insert=True)
-    swept = media.sweep(older_than=NOW)
+    swept = files.sweep(older_than=NOW)
     assert (swept.returned, swept.set_aside, swept.found.lost) == (1, 0, 0)
     with default_storage.open(name) as file:
         assert file.read() == data
@@ -83,21 +84,21 @@ def test_a_file_without_a_row_is_set_aside_and_comes_back_with_its_row(shop: Sho
 def test_it_is_deleted_when_its_days_are_over_and_no_day_sooner(shop: Shopkeeper, storage: str, settings: Any) -> None:
     settings.MEDIA_QUARANTINE_DAYS = 30
     name = without_row(shop).file.name
-    media.sweep(older_than=NOW)
+    files.sweep(older_than=NOW)
     age(days=30)
-    assert media.sweep().deleted == 0
+    assert files.sweep().deleted == 0
     assert kept() == [name]
     age(days=31)
-    assert media.sweep().deleted == 1
+    assert files.sweep().deleted == 1
     assert (kept(), default_storage.exists(name)) == ([], False)
 
 
 def test_a_file_that_a_row_names_again_never_expires(shop: Shopkeeper, storage: str) -> None:
     image = without_row(shop)
-    media.sweep(older_than=NOW)
+    files.sweep(older_than=NOW)
     age(days=365)
     image.save(force_insert=True)
-    swept = media.sweep()
+    swept = files.sweep()
     assert (swept.returned, swept.deleted) == (1, 0)
     assert default_storage.exists(image.file.name)
 
@@ -119,10 +120,10 @@ def test_a_commit_whose_answer_was_lost_finds_its_file_again(
 ) -> None:
     """The commit ends after the shop has asked, in vain, whether there is a row."""
     image = without_row(shop)
-    services.discard_rowless([image.file.name])
+    files.discard_rowless([image.file.name])
     assert kept() == [image.file.name]
     image.save(force_insert=True)
-    assert media.sweep().returned == 1
+    assert files.sweep().returned == 1
 
 
 def test_a_refused_row_leaves_nothing_behind(shop: Shopkeeper, storage: str) -> None:
@@ -131,14 +132,14 @@ def test_a_refused_row_leaves_nothing_behind(shop: Shopkeeper, storage: str) -> 
     with pytest.raises((services.ImageRejected, IntegrityError)):
         shop.image(product, picture())
     assert kept() == [], "no commit is in doubt here"
-    assert len(list(media.rowless_files(older_than=NOW))) == 0
+    assert len(list(files.rowless_files(older_than=NOW))) == 0
 
 
 def test_a_picture_in_quarantine_is_shown_again_as_soon_as_its_row_is_there(
     shop: Shopkeeper, storage: str, client: Client
 ) -> None:
     image = without_row(shop)
-    media.sweep(older_than=NOW)
+    files.sweep(older_than=NOW)
     assert client.get(image.file.url).status_code == 404
     image.save(force_insert=True)
     assert client.get(image.file.url).status_code == 200
@@ -155,7 +156,7 @@ def test_nothing_in_quarantine_is_served(shop: Shopkeeper, client: Client, name:
 def test_folders_that_are_no_days_are_left_alone(shop: Shopkeeper, storage: str) -> None:
     default_storage.save("quarantine/notes/read me.txt", ContentFile(b"mine"))
     default_storage.save("quarantine/2026-13-77/x.jpg", ContentFile(b"mine"))
-    assert media.sweep().deleted == 0
+    assert files.sweep().deleted == 0
     assert list(quarantine.days()) == []
     assert default_storage.exists("quarantine/notes/read me.txt")
 
@@ -169,10 +170,10 @@ def test_pictures_come_back_after_most_of_the_catalog_was_deleted_by_sql(shop: S
     images = [shop.image(shop.product()) for _ in range(8)]
     for image in images[2:]:
         ProductImage.objects.filter(pk=image.pk)._raw_delete("default")
-    assert media.sweep(older_than=NOW).set_aside == 6
+    assert files.sweep(older_than=NOW).set_aside == 6
     assert MediaState.current().quarantined == 6
     ProductImage.objects.bulk_create(images[2:])
-    assert media.sweep().returned == 6
+    assert files.sweep().returned == 6
     assert {image.file.name for image in images} == set(ProductImage.objects.values_list("file", flat=True))
     assert all(default_storage.exists(image.file.name) for image in images)
     assert Product.objects.count() == 8

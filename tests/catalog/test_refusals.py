@@ -16,7 +16,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from catalog import services
-from ml.images import ImageRejected, format_of, size_of
+from ml.pictures.codec import ImageRejected, format_of, size_of
 from recommendations.models import EmbeddingModel
 from tests.odd_pictures import odd_pictures
 from tests.pictures import picture

@@ -15,8 +15,8 @@ import pytest
 import redis
 import yaml
 
-from shop.embedded import MAINTENANCE_LEAST, POSTGRES_CONF, SHARED_LEAST
-from shop.programs import Runner, package_folder, postgres_programs
+from shop.embedded.programs import Runner, package_folder, postgres_programs
+from shop.embedded.servers import MAINTENANCE_LEAST, POSTGRES_CONF, SHARED_LEAST
 from tests.deploy.files import ROOT, SECRETS, compose_config, declared, environment
 from tests.running import until
 

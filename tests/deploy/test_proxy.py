@@ -20,7 +20,7 @@ from django.core.files.storage import default_storage
 from bench.slow import KINDS, SlowClients, ask_for
 from catalog.models.image import FOLDER, MIME
 from recommendations.models import EmbeddingModel
-from shop.body_limits import PICTURE_PATHS, UPLOADS_AT_ONCE, body_limit
+from shop.requests.body_limits import PICTURE_PATHS, UPLOADS_AT_ONCE, body_limit
 from tests.deploy.files import CADDYFILE, COMPOSE_FILE, tool
 from tests.pictures import picture
 from tests.processes.conftest import Process, Start, until

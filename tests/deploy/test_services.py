@@ -20,7 +20,7 @@ from django.db import connection
 
 from catalog.models import ProductImage
 from recommendations.models import EmbeddingModel
-from recommendations.status import pipeline_status
+from recommendations.monitoring.status import pipeline_status
 from shop.celery import app
 from tests.deploy.files import ROOT, declared, environment, image
 from tests.processes import conftest as processes

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import redis
 
-from shop.embedded import DATABASE, USER, EmbeddedServices, Layout, ServiceError
+from shop.embedded.servers import DATABASE, USER, EmbeddedServices, Layout, ServiceError
 from tests.running import until
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.images import to_input
+from ml.pictures.codec import to_input
 from ml.runtimes.onnx import OnnxEmbedder
 from tests.faults.doors import ask, search_photo
 from tests.faults.network import SPEC

@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from shop import roles
-from shop.programs import postgres_programs
+from shop.embedded import roles
+from shop.embedded.programs import postgres_programs
 from tests.faults.doors import search_photo
 from tests.faults.own_shop import RECOVERY, OwnShop
 from tests.pictures import picture

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.layout import head_shapes, untrained_variables
 from ml.spec import ModelSpec
 from ml.weights import Weights, resolve, write_npz
+from ml.weights.layout import head_shapes, untrained_variables
 
 
 def variables(spec: ModelSpec, *, seed: int = 0) -> dict[str, np.ndarray]:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ml import colours
-from ml.backbones import lab_histogram as keras_histogram
-from ml.colours import lab_histogram
+from ml.networks import colours
+from ml.networks.backbones import lab_histogram as keras_histogram
+from ml.networks.colours import lab_histogram
 from tests.ml.conftest import draw
 
 

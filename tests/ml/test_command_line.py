@@ -23,8 +23,8 @@ from PIL import Image
 from ml import Embedder
 from ml.__main__ import main
 from ml.commands.common import described
-from ml.features import Features, load, save
-from ml.partial import folder_for
+from ml.files.features import Features, load, save
+from ml.files.partial import folder_for
 from ml.runtimes import checked, stack
 from ml.spec import LabelTask, ModelSpec
 from ml.weights import Weights, read_variables, write_npz

@@ -21,7 +21,7 @@ from ml.datasets import (
     split,
     write_split,
 )
-from ml.images import MAX_BYTES
+from ml.pictures.codec import MAX_BYTES
 from tests.ml.conftest import draw, encode
 
 HEADER = "id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,productDisplayName\n"

@@ -15,8 +15,8 @@ from types import SimpleNamespace
 import pytest
 
 from catalog.decoding import decoders as shared_decoders
-from ml import images
-from ml.decoding import Decoders, DecoderUnavailable
+from ml.pictures import codec
+from ml.pictures.decoding import Decoders, DecoderUnavailable
 from tests.ml.conftest import draw, encode
 from tests.pictures import picture
 from tests.poison import WEAKNESS, poisoned
@@ -35,8 +35,8 @@ def decoders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Decoders]:
     made.close()
 
 
-def rejection(decoders: Decoders, data: bytes, **limits: float) -> images.ImageRejected:
-    with pytest.raises(images.ImageRejected) as rejected:
+def rejection(decoders: Decoders, data: bytes, **limits: float) -> codec.ImageRejected:
+    with pytest.raises(codec.ImageRejected) as rejected:
         decoders.to_input(data, SPEC, **limits)
     return rejected.value
 
@@ -47,7 +47,7 @@ def running() -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and b"ml.decoding" in (folder / "cmdline").read_bytes():
+            if parent == os.getpid() and b"ml.pictures.decoding" in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
         except OSError:
             continue
@@ -57,15 +57,15 @@ def running() -> list[int]:
 def test_a_good_picture_comes_back_as_in_this_process(decoders: Decoders) -> None:
     for fit in ("letterbox", "stretch"):
         spec = SimpleNamespace(input_size=64, fit=fit)
-        assert (decoders.to_input(GOOD, spec) == images.to_input(GOOD, spec)).all()
+        assert (decoders.to_input(GOOD, spec) == codec.to_input(GOOD, spec)).all()
     for data in (GOOD, encode(draw(), "JPEG", comment=b"secret"), picture(format="GIF")):
-        assert decoders.clean(data) == images.clean(data)
+        assert decoders.clean(data) == codec.clean(data)
     assert len(running()) == 1, "kept for the next picture"
 
 
 def test_a_rejection_keeps_its_code_and_sentence(decoders: Decoders) -> None:
-    with pytest.raises(images.ImageRejected) as here:
-        images.to_input(b"text", SPEC)
+    with pytest.raises(codec.ImageRejected) as here:
+        codec.to_input(b"text", SPEC)
     there = rejection(decoders, b"text")
     assert (there.code, there.message) == (here.value.code, here.value.message)
     assert len(running()) == 1, "nothing is wrong with the decoder"
@@ -114,8 +114,8 @@ def test_a_real_picture_too_large_for_the_limit_is_out_of_memory(decoders: Decod
 
 
 def test_the_largest_picture_allowed_can_be_cleaned_within_the_memory_allowed(decoders: Decoders) -> None:
-    exif = images.Image.Exif()
-    exif[images.ExifTags.Base.Orientation] = 6
+    exif = codec.Image.Exif()
+    exif[codec.ExifTags.Base.Orientation] = 6
     large = picture(size=(8000, 5000), format="PNG", exif=exif)
     cleaned, info = decoders.clean(large, timeout_s=60)
     assert (info.width, info.height) == (5000, 8000)
@@ -128,7 +128,7 @@ def test_no_more_than_the_given_number_decode_at_once_and_few_wait(decoders: Dec
     def ask() -> None:
         try:
             decoders.to_input(poisoned("hang"), SPEC, timeout_s=1.0)
-        except images.ImageRejected as rejected:
+        except codec.ImageRejected as rejected:
             outcomes.append(rejected.code)
         except DecoderUnavailable:
             outcomes.append("busy")
@@ -174,6 +174,7 @@ def test_no_decoder_outlives_whoever_asked_it(decoders: Decoders) -> None:
     )
     (pid,) = done.stdout.split()
     deadline = time.monotonic() + 20
-    while Path(f"/proc/{pid}/cmdline").exists() and b"ml.decoding" in Path(f"/proc/{pid}/cmdline").read_bytes():
+    command = Path(f"/proc/{pid}/cmdline")
+    while command.exists() and b"ml.pictures.decoding" in command.read_bytes():
         assert time.monotonic() < deadline
         time.sleep(0.1)

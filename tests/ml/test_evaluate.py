@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from ml import features
 from ml.__main__ import main
 from ml.commands.evaluate import CLASS_MAP
 from ml.datasets import open_set
 from ml.evaluation import protocol
 from ml.evaluation.vectors import Model
+from ml.files import features
 from ml.weights import Weights
 from tests.ml.conftest import encode
 from tests.ml.test_imports import HEAVY, imported_by

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.features import Features, FeaturesError, Maker, Match, Predicted, load, maker, nearest, save
+from ml.files.features import Features, FeaturesError, Maker, Match, Predicted, load, maker, nearest, save
 from ml.spec import ModelSpec
 
 KINDS = ("features.npz", "features.parquet")

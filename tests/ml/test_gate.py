@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from ml.decoding import gate
-from ml.decoding.gate import WAITING_OF_ONE, Busy, Gate
-from ml.decoding.sizes import stated_pixels
+from ml.pictures.decoding import gate
+from ml.pictures.decoding.gate import WAITING_OF_ONE, Busy, Gate
+from ml.pictures.decoding.sizes import stated_pixels
 from tests.pictures import picture
 
 

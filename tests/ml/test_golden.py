@@ -12,9 +12,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from ml import golden, quantise
-from ml.export import export_onnx
-from ml.golden import WrongNumbers, golden_pictures
+from ml.networks import quantise
+from ml.networks.export import export_onnx
+from ml.runtimes import golden
+from ml.runtimes.golden import WrongNumbers, golden_pictures
 from ml.runtimes.onnx import OnnxEmbedder, open_session, session_of
 from ml.spec import ModelSpec
 from ml.weights import BUNDLED, GOLDEN, WeightsError, read_graph_meta, resolve
@@ -183,7 +184,7 @@ def test_graphs_of_earlier_releases_go_on_working(
     tmp_path: Path, fashion_int8: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They know no vectors: floats are taken as they come, int8 is compared with its own steps summed up in floats."""
-    monkeypatch.setattr("ml.golden._bundled", dict)
+    monkeypatch.setattr("ml.runtimes.golden._bundled", dict)
     silent = OnnxEmbedder(FASHION)
     assert silent.cosine is None
     old = with_property(fashion_int8, tmp_path / "old.onnx", GOLDEN, None)
@@ -202,7 +203,7 @@ def test_an_int8_file_of_an_earlier_release_gives_right_vectors_on_every_process
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its heads are in int8 and share a kernel, so that nothing can be shifted: without VNNI it computes in floats."""
-    monkeypatch.setattr("ml.quantise._Editor._is_head_kernel", lambda *_: False)
+    monkeypatch.setattr("ml.networks.quantise._Editor._is_head_kernel", lambda *_: False)
     compact = onnx.load(str(FASHION))
     onnx.save(quantise.to_int8(compact, quantise.remembered_ranges(compact)), str(tmp_path / "old.onnx"))
     network = OnnxEmbedder(tmp_path / "old.onnx")

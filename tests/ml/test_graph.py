@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml import images
-from ml.export import export_onnx, verify
+from ml.networks.export import export_onnx, verify
+from ml.networks.tensorflow import TensorFlowEmbedder
+from ml.pictures import codec
 from ml.runtimes.onnx import OnnxEmbedder
-from ml.runtimes.tensorflow import TensorFlowEmbedder
 from ml.spec import LabelTask, ModelSpec, Part
 from ml.weights import KERAS_FILES, Weights, WeightsError, read_graph_meta, read_variables, resolve, write_npz
 from tests.ml.conftest import draw, encode
@@ -39,7 +39,7 @@ INCEPTION = ModelSpec("inception_v3", 80, "stretch", "avg", 2048)
 
 
 def pictures(spec: ModelSpec, count: int = 6) -> list[np.ndarray]:
-    return [images.to_input(encode(draw(seed=seed)), spec) for seed in range(count)]
+    return [codec.to_input(encode(draw(seed=seed)), spec) for seed in range(count)]
 
 
 def compare(weights: Weights, folder: Path) -> tuple[OnnxEmbedder, dict[str, np.ndarray]]:
@@ -83,7 +83,7 @@ def test_inception_is_that_of_keras(tmp_path: Path) -> None:
 def test_each_backbone_takes_what_keras_prepares_for_it() -> None:
     import keras
 
-    from ml.backbones import preprocess
+    from ml.networks.backbones import preprocess
 
     batch = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
     for name, module in (("resnet50", keras.applications.resnet50), ("inception_v3", keras.applications.inception_v3)):

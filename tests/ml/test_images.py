@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 
-from ml import images
+from ml.pictures import codec
 from tests.ml.conftest import draw, encode
 
 SPEC = SimpleNamespace(input_size=32, fit="letterbox")
@@ -78,20 +78,20 @@ ODD = {
 @pytest.mark.parametrize("kind", ODD)
 def test_every_odd_picture_passes_every_step(kind: str) -> None:
     data = ODD[kind]()
-    pixels = images.decode(data)
+    pixels = codec.decode(data)
     assert (pixels.shape, pixels.dtype) == ((10, 20, 3), np.uint8)
 
-    info = images.inspect(data)
+    info = codec.inspect(data)
     assert (info.width, info.height) == (20, 10)
     assert info.digest == hashlib.sha256(data).hexdigest()
 
-    cleaned, cleaned_info = images.clean(data)
-    assert images.inspect(cleaned) == cleaned_info
-    assert (images.decode(cleaned) == pixels).all()
-    assert images.clean(cleaned)[0] is cleaned
+    cleaned, cleaned_info = codec.clean(data)
+    assert codec.inspect(cleaned) == cleaned_info
+    assert (codec.decode(cleaned) == pixels).all()
+    assert codec.clean(cleaned)[0] is cleaned
 
-    assert images.to_input(data, SPEC).shape == (32, 32, 3)
-    assert (images.to_input(data, SPEC) == images.to_input(cleaned, SPEC)).all()
+    assert codec.to_input(data, SPEC).shape == (32, 32, 3)
+    assert (codec.to_input(data, SPEC) == codec.to_input(cleaned, SPEC)).all()
 
 
 @pytest.mark.parametrize(
@@ -106,25 +106,25 @@ def test_every_odd_picture_passes_every_step(kind: str) -> None:
     ],
 )
 def test_the_extension_comes_from_the_content(data: bytes, extension: str, mime: str) -> None:
-    info = images.inspect(data)
+    info = codec.inspect(data)
     assert (info.extension, info.mime) == (extension, mime)
 
 
 def test_transparency_becomes_white() -> None:
     kinds = ["a palette PNG with transparency", "an RGBA PNG", "a lossless WebP with alpha"]
     for data in (ODD[kind]() for kind in kinds):
-        pixels = images.decode(data)
+        pixels = codec.decode(data)
         assert pixels[5, 2].tolist() == list(RED)
         assert pixels[5, 17].tolist() == [255, 255, 255]
-    assert (images.decode(ODD["an RGB PNG with a transparent colour"]()) == 255).all()
+    assert (codec.decode(ODD["an RGB PNG with a transparent colour"]()) == 255).all()
 
 
 def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
-    assert images.decode(sixteen_bit())[0, [0, 10, 19], 0].tolist() == [0, 134, 255]
+    assert codec.decode(sixteen_bit())[0, [0, 10, 19], 0].tolist() == [0, 134, 255]
 
 
 def test_cmyk_colours_come_out_as_they_went_in() -> None:
-    pixels = images.decode(encode(Image.new("RGB", (16, 16), RED).convert("CMYK"), "JPEG", quality=95))
+    pixels = codec.decode(encode(Image.new("RGB", (16, 16), RED).convert("CMYK"), "JPEG", quality=95))
     assert np.abs(pixels[8, 8].astype(int) - RED).max() < 8
 
 
@@ -137,17 +137,17 @@ def test_every_exif_orientation_is_shown_upright(orientation: int, kind: str) ->
     stored = shown if orientation == 1 else shown.transpose(Image.Transpose(undo[orientation]))
     data = encode(stored, kind, exif=exif(orientation), quality=95)
 
-    info = images.inspect(data)
+    info = codec.inspect(data)
     assert (info.width, info.height) == (48, 32)
-    cleaned, cleaned_info = images.clean(data)
+    cleaned, cleaned_info = codec.clean(data)
     assert (cleaned_info.width, cleaned_info.height) == (48, 32)
     assert b"Exif" not in cleaned
-    for pixels in (images.decode(data), images.decode(cleaned)):
+    for pixels in (codec.decode(data), codec.decode(cleaned)):
         assert pixels.shape == (32, 48, 3)
         assert np.abs(pixels[4, 6].astype(int) - RED).max() < 12
         assert pixels[28, 6].min() > 240
         assert pixels[4, 42].min() > 240
-    frame = images.to_input(data, SimpleNamespace(input_size=48, fit="letterbox"))
+    frame = codec.to_input(data, SimpleNamespace(input_size=48, fit="letterbox"))
     assert np.abs(frame[12, 6].astype(int) - RED).max() < 12
     assert frame[36, 42].min() > 240
 
@@ -155,17 +155,17 @@ def test_every_exif_orientation_is_shown_upright(orientation: int, kind: str) ->
 def test_orientation_is_heeded_when_other_exif_is_damaged() -> None:
     good = exif(6)
     damaged = good[:-4] + b"\xff\xff\xff\xff"  # a next directory far beyond the end
-    assert images.inspect(encode(draw(20, 10), "JPEG", exif=damaged)).width == 10
+    assert codec.inspect(encode(draw(20, 10), "JPEG", exif=damaged)).width == 10
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
 def test_a_gps_position_never_reaches_the_public(kind: str) -> None:
     data = encode(draw(), kind, exif=exif(gps=True), xmp=b"<x:xmpmeta>secret-place</x:xmpmeta>")
     assert b"secret-place" in data
-    cleaned, info = images.clean(data)
+    cleaned, info = codec.clean(data)
     assert b"secret-place" not in cleaned
     assert not Image.open(BytesIO(cleaned)).getexif()
-    assert info.extension == images.inspect(data).extension
+    assert info.extension == codec.inspect(data).extension
 
 
 def test_comments_and_texts_are_cut_without_touching_a_pixel() -> None:
@@ -177,18 +177,18 @@ def test_comments_and_texts_are_cut_without_touching_a_pixel() -> None:
         encode(draw(), "GIF", comment=b"secret-name"),
     ):
         assert b"secret-name" in data
-        cleaned, info = images.clean(data)
+        cleaned, info = codec.clean(data)
         assert b"secret-name" not in cleaned
-        assert info.extension == images.inspect(data).extension
-        assert (images.decode(cleaned) == images.decode(data)).all()
+        assert info.extension == codec.inspect(data).extension
+        assert (codec.decode(cleaned) == codec.decode(data)).all()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG", "WEBP", "GIF", "AVIF"])
 def test_a_page_of_html_behind_a_picture_is_cut_off(kind: str) -> None:
     data = encode(draw(), kind) + b"<html><script>alert(1)</script></html>"
-    cleaned, _ = images.clean(data)
+    cleaned, _ = codec.clean(data)
     assert b"<script>" not in cleaned
-    assert images.decode(cleaned).shape == (80, 60, 3)
+    assert codec.decode(cleaned).shape == (80, 60, 3)
 
 
 def test_a_colour_profile_stays() -> None:
@@ -199,13 +199,13 @@ def test_a_colour_profile_stays() -> None:
         encode(draw(), "JPEG", icc_profile=profile, comment=b"note"),
         encode(draw(), "JPEG", icc_profile=profile, exif=exif(6)),
     ):
-        assert Image.open(BytesIO(images.clean(data)[0])).info["icc_profile"] == profile
+        assert Image.open(BytesIO(codec.clean(data)[0])).info["icc_profile"] == profile
 
 
 def test_a_clean_picture_is_kept_byte_for_byte() -> None:
     for kind in ("JPEG", "PNG", "WEBP", "GIF"):
         data = encode(draw(), kind)
-        assert images.clean(data)[0] is data
+        assert codec.clean(data)[0] is data
 
 
 def png_claiming(width: int, height: int) -> bytes:
@@ -241,9 +241,9 @@ REJECTED = {
 @pytest.mark.parametrize("kind", REJECTED)
 def test_what_is_no_picture_is_rejected_by_every_step(kind: str) -> None:
     data, code = REJECTED[kind]
-    steps = (images.decode, images.inspect, images.clean, lambda data: images.to_input(data, SPEC))
+    steps = (codec.decode, codec.inspect, codec.clean, lambda data: codec.to_input(data, SPEC))
     for step in steps:
-        with pytest.raises(images.ImageRejected) as rejected:
+        with pytest.raises(codec.ImageRejected) as rejected:
             step(data)
         assert rejected.value.code == code
         assert rejected.value.message.endswith(".")
@@ -252,12 +252,12 @@ def test_what_is_no_picture_is_rejected_by_every_step(kind: str) -> None:
 
 def test_limits_can_be_set_by_the_caller() -> None:
     data = encode(draw(), "JPEG")
-    with pytest.raises(images.ImageRejected, match=r"0\.0 MB") as too_long:
-        images.decode(data, max_bytes=len(data) - 1)
-    with pytest.raises(images.ImageRejected, match="60 × 80 pixels") as too_large:
-        images.decode(data, max_pixels=60 * 80 - 1)
+    with pytest.raises(codec.ImageRejected, match=r"0\.0 MB") as too_long:
+        codec.decode(data, max_bytes=len(data) - 1)
+    with pytest.raises(codec.ImageRejected, match="60 × 80 pixels") as too_large:
+        codec.decode(data, max_pixels=60 * 80 - 1)
     assert (too_long.value.code, too_large.value.code) == ("too_many_bytes", "too_many_pixels")
-    assert images.decode(data, max_bytes=len(data), max_pixels=60 * 80).shape == (80, 60, 3)
+    assert codec.decode(data, max_bytes=len(data), max_pixels=60 * 80).shape == (80, 60, 3)
 
 
 def damaged(original: bytes, rounds: int = 150) -> Iterator[bytes]:
@@ -273,14 +273,14 @@ def damaged(original: bytes, rounds: int = 150) -> Iterator[bytes]:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "MPO"])
 def test_damaged_bytes_are_rejected_or_decoded_and_nothing_else(kind: str) -> None:
     for data in damaged(encode(draw(24, 24), kind, exif=exif(6))):
-        for step in (images.decode, images.clean, lambda data: images.to_input(data, SPEC)):
-            with contextlib.suppress(images.ImageRejected):
+        for step in (codec.decode, codec.clean, lambda data: codec.to_input(data, SPEC)):
+            with contextlib.suppress(codec.ImageRejected):
                 step(data)
 
 
 def test_a_letterbox_keeps_proportions_and_centres_on_white() -> None:
     data = encode(Image.new("RGB", (100, 50), RED))
-    frame = images.to_input(data, SimpleNamespace(input_size=80, fit="letterbox"))
+    frame = codec.to_input(data, SimpleNamespace(input_size=80, fit="letterbox"))
     assert (frame[:20] == 255).all()
     assert (frame[60:] == 255).all()
     assert (frame[20:60] == RED).all()
@@ -288,20 +288,20 @@ def test_a_letterbox_keeps_proportions_and_centres_on_white() -> None:
 
 def test_a_stretch_fills_the_frame() -> None:
     data = encode(Image.new("RGB", (100, 50), RED))
-    assert (images.to_input(data, SimpleNamespace(input_size=80, fit="stretch")) == RED).all()
+    assert (codec.to_input(data, SimpleNamespace(input_size=80, fit="stretch")) == RED).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 10_000), (10_000, 1), (80, 80), (79, 80)])
 def test_extreme_shapes_still_fit_the_frame(size: tuple[int, int]) -> None:
-    frame = images.to_input(encode(Image.new("RGB", size, RED)), SimpleNamespace(input_size=80, fit="letterbox"))
+    frame = codec.to_input(encode(Image.new("RGB", size, RED)), SimpleNamespace(input_size=80, fit="letterbox"))
     assert frame.shape == (80, 80, 3)
     assert (frame[39, 39] == RED).all()
 
 
 def test_a_60_by_80_picture_is_not_resampled() -> None:
     data = encode(draw())
-    frame = images.to_input(data, SimpleNamespace(input_size=80, fit="letterbox"))
-    assert (frame[:, 10:70] == images.decode(data)).all()
+    frame = codec.to_input(data, SimpleNamespace(input_size=80, fit="letterbox"))
+    assert (frame[:, 10:70] == codec.decode(data)).all()
 
 
 @pytest.mark.parametrize("fit", ["letterbox", "stretch"])
@@ -309,7 +309,7 @@ def test_a_60_by_80_picture_is_not_resampled() -> None:
 def test_a_draft_of_a_large_jpeg_looks_like_the_whole(fit: str, size: tuple[int, int]) -> None:
     spec = SimpleNamespace(input_size=80, fit=fit)
     data = encode(draw(*size), "JPEG", quality=90)
-    from_file, from_pixels = images.to_input(data, spec), images.to_input(images.decode(data), spec)
+    from_file, from_pixels = codec.to_input(data, spec), codec.to_input(codec.decode(data), spec)
     assert np.abs(from_file.astype(int) - from_pixels).mean() < 0.5
 
 
@@ -319,12 +319,12 @@ def test_pixels_of_another_shape_are_rejected_and_an_unknown_fit_is_a_mistake() 
         np.zeros((4, 4, 3), np.float32),
         np.zeros((0, 4, 3), np.uint8),
     ):
-        with pytest.raises(images.ImageRejected):
-            images.to_input(pixels, SPEC)
+        with pytest.raises(codec.ImageRejected):
+            codec.to_input(pixels, SPEC)
     with pytest.raises(ValueError, match="letterbox or stretch"):
-        images.to_input(encode(draw()), SimpleNamespace(input_size=80, fit="crop"))
+        codec.to_input(encode(draw()), SimpleNamespace(input_size=80, fit="crop"))
 
 
 def test_pillow_stays_strict() -> None:
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
-    assert Image.MAX_IMAGE_PIXELS == images.MAX_PIXELS == 40_000_000
+    assert Image.MAX_IMAGE_PIXELS == codec.MAX_PIXELS == 40_000_000

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from ml import avif, cleaning, images
-from ml.metadata import png_chunks
+from ml.pictures import avif, cleaning, codec
+from ml.pictures.metadata import png_chunks
 from tests.ml.conftest import draw, encode
 
 SECRET = b"secret-place"
@@ -40,31 +40,31 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 @pytest.mark.parametrize("kind", FORMATS)
 def test_metadata_goes_without_encoding_again_and_the_profile_stays(kind: str) -> None:
     data = encode(draw(), kind, exif=exif(), xmp=XMP, icc_profile=profile())
-    cleaned, _ = images.clean(data)
+    cleaned, _ = codec.clean(data)
     assert SECRET not in cleaned
     assert len(cleaned) <= len(data)
-    assert (images.decode(cleaned) == images.decode(data)).all()
+    assert (codec.decode(cleaned) == codec.decode(data)).all()
     opened = Image.open(BytesIO(cleaned))
     assert opened.info["icc_profile"] == profile()
     assert "xmp" not in opened.info
     assert not opened.getexif()
-    assert images.clean(cleaned)[0] is cleaned
+    assert codec.clean(cleaned)[0] is cleaned
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_an_avif_is_turned_by_its_container_which_stays(orientation: int) -> None:
     stored = draw(40, 24)
     data = encode(stored, "AVIF", exif=exif(orientation), xmp=XMP)
-    cleaned, info = images.clean(data)
+    cleaned, info = codec.clean(data)
     assert (info.width, info.height) == ((24, 40) if orientation >= 5 else (40, 24))
     assert SECRET not in cleaned
     assert len(cleaned) == len(data)
-    assert (images.decode(cleaned) == images.decode(data)).all()
+    assert (codec.decode(cleaned) == codec.decode(data)).all()
 
 
 def test_a_turned_avif_keeps_every_byte_of_its_picture() -> None:
     data = encode(draw(40, 24), "AVIF", exif=exif(6), xmp=XMP)
-    cleaned, _ = images.clean(data)
+    cleaned, _ = codec.clean(data)
     picture_at = data.index(b"mdat")
     differing = [at for at in range(picture_at, len(data)) if data[at] != cleaned[at]]
     assert all(cleaned[at] == 0 for at in differing), "only zeros in the place of metadata"
@@ -75,11 +75,11 @@ def test_an_animated_avif_with_metadata_becomes_its_first_frame() -> None:
     frames = [draw(40, 24, seed=seed) for seed in range(3)]
     options = {"save_all": True, "append_images": frames[1:]}
     plain, marked = encode(frames[0], "AVIF", **options), encode(frames[0], "AVIF", xmp=XMP, exif=exif(), **options)
-    assert images.clean(plain)[0] is plain, "nothing to remove"
-    cleaned, _ = images.clean(marked)
+    assert codec.clean(plain)[0] is plain, "nothing to remove"
+    cleaned, _ = codec.clean(marked)
     assert SECRET not in cleaned
     assert len(cleaned) <= len(marked)
-    assert (images.decode(cleaned) == images.decode(marked)).all()
+    assert (codec.decode(cleaned) == codec.decode(marked)).all()
 
 
 def test_what_hides_between_the_pictures_of_an_avif_becomes_zeros() -> None:
@@ -87,9 +87,9 @@ def test_what_hides_between_the_pictures_of_an_avif_becomes_zeros() -> None:
     hidden = (
         struct.pack(">I4s", 8 + len(SECRET), b"free") + SECRET + struct.pack(">I4s", 8 + len(SECRET), b"uuid") + SECRET
     )
-    cleaned, _ = images.clean(data + hidden)
+    cleaned, _ = codec.clean(data + hidden)
     assert SECRET not in cleaned
-    assert (images.decode(cleaned) == images.decode(data)).all()
+    assert (codec.decode(cleaned) == codec.decode(data)).all()
 
 
 def test_boxes_that_lie_about_their_length_never_hang_or_escape() -> None:
@@ -111,35 +111,35 @@ def test_a_turned_jpeg_never_grows(size: tuple[int, int], loss: float, quality: 
     grain = np.random.default_rng(3).integers(0, 256, (size[1], size[0], 1), np.uint8)
     pixels = (grain * 0.1 + np.asarray(draw(*size)) * 0.9).astype(np.uint8)
     data = encode(Image.fromarray(pixels), "JPEG", quality=quality, exif=exif(6))
-    cleaned, info = images.clean(data)
+    cleaned, info = codec.clean(data)
     assert (info.width, info.height) == (size[1], size[0])
     assert len(cleaned) <= len(data)
     assert SECRET not in cleaned
     assert b"Exif" not in cleaned, "upright by its pixels"
-    assert np.abs(images.decode(cleaned).astype(int) - images.decode(data)).mean() < loss
+    assert np.abs(codec.decode(cleaned).astype(int) - codec.decode(data)).mean() < loss
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_what_would_grow_keeps_its_pixels_and_an_exif_of_nothing_but_its_orientation(kind: str) -> None:
     data = encode(draw(40, 24), kind, exif=exif(6), quality=30)
 
-    def bake(data: bytes, at_most: int | None) -> images.Baked:
-        return images.bake(data, at_most=10)
+    def bake(data: bytes, at_most: int | None) -> codec.Baked:
+        return codec.bake(data, at_most=10)
 
-    cleaned, info = cleaning.clean(data, examine=images.examine, bake=bake)
+    cleaned, info = cleaning.clean(data, examine=codec.examine, bake=bake)
     assert (info.width, info.height) == (24, 40)
     assert len(cleaned) <= len(data)
     assert SECRET not in cleaned
     assert dict(Image.open(BytesIO(cleaned)).getexif()) == {ExifTags.Base.Orientation: 6}
-    assert (images.decode(cleaned) == images.decode(data)).all()
-    assert cleaning.clean(cleaned, examine=images.examine, bake=bake)[0] is cleaned
+    assert (codec.decode(cleaned) == codec.decode(data)).all()
+    assert cleaning.clean(cleaned, examine=codec.examine, bake=bake)[0] is cleaned
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_a_turned_png_loses_nothing(mode: str) -> None:
     data = encode(draw(200, 120).convert(mode), exif=exif(8), icc_profile=profile())
-    cleaned, _ = images.clean(data)
-    assert (images.decode(cleaned) == images.decode(data)).all()
+    cleaned, _ = codec.clean(data)
+    assert (codec.decode(cleaned) == codec.decode(data)).all()
     assert Image.open(BytesIO(cleaned)).info["icc_profile"] == profile()
 
 
@@ -150,20 +150,20 @@ def test_a_turned_png_goes_on_saying_what_its_colours_are() -> None:
         chunk(b"cHRM", struct.pack(">8I", *[30_000] * 8)),
     )
     data = data[:33] + gamma + primaries + data[33:]
-    chunks = dict(png_chunks(images.clean(data)[0]))
+    chunks = dict(png_chunks(codec.clean(data)[0]))
     assert (chunks[b"gAMA"], chunks[b"cHRM"]) == (gamma, primaries)
 
 
 def test_a_gif_without_its_last_byte_is_kept_as_it_is() -> None:
     data = encode(draw(), "GIF")[:-1]
-    assert images.clean(data)[0] is data
+    assert codec.clean(data)[0] is data
 
 
 def test_a_turned_jpeg_that_would_look_different_keeps_its_pixels() -> None:
     """Noise, on another grid of blocks, comes out as other noise."""
     noise = np.random.default_rng(3).integers(0, 256, (301, 203, 3), np.uint8)
     data = encode(Image.fromarray(noise), "JPEG", quality=60, exif=exif(6))
-    cleaned, info = images.clean(data)
+    cleaned, info = codec.clean(data)
     assert (info.width, info.height) == (301, 203)
     assert SECRET not in cleaned
-    assert (images.decode(cleaned) == images.decode(data)).all()
+    assert (codec.decode(cleaned) == codec.decode(data)).all()

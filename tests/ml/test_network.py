@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml import images
 from ml.embedder import Embedder, cached_graph
-from ml.export import export_onnx
-from ml.layout import layers_in_file_order, variable_shapes
+from ml.networks.export import export_onnx
+from ml.networks.tensorflow import TensorFlowEmbedder
+from ml.pictures import codec
 from ml.runtimes import BadVector, checked
 from ml.runtimes.onnx import OnnxEmbedder
-from ml.runtimes.tensorflow import TensorFlowEmbedder
 from ml.spec import LabelTask, ModelSpec, Part
 from ml.training.plan import Head, Plan
 from ml.weights import Weights, WeightsError, read_graph_meta, read_variables, resolve
+from ml.weights.layout import layers_in_file_order, variable_shapes
 from tests.ml.conftest import draw, encode
 from tests.ml.networks import variables
 
@@ -36,7 +36,7 @@ def tensorflow(untrained: Weights) -> TensorFlowEmbedder:
 
 @pytest.fixture(scope="module")
 def pictures(untrained: Weights) -> list[np.ndarray]:
-    return [images.to_input(encode(draw(seed=seed)), untrained.spec) for seed in range(24)]
+    return [codec.to_input(encode(draw(seed=seed)), untrained.spec) for seed in range(24)]
 
 
 NETWORKS = {"resnet50": "ResNet50", "inception_v3": "InceptionV3"}
@@ -86,7 +86,7 @@ def test_features_are_those_of_keras_applications(keras_files: Path, name: str, 
     backbone = weights.spec.backbone
     assert (weights.spec.input_size, weights.spec.fit) == ({"resnet50": 224, "inception_v3": 299}[backbone], "stretch")
     weights = replace(weights, spec=replace(weights.spec, input_size=96))
-    batch = np.stack([images.to_input(encode(draw(300, 400, seed=seed)), weights.spec) for seed in (1, 2)])
+    batch = np.stack([codec.to_input(encode(draw(300, 400, seed=seed)), weights.spec) for seed in (1, 2)])
     reference = keras_network(backbone, pooling="avg")
     reference.load_weights(keras_files / f"{backbone}_notop.h5")
     prepare = getattr(keras.applications, backbone).preprocess_input
@@ -199,7 +199,7 @@ def test_a_bad_vector_is_named_and_never_returned(untrained: Weights) -> None:
 def test_the_short_way_in_takes_files_bytes_and_pixels(graph: Path, cache_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "dress.png").write_bytes(data := encode(draw()))
     embedder = Embedder.load("untrained", cache_dir=cache_dir)
-    vectors = embedder.embed([tmp_path / "dress.png", str(tmp_path / "dress.png"), data, images.decode(data)])
+    vectors = embedder.embed([tmp_path / "dress.png", str(tmp_path / "dress.png"), data, codec.decode(data)])
     assert vectors.shape == (4, 2048)
     assert (vectors[0] @ vectors.T).min() > 0.99999
     with pytest.raises(ValueError, match="onnx or tensorflow"):
@@ -227,7 +227,7 @@ def test_onnx_and_tensorflow_agree_on_real_products_with_the_start_weights(cache
     weights = resolve(str(data / "resnet50-fashion-start.npz"), cache_dir=cache_dir)
     with zipfile.ZipFile(data / "fashion-small.zip") as archive:
         names = [name for name in archive.namelist() if name.endswith(".jpg")][:: 39_571 // 200][:200]
-        products = [images.to_input(io.BytesIO(archive.read(name)).getvalue(), weights.spec) for name in names]
+        products = [codec.to_input(io.BytesIO(archive.read(name)).getvalue(), weights.spec) for name in names]
     ours = OnnxEmbedder(cached_graph(weights, cache_dir)).embed(products)
     reference = TensorFlowEmbedder(weights).embed(products)
     assert len(products) == 200

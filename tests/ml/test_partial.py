@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.partial import Partial, PartialError, Row, folder_for
+from ml.files.partial import Partial, PartialError, Row, folder_for
 
 HEAD = {"name": "tiny", "weights_sha256": "ab", "spec": {"dimension": 4}}
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml import images
-from ml.export import computes_best_in_int8, export_onnx
-from ml.graph import quantised_kernel
-from ml.quantise import MIN_PICTURES
+from ml.networks.export import computes_best_in_int8, export_onnx
+from ml.networks.graph import quantised_kernel
+from ml.networks.quantise import MIN_PICTURES
+from ml.pictures import codec
 from ml.runtimes.onnx import OnnxEmbedder
 from ml.runtimes.processor import multiplies_int8
 from ml.spec import ModelSpec
@@ -24,7 +24,7 @@ MAX_COMPACT_BYTES = 25_000_000
 
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray]:
-    return [images.to_input(encode(draw(seed=seed)), SPEC) for seed in range(MIN_PICTURES)]
+    return [codec.to_input(encode(draw(seed=seed)), SPEC) for seed in range(MIN_PICTURES)]
 
 
 def cosines(first: Path, second: Path, pictures: list[np.ndarray]) -> np.ndarray:
@@ -76,12 +76,12 @@ def test_int8_serves_where_it_was_tried_and_the_processor_is_made_for_it(
     assert measured is not None
     assert 0.99 < measured < 1
     assert read_graph_meta(tmp_path / "untried.onnx").int8_cosine is None
-    monkeypatch.setattr("ml.export.multiplies_int8", lambda: True)
+    monkeypatch.setattr("ml.networks.export.multiplies_int8", lambda: True)
     assert [computes_best_in_int8(graph) for graph in (untried, tried)] == [False, True]
-    monkeypatch.setattr("ml.export.MIN_INT8_COSINE", 1.0)
+    monkeypatch.setattr("ml.networks.export.MIN_INT8_COSINE", 1.0)
     assert not computes_best_in_int8(tried)
     monkeypatch.undo()
-    monkeypatch.setattr("ml.export.multiplies_int8", lambda: False)
+    monkeypatch.setattr("ml.networks.export.multiplies_int8", lambda: False)
     assert not computes_best_in_int8(tried)
 
 
@@ -114,7 +114,7 @@ def test_on_real_products_compact_and_int8_give_the_vectors_of_the_full_weights(
     weights = resolve(str(data / "resnet50-fashion-start.npz"), cache_dir=tmp_path)
     with zipfile.ZipFile(data / "fashion-small.zip") as archive:
         names = [name for name in archive.namelist() if name.endswith(".jpg")][:: 39_571 // 400][:400]
-        products = [images.to_input(archive.read(name), weights.spec) for name in names]
+        products = [codec.to_input(archive.read(name), weights.spec) for name in names]
     shown, seen = products[::2], products[1::2]
     export_onnx(weights, tmp_path / "float.onnx")
     export_onnx(weights, tmp_path / "compact.onnx", precision="compact")

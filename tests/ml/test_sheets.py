@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.sheets import Tile, contact_sheet, missing
+from ml.files.sheets import Tile, contact_sheet, missing
 
 WHITE, RED, BLUE = (255, 255, 255), (220, 0, 0), (0, 0, 220)
 GOOD, BAD = (0x15, 0x80, 0x3D), (0xDC, 0x26, 0x26)

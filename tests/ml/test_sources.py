@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.images import MAX_BYTES, ImageRejected
-from ml.sources import find, named, read_ahead
+from ml.files.pictures import find, named, read_ahead
+from ml.pictures.codec import MAX_BYTES, ImageRejected
 from tests.ml.conftest import draw, encode
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from ml import weights
-from ml.layout import head_shapes, variable_shapes
 from ml.spec import LabelTask, ModelSpec, Part
 from ml.weights import KERAS_FILES, Weights, WeightsError, resolve
 from ml.weights import sources as weights_sources
+from ml.weights.layout import head_shapes, variable_shapes
 from tests.ml.conftest import Server
 from tests.ml.networks import saved, variables
 

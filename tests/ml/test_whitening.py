@@ -8,10 +8,10 @@ import pytest
 
 from ml.__main__ import main
 from ml.embedder import Embedder
-from ml.features import Features, save
+from ml.files.features import Features, save
+from ml.networks.whitening import CannotWhiten, fit, unit_pooled, whitened_spec
 from ml.spec import ModelSpec, Part
 from ml.weights import resolve
-from ml.whitening import CannotWhiten, fit, unit_pooled, whitened_spec
 from tests.ml.conftest import draw, encode
 from tests.ml.networks import saved
 

@@ -25,8 +25,9 @@ from catalog.conflicts import refusal
 from catalog.importing import loader
 from catalog.models import Category, Product, ProductImage
 from catalog.models.product import product_slug
-from recommendations import control, merchandising
 from recommendations.models import EmbeddingModel, ImageEmbedding, Pause, Pin, Rule, Veto
+from recommendations.pipeline import control
+from recommendations.strips import curation
 from tests.catalog.conftest import row
 from tests.models import WIDE
 from tests.people.staff import signed_in, staff
@@ -191,7 +192,7 @@ def test_what_no_field_of_the_form_was_asked_is_an_error_of_the_form(shop: Shopk
 def test_pictures_of_a_save_that_is_tried_again_are_whole(
     shop: Shopkeeper, boss: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, calls = merchandising.set_vetoes, []
+    write, calls = curation.set_vetoes, []
 
     def refused_once(*arguments: Any) -> None:
         calls.append(1)
@@ -200,7 +201,7 @@ def test_pictures_of_a_save_that_is_tried_again_are_whole(
             connection.check_constraints()
         write(*arguments)
 
-    monkeypatch.setattr(merchandising, "set_vetoes", refused_once)
+    monkeypatch.setattr(curation, "set_vetoes", refused_once)
     photo = SimpleUploadedFile("a.jpg", picture(), "image/jpeg")
     answer = admin(boss).post("/admin/catalog/product/add/", product_form(shop, new_pictures=[photo]))
     assert answer.status_code == 302

@@ -14,7 +14,6 @@ from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from catalog.models import Category, Product, ProductImage
-from recommendations.merchandising import set_vetoes
 from recommendations.models import (
     EmbeddingModel,
     EmbeddingState,
@@ -25,7 +24,8 @@ from recommendations.models import (
     StripCount,
     Veto,
 )
-from shop import admin_writes
+from recommendations.strips.curation import set_vetoes
+from shop.admin import writes
 from tests.people.staff import CATALOG, signed_in, staff
 from tests.shopkeeper import Shopkeeper
 
@@ -141,7 +141,7 @@ def test_without_the_permission_nothing_is_deleted_or_offered(full: Product, per
 def test_more_than_a_request_can_delete_is_refused_with_a_remedy(
     full: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admin_writes, "MOST_DELETED", 2)
+    monkeypatch.setattr(writes, "MOST_DELETED", 2)
     client = signed_in(staff("editor", *CATALOG))
     answer = selected(client, PRODUCTS, full, select_across="1", index="0")
     assert "Delete at most 2 at once. Narrow the list with a filter first." in answer.content.decode()

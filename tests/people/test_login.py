@@ -19,8 +19,8 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from recommendations.models import EmbeddingModel
-from recommendations.photos import PhotoForgotten, SeenPhoto, from_token
-from shop import logins
+from recommendations.search.photo import PhotoForgotten, SeenPhoto, from_token
+from shop.admin import logins
 from shop.celery import app
 from shop.tasks import forget_login_failures
 from tests.shop.test_settings import manage
@@ -49,7 +49,7 @@ def test_wrong_passwords_lock_the_account_for_this_address(anna: User) -> None:
 
 def test_the_answer_says_what_happened_and_when_to_come_back(anna: User, caplog: pytest.LogCaptureFixture) -> None:
     statuses(4)
-    with caplog.at_level(logging.WARNING, "shop.logins"):
+    with caplog.at_level(logging.WARNING, "shop.admin.logins"):
         answer = attempt()
     assert "Too many wrong passwords. Try again in 15 minutes" in answer.content.decode()
     assert 890 <= int(answer["Retry-After"]) <= 900
@@ -91,7 +91,7 @@ def test_a_forwarded_address_counts_only_behind_a_proxy(anna: User, monkeypatch:
         attempt(HTTP_X_FORWARDED_FOR=f"10.0.0.{number}")
     assert attempt(HTTP_X_FORWARDED_FOR="10.0.0.99").status_code == 429
     monkeypatch.setitem(django_settings.REST_FRAMEWORK, "NUM_PROXIES", 1)
-    monkeypatch.setattr("catalog.clients.api_settings.NUM_PROXIES", 1)
+    monkeypatch.setattr("catalog.clients.address.api_settings.NUM_PROXIES", 1)
     assert attempt(HTTP_X_FORWARDED_FOR="203.0.113.7, 198.51.100.1").status_code == 200
 
 

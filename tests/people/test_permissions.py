@@ -16,8 +16,8 @@ from django.urls import URLPattern, get_resolver
 from rest_framework.authtoken.models import Token
 
 from catalog.models import Product
-from recommendations.merchandising import set_vetoes
 from recommendations.models import EmbeddingModel, ImageEmbedding, Pin, Rule, SearchHealth, Veto
+from recommendations.strips.curation import set_vetoes
 from tests.people.staff import CATALOG, MERCHANDISING, signed_in, staff
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from shop import embedded
+from shop.embedded import servers
 from tests.running import Process, Start, until
 
 __all__ = ["Process", "Start", "start", "until"]
@@ -19,10 +19,10 @@ __all__ = ["Process", "Start", "start", "until"]
 
 def services() -> dict[str, str]:
     """The test's own Postgres and Redis, named the way a real installation names its own."""
-    broker = embedded.services(settings.VAR_DIR).ensure_redis()
+    broker = servers.services(settings.VAR_DIR).ensure_redis()
     socket = settings.DATABASES["default"]["HOST"].replace("/", "%2F")
     name = connection.settings_dict["NAME"]
-    return {"DATABASE_URL": f"postgresql://{embedded.USER}@{socket}/{name}", "REDIS_URL": broker}
+    return {"DATABASE_URL": f"postgresql://{servers.USER}@{socket}/{name}", "REDIS_URL": broker}
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from django.db import connection
 from django.db.models import Count
 
 from catalog.models import ProductImage
-from recommendations import control, nudges
-from recommendations.indexes import index_exists
+from recommendations.embeddings.indexes import index_exists
 from recommendations.models import EmbeddingModel, ImageEmbedding
-from recommendations.status import pipeline_status
+from recommendations.monitoring.status import pipeline_status
+from recommendations.pipeline import control, nudges
 from tests.processes.conftest import Process, Start, services, until
 from tests.processes.test_worker import write_pictures
 from tests.shopkeeper import Shopkeeper

@@ -17,10 +17,10 @@ from django.core.management import call_command
 from rest_framework.authtoken.models import Token
 
 from catalog.models import Product
-from ml.images import to_input
-from recommendations import graphs
-from recommendations.coverage import coverage
-from recommendations.indexes import index_exists
+from ml.pictures.codec import to_input
+from recommendations.embeddings.coverage import coverage
+from recommendations.embeddings.indexes import index_exists
+from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from tests.models import Added
 from tests.processes.conftest import Start, until
@@ -38,7 +38,7 @@ TOLERANCE = 2e-3
 
 def embedded(model: EmbeddingModel, files: dict[str, bytes]) -> dict[str, np.ndarray]:
     """The vectors that this model has to give, computed here."""
-    vectors = graphs.embedder(model).embed([to_input(data, model.spec) for data in files.values()])
+    vectors = artifacts.embedder(model).embed([to_input(data, model.spec) for data in files.values()])
     return dict(zip(files, vectors, strict=True))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from recommendations.coverage import coverage
+from recommendations.embeddings.coverage import coverage
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
 from tests.models import Added
 from tests.pictures import picture

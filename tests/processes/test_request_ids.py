@@ -11,9 +11,9 @@ from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 
 from catalog.models import ProductImage
-from catalog.request_ids import request_id
+from common.request_ids import request_id
 from recommendations.models import EmbeddingModel, ImageEmbedding, Stage, StagePictures, StageTime, Worker
-from recommendations.status import pipeline_status
+from recommendations.monitoring.status import pipeline_status
 from tests.pictures import picture
 from tests.processes.conftest import Process, Start, until
 from tests.processes.test_worker import answers

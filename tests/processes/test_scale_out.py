@@ -18,7 +18,7 @@ from rest_framework.authtoken.models import Token
 
 from catalog.models import Product, ProductImage
 from recommendations.models import EmbeddingModel, ImageEmbedding
-from recommendations.status import pipeline_status
+from recommendations.monitoring.status import pipeline_status
 from tests.pictures import picture
 from tests.processes.conftest import Process, Start, until
 from tests.processes.test_worker import answers, write_pictures

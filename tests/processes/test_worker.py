@@ -14,7 +14,7 @@ from django.db.models import Count
 
 from catalog.models import ProductImage
 from recommendations.models import EmbeddingModel, ImageEmbedding
-from recommendations.status import pipeline_status
+from recommendations.monitoring.status import pipeline_status
 from shop.celery import app
 from tests.pictures import picture
 from tests.processes.conftest import Start, until

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recommendations.arranging import by_value, diverse
+from recommendations.search.ranking import by_value, diverse
 
 
 def test_a_saving_outweighs_as_much_likeness_as_its_weight() -> None:

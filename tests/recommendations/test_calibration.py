@@ -15,11 +15,20 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from catalog.models import Product
-from recommendations import calibration, pipeline
-from recommendations.calibration import LEAST_PICTURES, Calibration, MatchKind, Pairs, Word, calibrated, calibration_of
-from recommendations.isotonic import Curve, calibration_error, fit, pool_adjacent_violators
 from recommendations.models import EmbeddingModel
-from recommendations.search import Wish, similar_products
+from recommendations.pipeline import worker
+from recommendations.search import calibration
+from recommendations.search.calibration import (
+    LEAST_PICTURES,
+    Calibration,
+    MatchBasis,
+    Pairs,
+    Word,
+    calibrated,
+    calibration_of,
+)
+from recommendations.search.isotonic import Curve, calibration_error, fit, pool_adjacent_violators
+from recommendations.search.service import SearchRequest, similar_products
 from tests.models import stated
 from tests.shopkeeper import Shopkeeper
 
@@ -80,7 +89,7 @@ def pairs(count: int, chance: np.random.Generator, **changes: Any) -> Pairs:
 
 def test_match_is_the_chance_of_kind_and_colour() -> None:
     made = calibrated(pairs(30_000, np.random.default_rng(1)), 1000)
-    assert (made.kind, made.colours) == (MatchKind.CHANCE, True)
+    assert (made.basis, made.colours) == (MatchBasis.CHANCE, True)
     for score in (0.2, 0.5, 0.9):
         assert made.match(score) == pytest.approx(100 * score**2, abs=4)
     assert made.error is not None
@@ -93,7 +102,7 @@ def test_match_is_the_chance_of_kind_and_colour() -> None:
 
 def test_without_colours_it_is_the_chance_of_the_kind() -> None:
     made = calibrated(pairs(30_000, np.random.default_rng(2), colour=None), 1000)
-    assert (made.kind, made.colours) == (MatchKind.CHANCE, False)
+    assert (made.basis, made.colours) == (MatchBasis.CHANCE, False)
     assert made.match(0.6) == pytest.approx(60, abs=4)
     assert Word.SAME_KIND not in made.words, "nothing lies between close and the same kind"
 
@@ -112,7 +121,7 @@ def test_without_labels_it_is_a_rank_between_strangers_and_neighbours() -> None:
     near = np.repeat([True, False], 1000)
     scores = np.concatenate([np.linspace(0.6, 1, 1000), np.linspace(-0.5, 0.5, 1000)])
     made = calibrated(Pairs(scores, near, np.arange(2000), None, None), 1000)
-    assert (made.kind, made.error) == (MatchKind.RANK, None)
+    assert (made.basis, made.error) == (MatchBasis.RANK, None)
     assert [made.match(score) for score in (-1, 0, 0.55, 0.8, 1)] == [0, 25, 50, 75, 100]
     assert Calibration.from_json(made.to_json()).match(0.8) == 75
 
@@ -120,7 +129,7 @@ def test_without_labels_it_is_a_rank_between_strangers_and_neighbours() -> None:
 def test_without_a_pair_of_known_colours_it_is_a_rank_too() -> None:
     known = pairs(300, np.random.default_rng(5), colour=np.full(300, -1, np.int8))
     made = calibrated(known, 300)
-    assert (made.kind, made.error, made.pairs) == (MatchKind.RANK, None, 300)
+    assert (made.basis, made.error, made.pairs) == (MatchBasis.RANK, None, 300)
 
 
 @pytest.fixture
@@ -143,7 +152,7 @@ def test_the_shops_own_catalog_tells_what_a_cosine_means(rails: EmbeddingModel) 
     rails.refresh_from_db()
     made = calibration_of(rails)
     assert made is not None
-    assert (made.kind, made.colours, made.pictures) == (MatchKind.CHANCE, True, 120)
+    assert (made.basis, made.colours, made.pictures) == (MatchBasis.CHANCE, True, 120)
     assert made.match(0.999) > 60
     assert made.match(-0.5) == 0
 
@@ -161,8 +170,8 @@ def test_it_is_made_by_the_pipeline_and_again_when_the_catalog_has_doubled(
 
 
 def test_a_drain_leaves_no_model_without(rails: EmbeddingModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "ensure_active_model", lambda: rails)
-    pipeline.drain()
+    monkeypatch.setattr(worker, "ensure_active_model", lambda: rails)
+    worker.drain()
     assert EmbeddingModel.objects.get(pk=rails.pk).calibration["kind"] == "chance"
 
 
@@ -211,5 +220,5 @@ def test_a_match_of_kind_and_colour_does_not_follow_the_slider(shop: Shopkeeper,
     stated(coloured)
     red = shop.embedded(coloured, "red dress", [1, 0, 1, 0])
     shop.embedded(coloured, "red shoe", [0, 1, 1, 0])
-    (found,) = similar_products(red, Wish(1, colour=1.0)).matches
+    (found,) = similar_products(red, SearchRequest(1, colour=1.0)).matches
     assert (found.score, found.match) == (pytest.approx(1.0, abs=2e-3), 50)

@@ -13,8 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from recommendations.catalog_health import catalog_health, current_vectors
 from recommendations.models import EmbeddingModel, ImageEmbedding
+from recommendations.monitoring.catalog_health import catalog_health, current_vectors
 from tests.shopkeeper import Shopkeeper
 
 pytestmark = pytest.mark.django_db

@@ -20,11 +20,12 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommendations import counting, tasks
-from recommendations.click_through import wilson
+from recommendations import tasks
 from recommendations.models import EmbeddingModel, Place, Strip, StripCount
-from recommendations.search import Results
-from recommendations.throttling import StripReportThrottle
+from recommendations.search.service import Results
+from recommendations.search.throttling import StripReportThrottle
+from recommendations.strips import click_reports
+from recommendations.strips.click_through import wilson
 from tests.shopkeeper import Shopkeeper
 
 ADDRESS = "/strips/seen/"
@@ -127,8 +128,8 @@ def test_what_the_pages_do_not_send_is_refused_and_not_counted(client: Client, l
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_report_or_refused(data: bytes) -> None:
-    with pytest.raises(counting.BadReport):
-        counting.read_report(data)
+    with pytest.raises(click_reports.BadReport):
+        click_reports.read_report(data)
 
 
 def test_a_place_named_twice_counts_once(client: Client, label: str) -> None:
@@ -147,7 +148,7 @@ def test_other_sites_and_large_bodies_are_refused(client: Client, label: str) ->
 
 
 def test_a_page_left_open_for_days_is_not_counted(client: Client, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "MAX_AGE", timedelta(seconds=-1))
+    monkeypatch.setattr(click_reports, "MAX_AGE", timedelta(seconds=-1))
     assert report(client, {"label": label, "seen": [0], "clicked": []}) == 400
 
 
@@ -281,9 +282,13 @@ def test_old_counts_are_removed(db: None, settings: Any) -> None:
 
 def test_a_label_names_what_was_shown(db: None) -> None:
     assert (
-        counting.read_report(
+        click_reports.read_report(
             json.dumps(
-                {"strips": [{"label": counting.label_of(Strip.PHOTO, Results(None, [])), "seen": [], "clicked": []}]}
+                {
+                    "strips": [
+                        {"label": click_reports.label_of(Strip.PHOTO, Results(None, [])), "seen": [], "clicked": []}
+                    ]
+                }
             ).encode()
         )
         == {}

@@ -17,10 +17,10 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.models import Product
-from recommendations.agreement import overlap, rank_biased_overlap
-from recommendations.comparing import NotComparable, Row, compare, products_of, sample_products
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
-from recommendations.search import Wish, similar_products
+from recommendations.monitoring.agreement import overlap, rank_biased_overlap
+from recommendations.monitoring.model_comparison import NotComparable, Row, compare, products_of, sample_products
+from recommendations.search.service import SearchRequest, similar_products
 from tests.shopkeeper import Shopkeeper
 
 PAGE = "/admin/recommendations/embeddingmodel/compare/"
@@ -135,9 +135,9 @@ def test_each_model_answers_for_itself_and_agreements_are_marked(
 def test_nothing_changes_for_shoppers_while_models_are_compared(
     dress: Product, plane: EmbeddingModel, other: EmbeddingModel
 ) -> None:
-    assert similar_products(dress, Wish(1), model=other).model == other
+    assert similar_products(dress, SearchRequest(1), model=other).model == other
     compare(plane, other, [dress], 2)
-    found = similar_products(dress, Wish(1))
+    found = similar_products(dress, SearchRequest(1))
     assert (found.model, found.matches[0].product.sku) == (plane, "GOWN")
 
 

@@ -16,16 +16,17 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from catalog.models import Product, ProductImage
-from ml import features
-from ml.features import Features
-from ml.images import to_input
+from ml.files import features
+from ml.files.features import Features
+from ml.pictures.codec import to_input
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import OnnxEmbedder
-from recommendations import claims, lifecycle
+from recommendations.embeddings import claims
+from recommendations.lifecycle import switching
+from recommendations.lifecycle.publishing import Published
+from recommendations.lifecycle.vector_files import TransferError, match, model_for, store
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
-from recommendations.publishing import Published
-from recommendations.search import Wish, similar_products
-from recommendations.transfer import TransferError, match, model_for, store
+from recommendations.search.service import SearchRequest, similar_products
 from tests.models import WIDE, Added
 from tests.pictures import COLOURS, picture
 from tests.shopkeeper import Shopkeeper
@@ -117,7 +118,7 @@ def test_what_the_command_line_embedded_is_served_without_computing_it_again(
     read = features.load(file)
     row = next(i for i, name in enumerate(read.names) if name.endswith("1000.jpg"))
     scores = sorted((float(read.vectors[row] @ vector) for vector in read.vectors), reverse=True)[1:4]
-    found = similar_products(shop_of[0], Wish(3)).matches
+    found = similar_products(shop_of[0], SearchRequest(3)).matches
     assert [match.score for match in found] == pytest.approx(scores, abs=2e-3)
 
 
@@ -218,7 +219,7 @@ def test_a_vector_of_a_replaced_picture_is_not_taken(
     Shopkeeper().image(shop_of[2], picture("black", seed=60))
     matched = match(read)
     assert matched.unmatched == [read.names[2]], "its SKU is right, its SHA-256 is not"
-    model = lifecycle.begin_build("split")
+    model = switching.begin_build("split")
     ProductImage.objects.filter(pk=during.pk).update(digest="a" * 64)
     assert claims.store_known(model, matched.images, read.vectors[matched.rows]) == 6
     assert not ImageEmbedding.objects.filter(image=during).exists()
@@ -240,7 +241,7 @@ def test_a_worker_that_comes_later_changes_nothing(
     shop_of: list[Product], folder: Path, tmp_path: Path, computed: Computed, added: Added
 ) -> None:
     added("split")
-    model = lifecycle.begin_build("split")
+    model = switching.begin_build("split")
     claims.add_missing_rows(model)
     taken = claims.claim_batch(model, 3)
     features.save(tmp_path / "f.npz", computed(contents(folder)))
@@ -323,7 +324,7 @@ class Damaged:
 def test_a_damaged_network_cannot_compare_and_nothing_is_imported(
     plane: EmbeddingModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recommendations.transfer.running_network", lambda model: Damaged())
+    monkeypatch.setattr("recommendations.lifecycle.vector_files.running_network", lambda model: Damaged())
     shop = Shopkeeper()
     image = shop.image(shop.product())
     read = Features(["a.jpg"], np.eye(1, 3, dtype=np.float32), {}, [image.digest])

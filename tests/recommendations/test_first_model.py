@@ -11,11 +11,12 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
 
-from recommendations import graphs, pipeline
-from recommendations.graphs import ModelUnavailable
-from recommendations.lifecycle import ensure_active_model
+from recommendations.lifecycle import artifacts
+from recommendations.lifecycle.artifacts import ModelUnavailable
+from recommendations.lifecycle.switching import ensure_active_model
 from recommendations.models import EmbeddingModel
-from recommendations.status import model_warnings, weights_disagreement
+from recommendations.monitoring.status import model_warnings, weights_disagreement
+from recommendations.pipeline import worker
 from tests.shopkeeper import Shopkeeper
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +30,7 @@ def test_the_first_model_is_made_from_the_setting_published_and_active(settings:
     model = ensure_active_model(log=said.append)
     assert EmbeddingModel.objects.active() == model
     assert (model.source, model.dimension, model.untrained) == ("untrained", 2048, True)
-    assert default_storage.exists(graphs.storage_name(model.graph_sha256))
+    assert default_storage.exists(artifacts.storage_name(model.graph_sha256))
     assert any("UNTRAINED" in line for line in said), "loudly"
     assert ensure_active_model() == model
 
@@ -40,7 +41,7 @@ def test_a_weights_file_that_is_missing_is_one_clear_error_and_pictures_stay_pen
     image = shop.image(shop.product())
     settings.EMBEDDING_WEIGHTS = str(tmp_path / "absent.npz")
     with pytest.raises(ModelUnavailable, match=r"absent\.npz"):
-        pipeline.embed_now([image.pk])
+        worker.embed_now([image.pk])
     assert not EmbeddingModel.objects.exists()
 
 
@@ -101,24 +102,24 @@ def test_a_lost_network_is_made_again_from_its_weights(
     network: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.EMBEDDING_WEIGHTS = "untrained"
-    monkeypatch.setattr(graphs, "_loaded", {})
+    monkeypatch.setattr(artifacts, "_loaded", {})
     shop = Shopkeeper()
     image = shop.image(shop.product())
-    path = graphs.cache_path(network.graph_sha256)
+    path = artifacts.cache_path(network.graph_sha256)
     kept = path.read_bytes()
-    default_storage.delete(graphs.storage_name(network.graph_sha256))
+    default_storage.delete(artifacts.storage_name(network.graph_sha256))
     path.unlink()
     try:
         assert "missing" in client.get("/readyz").json()["weights"]
-        assert pipeline.embed_now([image.pk]).ready == 1
+        assert worker.embed_now([image.pk]).ready == 1
         assert client.get("/readyz").json()["status"] == "ok"
     finally:
         path.write_bytes(kept)  # other tests share it
 
 
 def test_a_graph_that_a_kill_cut_short_is_published_again(network: EmbeddingModel) -> None:
-    name = graphs.storage_name(network.graph_sha256)
+    name = artifacts.storage_name(network.graph_sha256)
     default_storage.delete(name)
     default_storage.save(name, ContentFile(b"half"))
-    graphs.publish(graphs.cache_path(network.graph_sha256), network.graph_sha256)
-    assert default_storage.size(name) == graphs.cache_path(network.graph_sha256).stat().st_size
+    artifacts.publish(artifacts.cache_path(network.graph_sha256), network.graph_sha256)
+    assert default_storage.size(name) == artifacts.cache_path(network.graph_sha256).stat().st_size

@@ -12,10 +12,12 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
 
-from catalog import quarantine
-from ml.images import to_input
-from recommendations import calibration, graphs, lifecycle, pipeline, restoring
+from catalog.media import quarantine
+from ml.pictures.codec import to_input
+from recommendations.lifecycle import artifacts, restoring, switching
 from recommendations.models import EmbeddingModel, ImageEmbedding
+from recommendations.pipeline import worker
+from recommendations.search import calibration
 from tests.models import stated
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
@@ -24,22 +26,22 @@ from tests.shopkeeper import Shopkeeper
 @pytest.fixture
 def idle(network: EmbeddingModel, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddingModel:
     """A model whose network lies in a storage and a cache of this test's own, and no picture that waits."""
-    copy = graphs.cache_path(network.graph_sha256)
+    copy = artifacts.cache_path(network.graph_sha256)
     settings.VAR_DIR, settings.MEDIA_ROOT = tmp_path / "var", tmp_path / "media"
     settings.EMBEDDING_WEIGHTS = str(tmp_path / "gone.npz")  # nothing makes it again
     EmbeddingModel.objects.update(source="file", weights=settings.EMBEDDING_WEIGHTS)
     network.refresh_from_db()
-    graphs.cache_path(network.graph_sha256).parent.mkdir(parents=True)
-    shutil.copy(copy, graphs.cache_path(network.graph_sha256))
-    graphs.publish(copy, network.graph_sha256)
-    monkeypatch.setattr(graphs, "_loaded", {})
+    artifacts.cache_path(network.graph_sha256).parent.mkdir(parents=True)
+    shutil.copy(copy, artifacts.cache_path(network.graph_sha256))
+    artifacts.publish(copy, network.graph_sha256)
+    monkeypatch.setattr(artifacts, "_loaded", {})
     monkeypatch.setattr(restoring, "_said", {})
     monkeypatch.setattr(restoring, "_tried_at", {})
     return network
 
 
 def name(model: EmbeddingModel) -> str:
-    return graphs.storage_name(model.graph_sha256)
+    return artifacts.storage_name(model.graph_sha256)
 
 
 @pytest.mark.case
@@ -48,16 +50,16 @@ def test_a_sweep_puts_a_lost_network_back_from_the_cache(idle: EmbeddingModel, l
     default_storage.delete(name(idle))
     if left is not None:
         default_storage.save(name(idle), ContentFile(left))
-    pipeline.sweep()
-    assert graphs.is_stored(idle)
+    worker.sweep()
+    assert artifacts.is_stored(idle)
 
 
 def test_a_sweep_brings_a_network_back_from_quarantine(idle: EmbeddingModel) -> None:
     """Retired since the backup that was restored."""
-    graphs.discard(idle.graph_sha256)
-    assert not graphs.cache_path(idle.graph_sha256).exists()
-    pipeline.sweep()
-    assert graphs.is_stored(idle)
+    artifacts.discard(idle.graph_sha256)
+    assert not artifacts.cache_path(idle.graph_sha256).exists()
+    worker.sweep()
+    assert artifacts.is_stored(idle)
     assert quarantine.count() == 0
 
 
@@ -65,10 +67,10 @@ def test_what_cannot_be_restored_is_logged_once_and_reported_and_the_sweep_goes_
     idle: EmbeddingModel, shop: Shopkeeper, client: Client, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     default_storage.delete(name(idle))
-    graphs.cache_path(idle.graph_sha256).unlink()
+    artifacts.cache_path(idle.graph_sha256).unlink()
     image = shop.image(shop.product())
     for _ in range(3):
-        pipeline.sweep()
+        worker.sweep()
     assert caplog.text.count("cannot be made again") == 1
     assert "gone.npz" in caplog.text
     assert ImageEmbedding.objects.get(image=image).state == "pending"
@@ -95,9 +97,9 @@ def test_a_picture_of_a_shop_with_a_lost_network_is_embedded_after_the_sweep(
 ) -> None:
     default_storage.delete(name(idle))
     image = shop.image(shop.product())
-    assert pipeline.sweep()
-    shutil.rmtree(graphs.cache_path(idle.graph_sha256).parent)
-    assert pipeline.embed_now([image.pk]).ready == 1
+    assert worker.sweep()
+    shutil.rmtree(artifacts.cache_path(idle.graph_sha256).parent)
+    assert worker.embed_now([image.pk]).ready == 1
 
 
 @pytest.mark.parametrize(
@@ -125,8 +127,8 @@ def test_a_calibration_that_cannot_be_read_is_as_good_as_none_and_is_made_again(
 @pytest.fixture
 def bundled(transactional_db: None, settings: Any, tmp_path: Path) -> Iterator[EmbeddingModel]:
     settings.VAR_DIR, settings.MEDIA_ROOT = tmp_path / "var", tmp_path / "media"
-    yield lifecycle.add_model("bundled")
-    graphs._loaded.clear()
+    yield switching.add_model("bundled")
+    artifacts._loaded.clear()
 
 
 @pytest.mark.slow
@@ -135,9 +137,9 @@ def test_a_damaged_copy_in_int8_is_made_again(
     bundled: EmbeddingModel, settings: Any, monkeypatch: pytest.MonkeyPatch, damage: bytes
 ) -> None:
     settings.EMBEDDING_PRECISION = "int8"
-    copy = graphs._int8_path(graphs.cache_path(bundled.graph_sha256))
+    copy = artifacts._int8_path(artifacts.cache_path(bundled.graph_sha256))
     copy.write_bytes(damage)
-    graphs._loaded.clear()
-    vectors = graphs.embedder(bundled).embed([to_input(picture("red"), bundled.spec)])
+    artifacts._loaded.clear()
+    vectors = artifacts.embedder(bundled).embed([to_input(picture("red"), bundled.spec)])
     assert vectors.shape == (1, bundled.dimension)
     assert copy.stat().st_size > len(damage)

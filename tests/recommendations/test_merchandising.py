@@ -11,9 +11,9 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from catalog.models import Product
-from recommendations.merchandising import set_vetoes, wishes_for
 from recommendations.models import MOST_BOOST, EmbeddingModel, ModelState, Pin, Rule, Veto
-from recommendations.strips import Arrangement, product_strip
+from recommendations.strips.curation import curation_for, set_vetoes
+from recommendations.strips.product_strip import Arrangement, product_strip
 from tests.shopkeeper import Shopkeeper
 
 PLAIN = Arrangement(category=0.0, gender=0.0, variety=0.0)
@@ -146,7 +146,7 @@ def test_a_rule_moves_what_fills_up_too(shop: Shopkeeper) -> None:
 def test_several_rules_move_no_further_than_one_may(shop: Shopkeeper, dresses: dict[str, Product]) -> None:
     for _ in range(3):
         Rule.objects.create(effect="boost", boost=0.15, brand="Kestrel")
-    assert wishes_for(dresses["red"]).moved([dresses["boot"], dresses["pink"]]).tolist() == [MOST_BOOST, 0.0]
+    assert curation_for(dresses["red"]).moved([dresses["boot"], dresses["pink"]]).tolist() == [MOST_BOOST, 0.0]
 
 
 @pytest.mark.parametrize(

@@ -21,16 +21,19 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.models import Product, ProductImage
-from ml.images import to_input
-from recommendations import claims, graphs, lifecycle, pipeline, tasks
-from recommendations.coverage import coverage
-from recommendations.indexes import index_exists
+from ml.pictures.codec import to_input
+from recommendations import tasks
+from recommendations.embeddings import claims
+from recommendations.embeddings.coverage import coverage
+from recommendations.embeddings.indexes import index_exists
+from recommendations.lifecycle import artifacts, switching
+from recommendations.lifecycle.publishing import find_weights, publish
 from recommendations.management.commands.embedding_models import Command
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
-from recommendations.publishing import find_weights, publish
-from recommendations.search import Wish, search_photo, similar_products
-from recommendations.status import model_warnings, weights_disagreement
-from recommendations.strips import product_strip
+from recommendations.monitoring.status import model_warnings, weights_disagreement
+from recommendations.pipeline import worker
+from recommendations.search.service import SearchRequest, search_photo, similar_products
+from recommendations.strips.product_strip import product_strip
 from tests.models import Added
 from tests.pictures import COLOURS, picture
 from tests.shopkeeper import Shopkeeper
@@ -91,7 +94,7 @@ def both(running: list[Product], added: Added) -> list[Product]:
 
 def oracle(name: str) -> dict[int, np.ndarray]:
     """Every product's vector, computed anew."""
-    network, images = graphs.embedder(model(name)), list(ProductImage.objects.order_by("pk"))
+    network, images = artifacts.embedder(model(name)), list(ProductImage.objects.order_by("pk"))
     inputs = []
     for image in images:
         with image.file.open() as file:
@@ -101,7 +104,7 @@ def oracle(name: str) -> dict[int, np.ndarray]:
 
 def answers_like(product: Product, vectors: dict[int, np.ndarray], *, limit: int = 5) -> None:
     """The strip of `product` is what a comparison with every vector gives."""
-    found = similar_products(product, Wish(limit)).matches
+    found = similar_products(product, SearchRequest(limit)).matches
     truth = sorted((vectors[product.pk] @ vector for pk, vector in vectors.items() if pk != product.pk), reverse=True)
     assert [match.score for match in found] == pytest.approx(truth[:limit], abs=2e-3)
     assert [vectors[product.pk] @ vectors[match.product.pk] for match in found] == pytest.approx(
@@ -121,20 +124,20 @@ def test_a_shop_goes_to_a_model_of_another_dimension_and_metric_and_back(running
     assert not ImageEmbedding.objects.filter(model__name="split").exists()
 
     assert "split is ready: 12 of 12 pictures" in run("build", "split")
-    assert similar_products(red, Wish(5)).model == model("wide"), "nothing changes before the switch"
+    assert similar_products(red, SearchRequest(5)).model == model("wide"), "nothing changes before the switch"
     answers_like(red, old)
 
     assert "split is active. wide stays ready" in run("activate", "split")
     new = oracle("split")
-    assert similar_products(red, Wish(5)).model == model("split")
+    assert similar_products(red, SearchRequest(5)).model == model("split")
     for product in running:
         answers_like(product, new)
-    found = search_photo(picture("red", seed=0), Wish(3))
+    found = search_photo(picture("red", seed=0), SearchRequest(3))
     assert (found.model, found.matches[0].product) == (model("split"), red)
     assert found.matches[0].score == pytest.approx(1.0, abs=2e-3)
 
     assert "wide is active. split stays ready" in run("rollback")
-    assert similar_products(red, Wish(5)).model == model("wide")
+    assert similar_products(red, SearchRequest(5)).model == model("wide")
     answers_like(red, old)
     assert "split is active" in run("rollback"), "once more is forth again"
 
@@ -160,7 +163,7 @@ def test_shoppers_and_staff_notice_nothing_of_switches(both: list[Product]) -> N
 
     def search() -> None:
         nonlocal searches
-        results = similar_products(red, Wish(5))
+        results = similar_products(red, SearchRequest(5))
         assert results.model is not None
         own = vectors[results.model.name]
         for match in results.matches:
@@ -174,7 +177,7 @@ def test_shoppers_and_staff_notice_nothing_of_switches(both: list[Product]) -> N
         image = shop.image(shop.product())
         tasks.embed_images([image.pk])
         assert ImageEmbedding.objects.filter(image=image, state="ready").exists()
-        pipeline.drain()
+        worker.drain()
         image.product.delete()
 
     threads = [threading.Thread(target=in_a_thread(work)) for work in (search, search, upload_and_delete)]
@@ -196,7 +199,7 @@ def test_a_strip_in_the_moment_of_the_switch_is_wholly_of_one_model(both: list[P
     def switch_after(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
         result = execute(sql, *rest)
         if not switched and sql.startswith("SELECT * FROM recommendations_embeddingmodel"):
-            switched.append(lifecycle.activate("split").model.name)
+            switched.append(switching.activate("split").model.name)
         return result
 
     with connection.execute_wrapper(switch_after):
@@ -243,7 +246,7 @@ def test_pictures_deleted_and_replaced_during_a_build_leave_nothing_wrong(runnin
 def test_a_product_deleted_while_a_worker_makes_its_row_is_gone(running: list[Product], added: Added) -> None:
     """Between the deletion of the embeddings and that of the picture the worker looks for what is missing."""
     added("split")
-    building = lifecycle.begin_build("split")
+    building = switching.begin_build("split")
     made: list[int] = []
 
     def make_rows() -> None:
@@ -268,7 +271,7 @@ def test_a_product_deleted_while_a_worker_makes_its_row_is_gone(running: list[Pr
 def test_a_build_that_was_killed_goes_on_where_it_was(running: list[Product], added: Added, settings: Any) -> None:
     settings.EMBEDDING_BATCH_SIZE = 5
     added("split")
-    lifecycle.begin_build("split")
+    switching.begin_build("split")
     claims.add_missing_rows(model("split"))
     claims.claim_batch(model("split"), 5)  # the killed process held these
     ImageEmbedding.objects.filter(state="processing").update(lease_expires_at=timezone.now() + timedelta(seconds=1))
@@ -285,12 +288,12 @@ def test_a_ready_model_is_kept_complete_until_it_is_retired(
     tasks.embed_images([image.pk])
     tasks.embed_pending()
     assert states("wide") == states("split") == {"ready": 13, "pending": 0, "failed": 0}
-    monkeypatch.setattr(lifecycle, "ANSWER_SECONDS", 0)
+    monkeypatch.setattr(switching, "ANSWER_SECONDS", 0)
     run("retire", "wide")
     image = Shopkeeper().image(Shopkeeper().product())
     tasks.embed_images([image.pk])
-    pipeline.sweep()
-    pipeline.drain()
+    worker.sweep()
+    worker.drain()
     assert set(ImageEmbedding.objects.values_list("model__name", flat=True)) == {"split"}
 
 
@@ -315,8 +318,8 @@ def test_a_network_that_cannot_run_keeps_nobody_else_from_working(running: list[
     EmbeddingModel.objects.filter(name="split").update(graph_sha256="0" * 64, weights="gone.npz")
     shop = Shopkeeper()
     shop.image(shop.product())
-    with pytest.raises(graphs.ModelUnavailable, match=r"gone\.npz"):
-        pipeline.drain()
+    with pytest.raises(artifacts.ModelUnavailable, match=r"gone\.npz"):
+        worker.drain()
     assert states("wide") == {"ready": 13, "pending": 0, "failed": 0}
     assert states("split") == {"ready": 0, "pending": 13, "failed": 0}
 
@@ -327,7 +330,7 @@ def test_a_network_that_cannot_run_keeps_nobody_else_from_working(running: list[
 def test_a_model_that_lacks_pictures_is_not_activated_and_they_are_named(running: list[Product], added: Added) -> None:
     added("split")
     assert "has no vectors (it is draft)" in refusal("activate", "split")
-    lifecycle.begin_build("split")
+    switching.begin_build("split")
     claims.add_missing_rows(model("split"))
     said = refusal("activate", "split")
     assert "split lacks 12 of 12 pictures" in said
@@ -338,8 +341,8 @@ def test_a_model_that_lacks_pictures_is_not_activated_and_they_are_named(running
     said = run("activate", "split", "--force")
     assert "split is active" in said
     assert "lacks 12 of 12 pictures, which workers embed now" in said
-    pipeline.drain()
-    assert similar_products(running[0], Wish(3)).model == model("split")
+    worker.drain()
+    assert similar_products(running[0], SearchRequest(3)).model == model("split")
     answers_like(running[0], oracle("split"))
 
 
@@ -348,7 +351,7 @@ def test_pictures_that_fail_under_either_model_count_as_covered_and_are_named(
 ) -> None:
     default_storage.delete(running[3].images.get().file.name)
     claims.retry(model("wide"), everything=True)
-    pipeline.drain()
+    worker.drain()
     added("split")
     assert "11 of 12 pictures" in run("build", "split")
     said = run("activate", "split")
@@ -455,12 +458,12 @@ def test_weights_added_before_the_first_picture_become_the_first_model(
 ) -> None:
     run("add", wide)
     settings.EMBEDDING_WEIGHTS = wide
-    assert lifecycle.ensure_active_model() == model("wide")
+    assert switching.ensure_active_model() == model("wide")
     assert EmbeddingModel.objects.count() == 1
 
 
 def test_a_retired_model_leaves_only_its_record(both: list[Product]) -> None:
-    network = default_storage.path(graphs.storage_name(model("split").graph_sha256))
+    network = default_storage.path(artifacts.storage_name(model("split").graph_sha256))
     assert Path(network).exists()
     assert "12 vectors dropped" in run("retire", "split")
     assert model("split").state == ModelState.RETIRED
@@ -470,7 +473,7 @@ def test_a_retired_model_leaves_only_its_record(both: list[Product]) -> None:
     assert "wide is active. Activate another model first" in refusal("retire", "wide")
     assert "retired" in refusal("build", "split")
     answers_like(both[0], oracle("wide"))
-    assert Path(default_storage.path(graphs.storage_name(model("wide").graph_sha256))).exists()
+    assert Path(default_storage.path(artifacts.storage_name(model("wide").graph_sha256))).exists()
 
 
 def test_retiring_waits_for_searches_that_began_before_the_switch(
@@ -481,10 +484,10 @@ def test_retiring_waits_for_searches_that_began_before_the_switch(
     def wait(seconds: float) -> None:
         waited.append((seconds, ImageEmbedding.objects.filter(model__name="wide").count()))
 
-    monkeypatch.setattr(lifecycle, "time", SimpleNamespace(sleep=wait))
+    monkeypatch.setattr(switching, "time", SimpleNamespace(sleep=wait))
     run("activate", "split")
     assert "12 vectors dropped" in run("retire", "wide")
-    assert waited == [(pytest.approx(lifecycle.ANSWER_SECONDS, abs=5), 12)]
+    assert waited == [(pytest.approx(switching.ANSWER_SECONDS, abs=5), 12)]
     run("retire", "wide")
     EmbeddingModel.objects.filter(name="split").update(activated_at=timezone.now() - timedelta(minutes=1))
     run("retire", "wide")
@@ -502,7 +505,7 @@ def test_what_is_computed_for_a_model_that_is_retired_meanwhile_is_dropped(
     running: list[Product], added: Added
 ) -> None:
     added("split")
-    building = lifecycle.begin_build("split")
+    building = switching.begin_build("split")
     claims.add_missing_rows(building)
     taken = claims.claim_batch(building, 4)
     EmbeddingModel.objects.filter(pk=building.pk).update(state=ModelState.RETIRED)
@@ -512,14 +515,14 @@ def test_what_is_computed_for_a_model_that_is_retired_meanwhile_is_dropped(
     assert claims.store_vectors(taken, np.eye(4, 24, dtype=np.float32)) == 0
     assert claims.add_missing_rows(building) == 0
     assert not ImageEmbedding.objects.filter(model=building).exists()
-    with pytest.raises(lifecycle.LifecycleError, match="retired meanwhile"):
-        pipeline.build(building)
+    with pytest.raises(switching.LifecycleError, match="retired meanwhile"):
+        worker.build(building)
 
 
 def test_a_build_whose_model_is_retired_under_it_stops(running: list[Product], added: Added, settings: Any) -> None:
     settings.EMBEDDING_BATCH_SIZE = 2
     added("split")
-    building = lifecycle.begin_build("split")
+    building = switching.begin_build("split")
     retired: list[int] = []
 
     def retire_now(count: int) -> None:
@@ -527,8 +530,8 @@ def test_a_build_whose_model_is_retired_under_it_stops(running: list[Product], a
             retired.append(count)
             run("retire", "split")
 
-    with pytest.raises(lifecycle.LifecycleError, match="retired meanwhile"):
-        pipeline.build(building, advance=retire_now)
+    with pytest.raises(switching.LifecycleError, match="retired meanwhile"):
+        worker.build(building, advance=retire_now)
     assert not ImageEmbedding.objects.filter(model=building).exists()
 
 
@@ -538,24 +541,24 @@ def test_a_build_whose_model_is_retired_under_it_stops(running: list[Product], a
 def test_a_process_holds_two_networks_at_most_the_last_used(
     both: list[Product], wide: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graphs, "_loaded", {})
+    monkeypatch.setattr(artifacts, "_loaded", {})
     run("add", wide, "--pooling", "max")
     models = [model(name) for name in ("wide", "split", "wide-max")]
-    first = graphs.embedder(models[0])
-    graphs.embedder(models[1])
-    assert graphs.embedder(models[0]) is first
-    graphs.embedder(models[2])
-    assert list(graphs._loaded) == [models[0].graph_sha256, models[2].graph_sha256]
-    assert graphs.embedder(models[0]) is first
+    first = artifacts.embedder(models[0])
+    artifacts.embedder(models[1])
+    assert artifacts.embedder(models[0]) is first
+    artifacts.embedder(models[2])
+    assert list(artifacts._loaded) == [models[0].graph_sha256, models[2].graph_sha256]
+    assert artifacts.embedder(models[0]) is first
 
 
 def test_a_lost_network_is_made_again_from_its_own_weights(
     both: list[Product], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    graphs.discard(model("split").graph_sha256)
+    artifacts.discard(model("split").graph_sha256)
     assert "The network of split is missing" in refusal("activate", "split")
     run("build", "split")
-    assert graphs.is_published(model("split"))
+    assert artifacts.is_published(model("split"))
     run("activate", "split")
     answers_like(both[0], oracle("split"))
 
@@ -602,18 +605,18 @@ def test_the_admin_shows_models_and_how_complete_they_are(both: list[Product], a
 def test_each_host_chooses_the_precision_and_the_vectors_stay_comparable(
     transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ml.export.multiplies_int8", lambda: True)
-    bundled = lifecycle.add_model("bundled")
-    graph = graphs.cache_path(bundled.graph_sha256)
+    monkeypatch.setattr("ml.networks.export.multiplies_int8", lambda: True)
+    bundled = switching.add_model("bundled")
+    graph = artifacts.cache_path(bundled.graph_sha256)
     inputs = [to_input(picture("red", seed=number), bundled.spec) for number in range(4)]
     vectors = {}
     for setting, precision in (("float", "compact"), ("int8", "int8"), ("auto", "int8")):
         settings.EMBEDDING_PRECISION = setting
-        graphs._loaded.clear()
-        network = graphs.embedder(bundled)
+        artifacts._loaded.clear()
+        network = artifacts.embedder(bundled)
         assert network.meta.precision == precision
         vectors[setting] = network.embed(inputs)
     assert (vectors["float"] * vectors["auto"]).sum(axis=1).min() > 0.98
-    assert graph.with_suffix(f".int8-{graphs.INT8_VERSION}.onnx").exists()
-    graphs.discard(bundled.graph_sha256)
+    assert graph.with_suffix(f".int8-{artifacts.INT8_VERSION}.onnx").exists()
+    artifacts.discard(bundled.graph_sha256)
     assert not list(graph.parent.glob(f"{bundled.graph_sha256}*"))

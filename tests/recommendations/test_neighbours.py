@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommendations import neighbours
-from recommendations.neighbours import lower_fence, nearest_of_all, occurrences, skewness
+from recommendations.monitoring import hubness
+from recommendations.monitoring.hubness import lower_fence, nearest_of_all, occurrences, skewness
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -39,8 +39,8 @@ def test_lists_are_those_of_a_plain_loop_however_the_work_is_cut(
     owners = np.repeat(np.arange(len(pictures)) * 7 + 3, pictures)
     vectors = unit(np.random.default_rng(seed).normal(size=(len(owners), 5))).astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbours, "_ROWS", rows)
-        patch.setattr(neighbours, "_QUERIES", queries)
+        patch.setattr(hubness, "_ROWS", rows)
+        patch.setattr(hubness, "_QUERIES", queries)
         told: list[int] = []
         lists = nearest_of_all(vectors, owners, k, advance=told.append)
     assert sum(told) == len(pictures)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommendations.paging import DEPTH, BadCursor, from_cursor, to_cursor
+from recommendations.search.cursor import DEPTH, BadCursor, from_cursor, to_cursor
 
 
 @given(st.frozensets(st.integers(1, 2**62), max_size=300))

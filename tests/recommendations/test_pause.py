@@ -10,10 +10,11 @@ from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
 from catalog.models import ProductImage
-from recommendations import claims, control, pipeline
-from recommendations.control import Halt
+from recommendations.embeddings import claims
 from recommendations.models import EmbeddingModel, ImageEmbedding, Pause
-from recommendations.status import pipeline_status
+from recommendations.monitoring.status import pipeline_status
+from recommendations.pipeline import control, worker
+from recommendations.pipeline.control import Halt
 from tests.shopkeeper import Shopkeeper
 
 pytestmark = pytest.mark.django_db
@@ -37,8 +38,8 @@ def test_nothing_is_claimed_while_paused_and_everything_afterwards(
     claims.add_missing_rows(network)
     assert claims.claim_batch(network, 10) == []
     assert claims.claim_batch(network, 10, [images[0].pk]) == []
-    assert pipeline.embed_now([images[0].pk]).ready == 0
-    assert pipeline.drain() == pipeline.Drained(0, 0, more=False, halt=Halt.PAUSED)
+    assert worker.embed_now([images[0].pk]).ready == 0
+    assert worker.drain() == worker.Drained(0, 0, more=False, halt=Halt.PAUSED)
     assert set(ImageEmbedding.objects.values_list("state", "attempts")) == {("pending", 0)}
     assert control.resume()
     assert len(claims.claim_batch(network, 10)) == 3
@@ -46,17 +47,17 @@ def test_nothing_is_claimed_while_paused_and_everything_afterwards(
 
 def test_a_pause_of_bulk_work_leaves_uploads_out(images: list[ProductImage], network: EmbeddingModel) -> None:
     control.pause(bulk_only=True)
-    assert pipeline.embed_now([images[0].pk]).ready == 1
-    assert pipeline.drain().halt is Halt.PAUSED
+    assert worker.embed_now([images[0].pk]).ready == 1
+    assert worker.drain().halt is Halt.PAUSED
     assert pipeline_status().pending == 2
 
 
 def test_a_sweep_makes_rows_but_calls_nobody_while_paused(images: list[ProductImage], network: EmbeddingModel) -> None:
     control.pause()
-    assert not pipeline.sweep()
+    assert not worker.sweep()
     assert ImageEmbedding.objects.count() == 3
     control.resume()
-    assert pipeline.sweep()
+    assert worker.sweep()
 
 
 def test_the_status_says_since_when_by_whom_and_why(network: EmbeddingModel) -> None:

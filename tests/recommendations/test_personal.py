@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from catalog.models import Product
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, Rule
-from recommendations.personal import dealt, inspired_by
-from recommendations.search import Match, Source
-from recommendations.viewed import COOKIE, MOST, SALT
+from recommendations.search.service import Match, Source
+from recommendations.strips.recently_viewed import COOKIE, MOST, SALT
+from recommendations.strips.taste import dealt, inspired_by
 from tests.shopkeeper import Shopkeeper
 
 HEADING = "Inspired by what you viewed"
@@ -236,7 +236,7 @@ def test_broken_and_forged_cookies_are_ignored(closet: dict[str, Product], clien
 def test_an_old_cookie_is_ignored(closet: dict[str, Product], client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     view(client, closet["red dress"])
     assert strip(client) != []
-    monkeypatch.setattr("recommendations.viewed.MAX_AGE", -1)
+    monkeypatch.setattr("recommendations.strips.recently_viewed.MAX_AGE", -1)
     assert strip(client) == []
 
 

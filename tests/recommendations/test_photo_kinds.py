@@ -13,9 +13,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from rest_framework.test import APIClient
 
-from recommendations import pipeline
-from recommendations.kinds import kinds_of, vote
 from recommendations.models import EmbeddingModel
+from recommendations.pipeline import worker
+from recommendations.search.photo_types import photo_types_of, vote
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
@@ -46,10 +46,10 @@ def test_the_three_likeliest_are_offered_and_chance_hits_are_not(shop: Shopkeepe
     ):  # fmt: skip
         for number in range(count):
             shop.embedded(plane, f"{kind} {number}", vector, category=f"clothes/{kind}")
-    kinds = kinds_of(np.array([1, 0, 0], np.float32), plane)
+    kinds = photo_types_of(np.array([1, 0, 0], np.float32), plane)
     assert [kind.category.slug for kind in kinds] == ["dresses", "skirts", "tops"]
     assert kinds[0].share > 0.4
-    assert kinds_of(np.array([-1, 0, 0], np.float32), plane)[0].category.slug == "shoes"
+    assert photo_types_of(np.array([-1, 0, 0], np.float32), plane)[0].category.slug == "shoes"
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def wardrobe(shop: Shopkeeper, network: EmbeddingModel) -> None:
     for colour in ("red", "green", "blue"):
         thing = shop.product(f"{colour} thing", category=f"{colour}-things", price=Decimal(10))
         shop.image(thing, picture(colour))
-        pipeline.embed_now([thing.images.get().pk])
+        worker.embed_now([thing.images.get().pk])
 
 
 def test_the_api_says_the_kinds_and_searches_all_of_them(wardrobe: None) -> None:

@@ -18,9 +18,10 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from catalog.models import Product
-from recommendations import graphs, pipeline
+from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel
-from recommendations.throttling import PhotoSearchThrottle
+from recommendations.pipeline import worker
+from recommendations.search.throttling import PhotoSearchThrottle
 from tests.pictures import REFUSED, picture
 from tests.shopkeeper import Shopkeeper
 
@@ -40,7 +41,7 @@ def wardrobe(shop: Shopkeeper, network: EmbeddingModel) -> dict[str, Product]:
     for price, colour in enumerate(("red", "green", "blue"), start=1):
         made[colour] = shop.product(f"{colour} thing", price=Decimal(price * 10))
         shop.image(made[colour], picture(colour))
-    pipeline.embed_now([product.images.get().pk for product in made.values()])
+    worker.embed_now([product.images.get().pk for product in made.values()])
     return made
 
 
@@ -120,17 +121,17 @@ def test_a_lost_network_is_503_and_a_damaged_one_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(graphs, "_loaded", {})
-    path = graphs.cache_path(network.graph_sha256)
-    stored = Path(default_storage.path(graphs.storage_name(network.graph_sha256)))
+    monkeypatch.setattr(artifacts, "_loaded", {})
+    path = artifacts.cache_path(network.graph_sha256)
+    stored = Path(default_storage.path(artifacts.storage_name(network.graph_sha256)))
     kept = path.read_bytes()
     try:
         for copy in (path, stored):
             copy.write_bytes(kept[:1000])
         damaged = post(picture())
         assert damaged.status_code == 503
-        assert damaged.json()["detail"] == graphs.UNAVAILABLE, "where the file lies is for the log"
-        assert graphs.storage_name(network.graph_sha256) in caplog.text
+        assert damaged.json()["detail"] == artifacts.UNAVAILABLE, "where the file lies is for the log"
+        assert artifacts.storage_name(network.graph_sha256) in caplog.text
     finally:
         stored.write_bytes(kept)
     # Fetched again from the storage that all hosts share.

@@ -16,9 +16,10 @@ from django.db import connection
 from django.utils import timezone
 
 from catalog.models import ProductImage
-from recommendations import claims, pipeline
+from recommendations.embeddings import claims
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
-from recommendations.status import pipeline_status
+from recommendations.monitoring.status import pipeline_status
+from recommendations.pipeline import worker
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
@@ -45,7 +46,7 @@ def test_rows_are_added_for_what_has_none_and_only_once(images: list[ProductImag
 
 
 def test_a_replaced_file_makes_its_row_pending_again(images: list[ProductImage], network: EmbeddingModel) -> None:
-    pipeline.embed_now([image.pk for image in images])
+    worker.embed_now([image.pk for image in images])
     ProductImage.objects.filter(pk=images[0].pk).update(digest="a" * 64)
     assert pipeline_status().pending == 1
     assert claims.add_missing_rows(network) == 1
@@ -137,7 +138,7 @@ def test_a_picture_deleted_while_it_is_embedded_leaves_nothing(
 def test_vectors_are_stored_as_unit_vectors_of_the_models_dimension(
     images: list[ProductImage], network: EmbeddingModel
 ) -> None:
-    drained = pipeline.embed_now([image.pk for image in images])
+    drained = worker.embed_now([image.pk for image in images])
     assert (drained.ready, drained.failed) == (5, 0)
     with connection.cursor() as cursor:
         cursor.execute("SELECT vector_dims(vector::vector), l2_norm(vector) FROM recommendations_imageembedding")
@@ -161,13 +162,13 @@ def test_a_bad_file_fails_only_itself_and_a_retry_mends_it(
     with default_storage.open(name) as file:
         kept = file.read()
     spoil(name)
-    drained = pipeline.embed_now([image.pk for image in images])
+    drained = worker.embed_now([image.pk for image in images])
     assert (drained.ready, drained.failed) == (4, 1)
     status = pipeline_status()
     assert (status.ready, status.failed, status.failures) == (4, 1, {code: 1})
     rewrite(name, kept)
     claims.retry(network)
-    assert pipeline.embed_now([images[2].pk]).ready == 1
+    assert worker.embed_now([images[2].pk]).ready == 1
     assert pipeline_status().failed == 0
 
 
@@ -183,7 +184,7 @@ def test_bytes_that_do_not_decode_fail_with_the_decoders_reason(shop: Shopkeeper
     data = picture()[:500]
     rewrite(image.file.name, data)
     ProductImage.objects.filter(pk=image.pk).update(digest=hashlib.sha256(data).hexdigest())
-    pipeline.embed_now([image.pk])
+    worker.embed_now([image.pk])
     row = ImageEmbedding.objects.get()
     assert (row.state, row.error_code) == ("failed", "corrupt")
     assert row.error
@@ -205,7 +206,7 @@ def test_a_network_that_returns_nonsense_for_one_picture_fails_that_picture(
         return checked(vectors, len(batch), self.spec)
 
     monkeypatch.setattr(OnnxEmbedder, "embed", spoiled)
-    pipeline.embed_now([image.pk for image in images])
+    worker.embed_now([image.pk for image in images])
     assert pipeline_status().failures == {"bad_vector": 1}
     assert pipeline_status().ready == 4
 
@@ -217,7 +218,7 @@ def test_a_drain_embeds_everything_beside_decoding_and_writing(network: Embeddin
     images = [shop.image(shop.product()) for _ in range(30)]
     default_storage.delete(images[7].file.name)
     advanced: list[int] = []
-    drained = pipeline.drain(advance=advanced.append)
+    drained = worker.drain(advance=advanced.append)
     assert (drained.ready, drained.failed, drained.more) == (29, 1, False)
     assert sum(advanced) == 30
     assert pipeline_status().settled
@@ -230,9 +231,9 @@ def test_a_drain_that_had_enough_says_so_and_leaves_the_rest_as_it_was(network: 
     for _ in range(12):
         shop.image(shop.product())
     asked = iter([False, False, True])
-    drained = pipeline.drain(enough=lambda: next(asked))
+    drained = worker.drain(enough=lambda: next(asked))
     assert (drained.ready, drained.more) == (4, True)
-    rest = pipeline.drain()
+    rest = worker.drain()
     assert (rest.ready, rest.more) == (8, False)
     assert set(ImageEmbedding.objects.values_list("attempts", flat=True)) == {1}
 
@@ -251,13 +252,13 @@ def test_a_network_that_fails_gives_the_claims_back(network: EmbeddingModel, mon
     with monkeypatch.context() as patch:
         patch.setattr(OnnxEmbedder, "embed", broken)
         with pytest.raises(RuntimeError, match="out of memory"):
-            pipeline.drain()
+            worker.drain()
     assert set(ImageEmbedding.objects.values_list("state", "attempts")) == {("pending", 0)}
-    assert pipeline.drain().ready == 3
+    assert worker.drain().ready == 3
 
 
 def test_the_status_counts_each_picture_once(images: list[ProductImage], network: EmbeddingModel) -> None:
-    pipeline.embed_now([images[0].pk])
+    worker.embed_now([images[0].pk])
     claims.add_missing_rows(network, [images[1].pk])
     claims.claim_batch(network, 1, [images[1].pk])
     out = io.StringIO()

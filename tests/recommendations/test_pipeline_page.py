@@ -12,9 +12,9 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from recommendations import claims
+from recommendations.embeddings import claims
 from recommendations.models import EmbeddingModel, ImageEmbedding, Pause, Worker
-from recommendations.reasons import REASONS
+from recommendations.monitoring.reasons import REASONS
 from tests.recommendations.test_pipeline_status import _many_rows, row
 from tests.shopkeeper import Shopkeeper
 

@@ -22,12 +22,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from catalog.models import ProductImage
-from recommendations import claims, pace
-from recommendations.coverage import waiting_s
-from recommendations.failures import failure_groups
+from recommendations.embeddings import claims
+from recommendations.embeddings.coverage import waiting_s
 from recommendations.models import EmbeddingModel, ImageEmbedding
-from recommendations.reasons import REASONS
-from recommendations.status import pipeline_status
+from recommendations.monitoring import throughput
+from recommendations.monitoring.failures import failure_groups
+from recommendations.monitoring.reasons import REASONS
+from recommendations.monitoring.status import pipeline_status
 from tests.processes.conftest import services, until
 from tests.shopkeeper import Shopkeeper
 
@@ -66,7 +67,7 @@ def answered() -> Any:
 def test_the_rate_is_pictures_over_the_time_since_the_first_of_them(
     pictures: int, seconds: float, expected: float
 ) -> None:
-    assert pace.rate(pictures, seconds) == expected
+    assert throughput.rate(pictures, seconds) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,13 +86,13 @@ def test_the_rate_is_pictures_over_the_time_since_the_first_of_them(
 def test_what_is_left_is_told_in_the_unit_that_a_person_would_use(
     missing: int, per_minute: float, seconds: float | None, sentence: str
 ) -> None:
-    assert pace.remaining_s(missing, per_minute) == seconds
-    assert pace.outlook(missing, per_minute) == sentence
+    assert throughput.remaining_s(missing, per_minute) == seconds
+    assert throughput.outlook(missing, per_minute) == sentence
 
 
 def test_a_pause_is_the_outlook_while_anything_waits() -> None:
-    assert pace.outlook(5, 60, paused=True).startswith("Paused")
-    assert pace.outlook(0, 60, paused=True) == "Nothing is waiting."
+    assert throughput.outlook(5, 60, paused=True).startswith("Paused")
+    assert throughput.outlook(0, 60, paused=True) == "Nothing is waiting."
 
 
 def test_only_what_was_embedded_lately_and_by_this_model_counts(
@@ -100,7 +101,7 @@ def test_only_what_was_embedded_lately_and_by_this_model_counts(
     for age in (10, 60, 120, 299, 301, 4000):
         row(shop, plane, age_s=age)
     row(shop, plane, "failed", code="corrupt")
-    found = pace.pictures_a_minute([plane, coloured_ready])
+    found = throughput.pictures_a_minute([plane, coloured_ready])
     assert found[plane.pk] == pytest.approx(60 * 4 / 299, abs=0.1)
     assert found[coloured_ready.pk] == 0
 
@@ -117,7 +118,7 @@ def test_rate_failures_and_age_are_read_from_their_indexes(shop: Shopkeeper, pla
     """At a million rows anything else takes seconds."""
     _many_rows(shop, plane)
     asked: dict[str, Callable[[], object]] = {
-        "embedding_done": lambda: pace.pictures_a_minute([plane]),
+        "embedding_done": lambda: throughput.pictures_a_minute([plane]),
         "embedding_failed": lambda: failure_groups(plane, {"corrupt": 3, "timeout": 3}, examples=8),
         "embedding_waiting": lambda: waiting_s(plane),
     }

@@ -16,10 +16,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from catalog.models import Category
-from recommendations import graphs, photos
+from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel, ModelState
-from recommendations.photos import PhotoForgotten, SeenPhoto, from_token
-from recommendations.throttling import PhotoSearchThrottle
+from recommendations.search import photo as photo_module
+from recommendations.search.photo import PhotoForgotten, SeenPhoto, from_token
+from recommendations.search.throttling import PhotoSearchThrottle
 from tests.models import stated
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
@@ -45,7 +46,7 @@ class Eye:
 @pytest.fixture
 def wardrobe(shop: Shopkeeper, coloured: EmbeddingModel, monkeypatch: pytest.MonkeyPatch) -> EmbeddingModel:
     """Red and blue dresses and shoes, and a shop that sees a red dress in every photo."""
-    monkeypatch.setattr(graphs, "embedder", lambda model: Eye([1, 0, 1, 0]))
+    monkeypatch.setattr(artifacts, "embedder", lambda model: Eye([1, 0, 1, 0]))
     for title, kind, vector, price in (
         ("Red dress", "dresses", [1, 0, 1, 0], 90),
         ("Blue dress", "dresses", [1, 0, 0.2, 1], 80),
@@ -105,7 +106,7 @@ def test_what_is_signed_for_another_purpose_is_refused(plane: EmbeddingModel) ->
 
 def test_it_is_forgotten_after_an_hour(plane: EmbeddingModel, monkeypatch: pytest.MonkeyPatch) -> None:
     text = SeenPhoto(plane, np.array([1, 0, 0], np.float32)).to_token()
-    monkeypatch.setattr(photos, "TOKEN_SECONDS", -1)
+    monkeypatch.setattr(photo_module, "TOKEN_SECONDS", -1)
     with pytest.raises(PhotoForgotten, match="choose the photo again"):
         from_token(text)
 
@@ -158,7 +159,7 @@ def test_the_slider_weighs_colour_against_shape(wardrobe: EmbeddingModel, client
 def test_a_model_without_colours_has_no_slider(
     shop: Shopkeeper, plane: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graphs, "embedder", lambda model: Eye([1, 0, 0]))
+    monkeypatch.setattr(artifacts, "embedder", lambda model: Eye([1, 0, 0]))
     shop.embedded(plane, "red", [1, 0, 0])
     page = search(client, photo=photo(), colour="0.9")
     assert 'name="colour"' not in page
@@ -215,7 +216,7 @@ def test_an_old_page_asks_for_the_photo_again(
     wardrobe: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = token(search(client, photo=photo()))
-    monkeypatch.setattr(photos, "TOKEN_SECONDS", -1)
+    monkeypatch.setattr(photo_module, "TOKEN_SECONDS", -1)
     response = client.post(PAGE, {"seen": seen})
     page = response.content.decode()
     assert response.status_code == 400
@@ -245,7 +246,7 @@ def test_nothing_really_similar_shows_the_nearest_and_where_to_go(
 ) -> None:
     stated(wardrobe)
     assert "Nothing really similar" not in search(client, photo=photo())
-    monkeypatch.setattr(graphs, "embedder", lambda model: Eye([-1, 0.1, 0.1, -1]))
+    monkeypatch.setattr(artifacts, "embedder", lambda model: Eye([-1, 0.1, 0.1, -1]))
     page = search(client, photo=photo())
     assert "Nothing really similar" in page
     assert len(shown(page)) == 4, "still offered"

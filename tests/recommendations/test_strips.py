@@ -11,10 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from catalog.models import Product
-from recommendations import merchandising, pipeline
 from recommendations.models import EmbeddingModel, ImageEmbedding, Pin, Rule
-from recommendations.search import Source
-from recommendations.strips import Arrangement, product_strip
+from recommendations.pipeline import worker
+from recommendations.search.service import Source
+from recommendations.strips import curation
+from recommendations.strips.product_strip import Arrangement, product_strip
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
@@ -239,7 +240,7 @@ def test_a_strip_costs_the_same_however_long(shop: Shopkeeper, plane: EmbeddingM
     for number in range(4):
         Pin.objects.create(product=red, shown=shop.embedded(plane, f"pinned {number}", [0, 1, number]))
         Rule.objects.create(effect="boost", boost=0.1, category=shop.category(f"clothes/{number}"))
-        merchandising.set_vetoes(red, [shop.product("vetoed")])
+        curation.set_vetoes(red, [shop.product("vetoed")])
     # One more for the pictures of pins, one for their vectors, one for the categories that rules move.
     assert queries(red, 6) == queries(red, 7) == 11
     # The shop has less than a hundred: everything is compared, and there are three for each further rung.
@@ -255,7 +256,7 @@ def test_a_photo_search_shows_one_card_a_thing_and_nothing_sold_out(
         (shop.product("the same again"), picture("red")),
         (shop.product("gone", stock=0), picture("red", shape="rectangle")),
     ):
-        pipeline.embed_now([shop.image(product, data).pk])
+        worker.embed_now([shop.image(product, data).pk])
 
     def sources() -> int:
         photo = SimpleUploadedFile("a.jpg", picture("red"), "image/jpeg")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from catalog.models import Product
-from recommendations.styles import Look, Style, collapsed, style_of
+from recommendations.strips.styles import Look, Style, collapsed, style_of
 
 
 def named(title: str, colour: str = "", **fields: object) -> Style:

@@ -16,9 +16,9 @@ from django.test.utils import CaptureQueriesContext
 from catalog.drawing.palette import COLOURS
 from catalog.models import Product
 from ml.datasets.families import FAMILIES
-from recommendations.merchandising import set_vetoes
 from recommendations.models import EmbeddingModel, Rule
-from recommendations.swatches import MOST, swatches_for
+from recommendations.strips.curation import set_vetoes
+from recommendations.strips.swatches import MOST, swatches_for
 from tests.shopkeeper import Shopkeeper
 
 STYLES = Path(__file__).resolve().parents[2] / "static/css/shop.css"

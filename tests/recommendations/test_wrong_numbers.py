@@ -17,14 +17,15 @@ from django.core.management import call_command
 from django.test import Client
 from onnx import helper, numpy_helper
 
-from ml import golden
-from ml.images import to_input
+from ml.pictures.codec import to_input
+from ml.runtimes import golden
 from ml.runtimes.onnx import open_session
 from ml.weights import GOLDEN, sha256_of
-from recommendations import graphs, lifecycle, pipeline
+from recommendations.lifecycle import artifacts, switching
+from recommendations.lifecycle.refusals import FORGET, refusals
 from recommendations.models import EmbeddingModel, ImageEmbedding, Refusal
-from recommendations.refusals import FORGET, refusals
-from recommendations.status import pipeline_status
+from recommendations.monitoring.status import pipeline_status
+from recommendations.pipeline import worker
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
@@ -34,9 +35,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def wrong_here(network: EmbeddingModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EmbeddingModel:
     """The active model; its graph gives other vectors here than it knows."""
-    monkeypatch.setattr(graphs, "_loaded", {})
-    monkeypatch.setattr(graphs, "_refused", {})
-    good = graphs.cache_path(network.graph_sha256)
+    monkeypatch.setattr(artifacts, "_loaded", {})
+    monkeypatch.setattr(artifacts, "_refused", {})
+    good = artifacts.cache_path(network.graph_sha256)
     graph = onnx.load(str(good))
     kept = {entry.key: entry.value for entry in graph.metadata_props}
     opposite = -golden.run(open_session(good), network.spec)
@@ -44,8 +45,8 @@ def wrong_here(network: EmbeddingModel, monkeypatch: pytest.MonkeyPatch, tmp_pat
     onnx.save(graph, str(tmp_path / "wrong.onnx"))
     network.graph_sha256 = sha256_of(tmp_path / "wrong.onnx")
     network.save(update_fields=["graph_sha256"])
-    graphs.publish(tmp_path / "wrong.onnx", network.graph_sha256)
-    shutil.copy(tmp_path / "wrong.onnx", graphs.cache_path(network.graph_sha256))
+    artifacts.publish(tmp_path / "wrong.onnx", network.graph_sha256)
+    shutil.copy(tmp_path / "wrong.onnx", artifacts.cache_path(network.graph_sha256))
     return network
 
 
@@ -54,8 +55,8 @@ def test_a_host_with_wrong_numbers_stores_no_vector_and_the_pictures_stay_pendin
 ) -> None:
     shop = Shopkeeper()
     image = shop.image(shop.product())
-    for attempt in (lambda: pipeline.embed_now([image.pk]), pipeline.drain):
-        with pytest.raises(graphs.ModelUnavailable, match=r"smallest cosine -1\.0000 .* must not embed pictures"):
+    for attempt in (lambda: worker.embed_now([image.pk]), worker.drain):
+        with pytest.raises(artifacts.ModelUnavailable, match=r"smallest cosine -1\.0000 .* must not embed pictures"):
             attempt()
     assert not ImageEmbedding.objects.exclude(state="pending").exists()
     assert pipeline_status().missing == 1
@@ -65,9 +66,9 @@ def test_a_host_with_wrong_numbers_stores_no_vector_and_the_pictures_stay_pendin
     call_command("pipeline_status")
     assert "smallest cosine -1.0000" in capsys.readouterr().out
     assert "smallest cosine -1.0000" in client.get("/readyz").json()["weights"]
-    graphs._refused.clear()  # as in a web process, which has not loaded the network
+    artifacts._refused.clear()  # as in a web process, which has not loaded the network
     assert client.get("/readyz").json()["weights"].startswith("1 of the hosts would compute wrong vectors")
-    assert str(graphs.cache_path(wrong_here.graph_sha256).parent) not in told, "no path of the server"
+    assert str(artifacts.cache_path(wrong_here.graph_sha256).parent) not in told, "no path of the server"
 
 
 def test_a_refusal_is_taken_back_and_those_of_vanished_hosts_are_forgotten(
@@ -75,23 +76,23 @@ def test_a_refusal_is_taken_back_and_those_of_vanished_hosts_are_forgotten(
 ) -> None:
     shop = Shopkeeper()
     image = shop.image(shop.product())
-    with pytest.raises(graphs.ModelUnavailable):
-        pipeline.embed_now([image.pk])
+    with pytest.raises(artifacts.ModelUnavailable):
+        worker.embed_now([image.pk])
     Refusal.objects.create(host="gone", model=wrong_here, reason="…", seen_at=Refusal.objects.get().seen_at - FORGET)
     wrong_here.graph_sha256 = exported_network["graph_sha256"]
     wrong_here.save(update_fields=["graph_sha256"])
-    assert pipeline.embed_now([image.pk]).ready == 1
+    assert worker.embed_now([image.pk]).ready == 1
     assert refusals(wrong_here) == []
-    assert pipeline_status().warnings == [lifecycle.UNTRAINED_WARNING]
+    assert pipeline_status().warnings == [switching.UNTRAINED_WARNING]
     assert client.get("/readyz").json()["weights"].startswith("ok")
 
 
 @pytest.fixture
 def bundled(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddingModel]:
-    monkeypatch.setattr(graphs, "_loaded", {})
-    model = lifecycle.add_model("bundled")
+    monkeypatch.setattr(artifacts, "_loaded", {})
+    model = switching.add_model("bundled")
     yield model
-    graphs.discard(model.graph_sha256)
+    artifacts.discard(model.graph_sha256)
 
 
 @pytest.mark.case
@@ -100,23 +101,23 @@ def test_int8_that_computes_wrongly_gives_way_to_floats(
 ) -> None:
     settings.EMBEDDING_PRECISION = "float"
     inputs = [to_input(picture("red", seed=number), bundled.spec) for number in range(3)]
-    expected = graphs.embedder(bundled).embed(inputs)
+    expected = artifacts.embedder(bundled).embed(inputs)
     settings.EMBEDDING_PRECISION = "int8"
-    int8 = graphs._int8(graphs.cache_path(bundled.graph_sha256))
+    int8 = artifacts._int8(artifacts.cache_path(bundled.graph_sha256))
     graph = onnx.load(str(int8))
     for constant in graph.graph.initializer:  # as if large products were cut off
         values = numpy_helper.to_array(constant)
         if values.dtype == np.int8 and values.ndim == 4:
             constant.CopyFrom(numpy_helper.from_array(values.clip(-20, 20), constant.name))
     onnx.save(graph, str(int8))
-    graphs._loaded.clear()
+    artifacts._loaded.clear()
     with caplog.at_level(logging.WARNING):
-        network = graphs.embedder(bundled)
+        network = artifacts.embedder(bundled)
     assert (network.in_int8, network.meta.precision) == (False, "compact")
     assert re.search(r"smallest cosine -?0\.\d{4} over 3 golden pictures, at least 0\.99 is needed", caplog.text)
     assert (network.embed(inputs) == expected).all()
     assert refusals(bundled) == [], "floats are right: the host goes on"
-    graphs.discard(bundled.graph_sha256)
+    artifacts.discard(bundled.graph_sha256)
     assert not int8.exists()
 
 
@@ -126,8 +127,8 @@ def test_int8_asked_for_gives_the_vectors_of_floats_on_every_processor(bundled: 
     vectors = {}
     for setting in ("float", "int8"):
         settings.EMBEDDING_PRECISION = setting
-        graphs._loaded.clear()
-        network = graphs.embedder(bundled)
+        artifacts._loaded.clear()
+        network = artifacts.embedder(bundled)
         assert network.in_int8 is (setting == "int8")
         vectors[setting] = network.embed(inputs)
     assert (vectors["float"] * vectors["int8"]).sum(axis=1).min() > 0.99

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from catalog import pages, querysets
 from catalog.models import Category
-from recommendations.indexes import drop_index, ensure_index
+from recommendations.embeddings.indexes import drop_index, ensure_index
 from recommendations.models import EmbeddingModel, ModelState
 from tests.recommendations.test_search_oracle import SPEC
 from tests.shopkeeper import Shopkeeper
@@ -124,8 +124,8 @@ def test_no_public_route_reads_more_in_a_larger_shop(client: Client, monkeypatch
     monkeypatch.setattr(pages, "COUNTED", 100)
     monkeypatch.setattr(querysets, "FEW", 100)
     monkeypatch.setattr(querysets, "RANKED", 200)
-    monkeypatch.setattr("recommendations.queries._SWATCH_PRODUCTS", 100)
-    monkeypatch.setattr("recommendations.swatches.READ", 100)
+    monkeypatch.setattr("recommendations.search.query_vectors._SWATCH_PRODUCTS", 100)
+    monkeypatch.setattr("recommendations.strips.swatches.READ", 100)
     cost: dict[str, list[int]] = {path: [] for path in ROUTES}
     for count in (SMALL, TIMES * SMALL):
         model = fill(count)

@@ -12,7 +12,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from catalog.models import Product
-from shop.database_errors import BY_SQLSTATE, fault_of
+from shop.requests.database_errors import BY_SQLSTATE, fault_of
 from tests.shopkeeper import Shopkeeper
 
 

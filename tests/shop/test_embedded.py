@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from shop import embedded
-from shop.embedded import SOCKET_PATH_MAX, Layout
+from shop.embedded import servers
+from shop.embedded.servers import SOCKET_PATH_MAX, Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECT = "from django.db import connection; connection.ensure_connection(); "
@@ -270,8 +270,8 @@ def test_commands_that_need_no_database_start_none(home: Home, command: list[str
 def test_postgres_takes_an_eighth_of_the_memory_within_bounds(
     gib: int, shared: int, maintenance: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "_memory", lambda: gib * 2**30)
-    conf = embedded._postgres_conf()
+    monkeypatch.setattr(servers, "_memory", lambda: gib * 2**30)
+    conf = servers._postgres_conf()
     assert f"\nshared_buffers = {shared}MB" in conf
     assert f"\nmaintenance_work_mem = {maintenance}MB" in conf
 
@@ -279,8 +279,8 @@ def test_postgres_takes_an_eighth_of_the_memory_within_bounds(
 def test_where_shared_memory_is_short_one_process_builds_an_index(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "SHARED_MEMORY", tmp_path / "none")
-    assert "\nmax_parallel_maintenance_workers = 0" in embedded._postgres_conf()
+    monkeypatch.setattr(servers, "SHARED_MEMORY", tmp_path / "none")
+    assert "\nmax_parallel_maintenance_workers = 0" in servers._postgres_conf()
 
 
 def test_a_long_var_dir_gets_a_short_socket_folder(tmp_path: Path) -> None:

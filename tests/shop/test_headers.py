@@ -140,7 +140,8 @@ def test_a_forged_host_is_refused_in_one_line(
         answer = client.get(path, headers={"Host": host})
     assert answer.status_code == 400
     lines = [record for record in caplog.records if record.name != "django.request"]
-    assert [(record.levelname, record.name, record.exc_info) for record in lines] == [("WARNING", "shop.hosts", None)]
+    expected = [("WARNING", "shop.requests.hosts", None)]
+    assert [(record.levelname, record.name, record.exc_info) for record in lines] == expected
     assert len(lines[0].getMessage()) < 200
     assert "\n" not in lines[0].getMessage()
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR or record.exc_info]

@@ -16,10 +16,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.views import View
 from rest_framework.test import APIClient
 
-from catalog.throttling import ApiThrottle, ClientThrottle, PageThrottle, SearchThrottle
-from recommendations.throttling import PhotoSearchThrottle
-from shop import cache as shop_cache
-from shop.limits import UNLIMITED, throttle_of
+from catalog.clients.throttling import ApiThrottle, ClientThrottle, PageThrottle, SearchThrottle
+from recommendations.search.throttling import PhotoSearchThrottle
+from shop.requests.limits import UNLIMITED, throttle_of
+from shop.storage import cache as shop_cache
 from tests.shopkeeper import Shopkeeper
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -180,7 +180,7 @@ def test_a_window_slides(monkeypatch: pytest.MonkeyPatch, rf: RequestFactory, li
     request = rf.get("/", REMOTE_ADDR="203.0.113.5")
     request.user = type("Anonymous", (), {"is_authenticated": False})()
     now = [60_000.0 * 60]
-    monkeypatch.setattr("catalog.throttling.time.time", lambda: now[0])
+    monkeypatch.setattr("catalog.clients.throttling.time.time", lambda: now[0])
     now[0] += 59
     assert [PageThrottle().allow_request(request) for _ in range(5)] == [True] * 4 + [False]
     now[0] += 2  # in the next window: the four of two seconds ago still count
@@ -225,7 +225,7 @@ def test_without_redis_pages_are_shown_and_nobody_waits_for_it_twice(
     assert {client.get("/").status_code for _ in range(5)} == {200}
     assert {APIClient().get("/api/v1/products/").status_code for _ in range(5)} == {200}
     assert len(away.asked) == 1, "a Redis that is away is asked once in a few seconds"
-    lines = [record for record in caplog.records if record.name == "shop.cache"]
+    lines = [record for record in caplog.records if record.name == "shop.storage.cache"]
     assert [line.levelname for line in lines] == ["ERROR"]
 
 

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.test import Client
 
 from catalog.models import ProductImage
-from catalog.request_ids import accepted, current_request_id, request_id
-from shop.logs import JsonFormatter, LineFormatter, RefusalFilter, RequestIdFilter
+from common.request_ids import accepted, current_request_id, request_id
+from shop.monitoring.logs import JsonFormatter, LineFormatter, RefusalFilter, RequestIdFilter
 from tests.shopkeeper import Shopkeeper
 
 FRESH = re.compile(r"[0-9a-f]{32}")

@@ -11,7 +11,6 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from recommendations import control, pipeline, stages
 from recommendations.models import (
     EmbeddingModel,
     ImageEmbedding,
@@ -21,6 +20,7 @@ from recommendations.models import (
     StageTime,
     Worker,
 )
+from recommendations.pipeline import control, stage_metrics, worker
 from tests.shopkeeper import Shopkeeper
 
 FILTERS = [
@@ -75,18 +75,18 @@ def test_pictures_and_the_last_check_are_told(
 
 def test_stages_are_added_up_over_processes_as_a_histogram(client: Client, settings: Any, db: None) -> None:
     settings.METRICS_TOKEN = "secret"
-    stages.flush()  # what other tests left in this process
+    stage_metrics.flush()  # what other tests left in this process
     StageTime.objects.all().delete()
     StagePictures.objects.all().delete()
     for seconds in (0.001, 0.004, 0.005, 0.3, 99.0):
-        stages.took(Stage.DECODE, seconds)
-    stages.passed(Stage.DECODE, 4)
-    stages.passed(Stage.DECODE, 1, "corrupt")
-    stages.flush()
-    stages.took(Stage.DECODE, 0.3)  # another process, or this one later
-    stages.passed(Stage.DECODE, 1)
-    stages.flush()
-    stages.flush()
+        stage_metrics.took(Stage.DECODE, seconds)
+    stage_metrics.passed(Stage.DECODE, 4)
+    stage_metrics.passed(Stage.DECODE, 1, "corrupt")
+    stage_metrics.flush()
+    stage_metrics.took(Stage.DECODE, 0.3)  # another process, or this one later
+    stage_metrics.passed(Stage.DECODE, 1)
+    stage_metrics.flush()
+    stage_metrics.flush()
     found = metrics(client, "secret")
     buckets = {le: found[f'lookalike_stage_seconds_bucket{{stage="decode",le="{le}"}}'] for le in
                ("0.001", "0.005", "0.5", "+Inf")}  # fmt: skip
@@ -98,29 +98,29 @@ def test_stages_are_added_up_over_processes_as_a_histogram(client: Client, setti
 
 
 def test_figures_wait_for_a_database_that_is_away(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    stages.flush()
+    stage_metrics.flush()
 
     def away(*_: object) -> None:
         raise OperationalError("the connection is closed")
 
-    stages.passed(Stage.WRITE, 3)
-    stages.took(Stage.WRITE, 0.2)
+    stage_metrics.passed(Stage.WRITE, 3)
+    stage_metrics.took(Stage.WRITE, 0.2)
     before = sum(StagePictures.objects.filter(stage="write", outcome="ok").values_list("count", flat=True))
     with monkeypatch.context() as patch:
         patch.setattr(StagePictures.objects, "add", away)
-        stages.flush()
-    stages.passed(Stage.WRITE, 2)
-    stages.flush()
+        stage_metrics.flush()
+    stage_metrics.passed(Stage.WRITE, 2)
+    stage_metrics.flush()
     assert StagePictures.objects.get(stage="write", outcome="ok").count == before + 5
 
 
 def test_the_pipeline_counts_what_each_stage_did_with_each_picture(shop: Shopkeeper, network: EmbeddingModel) -> None:
-    stages.flush()
+    stage_metrics.flush()
     StageTime.objects.all().delete()
     StagePictures.objects.all().delete()
     images = [shop.image(shop.product()) for _ in range(5)]
     images[0].file.storage.delete(images[0].file.name)
-    pipeline.embed_now([image.pk for image in images])
+    worker.embed_now([image.pk for image in images])
     counts = {(row.stage, row.outcome): row.count for row in StagePictures.objects.all()}
     assert counts == {
         ("claim", "ok"): 5,

@@ -16,8 +16,8 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from catalog import decoding
-from ml.decoding import DecoderBusy, Decoders, DecoderUnavailable
-from recommendations import graphs
+from ml.pictures.decoding import DecoderBusy, Decoders, DecoderUnavailable
+from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
@@ -60,9 +60,9 @@ def test_a_lost_or_damaged_network_is_named_in_the_log_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     shop.product("Red dress")
-    monkeypatch.setattr(graphs, "_loaded", {})
-    path = graphs.cache_path(network.graph_sha256)
-    stored = Path(default_storage.path(graphs.storage_name(network.graph_sha256)))
+    monkeypatch.setattr(artifacts, "_loaded", {})
+    path = artifacts.cache_path(network.graph_sha256)
+    stored = Path(default_storage.path(artifacts.storage_name(network.graph_sha256)))
     kept = path.read_bytes()
     try:
         for damage in (lambda copy: copy.write_bytes(kept[:1000]), lambda copy: copy.unlink(missing_ok=True)):

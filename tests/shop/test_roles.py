@@ -13,9 +13,9 @@ from django.core.checks import run_checks
 from django.core.management import call_command
 from django.db import ProgrammingError, connection
 
-from shop import embedded, roles
-from shop.embedded import EmbeddedServices, Layout
-from shop.programs import Runner, postgres_programs, vector_version
+from shop.embedded import roles
+from shop.embedded.programs import Runner, postgres_programs, vector_version
+from shop.embedded.servers import DATABASE, EmbeddedServices, Layout
 from tests.faults.servers import servers
 from tests.shop.test_embedded import Home
 
@@ -66,7 +66,7 @@ def var(tmp_path: Path) -> Iterator[Path]:
     services.leave()
 
 
-def as_role(layout: Layout, role: str, database: str = embedded.DATABASE) -> psycopg.Connection:
+def as_role(layout: Layout, role: str, database: str = DATABASE) -> psycopg.Connection:
     return psycopg.connect(host=str(layout.sockets), user=role, dbname=database, autocommit=True)
 
 

@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.models import ProductImage
-from recommendations import control
 from recommendations.models import EmbeddingModel
+from recommendations.pipeline import control
 from tests.shopkeeper import Shopkeeper
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Exists, OuterRef
 
 from catalog.exporting import ExportFailed, export_training_set
-from catalog.management.arguments import positive
 from catalog.models import Category, Product, ProductImage
-from catalog.progress import meter
+from common.arguments import positive
+from common.progress import meter
 
 NAMED = 10
 

@@ -14,11 +14,11 @@ from catalog.importing.errors import ImportFailed, RowError
 from catalog.importing.kaggle import KaggleLayout
 from catalog.importing.loader import import_records
 from catalog.importing.records import Layout
-from catalog.management.arguments import positive
-from catalog.progress import meter
 from catalog.services import StorageUnavailable
-from ml.decoding import DecoderUnavailable
-from ml.tables import Writer
+from common.arguments import positive
+from common.progress import meter
+from ml.files.tables import Writer
+from ml.pictures.decoding import DecoderUnavailable
 
 LAYOUTS: tuple[Layout, ...] = (KaggleLayout(), ClassFolderLayout())
 SHOWN_ERRORS = 10

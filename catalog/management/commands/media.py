@@ -13,10 +13,10 @@ from typing import IO, Any
 from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog import high_water, media, quarantine
-from catalog.management.arguments import whole_number
+from catalog.media import files, high_water, quarantine
 from catalog.models import MediaState
-from catalog.progress import meter
+from common.arguments import whole_number
+from common.progress import meter
 
 NAMED = 20  # in the terminal; --json has more
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         check = actions.add_parser("check", help="name pictures without a file and count files without a row")
-        check.add_argument("--json", action="store_true", help=f"for programs; names up to {media.NAMED:,} files")
+        check.add_argument("--json", action="store_true", help=f"for programs; names up to {files.NAMED:,} files")
         sweep = actions.add_parser("sweep", help="what the daily task does: check, restore, set aside, delete")
         sweep.add_argument(
             "--confirm", action="store_true", help="this database is the right one, although it is older or lacks rows"
@@ -74,8 +74,8 @@ class Command(BaseCommand):
 
     def _check(self, options: dict[str, Any]) -> None:
         behind = self._behind()
-        with meter(self.stderr, "Comparing", len(media.SHARDS)) as progress:
-            found = media.check(advance=progress.advance)
+        with meter(self.stderr, "Comparing", len(files.SHARDS)) as progress:
+            found = files.check(advance=progress.advance)
         kept = quarantine.count()
         if options["json"]:
             told = {
@@ -108,9 +108,9 @@ class Command(BaseCommand):
 
     def _sweep(self, options: dict[str, Any]) -> None:
         try:
-            with meter(self.stderr, "Comparing", len(media.SHARDS)) as progress:
-                swept = media.sweep(confirmed=options["confirm"], advance=progress.advance)
-        except (high_water.RowsWentBackwards, media.SuspiciousSweep) as error:
+            with meter(self.stderr, "Comparing", len(files.SHARDS)) as progress:
+                swept = files.sweep(confirmed=options["confirm"], advance=progress.advance)
+        except (high_water.RowsWentBackwards, files.SuspiciousSweep) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
             f"{swept.returned:,} files back from quarantine, {swept.set_aside:,} set aside, {swept.deleted:,} deleted "
@@ -130,7 +130,7 @@ class Command(BaseCommand):
 
     def _restore(self, _: dict[str, Any]) -> None:
         with meter(self.stderr, "Looking", quarantine.count()) as progress:
-            returned = media.bring_back(advance=progress.advance)
+            returned = files.bring_back(advance=progress.advance)
         self.stdout.write(f"{len(returned):,} files are back: pictures name them again.")
 
     def _export(self, options: dict[str, Any]) -> None:

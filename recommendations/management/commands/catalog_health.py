@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.management.arguments import not_negative, positive
-from catalog.progress import meter
-from ml.tables import Writer
-from recommendations.catalog_health import NAMED, CatalogHealth, catalog_health, current_vectors
-from recommendations.coverage import coverage
+from common.arguments import not_negative, positive
+from common.progress import meter
+from ml.files.tables import Writer
+from recommendations.embeddings.coverage import coverage
 from recommendations.management.arguments import chosen_model, count, share
 from recommendations.management.tables import table
+from recommendations.monitoring.catalog_health import NAMED, CatalogHealth, catalog_health, current_vectors
 
 
 class Command(BaseCommand):

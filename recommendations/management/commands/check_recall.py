@@ -8,13 +8,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.management.arguments import not_negative, positive
-from catalog.progress import meter
+from common.arguments import not_negative, positive
+from common.progress import meter
 from recommendations.management.arguments import chosen_model, share
 from recommendations.management.tables import table
-from recommendations.queries import NoColourPart
-from recommendations.recall_checks import keep
-from recommendations.watch import FLOOR, SHARES, K, ModelChanged, RecallCheck
+from recommendations.monitoring.recall import FLOOR, SHARES, K, ModelChanged, RecallCheck
+from recommendations.monitoring.recall_checks import keep
+from recommendations.search.query_vectors import NoColourPart
 
 
 class Command(BaseCommand):

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from catalog.management.arguments import whole_number
-from recommendations.click_through import ClickThrough, click_through
+from common.arguments import whole_number
+from recommendations.strips.click_through import ClickThrough, click_through
 
 ROW = "{:<24} {:<9} {:<9} {:>8} {:>10} {:>8} {:>7}  {}"
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from recommendations import claims, nudges, pipeline, stopping
-from recommendations.coverage import coverage
-from recommendations.lifecycle import ensure_active_model
+from recommendations.embeddings import claims
+from recommendations.embeddings.coverage import coverage
+from recommendations.lifecycle.switching import ensure_active_model
 from recommendations.management.indexing import meter_with_index
 from recommendations.models import EmbeddingModel, ModelState
-from recommendations.status import model_warnings
+from recommendations.monitoring.status import model_warnings
+from recommendations.pipeline import in_hand, nudges, shutdown, worker
 
 
 class Command(BaseCommand):
@@ -40,11 +41,11 @@ class Command(BaseCommand):
                 self.stdout.write("Left to the workers; `manage.py pipeline_status` shows how far they are.")
                 return
             meter = meter_with_index(self.stderr, "Embedding", claims.unfinished(model))
-            with meter as progress, stopping.on_signals(pipeline.give_back):
-                drained = pipeline.drain(model=model, advance=progress.advance)
+            with meter as progress, shutdown.on_signals(in_hand.give_back):
+                drained = worker.drain(model=model, advance=progress.advance)
             if drained.halt:
-                raise pipeline.Halted(drained.halt)
-        except (*pipeline.UNAVAILABLE, pipeline.Halted) as error:
+                raise worker.Halted(drained.halt)
+        except (*worker.UNAVAILABLE, worker.Halted) as error:
             raise CommandError(str(error)) from error
         status = coverage(model)
         self.stdout.write(

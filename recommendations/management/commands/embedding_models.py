@@ -12,14 +12,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.progress import Meter, meter
+from common.progress import Meter, meter
 from ml.spec import POOLINGS
-from recommendations import calibration, claims, lifecycle, nudges, pipeline, stopping
-from recommendations.calibration import Calibration, MatchKind
-from recommendations.comparing import NotComparable, compare, require_comparable
-from recommendations.coverage import Coverage, coverage, failed_instead, failed_skus, uncovered_skus
-from recommendations.indexes import index_bytes, index_due
-from recommendations.lifecycle import FailedInstead, LifecycleError, NotCovered, Switch
+from recommendations.embeddings import claims
+from recommendations.embeddings.coverage import Coverage, coverage, failed_instead, failed_skus, uncovered_skus
+from recommendations.embeddings.indexes import index_bytes, index_due
+from recommendations.lifecycle import switching
+from recommendations.lifecycle.switching import FailedInstead, LifecycleError, NotCovered, Switch
 from recommendations.management.arguments import chosen_model
 from recommendations.management.comparison import (
     add_compare_arguments,
@@ -30,6 +29,10 @@ from recommendations.management.comparison import (
 from recommendations.management.indexing import meter_with_index
 from recommendations.management.tables import table
 from recommendations.models import EmbeddingModel, ModelState
+from recommendations.monitoring.model_comparison import NotComparable, compare, require_comparable
+from recommendations.pipeline import in_hand, nudges, shutdown, worker
+from recommendations.search import calibration
+from recommendations.search.calibration import Calibration, MatchBasis
 
 HELP = """\
 Add, build, switch and retire embedding models. The usual course:
@@ -95,7 +98,7 @@ class Command(BaseCommand):
         run: Callable[..., None] = getattr(self, f"_{action}")
         try:
             run(**options)
-        except (*pipeline.UNAVAILABLE, LifecycleError, pipeline.Halted, NotComparable) as error:
+        except (*worker.UNAVAILABLE, LifecycleError, worker.Halted, NotComparable) as error:
             raise CommandError(str(error)) from error
 
     def _list(self, *, json: bool, **_: Any) -> None:
@@ -111,16 +114,16 @@ class Command(BaseCommand):
 
     def _add(self, *, weights: str, name: str | None, pooling: str | None, **_: Any) -> None:
         with self._download() as progress:
-            model = lifecycle.add_model(weights, name=name, pooling=pooling, log=self.stderr.write, progress=progress)
+            model = switching.add_model(weights, name=name, pooling=pooling, log=self.stderr.write, progress=progress)
         self.stdout.write(
             f"{model.name} is a draft: {model.backbone}, {model.dimension}-d, {model.input_size} px, {model.pooling} "
             f"pooling. Next: `manage.py embedding_models build {model.name}`."
         )
         if model.untrained:
-            self.stderr.write(lifecycle.UNTRAINED_WARNING)
+            self.stderr.write(switching.UNTRAINED_WARNING)
 
     def _build(self, *, name: str, enqueue: bool, **_: Any) -> None:
-        model = lifecycle.begin_build(name)
+        model = switching.begin_build(name)
         claims.add_missing_rows(model)
         if enqueue:
             nudges.nudge_bulk()
@@ -150,7 +153,7 @@ class Command(BaseCommand):
             else:
                 if model is not None:
                     calibration.calibrate_if_due(model)
-                switch = lifecycle.activate(name, force=force)
+                switch = switching.activate(name, force=force)
         except NotCovered as error:
             raise CommandError(
                 f"{error} {_some(uncovered_skus(error.model, NAMED), error.coverage.missing)} Run `manage.py "
@@ -172,16 +175,16 @@ class Command(BaseCommand):
                 self._complete(model)
             calibration.calibrate_if_due(model)  # so that shoppers have words from the first moment
             with suppress(NotCovered):
-                return lifecycle.activate(model.name)
-        return lifecycle.activate(model.name)
+                return switching.activate(model.name)
+        return switching.activate(model.name)
 
     def _rollback(self, **_: Any) -> None:
-        self._report(lifecycle.rollback())
+        self._report(switching.rollback())
 
     def _retire(self, *, name: str, **_: Any) -> None:
         model = EmbeddingModel.objects.filter(name=name).first()
         with meter(self.stderr, f"Retiring {name}", model.embeddings.count() if model else 0) as progress:
-            lifecycle.retire(name, advance=progress.advance, log=self.stderr.write)
+            switching.retire(name, advance=progress.advance, log=self.stderr.write)
         self.stdout.write(f"{name} is retired: {progress.done:,} vectors dropped.")
 
     def _calibrate(self, *, model: str | None, **_: Any) -> None:
@@ -200,8 +203,8 @@ class Command(BaseCommand):
         done = found.total - found.missing
         with meter_with_index(self.stderr, f"Building {model.name}", found.total, done=done) as progress:
             recount = _Recount(model, progress)
-            with stopping.on_signals(pipeline.give_back):
-                pipeline.build(model, advance=recount.done, waiting=recount.left)
+            with shutdown.on_signals(in_hand.give_back):
+                worker.build(model, advance=recount.done, waiting=recount.left)
 
     def _report(self, switch: Switch) -> None:
         model, found = switch.model, switch.coverage
@@ -299,7 +302,7 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _meaning(model: EmbeddingModel, made: Calibration) -> str:
-    if made.kind == MatchKind.RANK:
+    if made.basis == MatchBasis.RANK:
         return (
             f"{model.name}: the products lack labels (categories and colours), so `match` is a rank among "
             f"{made.pairs:,} pairs, not a chance."

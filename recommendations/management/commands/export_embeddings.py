@@ -8,12 +8,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.progress import meter
-from ml import features
-from ml.features import FeaturesError
-from recommendations.coverage import coverage
+from common.progress import meter
+from ml.files import features
+from ml.files.features import FeaturesError
+from recommendations.embeddings.coverage import coverage
+from recommendations.lifecycle.vector_files import export_features
 from recommendations.management.arguments import chosen_model
-from recommendations.transfer import export_features
 
 
 class Command(BaseCommand):

@@ -9,16 +9,16 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.management.arguments import not_negative
-from ml import features
-from ml.features import FeaturesError
-from recommendations import transfer
-from recommendations.coverage import coverage
-from recommendations.graphs import ModelUnavailable
-from recommendations.lifecycle import LifecycleError
+from common.arguments import not_negative
+from ml.files import features
+from ml.files.features import FeaturesError
+from recommendations.embeddings.coverage import coverage
+from recommendations.lifecycle import vector_files
+from recommendations.lifecycle.artifacts import ModelUnavailable
+from recommendations.lifecycle.switching import LifecycleError
+from recommendations.lifecycle.vector_files import Matched, TransferError
 from recommendations.management.indexing import meter_with_index
 from recommendations.models import EmbeddingModel, ModelState
-from recommendations.transfer import Matched, TransferError
 
 NAMED = 10  # unmatched names that are shown
 
@@ -35,15 +35,15 @@ class Command(BaseCommand):
         parser.add_argument("--model", metavar="NAME", help="refuse vectors of another; default: the file says which")
         parser.add_argument("--activate", action="store_true", help="complete the model and switch to it")
         parser.add_argument(
-            "--sample", type=not_negative, default=transfer.SAMPLE, metavar="N",
+            "--sample", type=not_negative, default=vector_files.SAMPLE, metavar="N",
             help="pictures embedded anew and compared first, 0 for none (default: %(default)s)",
         )  # fmt: skip
 
     def handle(self, *, file: Path, activate: bool, sample: int, **options: Any) -> None:
         try:
             read = features.load(file)
-            model = transfer.model_for(read, options["model"], self.stderr.write)
-            matched = transfer.match(read)
+            model = vector_files.model_for(read, options["model"], self.stderr.write)
+            matched = vector_files.match(read)
             if not matched.images:
                 raise TransferError(
                     f"None of its {len(read.names):,} names is a picture of this shop (for instance {read.names[0]})."
@@ -51,7 +51,7 @@ class Command(BaseCommand):
                     else "It holds no vectors."
                 )
             with meter_with_index(self.stderr, "Importing", len(matched.images)) as progress:
-                written = transfer.store(read, matched, model, sample=sample, advance=progress.advance)
+                written = vector_files.store(read, matched, model, sample=sample, advance=progress.advance)
         except TransferError as error:
             raise CommandError(f"{file}: {error}") from error
         except (FeaturesError, ModelUnavailable, LifecycleError) as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from recommendations import control
+from recommendations.pipeline import control
 
 
 class Command(BaseCommand):

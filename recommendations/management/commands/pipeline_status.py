@@ -10,8 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from catalog.management.arguments import number
-from recommendations.status import PipelineStatus, pipeline_status
+from common.arguments import number
+from recommendations.monitoring.status import PipelineStatus, pipeline_status
 
 LEAST_SECONDS = 1.0
 SHARE = 10  # of the time that `--watch` takes, what the database may spend on it: one in this many

@@ -9,13 +9,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog import refusals
-from ml.decoding import DecoderUnavailable
-from ml.images import ImageRejected
-from recommendations.graphs import ModelUnavailable
-from recommendations.management.arguments import add_search_arguments, wish_of, write_results
-from recommendations.queries import NoColourPart
+from ml.pictures.codec import ImageRejected
+from ml.pictures.decoding import DecoderUnavailable
+from recommendations.lifecycle.artifacts import ModelUnavailable
+from recommendations.management.arguments import add_search_arguments, search_request_of, write_results
 from recommendations.querysets import DISTANCES
-from recommendations.search import search_photo
+from recommendations.search.query_vectors import NoColourPart
+from recommendations.search.service import search_photo
 
 
 class Command(BaseCommand):
@@ -27,13 +27,13 @@ class Command(BaseCommand):
         parser.add_argument("--metric", choices=sorted(DISTANCES), help="default: the model's own")
 
     def handle(self, *, file: Path, json: bool, **options: Any) -> None:
-        wish = wish_of(options)
+        request = search_request_of(options)
         try:
             data = file.read_bytes()
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
         try:
-            results = search_photo(data, wish, door=refusals.COMMAND)
+            results = search_photo(data, request, door=refusals.COMMAND)
         except ImageRejected as error:
             raise CommandError(f"{file}: {error.message} [{error.code}]") from error
         except NoColourPart as error:

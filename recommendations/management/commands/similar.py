@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.models import Product
-from recommendations.filters import ANYTHING
-from recommendations.management.arguments import add_search_arguments, wish_of, write_results
-from recommendations.queries import NoColourPart
-from recommendations.search import in_another_colour, similar_products
+from recommendations.management.arguments import add_search_arguments, search_request_of, write_results
+from recommendations.search.filters import ANYTHING
+from recommendations.search.query_vectors import NoColourPart
+from recommendations.search.service import in_another_colour, similar_products
 
 
 class Command(BaseCommand):
@@ -26,11 +26,11 @@ class Command(BaseCommand):
         product = Product.objects.filter(sku=sku).first()
         if product is None:
             raise CommandError(f"There is no product with the SKU {sku!r}.")
-        wish, colour = wish_of(options), options["in_colour"]
+        request, colour = search_request_of(options), options["in_colour"]
         try:
-            results = in_another_colour(product, colour, wish) if colour else similar_products(product, wish)
+            results = in_another_colour(product, colour, request) if colour else similar_products(product, request)
         except NoColourPart as error:
             raise CommandError(str(error)) from error
-        if not results.matches and wish.filters == ANYTHING and not colour:
+        if not results.matches and request.filters == ANYTHING and not colour:
             self.stderr.write("No look-alikes: is the product's picture embedded? See `manage.py pipeline_status`.")
         write_results(self.stdout, results, as_json=json)

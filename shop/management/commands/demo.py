@@ -24,12 +24,12 @@ from honcho import manager
 from honcho.printer import Printer
 
 from catalog.drawing import draw_catalog
-from catalog.management.arguments import positive, whole_number
 from catalog.models import Product
-from catalog.progress import meter
-from recommendations.graphs import ModelUnavailable
-from recommendations.lifecycle import ensure_active_model
-from recommendations.status import PipelineStatus, pipeline_status
+from common.arguments import positive, whole_number
+from common.progress import meter
+from recommendations.lifecycle.artifacts import ModelUnavailable
+from recommendations.lifecycle.switching import ensure_active_model
+from recommendations.monitoring.status import PipelineStatus, pipeline_status
 
 START_SECONDS = 30
 STOP_SECONDS = 12  # a worker finishes the batch in hand

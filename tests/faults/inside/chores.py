@@ -17,7 +17,7 @@ from rest_framework.authtoken.models import Token
 
 from catalog.models import Category, Product
 from catalog.services import accept_image, announce_images, attach_image
-from recommendations import graphs
+from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel, ModelState
 from tests.faults.inside.names import PASSWORD, SHELF, STAFF, TOKEN
 from tests.faults.network import SPEC, WEIGHTS, write_network
@@ -35,11 +35,11 @@ def furnish() -> None:
 
 
 def add_model(name: str, *, seed: int = 0, state: str = ModelState.DRAFT) -> None:
-    drawn = Path(graphs.cache_path(name))
+    drawn = Path(artifacts.cache_path(name))
     drawn.parent.mkdir(parents=True, exist_ok=True)
     sha256 = write_network(drawn, seed=seed)
-    graphs.publish(drawn, sha256)
-    drawn.rename(graphs.cache_path(sha256))
+    artifacts.publish(drawn, sha256)
+    drawn.rename(artifacts.cache_path(sha256))
     EmbeddingModel.objects.create(
         name=name,
         source=WEIGHTS.source,

@@ -13,7 +13,7 @@ from PIL import Image
 
 from catalog.models import Product
 from catalog.services import accept_image, announce_images, attach_image
-from recommendations import graphs
+from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel, ModelState
 from tests.faults.inside.chores import answer
 from tests.faults.inside.names import SHELF, STAFF
@@ -42,10 +42,10 @@ def add(faults: Sequence[str | None]) -> None:
 
 def weaken_network(kind: str) -> None:
     """Put `write_weak_network` in the place of the active model's network."""
-    drawn = Path(graphs.cache_path(kind))
+    drawn = Path(artifacts.cache_path(kind))
     sha256 = write_weak_network(drawn, kind)
-    graphs.publish(drawn, sha256)
-    drawn.rename(graphs.cache_path(sha256))
+    artifacts.publish(drawn, sha256)
+    drawn.rename(artifacts.cache_path(sha256))
     EmbeddingModel.objects.filter(state=ModelState.ACTIVE).update(graph_sha256=sha256)
     answer(sha256)
 

@@ -1,0 +1,220 @@
+"""How far the database was, as the media storage remembers it.
+
+A database that is restored from a backup, or exchanged for another, lacks rows of pictures whose files are there. So
+the storage keeps a mark beside the pictures, `database.json`: which shop's database it belongs to, a generation that
+rises with every new mark, and the highest number that a picture ever had. The database keeps the same and is always
+written first, so that after a crash it is ahead of its mark, never behind. A database that is behind its mark has lost
+rows, and while that is so no file is set aside or deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import DatabaseError, InterfaceError, connection
+from django.utils import timezone
+
+from catalog.models import MediaState
+from catalog.signals import images_added
+
+logger = logging.getLogger(__name__)
+
+NAME = "database.json"
+LOCK = 0x100CA15  # Postgres advisory lock: one process writes the mark at a time
+UPLOAD_SECONDS = 30.0  # between the marks that the uploads of one process write; sweeps write theirs as well
+REMEDY = (
+    "Restore the newer database, or, if this one is right, tell the shop so with `manage.py media sweep --confirm`. "
+    "Until then no file is set aside or deleted; everything else works."
+)
+
+
+class RowsWentBackwards(Exception):
+    """The database lacks rows that the media storage remembers; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Attributes:
+    shop: of the database, made up with its first mark.
+    generation: of the mark.
+    highest_image: the highest id of a picture so far.
+    """
+
+    shop: str
+    generation: int
+    highest_image: int
+
+
+def keep(*, wait: bool = False) -> None:
+    """Compare the database with the storage's mark, and raise the mark. On an idle shop that costs a few short queries
+    and reading a file of 100 bytes.
+
+    Args:
+        wait: for another process that is at it; otherwise what the last comparison found counts.
+
+    Raises:
+        RowsWentBackwards: the mark was not raised.
+        OSError: the storage does not answer.
+    """
+    with _lock(wait=wait) as ours:
+        state = MediaState.current()
+        if ours:
+            _compare(state)
+    if state.refused:
+        raise RowsWentBackwards(state.refused)
+
+
+def _compare(state: MediaState) -> None:
+    try:
+        mark = _read()
+    except _DamagedMark:
+        _note(state, f"{NAME} in the media storage is damaged: nobody knows how far the database was. {REMEDY}")
+        return
+    highest = _highest_image()
+    reason = _disagreement(state, mark, highest)
+    _note(state, reason)
+    if not reason and (mark is None or highest > mark.highest_image):
+        _raise(state, mark, highest)
+
+
+def confirm() -> None:
+    """This database is the right one, whatever the mark says: it begins a new generation."""
+    with _lock(wait=True):
+        state = MediaState.current()
+        try:
+            mark = _read()
+        except _DamagedMark:
+            mark = None
+        _note(state, "")
+        _raise(state, mark, _highest_image())
+
+
+def connect() -> None:
+    images_added.connect(_on_images_added, dispatch_uid="catalog.media.high_water")
+
+
+_marked = threading.Lock()
+_marked_at = -float("inf")
+
+
+def _on_images_added(**_: Any) -> None:
+    """So that not even the pictures of the last minute can be lost without a word."""
+    global _marked_at
+    with _marked:
+        if time.monotonic() - _marked_at < UPLOAD_SECONDS:
+            return
+        _marked_at = time.monotonic()
+    try:
+        keep()
+    except RowsWentBackwards:
+        pass  # the log has it
+    except (OSError, DatabaseError, InterfaceError) as error:
+        logger.warning("How far the database is could not be written to the media storage: %s", error)
+
+
+class _DamagedMark(Exception):
+    pass
+
+
+def _disagreement(state: MediaState, mark: Mark | None, highest: int) -> str:
+    """Why the rows are not those that the storage remembers; empty if they are."""
+    if mark is None:
+        return ""
+    if mark.shop != str(state.shop):
+        return f"The media storage belongs to another database: this one has never seen its {NAME}. {REMEDY}"
+    if state.generation < mark.generation or highest < mark.highest_image:
+        return (
+            f"The database is older than the media storage, which knew it at picture number {mark.highest_image:,}; "
+            f"this one was last known at {min(highest, state.highest_image):,}. Was a backup restored? {REMEDY}"
+        )
+    return ""
+
+
+def _note(state: MediaState, reason: str) -> None:
+    if reason != state.refused:
+        if reason:
+            logger.error("%s", reason)
+        else:
+            logger.info("The database and the media storage agree again.")
+        state.refused, state.refused_since = reason, timezone.now() if reason else None
+        state.save(update_fields=["refused", "refused_since"])
+
+
+def _raise(state: MediaState, mark: Mark | None, highest: int) -> None:
+    state.generation = max(state.generation, mark.generation if mark else 0) + 1
+    state.highest_image = highest
+    state.save(update_fields=["generation", "highest_image"])
+    _write(Mark(str(state.shop), state.generation, highest))
+
+
+def _highest_image() -> int:
+    """Of the sequence, which deletes do not lower and a restored dump brings along."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('catalog_productimage', 'id')::regclass), 0)"
+        )
+        found: int = cursor.fetchone()[0]
+    return found
+
+
+def _read() -> Mark | None:
+    try:
+        with default_storage.open(NAME) as file:
+            found = json.loads(file.read())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise _DamagedMark from error
+    try:
+        return Mark(str(found["shop"]), int(found["generation"]), int(found["highest_image"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _DamagedMark from error
+
+
+def _write(mark: Mark) -> None:
+    """At once, or not at all: half a mark would be none."""
+    data = json.dumps(asdict(mark)).encode()
+    try:
+        path = Path(default_storage.path(NAME))
+    except NotImplementedError:
+        default_storage.save(NAME, ContentFile(data))  # a bucket replaces what is there
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f"{NAME}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(partial, settings.FILE_UPLOAD_PERMISSIONS)
+        os.replace(partial, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(partial)
+
+
+@contextmanager
+def _lock(*, wait: bool) -> Iterator[bool]:
+    """Whether it is ours. Who does not wait relies on what the process that has it finds."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {'pg_advisory_lock' if wait else 'pg_try_advisory_lock'}(%s)", [LOCK])
+        ours = wait or bool(cursor.fetchone()[0])
+    try:
+        yield ours
+    finally:
+        if ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])

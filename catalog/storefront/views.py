@@ -1,0 +1,172 @@
+"""The storefront. Every list is one page of cards and costs the same number of queries, however long."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from csp.constants import NONE
+from csp.decorators import csp
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.core.paginator import Page
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from catalog.attributes import text_of
+from catalog.media import quarantine
+from catalog.models import Category, Product
+from catalog.models.image import FOLDER, MIME
+from catalog.pages import BoundedPaginator
+from catalog.signals import product_viewed
+
+HOME_PRODUCTS = 12
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    return render(
+        request,
+        "catalog/home.html",
+        {
+            "categories": Category.objects.get_root_nodes(),
+            "products": Product.objects.published().for_cards()[:HOME_PRODUCTS],
+        },
+    )
+
+
+@require_safe
+def category(request: HttpRequest, address: str) -> HttpResponse:
+    shown = get_object_or_404(Category, address=address)
+    products, before = Product.objects.published().in_subtree(shown), _older_than(request)
+    if before is not None:
+        products = products.filter(pk__lt=before)
+    page = _page(request, products.for_cards())
+    return render(
+        request,
+        "catalog/category.html",
+        {
+            "category": shown,
+            "trail": shown.trail,
+            "children": Category.objects.get_children(shown),
+            "page": page,
+            "before": before,
+            "older": _end_of(page),
+        },
+    )
+
+
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    text = request.GET.get("q", "").strip().replace("\0", "")[:200]
+    products = Product.objects.published()
+    found = products.matching(text) if text else products.none()
+    return render(request, "catalog/search.html", {"query": text, "page": _page(request, found.for_cards())})
+
+
+@require_safe
+def product(request: HttpRequest, slug: str) -> HttpResponse:
+    shown = get_object_or_404(Product.objects.published().for_page(), slug=slug)
+    trail = shown.category.trail
+    context = {
+        "product": shown,
+        "images": list(shown.images.all()),
+        "trail": trail,
+        "details": _details(shown),
+        "json_ld": _json_ld(request, shown, trail),
+    }
+    response = render(request, "catalog/product.html", context)
+    product_viewed.send(Product, request=request, product=shown)
+    return response
+
+
+@require_safe
+@csp({"default-src": [NONE], "sandbox": True})
+def media(request: HttpRequest, name: str) -> FileResponse | HttpResponse:
+    """Product pictures, where no proxy serves them. Nothing else of the storage is public."""
+    matched = re.fullmatch(rf"{FOLDER}/[0-9a-f]{{2}}/[0-9a-f]{{32}}\.({'|'.join(MIME)})", name)
+    if matched is None:
+        raise Http404
+    try:
+        try:
+            file = default_storage.open(name)
+        except FileNotFoundError:
+            if not quarantine.recover(name):
+                raise
+            file = default_storage.open(name)
+    except ConnectionError:  # a store on other hosts, away for now
+        return HttpResponse(status=503, headers={"Retry-After": "5"})
+    except OSError as error:
+        raise Http404 from error
+    response = FileResponse(file, content_type=MIME[matched[1]])
+    response["Cache-Control"] = "public, max-age=31536000, immutable"  # names are never used twice
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _page(request: HttpRequest, products: QuerySet[Product]) -> Page[Product]:
+    return BoundedPaginator(products, settings.PRODUCTS_PER_PAGE).get_page(request.GET.get("page"))
+
+
+def _end_of(page: Page[Product]) -> str | None:
+    """The id below which a list goes on that is longer than its numbered pages, on the last of these."""
+    shown = list(page)
+    return str(shown[-1].pk) if shown and page.paginator.count.more and not page.has_next() else None  # type: ignore[attr-defined]
+
+
+def _older_than(request: HttpRequest) -> int | None:
+    """Where the numbered pages of a category end, its products go on below an id."""
+    text = request.GET.get("before", "")
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def _details(shown: Product) -> list[tuple[str, str]]:
+    """The attributes as rows for people: `{"sleeve_length": "Long"}` is "Sleeve length", "Long"."""
+    return [
+        (name.replace("_", " ").capitalize(), text)
+        for name, value in sorted(shown.attributes.items())
+        if (text := text_of(value))
+    ]
+
+
+def _json_ld(request: HttpRequest, shown: Product, trail: list[Category]) -> str:
+    """Schema.org Product and BreadcrumbList, escaped for a <script> element."""
+    url = request.build_absolute_uri(shown.get_absolute_url())
+    described: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "Product",
+        "name": shown.title,
+        "sku": shown.sku,
+        "url": url,
+        "image": [request.build_absolute_uri(image.file.url) for image in shown.images.all()],
+    }
+    if shown.description:
+        described["description"] = shown.description
+    if shown.brand:
+        described["brand"] = {"@type": "Brand", "name": shown.brand}
+    if shown.price is not None:
+        described["offers"] = {
+            "@type": "Offer",
+            "url": url,
+            "price": str(shown.price),
+            "priceCurrency": shown.currency,
+            "availability": f"https://schema.org/{'InStock' if shown.in_stock else 'OutOfStock'}",
+        }
+    crumbs = {
+        "@context": "https://schema.org",
+        "@type": "BreadcrumbList",
+        "itemListElement": [
+            {
+                "@type": "ListItem",
+                "position": position,
+                "name": step.name,
+                "item": request.build_absolute_uri(step.get_absolute_url()),
+            }
+            for position, step in enumerate(trail, start=1)
+        ],
+    }
+    text = json.dumps([described, crumbs], ensure_ascii=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

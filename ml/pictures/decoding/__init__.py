@@ -1,0 +1,287 @@
+"""Decoding in other processes: a file that crashes, hangs or exhausts the decoder costs only itself.
+
+A decoder is `python -m ml.pictures.decoding`, started when one is needed and kept for the next picture: the start
+costs 0.2 s and more, a picture 0.1 to 0.3 ms more than in this process. It has no secrets in its environment, a limit
+on its memory, and a number of seconds for each picture: of processor time, and `protocol.WAIT_FACTOR` times as many on
+the clock. A verdict that might be due to what it decoded before (crashed, out of memory) is left to a fresh one.
+"""
+
+import atexit
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.pictures import cleaning
+from ml.pictures.codec import MAX_BYTES, MAX_PIXELS, Baked, Examined, ImageInfo, ImageRejected, InputSpec
+from ml.pictures.decoding import protocol
+from ml.pictures.decoding.gate import Busy, Gate
+from ml.pictures.decoding.sizes import stated_pixels
+
+TIMEOUT_S = 10.0
+MEMORY_BYTES = 2**30
+#: Encoding a picture again, where that is needed, has limits of its own.
+ENCODE_TIMEOUT_S = 10.0
+ENCODE_BYTES = 3 * 2**29
+#: Verdicts that may be due to the machine as well as to the file.
+PERHAPS_PASSING = frozenset({"crashed", "timeout", "out_of_memory"})
+
+_START_S = 60.0  # on a machine with much else to do
+_END_S = 5.0
+#: Beyond this a picture takes seconds, and stands in a queue of its own. A phone's are 12 million.
+LARGE_PIXELS = 16_000_000
+#: Likewise, where the header says nothing.
+LARGE_BYTES = 2 * 2**20
+# Codecs that leak are given up now and then. Not too often: a start takes as long as a thousand small pictures.
+_PICTURES = 10_000
+_ROOT = Path(__file__).resolve().parents[3]
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+
+
+class DecoderUnavailable(Exception):
+    """No decoder is free, or none can be started: no fault of the picture's. A sentence for whoever sent it, without
+    any details of this machine; those are in `details`."""
+
+    def __init__(self, sentence: str, details: str = "") -> None:
+        super().__init__(sentence)
+        self.details = details or sentence
+
+
+class DecoderBusy(DecoderUnavailable):
+    """Enough others wait already. Attributes: seconds, after which another try may succeed."""
+
+    def __init__(self, seconds: int) -> None:
+        plural = "" if seconds == 1 else "s"
+        super().__init__(f"Many pictures are being looked at right now. Try again in {seconds} second{plural}.")
+        self.seconds = seconds
+
+
+class Decoders:
+    """Up to `most` decoders; may be used from several threads.
+
+    Attributes:
+        most: as many pictures are decoded at once.
+    """
+
+    def __init__(self, most: int, *, memory_bytes: int = MEMORY_BYTES, encode_bytes: int = ENCODE_BYTES) -> None:
+        """
+        Args:
+            memory_bytes: the address space of each, interpreter and libraries (about 0.3 GB) included.
+            encode_bytes: the same, while it encodes.
+        """
+        self.most = most
+        self._memory_bytes, self._encode_bytes = memory_bytes, encode_bytes
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)  # a fork must not talk to the decoders of its parent
+        atexit.register(self.close)
+
+    def clean(
+        self,
+        data: bytes,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        encode_timeout_s: float = ENCODE_TIMEOUT_S,
+        max_bytes: int = MAX_BYTES,
+        max_pixels: int = MAX_PIXELS,
+        client: str | None = "",
+    ) -> tuple[bytes, ImageInfo]:
+        """`ml.pictures.codec.clean`. The picture is accepted or refused by one decode within `timeout_s`, as for
+        `to_input`; what comes after has time and memory of its own, and changes nothing about that.
+
+        Args:
+            client: see `Gate.turn`.
+
+        Raises:
+            ImageRejected: the decoder's verdict, or "timeout", "out_of_memory", "crashed".
+            DecoderUnavailable
+        """
+        limits = {"max_bytes": max_bytes, "max_pixels": max_pixels}
+
+        def examine(data: bytes) -> Examined:
+            head, body = self._ask({"kind": "examine", "timeout_s": timeout_s, **limits}, data, client)
+            stripped = data if head["same"] else bytes(body) if head["is_known"] else None
+            return Examined(
+                ImageInfo(**head["info"]), head["orientation"], head["pixels"], stripped, head["is_lossless"]
+            )
+
+        def bake(data: bytes, at_most: int | None) -> Baked:
+            question = {"kind": "bake", "timeout_s": encode_timeout_s, "at_most": at_most, **limits}
+            head, body = self._ask(question, data, client)
+            return Baked(bytes(body), head["pixels"])
+
+        return cleaning.clean(data, examine=examine, bake=bake)
+
+    def to_input(
+        self,
+        data: bytes,
+        spec: InputSpec,
+        *,
+        fitted: Callable[[float], None] = lambda _: None,
+        timeout_s: float = TIMEOUT_S,
+        max_bytes: int = MAX_BYTES,
+        max_pixels: int = MAX_PIXELS,
+        client: str | None = "",
+    ) -> np.ndarray:
+        """`ml.pictures.codec.to_input`, uint8 [S, S, 3].
+
+        Args:
+            fitted: called with the seconds that fitting and resizing took, after decoding.
+            client: see `Gate.turn`.
+
+        Raises:
+            ImageRejected, DecoderUnavailable: as for `clean`.
+        """
+        question = {"kind": "to_input", "timeout_s": timeout_s, "max_bytes": max_bytes, "max_pixels": max_pixels}
+        head, body = self._ask({**question, "size": spec.input_size, "fit": spec.fit}, data, client)
+        fitted(head["fitted_s"])
+        return np.frombuffer(body, np.uint8).reshape(spec.input_size, spec.input_size, 3)
+
+    def close(self) -> None:
+        """End those that wait; others may be started afterwards."""
+        while True:
+            try:
+                decoder = self._idle.pop()
+            except IndexError:
+                return
+            decoder.end()
+
+    def _reset(self) -> None:
+        self._idle: list[_Decoder] = []
+        self._gate = Gate(self.most)
+
+    def _ask(self, question: dict[str, Any], data: bytes, client: str | None) -> tuple[dict[str, Any], memoryview]:
+        """In the queue that the picture's header puts it in. A header that lies is found out by the decoder, which
+        takes no more pixels than the queue is for."""
+        pixels, most = stated_pixels(data), question["max_pixels"]
+        is_small = most <= LARGE_PIXELS or (pixels <= LARGE_PIXELS if pixels is not None else len(data) <= LARGE_BYTES)
+        if is_small and most > LARGE_PIXELS:
+            try:
+                return self._in_turn({**question, "max_pixels": LARGE_PIXELS}, data, client, large=False)
+            except ImageRejected as rejected:
+                if rejected.code != "too_many_pixels":
+                    raise
+        return self._in_turn(question, data, client, large=not is_small or most > LARGE_PIXELS)
+
+    def _in_turn(
+        self, question: dict[str, Any], data: bytes, client: str | None, *, large: bool
+    ) -> tuple[dict[str, Any], memoryview]:
+        try:
+            with self._gate.turn(client, large=large):
+                try:
+                    return self._ask_one(self._idle.pop(), question, data)
+                except (IndexError, _Doubtful):
+                    return self._ask_one(_Decoder(self._memory_bytes, self._encode_bytes), question, data)
+        except Busy as busy:
+            raise DecoderBusy(busy.seconds) from busy
+
+    def _ask_one(self, decoder: "_Decoder", question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
+        was_fresh = not decoder.asked
+        try:
+            head, body = decoder.ask(question, data)
+            if head.get("code") in PERHAPS_PASSING:
+                raise ImageRejected(head["code"], head["message"])
+        except ImageRejected as rejected:
+            decoder.end()
+            if was_fresh or rejected.code == "timeout":
+                raise
+            raise _Doubtful from rejected
+        except BaseException:
+            decoder.end()  # with an answer under way that nobody would fetch
+            raise
+        if decoder.asked < _PICTURES:
+            self._idle.append(decoder)
+        else:
+            decoder.end()
+        if "code" in head:
+            raise ImageRejected(head["code"], head["message"])
+        return head, body
+
+
+class _Doubtful(Exception):
+    """A decoder that had decoded others failed on this one."""
+
+
+class _Decoder:
+    """One process. Attributes: asked, how many pictures it was given."""
+
+    def __init__(self, memory_bytes: int, encode_bytes: int) -> None:
+        self.asked = 0
+        self._channel, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._process: subprocess.Popen[bytes] | None = None
+                self._process = subprocess.Popen(
+                    [
+                        *(sys.executable, "-m", "ml.pictures.decoding"),
+                        *("--memory-bytes", str(memory_bytes), "--encode-bytes", str(encode_bytes)),
+                    ],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    cwd=_ROOT,
+                    env=_environment(),
+                )
+            protocol.exactly(self._channel, len(protocol.READY), time.monotonic() + _START_S)
+        except (OSError, protocol.Gone) as error:
+            how = f"exit code {self._death()}" if isinstance(error, protocol.Gone) else "it does not start"
+            self.end()
+            raise DecoderUnavailable(
+                f"Pictures cannot be decoded just now ({how}). Please try again later.",
+                f"No decoder could be started: {how}. {error}",
+            ) from error
+
+    def ask(self, question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
+        """Raises ImageRejected where the decoder died of it or was killed for it; then it is of no more use."""
+        self.asked += 1
+        seconds: float = question["timeout_s"]
+        patience = protocol.WAIT_FACTOR * seconds
+        deadline = time.monotonic() + patience
+        try:
+            protocol.send(self._channel, question, data, seconds=patience)
+            return protocol.receive(self._channel, seconds=deadline - time.monotonic())
+        except TimeoutError:
+            raise ImageRejected("timeout", f"The picture could not be decoded within {seconds:g} seconds.") from None
+        except protocol.Gone:
+            raise _cause_of_death(self._death(), seconds) from None
+
+    def end(self) -> None:
+        self._channel.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _death(self) -> int:
+        """The exit code of one that has closed its end of the channel."""
+        assert self._process is not None  # noqa: S101
+        try:
+            return self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            return 1
+
+
+def _cause_of_death(code: int, seconds: float) -> ImageRejected:
+    if code in (-signal.SIGPROF, -signal.SIGALRM):
+        return ImageRejected("timeout", f"The picture could not be decoded within {seconds:g} seconds.")
+    if code == -signal.SIGKILL:  # not ours: nobody else but the kernel does that
+        return ImageRejected(
+            "out_of_memory", "There is not enough memory to decode this picture: the decoder was killed."
+        )
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return ImageRejected("crashed", f"The decoder crashed on this picture ({how}).")
+
+
+def _environment() -> dict[str, str]:
+    """No secrets of this process for one that reads hostile bytes, and no thread pools in its address space."""
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    paths = [str(_ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return passed_on | {
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }

@@ -1,0 +1,121 @@
+"""The page on which staff look at two models side by side before they switch."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.conf import settings
+from django.contrib.admin.options import BaseModelAdmin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from recommendations.embeddings.coverage import coverage
+from recommendations.models import EmbeddingModel, ModelState
+from recommendations.monitoring.model_comparison import compare, products_of, sample_products
+
+MOST_SKUS = 20  # a page of more would take seconds
+SAMPLES = (4, 8, 16)
+LENGTHS = (6, 10, 20)
+
+
+class ModelChoice(forms.ModelChoiceField):
+    widget = UnfoldAdminSelectWidget
+
+    def label_from_instance(self, model: EmbeddingModel) -> str:
+        return f"{model.name} ({model.state}{_progress(model)})"
+
+
+class ComparisonForm(forms.Form):
+    first = ModelChoice(EmbeddingModel.objects.kept(), label="Model", empty_label=None)
+    second = ModelChoice(EmbeddingModel.objects.kept(), label="Beside it", empty_label=None)
+    sku = forms.CharField(
+        label="Products (SKUs)",
+        required=False,
+        max_length=1000,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "Empty: drawn by lot"}),
+    )
+    sample = forms.TypedChoiceField(
+        label="Drawn by lot",
+        coerce=int,
+        choices=[(size, f"{size} products") for size in SAMPLES],
+        widget=UnfoldAdminSelectWidget,
+    )
+    k = forms.TypedChoiceField(
+        label="Look-alikes", coerce=int, choices=[(k, k) for k in LENGTHS], widget=UnfoldAdminSelectWidget
+    )
+    seed = forms.IntegerField(min_value=0, max_value=2**31, widget=forms.HiddenInput)
+
+    def clean_sku(self) -> list[str]:
+        skus = re.split(r"[\s,;]+", self.cleaned_data["sku"].strip())
+        if len(skus) > MOST_SKUS:
+            raise forms.ValidationError(f"Name {MOST_SKUS} products at most.")
+        return [sku for sku in skus if sku]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("first") and cleaned.get("first") == cleaned.get("second"):
+            self.add_error("second", "Choose two different models.")
+        return cleaned
+
+
+def comparison_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResponse:
+    """With nothing chosen it compares the active model with the newest other one."""
+    request.current_app = model_admin.admin_site.name
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": "Compare two models",
+        "opts": EmbeddingModel._meta,
+        "model_admin": model_admin,
+        **_found(request),
+    }
+    return TemplateResponse(request, "recommendations/compare.html", context)
+
+
+def _found(request: HttpRequest) -> dict[str, Any]:
+    models = list(EmbeddingModel.objects.kept())
+    if len(models) < 2:
+        return {"only": models[0] if models else None, "too_few": True}
+    form = ComparisonForm({**_defaults(models), **request.GET.dict()})
+    if not form.is_valid():
+        return {"form": form}
+    chosen = form.cleaned_data
+    first, second = chosen["first"], chosen["second"]
+    if chosen["sku"]:
+        products, unknown = products_of(chosen["sku"])
+    else:
+        products, unknown = sample_products(first, second, chosen["sample"], chosen["seed"]), []
+    return {
+        "form": form,
+        "comparison": compare(first, second, products, chosen["k"]),
+        "unknown": unknown,
+        "another": None if chosen["sku"] else _another(form),
+        "incomplete": [(model, found) for model in (first, second) if (found := coverage(model)).missing],
+    }
+
+
+def _defaults(models: list[EmbeddingModel]) -> dict[str, Any]:
+    newest = max(models[1:], key=lambda model: model.pk)
+    k = settings.SIMILAR_PRODUCTS if settings.SIMILAR_PRODUCTS in LENGTHS else LENGTHS[0]
+    return {"first": models[0].pk, "second": newest.pk, "sku": "", "sample": SAMPLES[0], "k": k, "seed": 0}
+
+
+def _another(form: ComparisonForm) -> str:
+    """The address of the same comparison on other products."""
+    chosen = form.cleaned_data
+    return "?" + urlencode(
+        {
+            "first": chosen["first"].pk, "second": chosen["second"].pk, "sample": chosen["sample"], "k": chosen["k"],
+            "seed": chosen["seed"] + 1,
+        }
+    )  # fmt: skip
+
+
+def _progress(model: EmbeddingModel) -> str:
+    if model.state != ModelState.BUILDING:
+        return ""
+    # Rounded down: 100 % is said only of what is complete.
+    return f", {int(100 * coverage(model).share)} % of the pictures"

@@ -1,0 +1,1 @@
+"""What is stored: the rows of embeddings, their states and their indexes."""

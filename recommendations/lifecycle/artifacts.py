@@ -1,0 +1,322 @@
+"""Exported networks: kept in the default storage for every host, cached below `VAR_DIR`, loaded once a process."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import default_storage
+
+from catalog.media import quarantine
+from recommendations.lifecycle import refusals
+
+if TYPE_CHECKING:
+    from ml.runtimes.onnx import OnnxEmbedder
+    from ml.weights import GraphMeta
+    from recommendations.models import EmbeddingModel
+
+logger = logging.getLogger(__name__)
+
+# Two: what a worker needs that fills a new model while it serves uploads with the active one. A network takes
+# 100 to 400 MB.
+MAX_LOADED = 2
+TRY_AGAIN_SECONDS = 60.0  # after a refusal: loading takes a second, and each photo search would ask for it
+INT8_VERSION = 2  # of what `ml.networks.quantise` writes: a file of another version is left alone and made again
+_loading = threading.Lock()
+_order = threading.Lock()
+_loaded: dict[str, OnnxEmbedder] = {}  # by graph_sha256, the one used last at the end
+_refused: dict[str, tuple[float, str]] = {}  # graph_sha256 → when, and why this process computes nothing with it
+
+
+class ModelUnavailable(Exception):
+    """No network can be run now. Pictures stay pending, photo searches answer 503. This text is for operators: it may
+    name files and settings. `UNAVAILABLE` is what shoppers are told."""
+
+
+UNAVAILABLE = "Photo search is not available just now. Please try again later."
+
+
+class GraphMissing(ModelUnavailable):
+    """The model's graph is neither in the media storage nor in the cache."""
+
+
+def storage_name(graph_sha256: str) -> str:
+    return f"models/{graph_sha256}.onnx"
+
+
+def cache_path(graph_sha256: str) -> Path:
+    return settings.VAR_DIR / "cache" / storage_name(graph_sha256)
+
+
+def publish(path: Path, graph_sha256: str) -> None:
+    """Put a new graph where every host finds it. One that a full disk or a kill cut short is replaced."""
+    name = storage_name(graph_sha256)
+    try:
+        if default_storage.exists(name):
+            if _stored_sha256(name) == graph_sha256:
+                return
+            default_storage.delete(name)
+        with path.open("rb") as stream:
+            default_storage.save(name, File(stream))
+    except OSError as error:
+        with suppress(OSError):
+            default_storage.delete(name)
+        raise ModelUnavailable(f"The network could not be put into the media storage: {error}") from error
+
+
+def discard(graph_sha256: str) -> None:
+    """Remove a network that no model needs any more, here and from the storage, where it stays in quarantine for a
+    while: a database that is restored may need it again."""
+    with _order:
+        _loaded.pop(graph_sha256, None)
+    cached = cache_path(graph_sha256)
+    for path in (cached, *cached.parent.glob(f"{graph_sha256}.int8*.onnx")):  # also an earlier release's
+        path.unlink(missing_ok=True)
+    quarantine.set_aside(storage_name(graph_sha256))
+
+
+def is_stored(model: EmbeddingModel) -> bool:
+    """Whether the media storage has the whole network of `model`. It is read once by each process, and again when its
+    time or size has changed.
+
+    Raises:
+        OSError: the storage does not answer.
+    """
+    name = storage_name(model.graph_sha256)
+    try:
+        changed, size = default_storage.get_modified_time(name), default_storage.size(name)
+        return _sha256_in_storage(name, changed, size) == model.graph_sha256
+    except FileNotFoundError:
+        return False
+
+
+def store_again(model: EmbeddingModel) -> bool:
+    """Put the network back into the media storage from quarantine or from this host's cache; whether it is there now.
+
+    Raises:
+        OSError: the storage does not answer.
+        ModelUnavailable: it takes no file.
+    """
+    name, path = storage_name(model.graph_sha256), cache_path(model.graph_sha256)
+    if _is_whole(path, model.graph_sha256):
+        publish(path, model.graph_sha256)
+    elif not default_storage.exists(name):
+        quarantine.bring_back(name)
+    return is_stored(model)
+
+
+def is_published(model: EmbeddingModel) -> bool:
+    """Whether a process without the graph could get it."""
+    if cache_path(model.graph_sha256).exists():
+        return True
+    try:
+        return default_storage.exists(storage_name(model.graph_sha256))
+    except OSError as error:
+        logger.error("The media storage does not say whether it has %s: %s", storage_name(model.graph_sha256), error)
+        return False
+
+
+def problem(model: EmbeddingModel) -> str | None:
+    """Why no process here could run the network of `model`, if so. A file at hand is read once, and again when it has
+    changed; of one on another host it is only asked whether it exists. What this process found when it loaded the
+    network counts first."""
+    if refused := _refused.get(model.graph_sha256):
+        return refused[1]
+    if _is_whole(cache_path(model.graph_sha256), model.graph_sha256):
+        return None
+    if not is_published(model):
+        return "the network's graph is missing from the media storage"
+    name = storage_name(model.graph_sha256)
+    try:
+        stored = Path(default_storage.path(name))
+    except NotImplementedError:
+        return None
+    return None if _is_whole(stored, model.graph_sha256) else "the network's graph in the media storage is damaged"
+
+
+def _is_whole(path: Path, graph_sha256: str) -> bool:
+    try:
+        found = path.stat()
+        return _sha256(path, found.st_mtime_ns, found.st_size) == graph_sha256
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=8)
+def _sha256(path: Path, mtime_ns: int, size: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _sha256_in_storage(name: str, changed: datetime, size: int) -> str:
+    return _stored_sha256(name)
+
+
+def _stored_sha256(name: str) -> str:
+    digest = hashlib.sha256()
+    with default_storage.open(name) as stored:
+        for chunk in stored.chunks():
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def embedder(model: EmbeddingModel) -> OnnxEmbedder:
+    """The network of `model`, ready to run. The first call in a process loads it; later ones cost nothing, as long
+    as no more than `MAX_LOADED` models take turns.
+
+    Raises:
+        ModelUnavailable: the graph is missing, is not the one that the model row names, or computes other vectors
+            here than where it was made.
+    """
+    key = model.graph_sha256
+    found = _recall(key)
+    if found is not None:
+        return found
+    with _loading:  # two requests that load at once would hold two copies in memory
+        found = _recall(key)
+        if found is None:
+            _require_not_just_refused(model)
+            with _order:
+                while len(_loaded) >= MAX_LOADED:
+                    del _loaded[next(iter(_loaded))]
+            found = _load(model)
+            with _order:
+                _loaded[key] = found
+    return found
+
+
+def _require_not_just_refused(model: EmbeddingModel) -> None:
+    at, reason = _refused.get(model.graph_sha256, (-TRY_AGAIN_SECONDS, ""))
+    if reason and time.monotonic() - at < TRY_AGAIN_SECONDS:
+        raise ModelUnavailable(_not_run(model, reason))
+
+
+def _not_run(model: EmbeddingModel, reason: str) -> str:
+    return f"The network of model {model.name} is not run here. {reason}"
+
+
+def _recall(key: str) -> OnnxEmbedder | None:
+    with _order:
+        found = _loaded.pop(key, None)
+        if found is not None:
+            _loaded[key] = found
+    return found
+
+
+def _load(model: EmbeddingModel) -> OnnxEmbedder:
+    from ml.runtimes.golden import WrongNumbers
+    from ml.runtimes.onnx import OnnxEmbedder
+    from ml.weights import WeightsError
+
+    path, threads = cache_path(model.graph_sha256), settings.EMBEDDING_THREADS or None
+    if not _is_whole(path, model.graph_sha256):
+        _fetch(model, path)
+    try:
+        network = OnnxEmbedder(path, threads=threads)
+        if network.spec != model.spec:
+            raise ModelUnavailable(f"The network of model {model.name} makes other vectors than those of the model.")
+        wants_int8 = _in_int8(network.meta, path)
+    except WrongNumbers as error:
+        _refused[model.graph_sha256] = time.monotonic(), str(error)
+        refusals.record(model, str(error))
+        raise ModelUnavailable(_not_run(model, str(error))) from error
+    except WeightsError as error:
+        raise ModelUnavailable(f"The network of model {model.name} cannot be used: {error}") from error
+    _refused.pop(model.graph_sha256, None)
+    refusals.take_back(model)
+    if not wants_int8:
+        return network
+    del network  # before another one takes as much memory
+    try:
+        return _load_int8(path, threads)
+    except WrongNumbers as error:
+        logger.warning("%s The network of model %s computes in floats here.", error, model.name)
+        return OnnxEmbedder(path, threads=threads)
+    except WeightsError as error:
+        if settings.EMBEDDING_PRECISION == "auto":
+            logger.warning("%s The network of model %s computes in floats here.", error, model.name)
+            return OnnxEmbedder(path, threads=threads)
+        raise ModelUnavailable(
+            f"The network of model {model.name} cannot compute in int8: {error} Set EMBEDDING_PRECISION=float, or "
+            "export it with `python -m ml export --precision compact --calibrate PHOTOS` and add that file as a model."
+        ) from error
+
+
+def _load_int8(path: Path, threads: int | None) -> OnnxEmbedder:
+    """A copy in the cache that cannot be read any more is made again."""
+    from ml.runtimes.golden import WrongNumbers
+    from ml.runtimes.onnx import OnnxEmbedder
+    from ml.weights import WeightsError
+
+    cached = _int8_path(path)
+    if cached.exists():
+        try:
+            return OnnxEmbedder(cached, threads=threads, or_floats=False)
+        except WrongNumbers:
+            raise
+        except WeightsError as error:
+            logger.warning("The network in int8 in the cache is damaged and is made again: %s", error)
+            cached.unlink(missing_ok=True)
+    return OnnxEmbedder(_int8(path), threads=threads, or_floats=False)
+
+
+def _in_int8(meta: GraphMeta, path: Path) -> bool:
+    """Each host decides for itself: vectors in int8 and in floats are close enough to be compared. Without the
+    processor's instructions int8 is right as well, but gains less."""
+    from ml.networks.export import computes_best_in_int8
+
+    if settings.EMBEDDING_PRECISION == "auto":
+        return meta.precision == "compact" and computes_best_in_int8(path)
+    return settings.EMBEDDING_PRECISION == "int8" and meta.precision != "int8"
+
+
+def _int8(path: Path) -> Path:
+    """The graph beside `path` that computes in int8, made of it on first need."""
+    from ml.embedder import export_in_own_process
+
+    made = _int8_path(path)
+    if not made.exists():
+        logger.info("Making the network in int8, once.")
+        export_in_own_process(str(path), made, path.parent, precision="int8")
+    return made
+
+
+def _int8_path(path: Path) -> Path:
+    return path.with_suffix(f".int8-{INT8_VERSION}.onnx")
+
+
+def _fetch(model: EmbeddingModel, path: Path) -> None:
+    name = storage_name(model.graph_sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        digest = hashlib.sha256()
+        with os.fdopen(handle, "wb") as target, default_storage.open(name) as stored:
+            for chunk in stored.chunks():
+                digest.update(chunk)
+                target.write(chunk)
+        if digest.hexdigest() != model.graph_sha256:
+            raise GraphMissing(
+                f"The network of model {model.name} in the media storage ({name}) is damaged: its sha256 is "
+                f"{digest.hexdigest()}. Put it back from a backup; a worker that has its weights makes it again."
+            )
+        os.replace(partial, path)
+    except OSError as error:
+        raise GraphMissing(
+            f"The network of model {model.name} is not in the media storage ({name}): {error}. "
+            "A worker, or `manage.py embed_catalog` where requirements/worker.txt is installed, makes it again."
+        ) from error
+    finally:
+        Path(partial).unlink(missing_ok=True)

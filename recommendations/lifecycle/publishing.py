@@ -1,0 +1,100 @@
+"""From weights to a network that every host finds."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.conf import settings
+
+from ml.embedder import export_in_own_process
+from ml.spec import ModelSpec
+from ml.weights import Weights, WeightsError, is_ready_made, resolve
+from recommendations.lifecycle import artifacts
+from recommendations.lifecycle.artifacts import ModelUnavailable
+
+Log = Callable[[str], None]
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A network in the media storage; `weights` is the setting that finds its weights again."""
+
+    name: str
+    source: str
+    weights: str
+    weights_sha256: str
+    graph_sha256: str
+    spec: ModelSpec
+
+
+def can_export(setting: str | None) -> bool:
+    """Whether this installation can make the network of the weights that `setting` names."""
+    return is_ready_made(setting) or importlib.util.find_spec("onnx") is not None
+
+
+def find_weights(setting: str | None, *, pooling: str | None, log: Log, progress: Progress | None = None) -> Weights:
+    """What `setting` names, or without one the best there is; nothing is loaded yet, but perhaps downloaded.
+
+    Raises:
+        ModelUnavailable: it cannot be had.
+    """
+    try:
+        return resolve(setting, cache_dir=_cache(), pooling=pooling, log=log, progress=progress)
+    except WeightsError as error:
+        raise ModelUnavailable(str(error)) from error
+
+
+def publish(weights: Weights, *, log: Log) -> Published:
+    """Make the network of these weights, in a process of its own; put it into the media storage and the cache.
+
+    Raises:
+        ModelUnavailable: it cannot be made or stored.
+    """
+    try:
+        return _publish(weights, log)
+    except OSError as error:
+        raise ModelUnavailable(
+            f"The network of {weights.name} cannot be kept below {settings.VAR_DIR} ({error}). Make room and try again."
+        ) from error
+
+
+def _publish(weights: Weights, log: Log) -> Published:
+    cache = _cache()
+    with TemporaryDirectory(dir=cache) as folder:
+        graph = Path(folder) / "graph.onnx"
+        try:
+            exported = export_in_own_process(weights.setting, graph, cache, pooling=weights.spec.pooling, log=log)
+        except WeightsError as error:
+            raise ModelUnavailable(str(error)) from error
+        if exported["weights_sha256"] != weights.sha256:
+            raise ModelUnavailable(
+                f"{weights.path} changed while its network was made: its sha256 is {exported['weights_sha256']}, was "
+                f"{weights.sha256}. Try again."
+            )
+        artifacts.publish(graph, exported["graph_sha256"])
+        cached = artifacts.cache_path(exported["graph_sha256"])
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(graph, cached)
+    return Published(
+        name=weights.name,
+        source=weights.source,
+        weights=weights.setting or "",
+        weights_sha256=weights.sha256,
+        graph_sha256=exported["graph_sha256"],
+        spec=weights.spec,
+    )
+
+
+def _cache() -> Path:
+    cache: Path = settings.VAR_DIR / "cache"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelUnavailable(f"The folder {cache} cannot be made: {error}.") from error
+    return cache

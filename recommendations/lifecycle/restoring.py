@@ -1,0 +1,112 @@
+"""Networks that were lost: found again in quarantine or a cache, or made again from their weights."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from django.conf import settings
+
+from catalog.locks import session_lock
+from ml.weights import split_setting
+from recommendations.lifecycle import artifacts
+from recommendations.lifecycle.artifacts import ModelUnavailable
+from recommendations.lifecycle.publishing import can_export, find_weights, publish
+from recommendations.models import EmbeddingModel, ModelState
+from recommendations.models.embedding_model import WeightsSource
+
+logger = logging.getLogger(__name__)
+
+MODELS_LOCK = 0x100CA11  # Postgres advisory lock: one process makes a model at a time
+#: After an attempt that took a download or an export in vain. A file that is missing is looked for in every sweep.
+PATIENCE_SECONDS = 300.0
+
+
+def models_lock(log: Callable[[str], None] = logger.info) -> AbstractContextManager[None]:
+    """Held by this session, not by a transaction: an export may take a minute."""
+    return session_lock(
+        MODELS_LOCK, on_wait=lambda: log("Another process is making a model. Waiting for it to finish…")
+    )
+
+
+_tried_at: dict[int, float] = {}  # model to when something expensive was tried in vain
+_said: dict[int, str] = {}  # model to what the log has about it
+
+
+def restore_lost_networks() -> None:
+    """See that the media storage has the whole network of each model in use, also when no picture waits: photo
+    searches need it. What cannot be restored is in the log, once, and in `/readyz`."""
+    for model in EmbeddingModel.objects.exclude(state=ModelState.RETIRED).order_by("pk"):
+        if time.monotonic() - _tried_at.get(model.pk, -float("inf")) < PATIENCE_SECONDS:
+            continue
+        try:
+            if restore_network(model):
+                logger.warning("The network of %s was lost and is in the media storage again.", model.name)
+            _said.pop(model.pk, None)
+        except (ModelUnavailable, OSError) as error:
+            if _said.get(model.pk) != str(error):
+                logger.error("%s", error)
+            _said[model.pk] = str(error)
+
+
+def restore_network(model: EmbeddingModel) -> bool:
+    """See that the media storage has the whole network of `model`; False if it had it already.
+
+    Raises:
+        ModelUnavailable: it is lost, and the weights at hand are not the ones that it was made from.
+        OSError: the storage does not answer.
+    """
+    if artifacts.is_stored(model):
+        return False
+    with models_lock():
+        model.refresh_from_db()
+        if model.state == ModelState.RETIRED:
+            raise ModelUnavailable(f"Model {model.name} was retired.")
+        if not artifacts.is_stored(model) and not artifacts.store_again(model):
+            _make_again(model)
+    return True
+
+
+def _make_again(model: EmbeddingModel) -> None:
+    lost = f"The network of model {model.name} is lost or damaged ({artifacts.storage_name(model.graph_sha256)})"
+    refusals = []
+    for setting in _candidates(model):
+        if not can_export(setting):
+            refusals.append(f"{_named(setting)} needs the package onnx (requirements/worker.txt)")
+            continue
+        try:
+            found = find_weights(setting, pooling=model.pooling, log=logger.info)
+            if (found.sha256, found.spec) != (model.weights_sha256, model.spec):
+                refusals.append(f"the weights at hand ({found.name}) are others")
+                continue
+            model.graph_sha256 = publish(found, log=logger.info).graph_sha256
+        except ModelUnavailable as error:
+            if not _is_missing_file(setting):
+                _tried_at[model.pk] = time.monotonic()
+            refusals.append(str(error).rstrip("."))
+            continue
+        model.save(update_fields=["graph_sha256"])
+        return
+    raise ModelUnavailable(
+        f"{lost}. It cannot be made again either: {'; '.join(refusals)}. Restore that file of the media storage from a "
+        f"backup, or put the weights back where they were ({_named(model.weights or model.source)})."
+    )
+
+
+def _candidates(model: EmbeddingModel) -> list[str]:
+    """Settings that may find its weights: where they were, where they are said to be now, and their own name."""
+    named = "" if model.source == WeightsSource.FILE else model.source
+    return list(dict.fromkeys(filter(None, (model.weights, settings.EMBEDDING_WEIGHTS, named))))
+
+
+def _named(setting: str) -> str:
+    """Without folders: messages may reach anybody."""
+    return Path(setting).name
+
+
+def _is_missing_file(setting: str) -> bool:
+    base, _ = split_setting(setting)
+    return Path(base).is_absolute() and not Path(base).exists()

@@ -1,0 +1,371 @@
+"""Vectors out of the shop and into it, in the files that `python -m ml embed` and `search` use.
+
+Which picture a row of such a file describes is found by the first of these that fits:
+
+1. the SHA-256 of the file that was embedded, where the features file has it, is that of a stored picture, or of
+   what was uploaded before its metadata was removed;
+2. its name is that of a stored file (`products/ab/abcdef….jpg`, or `SKU/abcdef….jpg` as `export_features` writes);
+3. its folder and name give the SKU that `import_catalog --format folder` makes of them;
+4. its name without folder and extension is a SKU, as in Kaggle's `images/1163.jpg`.
+
+The last two find a product, and mean its first picture: the one that an import attached. They do not count where
+both sides have a SHA-256: then the picture is another by now. The second does not count as soon as the features file
+has any SHA-256: every stored picture has one too, and would have been found by it.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from pgvector import HalfVector
+
+from catalog.decoding import to_input
+from catalog.importing.class_folders import sku_of
+from catalog.models import ProductImage
+from catalog.models.image import FOLDER
+from ml.files.features import Features
+from ml.pictures.codec import ImageRejected
+from ml.pictures.decoding import DecoderUnavailable
+from ml.runtimes import BadVector
+from ml.spec import ModelSpec
+from recommendations.embeddings import claims
+from recommendations.embeddings.binary import vector_cursor
+from recommendations.embeddings.coverage import coverage
+from recommendations.lifecycle.artifacts import ModelUnavailable
+from recommendations.lifecycle.publishing import find_weights
+from recommendations.lifecycle.switching import (
+    LifecycleError,
+    add_model,
+    begin_build,
+    finish_build,
+    running_network,
+    same_model,
+)
+from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
+
+CHUNK = 1000  # rows a statement, 4 MB of 2048-d vectors
+MATCH_CHUNK = 20_000  # names a query: digests have no index, so each query reads every picture's row
+SAMPLE = 16
+# The same picture through the same network: 0.9999 on another runtime, above 0.99 where a photo was turned upright
+# and encoded anew when it was uploaded.
+AGREES = 0.98
+Log = Callable[[str], None]
+Advance = Callable[[int], None]
+
+
+class TransferError(Exception):
+    """A file that cannot be taken; one sentence that says why, and what to do."""
+
+
+# Out
+
+
+def export_features(model: EmbeddingModel, advance: Advance = lambda _: None) -> Features:
+    """Every current vector of `model`, in order of picture; names are `SKU/file`, so unique."""
+    names: list[str] = []
+    digests: list[str] = []
+    vectors = [np.zeros((0, model.dimension), np.float32)]
+    for rows in _current_rows(model):
+        names += [f"{sku}/{PurePosixPath(file).name}" for _, sku, _, file, _ in rows]
+        digests += [digest for _, _, digest, _, _ in rows]
+        vectors.append(np.stack([vector.to_numpy() for *_, vector in rows]).astype(np.float32))
+        advance(len(rows))
+    meta = {
+        "name": model.name,
+        "source": model.source,
+        "weights_sha256": model.weights_sha256,
+        "spec": model.spec.to_meta(),
+        "weights": model.weights or None,
+    }
+    return Features(names, np.concatenate(vectors), meta, digests)
+
+
+def _current_rows(model: EmbeddingModel) -> Iterator[list[tuple[int, str, str, str, HalfVector]]]:
+    """(id, SKU, digest, file, vector) by the thousand; vectors come in binary."""
+    sql = """
+        SELECT e.id, p.sku, i.digest, i.file, e.vector
+          FROM recommendations_imageembedding e
+          JOIN catalog_productimage i ON i.id = e.image_id AND i.digest = e.digest
+          JOIN catalog_product p ON p.id = i.product_id
+         WHERE e.model_id = %b AND e.state = 'ready' AND e.id > %b ORDER BY e.id LIMIT %b
+    """
+    last = 0
+    while True:
+        with vector_cursor() as cursor:
+            rows = cursor.execute(sql, [model.pk, last, CHUNK], binary=True).fetchall()
+        if not rows:
+            return
+        yield rows
+        last = rows[-1][0]
+
+
+# In
+
+
+def model_for(features: Features, name: str | None, log: Log) -> EmbeddingModel:
+    """The model that made these vectors; where there is none yet and its weights are at hand, a draft of it.
+
+    Args:
+        name: it must be this one.
+
+    Raises:
+        TransferError: there is none, or it is not the one named.
+        ModelUnavailable: its network cannot be made.
+    """
+    try:
+        spec, sha256 = ModelSpec.from_meta(features.meta["spec"]), features.meta["weights_sha256"]
+        if not isinstance(sha256, str):
+            raise TypeError(f"weights_sha256 must be a text, not {sha256!r}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise TransferError(f"The file does not say which model made it ({error}).") from error
+    made_with = f"{features.meta.get('name', 'unnamed weights')} (sha256 {sha256[:12]}…)"
+    found = same_model(sha256, spec)
+    if found is not None and found.state == ModelState.RETIRED:
+        found = None
+    if name is not None:
+        named = EmbeddingModel.objects.filter(name=name).first()
+        if named is None:
+            raise TransferError(f"There is no model {name!r}; see `manage.py embedding_models list`.")
+        if named != found:
+            raise TransferError(
+                f"The vectors were made with {made_with}, not with model {name}: vectors of different models cannot be "
+                "compared."
+            )
+    return found or _draft_of(features, spec, sha256, made_with, log)
+
+
+def _draft_of(features: Features, spec: ModelSpec, sha256: str, made_with: str, log: Log) -> EmbeddingModel:
+    setting = features.meta.get("weights")
+    advice = (
+        f"No model here has the weights that made these vectors, {made_with}. Run `manage.py embedding_models add "
+        f"{setting or 'WEIGHTS'}` with them first, then this again."
+    )
+    if not isinstance(setting, str) or not setting:
+        raise TransferError(advice)
+    try:
+        weights = find_weights(setting, pooling=spec.pooling, log=log)
+    except ModelUnavailable as error:
+        raise TransferError(f"{advice} ({error})") from error
+    if (weights.sha256, weights.spec) != (sha256, spec):
+        raise TransferError(f"{advice} What {setting} names now is another: sha256 {weights.sha256[:12]}….")
+    try:
+        model = add_model(setting, pooling=spec.pooling, log=log)
+    except LifecycleError:
+        made = same_model(sha256, spec)  # by another import of the same file, perhaps, while this one waited
+        if made is None or made.state == ModelState.RETIRED:
+            raise
+        return made
+    log(f"{model.name} is a new draft model, made from {setting}.")
+    return model
+
+
+@dataclass
+class Matched:
+    """Which rows describe which pictures.
+
+    Attributes:
+        rows: of the vectors, one for each of `images`.
+        images: (id, digest), each picture once.
+        found: how many names were found by which rule.
+        unmatched: names of which the shop has no picture.
+    """
+
+    rows: list[int] = field(default_factory=list)
+    images: list[tuple[int, str]] = field(default_factory=list)
+    found: Counter[str] = field(default_factory=Counter)
+    unmatched: list[str] = field(default_factory=list)
+
+
+def match(features: Features) -> Matched:
+    """See the top of this module; a picture that several rows describe belongs to the one of the surest rule."""
+    matched = Matched()
+    taken: set[int] = set()
+    left: list[int] = list(range(len(features.names)))
+    for rule, images_of in (("digest", _by_digest), ("file", _by_file), ("sku", _by_sku)):
+        unmatched: list[int] = []
+        for start in range(0, len(left), MATCH_CHUNK):
+            rows = left[start : start + MATCH_CHUNK]
+            for row, images in zip(rows, images_of(features, rows), strict=True):
+                if not images:
+                    unmatched.append(row)
+                    continue
+                matched.found[rule] += 1
+                for image in images:
+                    if image[0] not in taken:
+                        taken.add(image[0])
+                        matched.rows.append(row)
+                        matched.images.append(image)
+        left = unmatched
+    matched.unmatched = [features.names[row] for row in left]
+    return matched
+
+
+def store(
+    features: Features,
+    matched: Matched,
+    model: EmbeddingModel,
+    *,
+    sample: int = SAMPLE,
+    advance: Advance = lambda _: None,
+) -> int:
+    """Write the vectors of matched pictures that have none of `model` yet; how many were written.
+
+    Args:
+        model: a draft begins to be built, so that workers complete it.
+        sample: so many pictures are embedded anew first and compared; 0 leaves that out.
+        advance: called with the number of pictures looked at.
+
+    Raises:
+        TransferError: pictures of the sample have other vectors, or none; nothing was written.
+        LifecycleError: the model was retired.
+    """
+    needed = _needed(matched, model)
+    advance(len(matched.images) - len(needed))
+    if needed and sample:
+        _compare(features, matched, random.Random(0).sample(needed, min(sample, len(needed))), model)  # noqa: S311
+    if model.state == ModelState.DRAFT:
+        model = begin_build(model.name)
+    written = 0
+    for start in range(0, len(needed), CHUNK):
+        places = needed[start : start + CHUNK]
+        vectors = features.vectors[[matched.rows[place] for place in places]]
+        written += claims.store_known(model, [matched.images[place] for place in places], vectors)
+        advance(len(places))
+    model.refresh_from_db()
+    if model.state == ModelState.RETIRED:
+        raise LifecycleError(f"{model.name} was retired meanwhile.")
+    if model.state == ModelState.BUILDING and not coverage(model).missing:
+        finish_build(model)
+    return written
+
+
+def _needed(matched: Matched, model: EmbeddingModel) -> list[int]:
+    """Places in `matched` of pictures without a current vector."""
+    needed: list[int] = []
+    for start in range(0, len(matched.images), CHUNK):
+        ids = [image for image, _ in matched.images[start : start + CHUNK]]
+        have = set(ImageEmbedding.objects.current(model).filter(image__in=ids).values_list("image_id", flat=True))
+        needed += [start + place for place, image in enumerate(ids) if image not in have]
+    return needed
+
+
+def _compare(features: Features, matched: Matched, places: Sequence[int], model: EmbeddingModel) -> None:
+    """A few pictures are embedded anew: a file of another catalog whose SKUs happen to be the same would otherwise
+    fill the shop with nonsense."""
+    network = running_network(model)
+    stored = ProductImage.objects.in_bulk([matched.images[place][0] for place in places])
+    strangers: list[str] = []
+    for place in places:
+        image = stored.get(matched.images[place][0])
+        if image is None:
+            continue
+        try:
+            with image.file.open() as file:
+                data = file.read()
+            picture = to_input(data, model.spec)
+        except (OSError, ImageRejected, DecoderUnavailable):
+            continue  # the pipeline will name it
+        row = matched.rows[place]
+        try:
+            vector = network.embed([picture])[0]
+        except BadVector as error:
+            raise TransferError(
+                f"{model.name} gives no usable vector of {features.names[row]} ({error.reason}), so the file cannot be "
+                "compared with it: are its weights damaged? --sample 0 imports without comparing."
+            ) from error
+        cosine = float(vector @ features.vectors[row])
+        if not cosine >= AGREES:
+            strangers.append(f"{features.names[row]} (cosine {cosine:.3f})")
+    if strangers:
+        raise TransferError(
+            f"{len(strangers)} of {len(places)} sampled pictures have other vectors in the shop: "
+            f"{', '.join(strangers[:5])}. Are these the pictures of this shop? Nothing was imported."
+        )
+
+
+Found = list[list[tuple[int, str]]]
+
+
+def _by_digest(features: Features, rows: Sequence[int]) -> Found:
+    if not features.digests:
+        return [[] for _ in rows]
+    digests = [features.digests[row] for row in rows]
+    images = _images(
+        """
+        SELECT wanted.key, i.id, i.digest
+          FROM unnest(%s::text[]) wanted(key) JOIN catalog_productimage i ON i.digest = wanted.key
+         UNION
+        SELECT wanted.key, i.id, i.digest
+          FROM unnest(%s::text[]) wanted(key) JOIN catalog_productimage i ON i.source_digest = wanted.key
+         ORDER BY 2
+        """,
+        *[[digest for digest in set(digests) if re.fullmatch(r"[0-9a-f]{64}", digest or "")]] * 2,
+    )
+    return [images.get(digest, []) for digest in digests]
+
+
+def _by_file(features: Features, rows: Sequence[int]) -> Found:
+    files = [_stored_name(features.names[row]) for row in rows]
+    images = _images(
+        """
+        SELECT wanted.key, i.id, i.digest
+          FROM unnest(%s::text[]) wanted(key) JOIN catalog_productimage i ON i.file = wanted.key
+         WHERE NOT %s
+        """,
+        list({file for file in files if file}),
+        bool(features.digests),  # a file of this name whose bytes are others is not the one that was embedded
+    )
+    return [images.get(file, []) for file in files]
+
+
+def _by_sku(features: Features, rows: Sequence[int]) -> Found:
+    candidates = [_skus(features.names[row]) for row in rows]
+    images = _images(
+        """
+        SELECT wanted.key, i.id, i.digest
+          FROM unnest(%s::text[]) wanted(key)
+          JOIN catalog_product p ON p.sku = wanted.key
+          JOIN LATERAL (SELECT * FROM catalog_productimage WHERE product_id = p.id
+                         ORDER BY position, id LIMIT 1) i ON true
+         WHERE i.source_digest = '' OR NOT %s
+        """,
+        list({sku for skus in candidates for sku in skus}),
+        bool(features.digests),
+    )
+    return [next((images[sku] for sku in skus if sku in images), []) for skus in candidates]
+
+
+def _images(sql: str, *parameters: Any) -> dict[str, list[tuple[int, str]]]:
+    """(id, digest) of the pictures of each key; `sql` gives (key, id, digest)."""
+    images: dict[str, list[tuple[int, str]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        for key, pk, digest in cursor.fetchall():
+            images.setdefault(key, []).append((pk, digest))
+    return images
+
+
+def _stored_name(name: str) -> str:
+    """As `catalog.models.image.generated_name` makes them; empty for another name."""
+    file = PurePosixPath(name).name
+    return f"{FOLDER}/{file[:2]}/{file}" if re.fullmatch(r"[0-9a-f]{32}\.\w+", file) else ""
+
+
+def _skus(name: str) -> list[str]:
+    """The SKUs that a product of this picture may have, the surest first."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    parts = [part for part in path.parts if part != "/"]
+    in_folders = [sku_of("/".join(parts[start:])) for start in range(len(parts) - 1)]
+    return [sku for sku in (*in_folders, path.stem, path.name) if _storable(sku)]
+
+
+def _storable(text: str) -> bool:
+    return bool(text) and "\0" not in text and text.isprintable() and len(text) <= 64

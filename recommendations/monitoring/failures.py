@@ -1,0 +1,85 @@
+"""Failed pictures by reason, with a few of each to look at."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from recommendations.models import EmbeddingModel, ImageEmbedding
+from recommendations.monitoring.reasons import Reason, reason
+
+
+@dataclass(frozen=True)
+class FailureGroup:
+    """Pictures that failed with the same code.
+
+    Attributes:
+        examples: the latest of them, with `image` and `image.product` at hand.
+    """
+
+    code: str
+    count: int
+    examples: list[ImageEmbedding]
+
+    @property
+    def reason(self) -> Reason:
+        return reason(self.code)
+
+    @property
+    def more(self) -> int:
+        """How many are not among the examples."""
+        return self.count - len(self.examples)
+
+    def to_json(self) -> dict[str, Any]:
+        example = next(iter(self.examples), None)
+        return {
+            "code": self.code,
+            "count": self.count,
+            "means": self.reason.means,
+            "remedy": self.reason.remedy,
+            "example": None
+            if example is None
+            else {"image": example.image_id, "sku": example.image.product.sku, "error": example.error},
+        }
+
+
+def failure_groups(model: EmbeddingModel | None, counts: dict[str, int], *, examples: int = 1) -> list[FailureGroup]:
+    """The most frequent reason first. Two queries, whatever the number of failures.
+
+    Args:
+        counts: `Coverage.failures`.
+    """
+    if model is None or not counts:
+        return []
+    ids = _latest(model, list(counts), examples)
+    rows = (
+        ImageEmbedding.objects.filter(pk__in=ids)
+        .select_related("image__product")
+        .defer("vector", "image__product__search")
+        .order_by("-pk")
+    )
+    found: dict[str, list[ImageEmbedding]] = defaultdict(list)
+    for row in rows:
+        found[row.error_code].append(row)
+    ranked = sorted(counts, key=lambda code: (-counts[code], code))
+    return [FailureGroup(code, counts[code], found[code]) for code in ranked]
+
+
+def _latest(model: EmbeddingModel, codes: list[str], size: int) -> list[int]:
+    """Ids of `size` rows of each code, read from the index `embedding_failed`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT row.id FROM unnest(%s::text[]) AS given(code)
+             CROSS JOIN LATERAL (
+                   SELECT e.id FROM recommendations_imageembedding e
+                     JOIN catalog_productimage i ON i.id = e.image_id AND i.digest = e.digest
+                    WHERE e.model_id = %s AND e.state = 'failed' AND e.error_code = given.code
+                    ORDER BY e.id DESC LIMIT %s) row
+            """,
+            [codes, model.pk, size],
+        )
+        return [pk for (pk,) in cursor.fetchall()]

@@ -1,0 +1,142 @@
+"""How far the pipeline is, for the command, the health page and the admin."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from catalog.media import files
+from ml.weights import split_setting
+from recommendations.embeddings.coverage import Coverage, coverage
+from recommendations.lifecycle.refusals import refusals
+from recommendations.lifecycle.switching import UNTRAINED_WARNING
+from recommendations.models import EmbeddingModel, Pause
+from recommendations.monitoring import throughput
+from recommendations.monitoring.failures import FailureGroup, failure_groups
+from recommendations.monitoring.recall_checks import latest, recall_warning
+from recommendations.pipeline import control
+
+
+@dataclass
+class PipelineStatus(Coverage):
+    """Of the active model.
+
+    Attributes:
+        per_minute: pictures embedded lately, see `recommendations.monitoring.throughput`.
+        eta_s: until nothing is missing at that rate; None where nothing moves.
+        outlook: the same as a sentence.
+        reasons: the failures with what they mean, the remedy and an example of each.
+        recall: what the last check of the search found, see `recommendations.monitoring.recall_checks`.
+        paused: since when (ISO 8601), by whom, why, and whether uploads are embedded all the same; see
+            `recommendations.pipeline.control`.
+    """
+
+    model: str | None = None
+    per_minute: float = 0.0
+    eta_s: float | None = None
+    outlook: str = ""
+    reasons: list[FailureGroup] = field(default_factory=list)
+    recall: dict[str, Any] | None = None
+    paused: dict[str, Any] | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def settled(self) -> bool:
+        return self.missing == 0
+
+    def to_json(self) -> dict[str, Any]:
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        values["reasons"] = [group.to_json() for group in self.reasons]
+        return {"model": values.pop("model"), **values}
+
+
+def pipeline_status() -> PipelineStatus:
+    model = EmbeddingModel.objects.active()
+    found = coverage(model)
+    check = latest(model)
+    per_minute = throughput.pictures_a_minute([model])[model.pk] if model else 0.0
+    paused = control.current()
+    return PipelineStatus(
+        **{each.name: getattr(found, each.name) for each in fields(found)},
+        model=model.name if model else None,
+        per_minute=per_minute,
+        eta_s=None if paused and found.missing else throughput.remaining_s(found.missing, per_minute),
+        outlook=throughput.outlook(found.missing, per_minute, paused=paused is not None),
+        reasons=failure_groups(model, found.failures),
+        recall={"measured_at": check.measured_at.isoformat(), **check.report} if check else None,
+        paused=_paused(paused),
+        warnings=[*model_warnings(model), *files.problems()],
+    )
+
+
+def _paused(pause: Pause | None) -> dict[str, Any] | None:
+    if pause is None:
+        return None
+    return {
+        "since": pause.since.isoformat(),
+        "by": pause.by,
+        "reason": pause.reason,
+        "bulk_only": pause.bulk_only,
+        "text": str(pause),
+    }
+
+
+def model_warnings(model: EmbeddingModel | None) -> list[str]:
+    """What an operator has to know of the model in use."""
+    if model is None:
+        return []
+    problems = (UNTRAINED_WARNING if model.untrained else None, _disagreement(model), recall_warning(model))
+    return [*(problem for problem in problems if problem), *refusals(model)]
+
+
+def weights_disagreement(model: EmbeddingModel) -> str | None:
+    """Why EMBEDDING_WEIGHTS is an error, if so: it names weights that the shop has never been told of, which
+    somebody may believe to be in use. The database decides; never a silent switch.
+
+    Weights of another model of this shop are no error but a warning (`model_warnings`): `activate` and `rollback`
+    must not take a shop out of service.
+    """
+    problem = _disagreement(model)
+    return problem if problem and not any(_agrees(other) for other in EmbeddingModel.objects.all()) else None
+
+
+def _disagreement(model: EmbeddingModel) -> str | None:
+    setting = settings.EMBEDDING_WEIGHTS
+    if not setting or _agrees(model):
+        return None
+    path = _file_in(setting)
+    if path is not None and not path.is_file():
+        return f"EMBEDDING_WEIGHTS names {path.name}, which is not there. The shop still runs on {model.name}."
+    return (
+        f"EMBEDDING_WEIGHTS ({Path(setting).name}) is not what the shop runs on ({model.name}). The setting counts "
+        "for a new shop only: set it back, or change models with `manage.py embedding_models add`, build and activate."
+    )
+
+
+def _agrees(model: EmbeddingModel) -> bool:
+    setting = settings.EMBEDDING_WEIGHTS
+    path = _file_in(setting)
+    if path is None:
+        return (model.weights or model.source) == setting
+    if not path.is_file():
+        return False
+    found = path.stat()
+    same_file = _sha256(str(path), found.st_mtime_ns, found.st_size) == model.weights_sha256
+    return same_file and split_setting(setting)[1] == split_setting(model.weights)[1]
+
+
+def _file_in(setting: str) -> Path | None:
+    """The weights file that EMBEDDING_WEIGHTS names; None where it is a name."""
+    base, _ = split_setting(setting)
+    return Path(base) if Path(base).is_absolute() else None  # settings.py makes paths absolute
+
+
+@lru_cache(maxsize=4)
+def _sha256(path: str, mtime_ns: int, size: int) -> str:
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

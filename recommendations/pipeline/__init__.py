@@ -1,0 +1,1 @@
+"""Workers: claim pictures, decode and embed them, and store their vectors."""

@@ -1,0 +1,1 @@
+"""Photo search and reports of clicks, for shoppers."""

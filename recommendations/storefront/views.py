@@ -1,0 +1,152 @@
+"""Search by photo, for shoppers; forgetting what they viewed; what their browsers report of strips."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
+
+from catalog import refusals
+from catalog.api.errors import TOO_LARGE
+from catalog.models import Category
+from ml.pictures.codec import ImageRejected
+from ml.pictures.decoding import DecoderBusy, DecoderUnavailable
+from recommendations.lifecycle.artifacts import UNAVAILABLE, ModelUnavailable
+from recommendations.search.photo import PhotoForgotten, SeenPhoto, from_token, look_at
+from recommendations.search.photo_types import photo_types_of
+from recommendations.search.query_vectors import has_colour_part
+from recommendations.search.throttling import PhotoSearchThrottle, StripReportThrottle
+from recommendations.storefront.forms import PhotoSearchForm
+from recommendations.strips import click_reports
+from recommendations.strips.cards import photo_cards
+from recommendations.strips.recently_viewed import asks_for_privacy, viewed_of
+
+RETRY_SECONDS = 5
+BUSY = "Many photos are being searched right now. Try again in {seconds} seconds."
+
+logger = logging.getLogger(__name__)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def photo_search(request: HttpRequest) -> HttpResponse:
+    """A page with a form; with a photo, the same page with what looks like it. The photo is not kept: what is computed
+    from it goes along in the page, signed, so that a search can be refined without sending the photo again."""
+    if request.method != "POST":
+        return render(request, "recommendations/photo_search.html", {"form": PhotoSearchForm()})
+    throttle = PhotoSearchThrottle()
+    # Only a new photo costs work worth limiting.
+    if "photo" in request.FILES and not throttle.allow_request(request, None):
+        return _unavailable(request, 429, "Too many searches. Wait a moment and try again.", throttle.wait())
+    form = PhotoSearchForm(request.POST, request.FILES)
+    is_valid = form.is_valid()
+    context: dict[str, Any] = {"form": form}
+    try:
+        photo, token = _photo(form)
+    except ImageRejected as error:
+        form.reject_photo(error)
+    except PhotoForgotten as error:
+        form.add_error("photo", str(error))
+        context["photo_again"] = True
+    except ModelUnavailable as error:
+        logger.error("%s", error)
+        return _unavailable(request, 503, UNAVAILABLE)
+    except DecoderBusy as error:
+        return _unavailable(request, 503, BUSY.format(seconds=error.seconds), error.seconds)
+    except DecoderUnavailable as error:
+        logger.error("No photo was decoded: %s", error.details)
+        return _unavailable(request, 503, UNAVAILABLE)
+    else:
+        if photo is not None:
+            context |= _refining(form, photo, token)
+            if is_valid:
+                context |= _found(form, photo)
+    status = 200 if "results" in context else 400
+    if any(code in TOO_LARGE for code in form.error_codes().get("photo", [])):
+        status = 413
+    return render(request, "recommendations/photo_search.html", context, status=status)
+
+
+def _photo(form: PhotoSearchForm) -> tuple[SeenPhoto | None, str]:
+    """What is searched with, and how a page says so; also where something else in the form is wrong, so that nobody
+    has to send a photo twice.
+
+    Raises:
+        ImageRejected, ModelUnavailable, DecoderUnavailable, PhotoForgotten
+    """
+    data, token = form.cleaned_data.get("photo"), form.cleaned_data.get("seen", "")
+    if data is not None:
+        photo = look_at(data, door=refusals.PAGE)
+        kinds = photo_types_of(photo.vector, photo.model)
+        photo = replace(photo, kinds=tuple(kind.category.pk for kind in kinds))
+        return photo, photo.to_token()
+    if token and "photo" not in form.errors:
+        return from_token(token), token
+    return None, ""
+
+
+def _refining(form: PhotoSearchForm, photo: SeenPhoto, token: str) -> dict[str, Any]:
+    categories = Category.objects.in_bulk(photo.kinds)
+    is_new = form.cleaned_data.get("photo") is not None
+    return {
+        "token": token,
+        "kinds": [categories[pk] for pk in photo.kinds if pk in categories],
+        "chosen": None if is_new else form.cleaned_data.get("kind"),
+        "has_colour": has_colour_part(photo.model.spec),
+    }
+
+
+def _found(form: PhotoSearchForm, photo: SeenPhoto) -> dict[str, Any]:
+    search_request = form.search_request(photo)
+    results = photo_cards(photo, search_request)
+    nothing_similar = results.nothing_similar and not search_request.shown
+    return {
+        "results": results,
+        "search_request": search_request,
+        "budget": search_request.filters.price_max,
+        "nothing_similar": nothing_similar,
+        "categories": Category.objects.get_root_nodes() if nothing_similar else [],
+    }
+
+
+def _unavailable(request: HttpRequest, status: int, sentence: str, wait: float | None = None) -> HttpResponse:
+    context = {"form": PhotoSearchForm(), "unavailable": sentence}
+    response = render(request, "recommendations/photo_search.html", context, status=status)
+    response["Retry-After"] = math.ceil(wait or RETRY_SECONDS)
+    return response
+
+
+@require_POST
+def clear_viewed(request: HttpRequest) -> HttpResponse:
+    """Forget what this shopper viewed, and say so on the home page."""
+    viewed_of(request).clear()
+    return redirect(f"{reverse('catalog:home')}?viewed=cleared#viewed")
+
+
+@csrf_exempt  # nobody is signed in by it, and other sites cannot send JSON here (no CORS)
+@require_POST
+def strips_seen(request: HttpRequest) -> HttpResponse:
+    """A page's report of its strips, from `static/js/strips.js`. Its answer is read by nobody."""
+    if not settings.STRIP_CLICKS:
+        raise Http404
+    if request.content_type != "application/json":
+        return HttpResponse(status=415)
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > click_reports.MAX_BYTES:
+        return HttpResponse(status=413)
+    if not StripReportThrottle().allow_request(request, None):
+        return HttpResponse(status=429)
+    try:
+        counts = click_reports.read_report(request.body)
+    except click_reports.BadReport:
+        return HttpResponse(status=400)
+    if not asks_for_privacy(request):
+        click_reports.count(counts)
+    return HttpResponse(status=204)

@@ -1,0 +1,134 @@
+"""One card for what is one thing to a shopper, and variety among the cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from django.conf import settings
+
+from catalog.models import Product
+from recommendations.models import EmbeddingModel
+from recommendations.search import query_vectors, ranking
+from recommendations.search.cursor import DEPTH, to_cursor
+from recommendations.search.filters import ANYTHING, Filters
+from recommendations.search.photo import SeenPhoto
+from recommendations.search.service import MAX_RESULTS, POOL, Match, Results, SearchRequest, Source, search_seen
+from recommendations.strips import styles
+
+
+@dataclass(frozen=True)
+class Card(Match):
+    """A match that shoppers see. `others` are products that a shopper takes for the same one, and which have no card
+    of their own."""
+
+    others: tuple[Product, ...] = ()
+
+    @property
+    def colours(self) -> int:
+        """In how many there is this product, as far as they are known and were found."""
+        return len({styles.style_of(product).colour for product in (self.product, *self.others)} - {""})
+
+
+@dataclass(frozen=True)
+class Cards(Results):
+    matches: Sequence[Card]
+
+
+def photo_cards(photo: SeenPhoto, request: SearchRequest) -> Cards:
+    """`search_seen` for shoppers: one card for what is one thing, nothing sold out. What a card stands for is not on
+    the pages after it.
+
+    Raises:
+        NoColourPart: as for `search_seen`.
+    """
+    pool = min(MAX_RESULTS, request.limit * POOL)
+    found = search_seen(photo, replace(request, limit=pool, filters=available(request.filters)))
+    deck = Deck(found.model)
+    deck.add(found.matches)
+    chosen = deck.dealt(request.limit)
+    shown = request.shown | {product.pk for match in chosen for product in (match.product, *match.others)}
+    has_next = (len(deck) > request.limit or found.next is not None) and len(shown) <= DEPTH
+    return Cards(**vars(found) | {"matches": chosen, "next": to_cursor(shown) if has_next else None})
+
+
+def one_card_each(results: Results, limit: int) -> Cards:
+    """The first of them, in their order, with one card for what is one thing."""
+    deck = Deck(results.model)
+    deck.add(results.matches)
+    return Cards(**vars(results) | {"matches": deck.dealt(limit)})
+
+
+def available(filters: Filters = ANYTHING) -> Filters:
+    """The same, and what shoppers can buy, unless the shop shows what is sold out."""
+    return filters if settings.STRIP_SHOW_SOLD_OUT else replace(filters, in_stock=True)
+
+
+class Deck:
+    """Matches in the order of their worth, and the cards that they make.
+
+    Args:
+        fixed: so many of the first have a card each, and stay in front.
+    """
+
+    def __init__(self, model: EmbeddingModel | None, fixed: int = 0) -> None:
+        self.model = model
+        self.matches: list[Match] = []
+        self._fixed = fixed
+        self._worth: list[float] = []
+        self._vectors: dict[int, np.ndarray] = {}
+        self._shapes: dict[int, np.ndarray] = {}
+        self._groups: list[list[int]] = []
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    @property
+    def products(self) -> set[int]:
+        return {match.product.pk for match in self.matches}
+
+    def add(self, matches: Sequence[Match], worth: np.ndarray | None = None) -> None:
+        """More of them, best first; `worth` is their score unless told."""
+        new = [match.image.pk for match in matches if match.image and match.image.pk not in self._vectors]
+        if new and self.model is not None:
+            self._see(query_vectors.picture_vectors(new, self.model), self.model)
+        self.matches += matches
+        self._worth += [match.score or 0.0 for match in matches] if worth is None else worth.tolist()
+        self._groups = styles.collapsed(self._looks(), self._fixed)
+
+    def dealt(self, limit: int, variety: float = 0.0) -> list[Card]:
+        """Those to show: the fixed ones, look-alikes with variety among them, the others."""
+        visual = [group for group in self._groups if self.matches[group[0]].source == Source.VISUAL]
+        before = self._groups[: self._fixed]
+        after = self._groups[self._fixed + len(visual) :]
+        if variety and visual:
+            vectors = np.stack([self._vector(group[0]) for group in visual])
+            worth = np.array([self._worth[group[0]] for group in visual])
+            visual = [visual[place] for place in ranking.diverse(worth, vectors, limit - len(before), variety)]
+        return [self._card(group) for group in [*before, *visual, *after][:limit]]
+
+    def _card(self, group: list[int]) -> Card:
+        others = tuple(self.matches[place].product for place in group[1:])
+        return Card(**vars(self.matches[group[0]]), others=others)
+
+    def _vector(self, place: int) -> np.ndarray:
+        image = self.matches[place].image
+        found = self._vectors.get(image.pk) if image else None
+        return found if found is not None else np.zeros(self.model.dimension if self.model else 1, np.float32)
+
+    def _see(self, vectors: dict[int, np.ndarray], model: EmbeddingModel) -> None:
+        self._vectors |= vectors
+        # To an untrained network all pictures are nearly one: it says nothing of what is one thing.
+        if vectors and not model.untrained:
+            shapes = query_vectors.without_colour(np.stack([*vectors.values()]), model.spec)
+            self._shapes |= zip(vectors, shapes, strict=True)
+
+    def _looks(self) -> list[styles.Look]:
+        looks = []
+        for match in self.matches:
+            image, vector, shape = match.image, None, None
+            if image and image.pk in self._shapes:
+                vector, shape = self._vectors[image.pk], self._shapes[image.pk]
+            looks.append(styles.Look(styles.style_of(match.product), image.digest if image else None, vector, shape))
+        return looks

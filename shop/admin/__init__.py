@@ -1,0 +1,1 @@
+"""What the admin adds to Django and Unfold, whatever is registered."""

@@ -1,0 +1,1 @@
+"""Postgres and Redis without installation or administration, for one machine."""

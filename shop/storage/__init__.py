@@ -1,0 +1,1 @@
+"""Redis as a cache, and buckets for pictures and networks."""

@@ -1,0 +1,138 @@
+"""The cache that all processes share: Redis, of which no request ever waits long and on which none depends."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.core.cache.backends.base import DEFAULT_TIMEOUT
+from django.core.cache.backends.redis import RedisCache
+from redis.exceptions import RedisError
+
+from shop.embedded import servers
+from shop.embedded.programs import ServiceError
+
+logger = logging.getLogger(__name__)
+
+#: How long one request may wait for a Redis that is away, and for how long nobody asks it then.
+TIMEOUT_S, AWAY_S = 0.5, 5.0
+AWAY = (RedisError, OSError, ServiceError)
+T = TypeVar("T")
+
+
+class JsonSerializer:
+    """Not pickle, Django's default: whoever can write to Redis could then run code here."""
+
+    def dumps(self, value: Any) -> int | str:
+        return value if type(value) is int else json.dumps(value)
+
+    def loads(self, data: bytes) -> Any:
+        return json.loads(data)
+
+
+class SharedCache(RedisCache):
+    """Django's Redis cache, but one that is away is an empty cache that keeps nothing, until it answers again.
+
+    While it is away one request in `AWAY_S` seconds asks, for `TIMEOUT_S` at most; the others do without.
+    """
+
+    def __init__(self, server: Any, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._outage = _outage  # one for the process: each thread has a cache object of its own
+
+    def add(self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        return self._outage.asked(lambda: super(SharedCache, self).add(key, value, timeout, version), True)
+
+    def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
+        return self._outage.asked(lambda: super(SharedCache, self).get(key, default, version), default)
+
+    def set(self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> None:
+        self._outage.asked(lambda: super(SharedCache, self).set(key, value, timeout, version), None)
+
+    def touch(self, key: str, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        return self._outage.asked(lambda: super(SharedCache, self).touch(key, timeout, version), False)
+
+    def delete(self, key: str, version: int | None = None) -> bool:
+        return self._outage.asked(lambda: super(SharedCache, self).delete(key, version), False)
+
+    def get_many(self, keys: Any, version: int | None = None) -> dict[str, Any]:
+        return self._outage.asked(lambda: super(SharedCache, self).get_many(keys, version), {})
+
+    def has_key(self, key: str, version: int | None = None) -> bool:
+        return self._outage.asked(lambda: super(SharedCache, self).has_key(key, version), False)
+
+    def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
+        """Raises ValueError for a key that is not there, as any cache does; also while Redis is away."""
+        found = self._outage.asked(lambda: super(SharedCache, self).incr(key, delta, version), None)
+        if found is None:
+            raise ValueError(f"Key {key!r} not found")
+        return found
+
+    def set_many(
+        self, data: dict[str, Any], timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None
+    ) -> list[str]:
+        return self._outage.asked(lambda: super(SharedCache, self).set_many(data, timeout, version), list(data))
+
+    def delete_many(self, keys: Any, version: int | None = None) -> None:
+        self._outage.asked(lambda: super(SharedCache, self).delete_many(keys, version), None)
+
+    def clear(self) -> None:
+        """Only what is the cache's own: Celery's messages lie in the same database."""
+
+        def cleared() -> bool:
+            client = self._cache.get_client(write=True)
+            for key in client.scan_iter(match=f"{self.key_prefix}:*", count=1000):
+                client.delete(key)
+            return True
+
+        self._outage.asked(cleared, False)
+
+
+class _Outage:
+    """What this process knows of Redis: whether it answers, and when to ask again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until = 0.0  # monotonic; nobody asks before
+        self._is_away = False
+        self._has_started = False
+
+    def asked(self, ask: Callable[[], T], otherwise: T) -> T:
+        if self._is_away and not self._may_try():
+            return otherwise
+        try:
+            if not settings.REDIS_URL and (self._is_away or not self._has_started):
+                servers.services(settings.VAR_DIR).ensure_redis()
+                self._has_started = True
+            found = ask()
+        except AWAY as error:
+            self._failed(error)
+            return otherwise
+        if self._is_away:
+            self._is_away = False
+            logger.warning("Redis answers again: requests are limited by client again.")
+        return found
+
+    def _may_try(self) -> bool:
+        """One of those who ask, each time it may be back."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._until:
+                return False
+            self._until = now + AWAY_S
+            return True
+
+    def _failed(self, error: Exception) -> None:
+        with self._lock:
+            self._until = time.monotonic() + AWAY_S
+            was_away, self._is_away = self._is_away, True
+        if not was_away:
+            logger.error("Redis does not answer; until it does, requests are not limited by client: %s", error)
+
+
+_outage = _Outage()
