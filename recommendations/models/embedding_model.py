@@ -67,7 +67,7 @@ class EmbeddingModel(models.Model):
     calibration = models.JSONField(
         default=dict,
         blank=True,
-        help_text="What its cosines mean in this shop, see `recommendations.search.calibration`. Empty: not yet known.",
+        help_text="What its cosines mean in this shop. Empty: not yet known.",
     )
     state = models.CharField(max_length=10, choices=ModelState, default=ModelState.DRAFT)
     created_at = models.DateTimeField(auto_now_add=True)
