@@ -1,4 +1,4 @@
-"""A table of one's own: a .csv or .tsv with a header, and pictures anywhere beside it."""
+"""A table of your own: a .csv or .tsv with a header, and pictures anywhere beside it."""
 
 from __future__ import annotations
 
@@ -101,14 +101,14 @@ class _Files:
 
     def _find(self, cell: str) -> str | None:
         if "://" in cell:
-            raise BadCell("is an address on the web: put the file beside the table and write its name")
+            raise BadCell("is a web address: put the file beside the table and give its name")
         path = self._path(cell)
         if exact := self.names.get(_folded(path)):
             return exact
         end = _folded(_relative(cell))
         found = [name for name in self.ends[PurePosixPath(end).name] if _folded(f"/{name}").endswith(f"/{end}")]
         if len(found) > 1:
-            raise BadCell(f"may be any of {', '.join(found[:3])}: write the folder too")
+            raise BadCell(f"may be any of {', '.join(found[:3])}: include the folder")
         return found[0] if found else None
 
     def _path(self, cell: str) -> str:

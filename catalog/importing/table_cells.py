@@ -87,7 +87,7 @@ def _amount(number: str) -> Decimal:
 
 def currency_of(text: str) -> str:
     if not re.fullmatch("[A-Z]{3}", text.upper()):
-        raise BadCell("is not a currency: write its three letters, for instance EUR")
+        raise BadCell("is not a currency: use its three-letter code, for instance EUR")
     return text.upper()
 
 
@@ -109,7 +109,7 @@ def currency_for(price: Price | None, column: str | None, usual: str) -> str | N
 def stock_of(text: str) -> int:
     match = re.fullmatch(r"([0-9]{1,10})(?:[.,]0+)?", text)
     if not match or int(match[1]) > MOST_STOCK:
-        raise BadCell("is not a number of pieces")
+        raise BadCell("is not a whole number")
     return int(match[1])
 
 

@@ -16,6 +16,7 @@ from catalog.importing.table_columns import needed_in
 
 EXTENSIONS = (".csv", ".tsv")
 SEPARATORS = (",", ";", "\t")
+UNCLOSED = "not readable as CSV: a quote in this row is never closed, so no row after it was read"
 HEADER_LENGTH = 2**16  # characters in which the first line must end
 
 
@@ -62,7 +63,8 @@ def rows(reader: Any, name: str) -> Iterator[tuple[int, list[str]] | RowError]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield RowError(name, line, "bad_csv", f"not readable as CSV: {error}")
+            reason = UNCLOSED if str(error) == "unexpected end of data" else f"not readable as CSV: {error}"
+            yield RowError(name, line, "bad_csv", reason)
             continue
         if any("\0" in cell for cell in cells):
             yield RowError(name, line, "bad_csv", "holds a NUL byte")

@@ -1,4 +1,4 @@
-"""A table of one's own: headers, separators, encodings and prices as people write them."""
+"""A table of your own: headers, separators, encodings and prices as people write them."""
 
 from __future__ import annotations
 
@@ -346,9 +346,9 @@ def test_every_bad_cell_is_reported_with_line_column_and_value(table: Write, tmp
     assert sorted(found) == sorted(
         [
             (4, "bad_value", 'Price: "cheap" is not a price'),
-            (4, "bad_value", 'Qty: "many" is not a number of pieces'),
+            (4, "bad_value", 'Qty: "many" is not a whole number'),
             (4, "bad_value", 'Status: "maybe" is neither yes nor no'),
-            (4, "bad_value", 'Currency: "euro" is not a currency: write its three letters, for instance EUR'),
+            (4, "bad_value", 'Currency: "euro" is not a currency: use its three-letter code, for instance EUR'),
             (4, "bad_value", f'Vendor: "{"x" * 60}…" is longer than 100 characters'),
             (5, "bad_sku", "SKU is empty or longer than 64 characters"),
             (6, "no_title", "Name is empty"),
@@ -359,11 +359,11 @@ def test_every_bad_cell_is_reported_with_line_column_and_value(table: Write, tmp
             (
                 11,
                 "bad_value",
-                'Photo: "https://example.com/coat.png" is an address on the web: '
-                "put the file beside the table and write its name",
+                'Photo: "https://example.com/coat.png" is a web address: '
+                "put the file beside the table and give its name",
             ),
-            (12, "bad_value", 'Photo: "same.png" may be any of a/same.png, b/same.png: write the folder too'),
-            (12, "bad_value", 'Qty: "9999999999" is not a number of pieces'),
+            (12, "bad_value", 'Photo: "same.png" may be any of a/same.png, b/same.png: include the folder'),
+            (12, "bad_value", 'Qty: "9999999999" is not a whole number'),
             (13, "outside", "../secret.png leads out of the folder"),
             (15, "duplicate_sku", "SKU 0 stands in this file already"),
         ]
@@ -375,6 +375,24 @@ def test_every_bad_cell_is_reported_with_line_column_and_value(table: Write, tmp
     assert "see " in err
 
 
+@pytest.mark.parametrize(
+    ("column", "text", "reason"),
+    [
+        ("title", "x" * 256, "is longer than 255 characters"),
+        ("description", "x" * 20_001, "is longer than 20,000 characters"),
+        ("alt", "x" * 256, "is longer than 255 characters"),
+        ("alt", "one|two|three", "holds 3 texts for 2 pictures"),
+    ],
+)
+def test_texts_that_do_not_fit_are_refused_rather_than_cut(table: Write, column: str, text: str, reason: str) -> None:
+    row = {"sku": "A1", "title": "Coat", "image": "a.png|b.png"} | {column: text}
+    fine = {"sku": "B", "title": "Bag", "image": "coat.png"}
+    _, err = run(table(*(tuple(each.get(name, "") for name in row) for each in (row, fine)), header=tuple(row)))
+    assert Product.objects.get().sku == "B"
+    assert f'catalog.csv:2: {column}: "{text[:60]}' in err
+    assert f"{reason} [bad_value]" in err
+
+
 def test_rows_that_are_not_csv_are_row_errors(table: Write) -> None:
     folder = table(COAT)
     with (folder / "catalog.csv").open("a") as stream:
@@ -383,6 +401,15 @@ def test_rows_that_are_not_csv_are_row_errors(table: Write) -> None:
     assert "2 products created" in out
     assert "catalog.csv:3: not readable as CSV" in err
     assert "catalog.csv:4: holds a NUL byte" in err
+
+
+def test_a_quote_that_is_never_closed_is_said_to_swallow_the_rest(table: Write) -> None:
+    folder = table(COAT)
+    with (folder / "catalog.csv").open("a") as stream:
+        stream.write('B,"Bag,coat.png\nC,Cap,coat.png\n')
+    out, err = run(folder)
+    assert "1 products created, 0 existed already, 1 pictures added, 1 row errors" in out
+    assert "catalog.csv:3: not readable as CSV: a quote in this row is never closed" in err
 
 
 def test_formulas_come_back_as_they_were(table: Write) -> None:
