@@ -13,6 +13,7 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from drf_spectacular.generators import SchemaGenerator
 
+from catalog.importing.table_columns import NAMES
 from recommendations.monitoring.reasons import REASONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -265,8 +266,17 @@ def test_every_code_of_an_import_error_is_documented() -> None:
     text = section(DOCS / "operations.md", "`manage.py import_catalog`") + section(
         DOCS / "operations.md", "Failed pictures"
     )
-    for code in codes(of="RowRejected") | codes(of="RowError", argument=2):
+    found = codes(of="RowRejected") | codes(of="RowError", argument=2) | codes(of="_refuse_row") | codes(of="_report")
+    assert {"bad_value", "no_image", "duplicate_sku"} <= found, "the search for codes finds nothing any more"
+    for code in found:
         assert f"`{code}`" in text, code
+
+
+def test_every_name_of_a_column_is_documented() -> None:
+    table = rows(DOCS / "operations.md")
+    for field, others in NAMES.items():
+        row = table.get(field) or table[f"{field}` (needed)"]
+        assert re.findall(r"`([^`]+)`", row[1]) == list(others[1:]), field
 
 
 # Links

@@ -1,1 +1,2 @@
-"""Reading catalogs that others made: a folder or a zip, in the Kaggle layout or one folder per class."""
+"""Reading catalogs that others made: a folder or a zip with a table of products, in Kaggle's layout or with one folder
+per class."""

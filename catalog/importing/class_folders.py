@@ -12,6 +12,7 @@ from catalog.importing.archive import Archive
 from catalog.importing.errors import ImportFailed, RowError
 from catalog.importing.kaggle import EXTENSIONS
 from catalog.importing.records import Record
+from catalog.importing.table_files import tables_at_top
 
 
 class ClassFolderLayout:
@@ -22,6 +23,12 @@ class ClassFolderLayout:
 
     def count(self, archive: Archive) -> int:
         return len(self._pictures(archive))
+
+    def notes(self, archive: Archive) -> list[str]:
+        return [
+            f"{name} is not read: every folder is imported as a class. See --help for what a table needs."
+            for name in tables_at_top(archive)
+        ]
 
     def records(self, archive: Archive) -> Iterator[Record | RowError]:
         pictures = self._pictures(archive)

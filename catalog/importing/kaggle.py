@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from catalog.importing.archive import TABLE_MAX_BYTES, Archive
 from catalog.importing.errors import ImportFailed, RowError, RowRejected
 from catalog.importing.records import Record
+from catalog.importing.table_files import rows
 from ml.files.tables import restored
 
 TABLE = "styles.csv"
@@ -39,6 +40,9 @@ class KaggleLayout:
     def count(self, archive: Archive) -> int:
         return max(self._table(archive).count("\n") - 1, 0)
 
+    def notes(self, archive: Archive) -> list[str]:
+        return []
+
     def records(self, archive: Archive) -> Iterator[Record | RowError]:
         name = self._table_name(archive)
         reader = csv.reader(io.StringIO(self._table(archive), newline=""), strict=True)
@@ -50,28 +54,17 @@ class KaggleLayout:
         if name is None or missing:
             raise ImportFailed(f"{name or TABLE} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
         images = self._images(archive, PurePosixPath(name).parent)
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield RowError(name, line, "bad_csv", f"not readable as CSV: {error}")
-                continue
-            if cells:
-                yield self._record(name, line, header, cells, images)
+        for row in rows(reader, name):
+            yield row if isinstance(row, RowError) else self._record(name, *row, header, images)
 
     def _record(
-        self, file: str, line: int, header: list[str], cells: list[str], images: dict[str, str]
+        self, file: str, line: int, cells: list[str], header: list[str], images: dict[str, str]
     ) -> Record | RowError:
         if len(cells) > len(header) and header[-1] == "productDisplayName":
             # The published file does not quote names that hold a comma.
             cells = [*cells[: len(header) - 1], ",".join(cells[len(header) - 1 :])]
         if len(cells) != len(header):
             return RowError(file, line, "bad_columns", f"{len(cells)} columns where {len(header)} are expected")
-        if any("\0" in cell for cell in cells):
-            return RowError(file, line, "bad_csv", "holds a NUL byte")
         values = [restored(cell.strip()) for cell in cells]
         row = {key: "" if value in ABSENT else value for key, value in zip(header, values, strict=True)}
         sku = row["id"]

@@ -21,12 +21,12 @@ from catalog.importing.records import Layout, Record, problem_of
 from catalog.locks import IMPORT_LOCK, lock_tree, session_lock
 from catalog.media import files
 from catalog.models import Category, Product, ProductImage
-from catalog.models.product import product_slug
+from catalog.models.product import default_currency, product_slug
 from catalog.services import AcceptedImage, accept_image, announce_images, store_file
 from ml.pictures.codec import ImageRejected
 
 CHUNK = 500  # products a transaction: what a kill can cost, and what one nudge announces
-STOCK = 10  # the layouts say nothing about stock
+STOCK = 10  # where the input says nothing about stock
 TRIES = 3  # of a product that somebody else writes too, through the API or the admin
 
 
@@ -97,6 +97,15 @@ def _chunks(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
         yield chunk
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """A picture whose file is written and whose row is not."""
+
+    file: str
+    alt: str
+    accepted: AcceptedImage
+
+
 class _Loader:
     def __init__(self, archive: Archive, outcome: Outcome, pool: Executor, demo_prices: bool) -> None:
         self.archive, self.outcome, self.pool, self.demo_prices = archive, outcome, pool, demo_prices
@@ -140,13 +149,16 @@ class _Loader:
                 images = ProductImage.objects.bulk_create(
                     ProductImage(
                         product_id=owners[sku],
-                        file=name,
-                        width=accepted.info.width,
-                        height=accepted.info.height,
-                        digest=accepted.info.digest,
-                        source_digest=accepted.source_digest,
+                        file=picture.file,
+                        alt=picture.alt,
+                        position=position,
+                        width=picture.accepted.info.width,
+                        height=picture.accepted.info.height,
+                        digest=picture.accepted.info.digest,
+                        source_digest=picture.accepted.source_digest,
                     )
-                    for sku, (name, accepted) in pictures.items()
+                    for sku, stored in pictures.items()
+                    for position, picture in enumerate(stored)
                 )
                 announce_images([image.pk for image in images], interactive=False)
         except BaseException:
@@ -191,10 +203,14 @@ class _Loader:
             sku=record.sku,
             slug=product_slug(record.title, record.sku),
             title=record.title,
+            description=record.description,
+            brand=record.brand,
             category=self._category(record.category),
             price=price,
             compare_at_price=compare_at,
-            stock=STOCK,
+            currency=record.currency or default_currency(),
+            stock=STOCK if record.stock is None else record.stock,
+            published=record.published,
             attributes=record.attributes,
         )
 
@@ -217,32 +233,37 @@ class _Loader:
 
     def _pictures(
         self, records: list[Record], written: list[str], problems: list[RowError]
-    ) -> dict[str, tuple[str, AcceptedImage]]:
-        """SKU to stored file. A thread for each decoder."""
-        stored: dict[str, tuple[str, AcceptedImage]] = {}
-        pictures = [self.pool.submit(self._picture, record, written) for record in records]
+    ) -> dict[str, list[_Stored]]:
+        """SKU to its stored files. A thread for each decoder."""
+        stored: dict[str, list[_Stored]] = {}
+        tasks = [self.pool.submit(self._pictures_of, record, written) for record in records]
         try:
-            results = [picture.result() for picture in pictures]
+            results = [task.result() for task in tasks]
         finally:  # so that no thread still writes a file when those without a row are removed
-            for picture in pictures:
-                picture.cancel()
-            wait(pictures)
-        for record, result in zip(records, results, strict=True):
-            if isinstance(result, RowError):
-                problems.append(result)
-            elif result is not None:
-                stored[record.sku] = result
+            for task in tasks:
+                task.cancel()
+            wait(tasks)
+        for record, (pictures, errors) in zip(records, results, strict=True):
+            stored[record.sku] = pictures
+            problems += errors
         return stored
 
-    def _picture(self, record: Record, written: list[str]) -> tuple[str, AcceptedImage] | RowError | None:
-        if record.image is None:
-            return None
-        try:
-            accepted = accept_image(self.archive.read(record.image, settings.IMAGE_MAX_BYTES), door=refusals.IMPORT)
-        except RowRejected as error:
-            return RowError(record.file, record.line, error.code, error.reason)
-        except ImageRejected as error:
-            return RowError(record.file, record.line, error.code, f"{record.image}: {error.message}")
-        name = store_file(accepted.data, accepted.info)
-        written.append(name)
-        return name, replace(accepted, data=b"")  # a chunk's bytes need not stay in memory
+    def _pictures_of(self, record: Record, written: list[str]) -> tuple[list[_Stored], list[RowError]]:
+        """Those of one product that can be used, and what is wrong with the others."""
+        stored: list[_Stored] = []
+        errors: list[RowError] = []
+        for name, alt in record.pictures:
+            try:
+                accepted = accept_image(self.archive.read(name, settings.IMAGE_MAX_BYTES), door=refusals.IMPORT)
+                if any(accepted.info.digest == other.accepted.info.digest for other in stored):
+                    raise RowRejected("duplicate", f"{name} is the same picture as another of this product")
+            except RowRejected as error:
+                errors.append(RowError(record.file, record.line, error.code, error.reason))
+            except ImageRejected as error:
+                errors.append(RowError(record.file, record.line, error.code, f"{name}: {error.message}"))
+            else:
+                file = store_file(accepted.data, accepted.info)
+                written.append(file)
+                # A chunk's bytes need not stay in memory.
+                stored.append(_Stored(file, alt, replace(accepted, data=b"")))
+        return stored, errors

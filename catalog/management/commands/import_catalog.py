@@ -1,4 +1,4 @@
-"""Fill the shop from a folder or zip of product photos."""
+"""Fill the shop from a folder or zip of products and their photos."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from catalog.importing.errors import ImportFailed, RowError
 from catalog.importing.kaggle import KaggleLayout
 from catalog.importing.loader import import_records
 from catalog.importing.records import Layout
+from catalog.importing.table import TableLayout
 from catalog.services import StorageUnavailable
 from common.arguments import positive
 from common.progress import meter
 from ml.files.tables import Writer
 from ml.pictures.decoding import DecoderUnavailable
 
-LAYOUTS: tuple[Layout, ...] = (KaggleLayout(), ClassFolderLayout())
+LAYOUTS: tuple[Layout, ...] = (TableLayout(), KaggleLayout(), ClassFolderLayout())
 SHOWN_ERRORS = 10
 
 HELP = """\
 Import products with their photos from a folder or a zip file.
 
 Layouts (recognised by themselves, or named with --format):
+  table   a .csv or .tsv with a header at the top, pictures anywhere beside it; columns in any order: sku, title and
+          image are needed; description, brand, category, price, currency, stock, published and alt are known, and
+          every other column becomes an attribute of the product
   kaggle  styles.csv beside images/<id>.jpg, as in Kaggle's "Fashion Product Images"
   folder  one folder per class: Dress/0001.jpg, Shirt/0002.jpg
 
@@ -36,6 +40,7 @@ One import runs at a time: a second one waits for the first.
 
 Examples:
   manage.py import_catalog fashion.zip --limit 2000 --demo-prices
+  manage.py import_catalog my-table/ --errors errors.csv
   manage.py import_catalog photos/ --format folder --errors errors.csv
 """
 
@@ -61,6 +66,8 @@ class Command(BaseCommand):
         try:
             archive = open_archive(path)
             layout = self._layout(archive, format)
+            for note in layout.notes(archive):
+                self.stderr.write(note)
             total = layout.count(archive)
             with meter(self.stderr, "Importing", min(total, limit or total)) as progress:
                 outcome = import_records(
@@ -88,8 +95,8 @@ class Command(BaseCommand):
             if name == layout.name or (name == "auto" and layout.recognises(archive)):
                 return layout
         raise ImportFailed(
-            f"{archive.path} is in no layout known here: expected styles.csv beside images/, "
-            "or one folder per class. See --help."
+            f"{archive.path} is in no layout known here: expected a .csv or .tsv with the columns sku, title and image "
+            "at its top, Kaggle's styles.csv beside images/, or one folder per class. See --help."
         )
 
     def _report(self, errors: list[RowError], file: Path | None) -> None:

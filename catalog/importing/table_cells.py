@@ -1,0 +1,130 @@
+"""Cells that people typed, as values of the catalog."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import NamedTuple
+
+MOST_STOCK = 2**31 - 1  # of Postgres's integer
+PRICE_BELOW = 10**8  # ten digits, two of them cents
+
+#: Signs beside a price, and the currencies written with them; the first is meant where nothing else says which.
+SIGNS = {
+    "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"),
+    "€": ("EUR",),
+    "£": ("GBP",),
+    "¥": ("JPY", "CNY"),
+    "₹": ("INR",),
+    "₩": ("KRW",),
+    "₺": ("TRY",),
+    "₽": ("RUB",),
+    "₴": ("UAH",),
+    "₪": ("ILS",),
+    "zł": ("PLN",),
+    "Kč": ("CZK",),
+    "kr": ("SEK", "NOK", "DKK", "ISK"),
+    "Fr.": ("CHF",),
+    "R$": ("BRL",),
+    "US$": ("USD",),
+    "CA$": ("CAD",),
+    "A$": ("AUD",),
+}
+YES = {"yes", "y", "true", "t", "1", "on", "active", "published", "visible", "enabled"}
+NO = {"no", "n", "false", "f", "0", "off", "inactive", "unpublished", "hidden", "disabled", "draft", "archived"}
+
+_SIGN = "|".join(["[A-Z]{3}", *map(re.escape, SIGNS)])
+_PRICE = re.compile(rf"({_SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)\s*({_SIGN})?")
+_SPACED = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")  # 1 299 and 1'299
+#: Thousands and cents, both ways round.
+_READINGS = [
+    re.compile(rf"((?:[1-9][0-9]{{0,2}}(?:{thousands}[0-9]{{3}})+)|[0-9]+)(?:{point}([0-9]+))?")
+    for thousands, point in ((",", r"\."), (r"\.", ","))
+]
+
+
+class BadCell(Exception):
+    """The message goes on from the cell's column and text: `price: "abc"` … `is not a price`."""
+
+
+class Price(NamedTuple):
+    """`currencies` are those that the sign or code beside the amount may mean; empty where there is none."""
+
+    amount: Decimal
+    currencies: tuple[str, ...] = ()
+
+
+def price_of(text: str) -> Price:
+    """Of 12.50, 12,50, 1.299,00, 1,299.00, 1 299,00 and so on, with a currency's sign or code on either side."""
+    match = _PRICE.fullmatch(text)
+    if not match:
+        raise BadCell("is not a price")
+    before, number, after = match.groups()
+    amount = _amount(_SPACED.sub("", number))
+    signs = [SIGNS.get(sign, (sign,)) for sign in (before, after) if sign]
+    currencies = tuple(each for each in signs[0] if each in signs[-1]) if signs else ()
+    if signs and not currencies:
+        raise BadCell("names two currencies")
+    return Price(amount, currencies)
+
+
+def _amount(number: str) -> Decimal:
+    matches = [match for reading in _READINGS if (match := reading.fullmatch(number))]
+    amounts = {Decimal(f"{re.sub('[.,]', '', match[1])}.{match[2] or '0'}") for match in matches}
+    if not amounts:
+        raise BadCell("is not a price")
+    if len(amounts) > 1:  # a price that is wrong a thousandfold would be worse than none
+        whole = max(amounts).quantize(Decimal(1))
+        raise BadCell(f"may be {whole} or {min(amounts):f}: write it with two decimals, for instance {whole}.00")
+    amount = amounts.pop()
+    if amount >= PRICE_BELOW:
+        raise BadCell("is too large for a price")
+    cents = amount.quantize(Decimal("0.01"))
+    if cents != amount:
+        raise BadCell("has more than two decimals")
+    return cents
+
+
+def currency_of(text: str) -> str:
+    if not re.fullmatch("[A-Z]{3}", text.upper()):
+        raise BadCell("is not a currency: use its three-letter code, for instance EUR")
+    return text.upper()
+
+
+def currency_for(price: Price | None, column: str | None, usual: str) -> str | None:
+    """What the column says, else what stands beside the price; None where neither says anything.
+
+    Args:
+        usual: the shop's currency, meant by a sign that several currencies share.
+    """
+    if price is None or not price.currencies:
+        return column
+    if column is None:
+        return usual if usual in price.currencies else price.currencies[0]
+    if column not in price.currencies:
+        raise BadCell(f"is not in {column}, the row's currency")
+    return column
+
+
+def stock_of(text: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,10})(?:[.,]0+)?", text)
+    if not match or int(match[1]) > MOST_STOCK:
+        raise BadCell("is not a whole number")
+    return int(match[1])
+
+
+def published_of(text: str) -> bool:
+    word = text.casefold()
+    if word not in YES | NO:
+        raise BadCell("is neither yes nor no")
+    return word in YES
+
+
+def category_of(text: str) -> tuple[str, ...]:
+    """From the top down. With > between levels a slash is part of a name: `Clothing > Shirts/Tops`."""
+    names = (name.strip() for name in text.split(">" if ">" in text else "/"))
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+def parts_of(text: str) -> tuple[str, ...]:
+    return tuple(part for each in re.split("[|;]", text) if (part := each.strip()))

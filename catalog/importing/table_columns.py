@@ -1,0 +1,89 @@
+"""What the columns of a table mean, whatever they are called and in whatever order they stand."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from catalog.importing.errors import ImportFailed
+from ml.files.tables import restored
+
+#: What each column may be called; case, spaces, underscores and hyphens do not matter.
+NAMES = {
+    "sku": ("sku", "id", "product id", "item id"),
+    "title": ("title", "name", "product name", "product title", "product display name"),
+    "image": (
+        "image", "images", "photo", "photos", "picture", "pictures", "file", "file name", "image file", "image name",
+    ),
+    "description": ("description", "body", "details"),
+    "brand": ("brand", "vendor", "manufacturer"),
+    "category": ("category", "type", "product type", "product category", "category path", "google product category"),
+    "price": ("price", "amount"),
+    "currency": ("currency", "currency code"),
+    "stock": ("stock", "qty", "quantity", "inventory"),
+    "published": ("published", "active", "visible", "status"),
+    "alt": ("alt", "alt text", "image alt", "image alt text"),
+}  # fmt: skip
+NEEDED = ("sku", "title", "image")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name.casefold())
+
+
+_FIELDS = {_plain(name): field for field, names in NAMES.items() for name in names}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where to find what in a row.
+
+    Attributes:
+        names: of all columns, as the header has them; empty for those that it does not name.
+        fields: our name of a column to its place.
+        attributes: the name of an attribute to the place of its column.
+    """
+
+    names: tuple[str, ...]
+    fields: dict[str, int]
+    attributes: dict[str, int]
+
+
+def needed_in(header: list[str]) -> int:
+    """How many of the columns without which nothing can be imported this header names."""
+    return len({_FIELDS.get(_plain(name)) for name in _clean(header)} & set(NEEDED))
+
+
+def read_columns(table: str, header: list[str]) -> Columns:
+    """
+    Raises:
+        ImportFailed: a column is missing or there twice.
+    """
+    names = _clean(header)
+    keys = [_FIELDS.get(_plain(name)) or _attribute(name) for name in names]
+    for key, count in Counter(filter(None, keys)).items():
+        if count > 1:
+            twice = " and ".join(f'"{name}"' for name, each in zip(names, keys, strict=True) if each == key)
+            raise ImportFailed(
+                f"{table} has {count} columns for {key}: {twice}. Keep one and rename or remove the rest."
+            )
+    missing = [field for field in NEEDED if field not in keys]
+    if missing:
+        found = ", ".join(filter(None, names)) or "none"
+        spellings = "; ".join(f"{field} (also: {', '.join(NAMES[field][1:])})" for field in missing)
+        raise ImportFailed(f"{table} lacks the column{'s' * (len(missing) > 1)} {spellings}. Columns found: {found}.")
+    places = {key: place for place, key in enumerate(keys) if key}
+    return Columns(
+        names=tuple(names),
+        fields={key: place for key, place in places.items() if key in NAMES},
+        attributes={key: place for key, place in places.items() if key not in NAMES},
+    )
+
+
+def _clean(header: list[str]) -> list[str]:
+    return [restored(name.strip()) for name in header]
+
+
+def _attribute(name: str) -> str:
+    return re.sub(r"\s+", "_", name.lower())
