@@ -164,7 +164,7 @@ def drawing() -> str:
     for package in reversed(PACKAGES):
         lines.append(f"  subgraph {package}_ [{package}/]")
         inside = [room for room in rooms if room.split("/")[0] == package]
-        lines += [f'    {_id(room)}["{room.partition("/")[2] or "·"}"]' for room in inside]
+        lines += [f'    {_id(room)}["{room.partition("/")[2] or "loose"}"]' for room in inside]
         lines.append("  end")
     lines += [f"  {_id(one)} --> {_id(other)}" for one, other in sorted(direct(edges))]
     return "\n".join([*lines, "```"])

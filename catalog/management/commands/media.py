@@ -126,7 +126,7 @@ class Command(BaseCommand):
         for day, name in _kept():
             self.stdout.write(f"{day:%Y-%m-%d}  {name}")
             shown += 1
-        self.stdout.write(f"{shown:,} files in quarantine.")
+        self.stdout.write(f"{shown:,} file{'' if shown == 1 else 's'} in quarantine.")
 
     def _restore(self, _: dict[str, Any]) -> None:
         with meter(self.stderr, "Looking", quarantine.count()) as progress:
