@@ -118,8 +118,8 @@ def test_a_killed_upload_leaves_a_file_that_the_daily_sweep_sets_aside(own_shop:
     assert killed.ended(60) == 9
     assert len(files(own_shop)) == 2
     sweep = (
-        "from datetime import timedelta; from catalog import media; "
-        "print(media.sweep(older_than=timedelta(0)).set_aside)"
+        "from datetime import timedelta; from catalog.media import files; "
+        "print(files.sweep(older_than=timedelta(0)).set_aside)"
     )
     assert own_shop.manage("shell", "-v", "0", "-c", sweep).strip() == "1"
     own_shop.start("worker")

@@ -153,7 +153,7 @@ def test_a_decoder_that_cannot_start_is_no_fault_of_the_picture(
 ORPHAN = """
 import os, threading, time
 from types import SimpleNamespace
-from ml.decoding import Decoders
+from ml.pictures.decoding import Decoders
 from tests.poison import poisoned
 ask = lambda: Decoders(1).to_input(poisoned("hang"), SimpleNamespace(input_size=64, fit="letterbox"), timeout_s=1.0)
 from tests.ml.test_decoding import running

@@ -106,7 +106,7 @@ def test_a_name_of_another_kind_is_refused(name: str, tmp_path: Path) -> None:
 def test_parquet_without_pyarrow_says_what_to_do(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['pyarrow'] = None\n"  # as if it were not installed
-        "from pathlib import Path; from ml import features\n"
+        "from pathlib import Path; from ml.files import features\n"
         "try: features.check_writable(Path(sys.argv[1]))\n"
         "except features.FeaturesError as error: print(error)"
     )

@@ -165,7 +165,7 @@ def test_workers_share_nothing_but_postgres_redis_and_a_bucket(hosts: Hosts, tmp
 DELETE = "from catalog.models import Product; Product.objects.get(pk={}).delete()"
 SWEEP = """
 from datetime import timedelta
-from catalog.media import sweep
+from catalog.media.files import sweep
 print("removed", sweep(older_than=timedelta(seconds=-60)).set_aside)
 """
 

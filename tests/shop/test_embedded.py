@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CONNECT = "from django.db import connection; connection.ensure_connection(); "
 # The same call that the database backend makes, in a process that starts in a moment.
 USE = (
-    "import sys; from pathlib import Path; from shop import embedded; "
-    "embedded.services(Path(sys.argv[1])).ensure_postgres(); "
+    "import sys; from pathlib import Path; from shop.embedded import servers; "
+    "servers.services(Path(sys.argv[1])).ensure_postgres(); "
 )
 HOLD = USE + "print('connected', flush=True); input()"
 PREFIX_ORDINARY = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]

@@ -139,7 +139,7 @@ environment.os.environ.update(VAR_DIR={var!r}, PAGE_RATE="20/hour", API_RATE="")
 import django; django.setup()
 from django.test import RequestFactory
 from django.contrib.auth.models import AnonymousUser
-from catalog.throttling import PageThrottle
+from catalog.clients.throttling import PageThrottle
 request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.77")
 request.user = AnonymousUser()
 print("ready", flush=True)
