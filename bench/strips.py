@@ -49,7 +49,7 @@ def measure(shop: ScratchShop, *, limit: int, queries: int, seed: int) -> None:
     if shop.photos is None:
         raise SystemExit("LOOKALIKE_DATA must name a folder with fashion-small.zip.")
     catalog = _catalog(shop, limit, seed)
-    asking = np.random.default_rng(seed).permutation(len(catalog.products))[:query_vectors]
+    asking = np.random.default_rng(seed).permutation(len(catalog.products))[:queries]
     found = nearest(catalog.vectors[asking], catalog.vectors, asking, LISTED * POOL)
     looks = [catalog.look(place) for place in range(len(catalog.products))]
     print(f"{len(asking):,} of {len(catalog.products):,} real products ask; the {LISTED} cards of each. Shares of the")
