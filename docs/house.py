@@ -1,7 +1,7 @@
 """The rooms of the source and which uses which, drawn from the imports: `python docs/house.py` updates architecture.md.
 
-A room is a folder of modules; modules that lie beside rooms are drawn as the room that holds them. Only the arrows
-that no other way implies are drawn: where A uses B and B uses C, A may use C too.
+A room is a folder of modules. Only the arrows that no other way implies are drawn: where A uses B and B uses C, A may
+use C too.
 """
 
 from __future__ import annotations
@@ -31,13 +31,11 @@ class Import:
     module: who imports, such as "catalog.services".
     imported: what, such as "ml.pictures.codec".
     line: where.
-    inside: within a function, so that it runs later.
     """
 
     module: str
     imported: str
     line: int
-    inside: bool
 
 
 def modules() -> dict[str, Path]:
@@ -54,18 +52,18 @@ def modules() -> dict[str, Path]:
 def imports(found: Mapping[str, Path]) -> Iterator[Import]:
     """Of these modules from each other; those for types only are left out."""
     for module, path in found.items():
-        for node, inside in _statements(ast.parse(path.read_text()), inside=False):
+        for node in _statements(ast.parse(path.read_text())):
             for imported in _names(node, found):
-                yield Import(module, imported, node.lineno, inside)
+                yield Import(module, imported, node.lineno)
 
 
-def _statements(tree: ast.AST, *, inside: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+def _statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Those within functions too."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node, inside
+            yield node
         elif not (isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")):
-            function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from _statements(node, inside=inside or function)
+            yield from _statements(node)
 
 
 def _names(node: ast.Import | ast.ImportFrom, found: Mapping[str, Path]) -> Iterator[str]:
@@ -78,11 +76,16 @@ def _names(node: ast.Import | ast.ImportFrom, found: Mapping[str, Path]) -> Iter
             yield whole if whole in found else str(node.module)
 
 
-def circles(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """Groups that reach each other: strongly connected components (Tarjan 1972) of more than one."""
+def _uses(edges: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
     uses: dict[str, set[str]] = defaultdict(set)
     for one, other in edges:
         uses[one].add(other)
+    return uses
+
+
+def circles(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Groups that reach each other: strongly connected components (Tarjan 1972) of more than one."""
+    uses = _uses(edges)
     number: dict[str, int] = {}
     low: dict[str, int] = {}
     path: list[str] = []
@@ -135,9 +138,7 @@ def room_edges() -> set[tuple[str, str]]:
 
 def direct(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """Without those that a longer way implies. Rooms in a circle keep theirs."""
-    uses: dict[str, set[str]] = defaultdict(set)
-    for one, other in edges:
-        uses[one].add(other)
+    uses = _uses(edges)
 
     def reach(start: str, seen: set[str]) -> set[str]:
         for other in uses[start] - seen:
