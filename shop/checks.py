@@ -21,7 +21,7 @@ def check_role(databases: Sequence[str] | None = None, **_: Any) -> list[Warning
             found.append(
                 Warning(
                     f"The shop connects to its database as {name!r}, which is a superuser.",
-                    hint="Give the shop a role of its own: see 'Database roles' in docs/operations.md.",
+                    hint="Give the shop a role of its own: see 'Database roles' in docs/how-to/deploy.md.",
                     id="shop.W001",
                 )
             )

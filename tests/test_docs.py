@@ -159,7 +159,7 @@ def options(command: BaseCommand) -> set[str]:
 
 @pytest.mark.parametrize("name", OUR_COMMANDS)
 def test_every_command_is_documented_with_its_options_and_an_example(name: str) -> None:
-    text = section(DOCS / "operations.md", f"`manage.py {name}`")
+    text = section(DOCS / "reference" / "commands.md", f"`manage.py {name}`")
     for option in options(load_command_class(get_commands()[name], name)) - options(BaseCommand()):
         assert re.search(rf"`{option}[ `]", text), f"{option} of {name}"
     assert f"$ python manage.py {name}" in text
@@ -244,12 +244,12 @@ def recorded_codes() -> set[str]:
 def test_every_failure_code_of_a_picture_is_documented_with_a_remedy() -> None:
     found = codes(of="ImageRejected") | recorded_codes()
     assert {"corrupt", "missing_file", "crashed", "bad_vector"} <= found, "the search for codes finds nothing any more"
-    table = rows(DOCS / "operations.md")
+    table = rows(DOCS / "reference" / "failures.md")
     assert {code for code in found if len(table.get(code, [])) < 3} == set()
 
 
 def test_reasons_on_pages_and_in_the_terminal_are_those_of_the_docs() -> None:
-    table = rows(DOCS / "operations.md")
+    table = rows(DOCS / "reference" / "failures.md")
     told = {code: tuple(cell.replace("`", "") for cell in table[code][1:3]) for code in REASONS}
     assert told == {code: tuple(reason) for code, reason in REASONS.items()}
     assert codes(of="ImageRejected") | recorded_codes() <= set(REASONS)
@@ -259,12 +259,13 @@ def test_every_metric_is_documented() -> None:
     text = (ROOT / "shop" / "monitoring" / "metrics.py").read_text()
     named = set(re.findall(r'"(lookalike_\w+)"', text))
     assert len(named) > 8
-    assert {name for name in named if f"`{name}`" not in (DOCS / "operations.md").read_text()} == set()
+    page = (DOCS / "reference" / "monitoring.md").read_text()
+    assert {name for name in named if f"`{name}`" not in page} == set()
 
 
 def test_every_code_of_an_import_error_is_documented() -> None:
-    text = section(DOCS / "operations.md", "`manage.py import_catalog`") + section(
-        DOCS / "operations.md", "Failed pictures"
+    text = section(DOCS / "reference" / "commands.md", "`manage.py import_catalog`") + section(
+        DOCS / "reference" / "failures.md", "Failed pictures"
     )
     found = codes(of="RowRejected") | codes(of="RowError", argument=2) | codes(of="_refuse_row") | codes(of="_report")
     assert {"bad_value", "no_image", "duplicate_sku"} <= found, "the search for codes finds nothing any more"
@@ -273,7 +274,7 @@ def test_every_code_of_an_import_error_is_documented() -> None:
 
 
 def test_every_name_of_a_column_is_documented() -> None:
-    table = rows(DOCS / "operations.md")
+    table = rows(DOCS / "how-to" / "import.md")
     for field, others in NAMES.items():
         row = table.get(field) or table[f"{field}` (needed)"]
         assert re.findall(r"`([^`]+)`", row[1]) == list(others[1:]), field
@@ -298,9 +299,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(path), f"{names(page)} links to {target}"
 
 
-def test_every_page_is_reached_from_the_readme() -> None:
-    linked = {(ROOT / target).resolve() for target in re.findall(r"\]\(([^)#\s]+)", (ROOT / "README.md").read_text())}
-    assert {page for page in DOCS.glob("*.md") if page not in linked} == set()
+def linked(page: Path) -> set[Path]:
+    return {(page.parent / target).resolve() for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())}
+
+
+def test_every_page_is_in_the_index_and_the_index_in_the_readme() -> None:
+    index = DOCS / "README.md"
+    assert index in linked(ROOT / "README.md")
+    assert set(DOCS.rglob("*.md")) - linked(index) == {index}
 
 
 def test_the_readme_stays_short() -> None:

@@ -1,4 +1,4 @@
-"""Why a picture failed, in words for whoever looks after the shop; docs/operations.md shows the same table."""
+"""Why a picture failed, in words for whoever looks after the shop; docs/reference/failures.md shows the same table."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ REASONS = {
     ),
     "bad_vector": Reason(
         "The network gave no usable vector.",
-        "Try again. If many pictures fail like this, the network is damaged: docs/operations.md, Troubleshooting.",
+        "Try again. If many pictures fail like this, the network is damaged: docs/how-to/troubleshoot.md.",
     ),
 }  # fmt: skip
 

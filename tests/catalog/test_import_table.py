@@ -93,7 +93,7 @@ def test_a_table_becomes_products_with_everything_it_says(table: Write) -> None:
 
 
 def test_the_example_of_the_documentation_is_imported_as_it_says(table: Write) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "import.md").read_text()
     text = page.split("```csv\n")[1].split("```")[0]
     names = ("red-coat.jpg", "red-coat-back.jpg", "canvas-bag.webp")
     files = {f"photos/{name}": picture(seed=number) for number, name in enumerate(names)}

@@ -1,5 +1,5 @@
-"""Every command that README.md and docs/api.md show is run in the demo shop as it stands, and its output compared with
-what the page shows."""
+"""Every command that README.md, docs/tutorial.md and docs/api.md show is run in the demo shop, and its output compared
+with what the page shows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import pytest
 from tests.fenced import Step, differences, json_without_a_command, steps
 
 ROOT = Path(__file__).resolve().parents[2]
-README, API = ROOT / "README.md", ROOT / "docs" / "api.md"
+README, TUTORIAL, API = ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "api.md"
 
 # What a test cannot run as it stands, as it would install, download or test everything: where its parts are run.
 ELSEWHERE = {
@@ -29,7 +29,7 @@ ELSEWHERE = {
     "VAR_DIR=$HOME/better-shop EMBEDDING_WEIGHTS=imagenet make demo": "tests/ml/test_weights.py",
     "make test": "tests/e2e/test_commands_of_the_docs.py",
 }
-COMMANDS = {page: [step for step in steps(page) if step.command not in ELSEWHERE] for page in (README, API)}
+COMMANDS = {page: [step for step in steps(page) if step.command not in ELSEWHERE] for page in (README, TUTORIAL, API)}
 START_SECONDS = 900  # drawing 460 products, on a machine that does much else
 
 

@@ -1,5 +1,5 @@
-"""Backup and restore as docs/operations.md describes them: with pg_dump and pg_restore, by the shop's own role, which
-is no superuser. No picture is deleted for rows that the restored database lacks."""
+"""Backup and restore as docs/how-to/back-up.md describes them: with pg_dump and pg_restore, by the shop's own role,
+which is no superuser. No picture is deleted for rows that the restored database lacks."""
 
 from __future__ import annotations
 
