@@ -18,7 +18,8 @@ from bench.shop import ScratchShop
 from bench.stock import stock
 from bench.vectors import VectorSet, vectors_of
 from catalog.models import Product
-from recommendations.models import EmbeddingModel, ImageEmbedding
+from recommendations.embeddings.neighbours import nearest_pictures
+from recommendations.models import EmbeddingModel
 from recommendations.search.filters import ANYTHING, Filters
 from recommendations.search.plans import VISIT, plan
 
@@ -89,7 +90,7 @@ def _point(model: EmbeddingModel, share: float, rows: int, fetch: int, queries: 
 def _ask(own: int, model: EmbeddingModel, filters: Filters, fetch: int, *, exact: bool = False) -> int:
     """Rows found, by the statement that a search sends."""
     products = Product.objects.published().filter(filters.conditions()).exclude(pk__in=[own]).defer("search").order_by()
-    return len(ImageEmbedding.objects.neighbours(own, model, products, fetch, exact=exact))
+    return len(nearest_pictures(own, model, products, fetch, exact=exact))
 
 
 @contextmanager

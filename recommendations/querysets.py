@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from django.db import connection, models, transaction
+from django.db import models
 from django.db.models import BooleanField, ExpressionWrapper, F, Min, Q, Value
 from django.db.models.functions import Cast, Coalesce
 from pgvector import HalfVector
 from pgvector.django import CosineDistance, HalfVectorField, L2Distance
-
-from catalog.models import Product, ProductImage
 
 if TYPE_CHECKING:
     from recommendations.models import EmbeddingModel, ImageEmbedding  # noqa: F401  (the base class below)
@@ -21,12 +17,6 @@ if TYPE_CHECKING:
 OPERATORS = {"cosine": "<=>", "euclidean": "<->"}
 DISTANCES: dict[str, Any] = {"cosine": CosineDistance, "euclidean": L2Distance}
 OPERATOR_CLASSES = {"cosine": "halfvec_cosine_ops", "euclidean": "halfvec_l2_ops"}
-
-
-class Neighbour(NamedTuple):
-    product: Product
-    image: ProductImage
-    distance: float | None
 
 
 class ImageEmbeddingQuerySet(models.QuerySet["ImageEmbedding"]):
@@ -67,90 +57,6 @@ class ImageEmbeddingQuerySet(models.QuerySet["ImageEmbedding"]):
         grouped = rows.values("image__product_id").annotate(best=Min("distance"))
         return grouped.order_by("best", "image__product_id").values_list("image__product_id", "best")
 
-    def neighbours(
-        self,
-        query: np.ndarray | int,
-        model: EmbeddingModel,
-        products: models.QuerySet[Product],
-        count: int,
-        *,
-        metric: str | None = None,
-        exact: bool = False,
-        effort: int | None = None,
-    ) -> list[Neighbour]:
-        """`nearest`, with all that a page shows of it: the nearest `count` pictures of these published products.
-
-        In SQL of its own: Django would take longer to write it, and to read two tables more, than Postgres takes
-        to answer (39,571 x 256: 4.5 ms of 6.4).
-
-        Args:
-            query: as for `nearest`, or the id of a product: the stored vector of its first embedded picture, which
-                never leaves the database. Where it has none, every distance is None.
-            products: without the products' search vectors, which nobody shows.
-            effort: `hnsw.ef_search` of this search; None for the connection's.
-        """
-        wanted, conditions = products.query.sql_with_params()
-        asking, parameters = _asking(query, model)
-        distance = f"(embedding.vector::halfvec({model.dimension:d}) {OPERATORS[metric or model.metric]} {asking})"
-        statement = _NEIGHBOURS.format(
-            images=", ".join(f"image.{column} AS {_IMAGE}{column}" for column in _image_columns()),
-            distance=f"{distance} + 0.0" if exact else distance,
-            products=wanted,
-            model=int(model.pk),
-            count=int(count),
-        )
-        rows = products.model.objects.raw(statement, [*parameters, *conditions])
-        with nullcontext() if effort is None else _effort(effort):
-            return [_neighbour(row) for row in rows]
-
-
-_IMAGE = "image__"
-_NEIGHBOURS = """
-SELECT product.*, {images}, {distance} AS distance
-  FROM recommendations_imageembedding AS embedding
-  JOIN catalog_productimage AS image ON image.id = embedding.image_id
-  JOIN ({products}) AS product ON product.id = image.product_id
- WHERE embedding.model_id = {model} AND embedding.state = 'ready' AND coalesce(embedding.digest = image.digest, false)
- ORDER BY distance
- LIMIT {count}
-"""
-_OWN_VECTOR = """
-(SELECT own.vector::halfvec({dimension})
-   FROM recommendations_imageembedding AS own
-   JOIN catalog_productimage AS picture ON picture.id = own.image_id
-  WHERE picture.product_id = %s AND own.model_id = {model} AND own.state = 'ready' AND own.digest = picture.digest
-  ORDER BY picture.position, picture.id
-  LIMIT 1)
-"""
-
-
-@contextmanager
-def _effort(ef_search: int) -> Iterator[None]:
-    """For statements that only read."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL hnsw.ef_search = %s", [ef_search])
-        yield
-        # Or the setting would last as long as a transaction around this one.
-        transaction.set_rollback(True)
-
-
-def _asking(query: np.ndarray | int, model: EmbeddingModel) -> tuple[str, list[Any]]:
-    if isinstance(query, np.ndarray):
-        return f"%s::halfvec({model.dimension:d})", [HalfVector(query.astype(np.float16)).to_text()]
-    return _OWN_VECTOR.format(dimension=int(model.dimension), model=int(model.pk)), [query]
-
-
-def _image_columns() -> list[str]:
-    return [field.attname for field in ProductImage._meta.concrete_fields]
-
-
-def _neighbour(row: Any) -> Neighbour:
-    """Of a product that also carries its picture's columns."""
-    columns, values = _image_columns(), vars(row)
-    image = ProductImage.from_db(row._state.db, columns, [values.pop(_IMAGE + column) for column in columns])
-    ProductImage._meta.get_field("product").set_cached_value(image, row)
-    return Neighbour(row, image, values.pop("distance"))
-
 
 def _column(model: EmbeddingModel) -> Cast:
     return Cast("vector", HalfVectorField(dimensions=model.dimension))
@@ -162,15 +68,3 @@ def similarity(distance: float, metric: str, length: float = 1.0) -> float:
     the product of two alike came to 1.000016."""
     product = length * (1.0 - distance) if metric == "cosine" else (length**2 + 1.0 - distance**2) / 2.0
     return max(-1.0, min(1.0, product))
-
-
-def index_sql(model: EmbeddingModel) -> str:
-    """The statement for the model's partial HNSW index; not inside a transaction.
-
-    Per model, because a partial index holds one dimension, and because dropping a model is dropping its index.
-    """
-    return (
-        f'CREATE INDEX CONCURRENTLY IF NOT EXISTS "{model.index_name}" ON recommendations_imageembedding '
-        f"USING hnsw ((vector::halfvec({model.dimension:d})) {OPERATOR_CLASSES[model.metric]}) "
-        f"WHERE model_id = {model.pk:d}"
-    )

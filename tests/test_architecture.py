@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -107,6 +108,12 @@ def test_distances_are_named_in_one_module_only() -> None:
     for path in (ROOT / "recommendations").rglob("*.py"):
         if path.name != "querysets.py" and "migrations" not in path.parts:
             assert not {"CosineDistance", "L2Distance", "<=>", "<->"} & set(path.read_text().split()), path
+
+
+def test_sql_on_the_embedding_table_is_written_in_one_room_only() -> None:
+    for path in (ROOT / "recommendations").rglob("*.py"):
+        if path.parent.name != "embeddings" and "migrations" not in path.parts:
+            assert "recommendations_imageembedding" not in re.sub(r'"admin:[^"]*"', "", path.read_text()), path
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import connection
@@ -115,6 +116,44 @@ def failed_instead(model: EmbeddingModel, other: EmbeddingModel) -> ImageEmbeddi
     """Failed rows of `model` whose pictures have a vector of `other`, in order of picture."""
     failed = ImageEmbedding.objects.filter(model=model, state=EmbeddingState.FAILED, digest=F("image__digest"))
     return failed.filter(image__in=ImageEmbedding.objects.current(other).values("image")).order_by("image")
+
+
+def latest_failures(model: EmbeddingModel, codes: Sequence[str], size: int) -> list[int]:
+    """Ids of the `size` latest failed rows of each code, read from the index `embedding_failed`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT row.id FROM unnest(%s::text[]) AS given(code)
+             CROSS JOIN LATERAL (
+                   SELECT e.id FROM recommendations_imageembedding e
+                     JOIN catalog_productimage i ON i.id = e.image_id AND i.digest = e.digest
+                    WHERE e.model_id = %s AND e.state = 'failed' AND e.error_code = given.code
+                    ORDER BY e.id DESC LIMIT %s) row
+            """,
+            [list(codes), model.pk, size],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def embedded_lately(models: Iterable[EmbeddingModel], window_s: float) -> dict[int, tuple[int, float]]:
+    """Model id → pictures embedded in the last `window_s` seconds, and the seconds since the first of them; models
+    without any are left out.
+
+    The index `embedding_done` contains the whole answer, so the cost depends on the window, not on the catalog.
+    """
+    with connection.cursor() as cursor:
+        # Not clock_timestamp(): what changes within a statement cannot bound the scan of an index.
+        cursor.execute(
+            """
+            SELECT model_id, count(*), extract(epoch FROM statement_timestamp() - min(embedded_at))
+              FROM recommendations_imageembedding
+             WHERE model_id = ANY(%s) AND state = 'ready'
+               AND embedded_at > statement_timestamp() - make_interval(secs => %s)
+             GROUP BY model_id
+            """,
+            [[model.pk for model in models], window_s],
+        )
+        return {pk: (count, float(seconds)) for pk, count, seconds in cursor.fetchall()}
 
 
 def _skus(model: EmbeddingModel, limit: int, which: str) -> list[str]:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 
 from recommendations.models import KEPT, EmbeddingModel, EmbeddingState, ImageEmbedding
-from recommendations.querysets import index_sql
+from recommendations.querysets import OPERATOR_CLASSES
 
 INDEX_LOCK = 0x100CA12  # Postgres advisory lock: one build or drop at a time
 
@@ -65,6 +65,29 @@ def index_bytes(model: EmbeddingModel) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(pg_relation_size(to_regclass(%s)), 0)", [model.index_name])
         return cursor.fetchone()[0]
+
+
+def index_sql(model: EmbeddingModel) -> str:
+    """The statement for the model's partial HNSW index; not inside a transaction.
+
+    Per model, because a partial index holds one dimension, and because dropping a model is dropping its index.
+    """
+    return (
+        f'CREATE INDEX CONCURRENTLY IF NOT EXISTS "{model.index_name}" ON recommendations_imageembedding '
+        f"USING hnsw ((vector::halfvec({model.dimension:d})) {OPERATOR_CLASSES[model.metric]}) "
+        f"WHERE model_id = {model.pk:d}"
+    )
+
+
+def build_progress() -> float | None:
+    """Share of the table that the index build in progress has read, 0 to 1; None while none is running."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT blocks_done::float / greatest(blocks_total, 1) FROM pg_stat_progress_create_index "
+            "WHERE relid = 'recommendations_imageembedding'::regclass AND phase LIKE 'building index%%'"
+        )
+        row = cursor.fetchone()
+    return None if row is None else float(row[0])
 
 
 @contextmanager

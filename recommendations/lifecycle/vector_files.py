@@ -18,14 +18,13 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 from django.db import connection
-from pgvector import HalfVector
 
 from catalog.decoding import to_input
 from catalog.importing.class_folders import sku_of
@@ -37,8 +36,8 @@ from ml.pictures.decoding import DecoderUnavailable
 from ml.runtimes import BadVector
 from ml.spec import ModelSpec
 from recommendations.embeddings import claims
-from recommendations.embeddings.binary import vector_cursor
 from recommendations.embeddings.coverage import coverage
+from recommendations.embeddings.reading import stored_vectors
 from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.lifecycle.publishing import find_weights
 from recommendations.lifecycle.switching import (
@@ -73,10 +72,10 @@ def export_features(model: EmbeddingModel, advance: Advance = lambda _: None) ->
     names: list[str] = []
     digests: list[str] = []
     vectors = [np.zeros((0, model.dimension), np.float32)]
-    for rows in _current_rows(model):
-        names += [f"{sku}/{PurePosixPath(file).name}" for _, sku, _, file, _ in rows]
-        digests += [digest for _, _, digest, _, _ in rows]
-        vectors.append(np.stack([vector.to_numpy() for *_, vector in rows]).astype(np.float32))
+    for rows in stored_vectors(model):
+        names += [f"{row.sku}/{PurePosixPath(row.file).name}" for row in rows]
+        digests += [row.digest for row in rows]
+        vectors.append(np.stack([row.vector.to_numpy() for row in rows]).astype(np.float32))
         advance(len(rows))
     meta = {
         "name": model.name,
@@ -86,25 +85,6 @@ def export_features(model: EmbeddingModel, advance: Advance = lambda _: None) ->
         "weights": model.weights or None,
     }
     return Features(names, np.concatenate(vectors), meta, digests)
-
-
-def _current_rows(model: EmbeddingModel) -> Iterator[list[tuple[int, str, str, str, HalfVector]]]:
-    """(id, SKU, digest, file, vector) by the thousand; vectors come in binary."""
-    sql = """
-        SELECT e.id, p.sku, i.digest, i.file, e.vector
-          FROM recommendations_imageembedding e
-          JOIN catalog_productimage i ON i.id = e.image_id AND i.digest = e.digest
-          JOIN catalog_product p ON p.id = i.product_id
-         WHERE e.model_id = %b AND e.state = 'ready' AND e.id > %b ORDER BY e.id LIMIT %b
-    """
-    last = 0
-    while True:
-        with vector_cursor() as cursor:
-            rows = cursor.execute(sql, [model.pk, last, CHUNK], binary=True).fetchall()
-        if not rows:
-            return
-        yield rows
-        last = rows[-1][0]
 
 
 # In

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import DatabaseError, connection
 
 from common.progress import Meter, meter
+from recommendations.embeddings.indexes import build_progress
 
 LOOK_SECONDS = 2.0
 
@@ -32,7 +33,7 @@ def _watch(stream: Any, first: Meter, stop: threading.Event) -> None:
     second: Meter | None = None
     try:
         while not stop.wait(LOOK_SECONDS):
-            share = _share()
+            share = build_progress()
             if share is None:
                 continue
             if second is None:
@@ -45,14 +46,3 @@ def _watch(stream: Any, first: Meter, stop: threading.Event) -> None:
         connection.close()  # this thread's own
         if second is not None:
             second.close()
-
-
-def _share() -> float | None:
-    """Of the table's pages, how many the build in progress has read; None while there is none."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT blocks_done::float / greatest(blocks_total, 1) FROM pg_stat_progress_create_index "
-            "WHERE relid = 'recommendations_imageembedding'::regclass AND phase LIKE 'building index%%'"
-        )
-        row = cursor.fetchone()
-    return None if row is None else float(row[0])

@@ -61,10 +61,10 @@ class ImageEmbedding(models.Model):
                 condition=Q(state__in=["pending", "processing"]),
                 name="embedding_waiting",
             ),
-            models.Index(  # pace.pictures_a_minute
+            models.Index(  # coverage.embedded_lately
                 fields=["model", "embedded_at"], condition=Q(state="ready"), name="embedding_done"
             ),
-            models.Index(  # failures.failure_groups, claims.retry_reason
+            models.Index(  # coverage.latest_failures, claims.retry_reason
                 fields=["model", "error_code", "id"], condition=Q(state="failed"), name="embedding_failed"
             ),
         ]

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 
 from catalog.models import Product
-from recommendations.embeddings.binary import vector_cursor
-from recommendations.models import EmbeddingModel, ImageEmbedding
+from recommendations.embeddings.reading import shown_vectors
+from recommendations.models import EmbeddingModel
 from recommendations.monitoring.hubness import lower_fence, nearest_of_all, occurrences, skewness
 
 #: A hub stands in this many times as many lists as the average product.
 HUB = 5
 NAMED = 10  # products of each kind in a report
-_CHUNK = 2000  # rows a statement, 8 MB of 2048-d vectors
 Advance = Callable[[int], None]
 
 
@@ -200,22 +199,12 @@ def catalog_health(
 def current_vectors(model: EmbeddingModel, advance: Advance = lambda _: None) -> tuple[np.ndarray, np.ndarray]:
     """(int64 [rows], float16 [rows, D]): the products on show, ascending, and the vectors of each one's pictures, the
     first picture first. Two bytes a number: 160 MB for 40,000 x 2048, and as much again while they are sorted."""
-    keys, vectors, last = [np.zeros((0, 3), np.int64)], [np.zeros((0, model.dimension), np.float16)], 0
-    while rows := _rows_after(last, model):
-        keys.append(np.array([row[1:4] for row in rows], np.int64))
-        vectors.append(np.stack([row[4].to_numpy() for row in rows]).astype(np.float16))
-        last = rows[-1][0]
-        advance(len(rows))
+    keys, vectors = [np.zeros((0, 3), np.int64)], [np.zeros((0, model.dimension), np.float16)]
+    for some_keys, some_vectors in shown_vectors(model):
+        keys.append(some_keys)
+        vectors.append(some_vectors)
+        advance(len(some_keys))
     key = np.concatenate(keys)
     stored = np.concatenate(vectors)
     order = np.lexsort((key[:, 2], key[:, 1], key[:, 0]))  # product, then position, then image
     return key[order, 0], stored[order]
-
-
-def _rows_after(last: int, model: EmbeddingModel) -> list[tuple[Any, ...]]:
-    """(id, product, position, image, vector); binary, as reading text takes far longer than all comparisons."""
-    queryset = ImageEmbedding.objects.servable(model).filter(pk__gt=last).order_by("pk")
-    columns = queryset.values_list("pk", "image__product_id", "image__position", "image_id", "vector")
-    sql, parameters = columns[:_CHUNK].query.sql_with_params()
-    with vector_cursor() as cursor:
-        return cursor.execute(sql, parameters, binary=True).fetchall()

@@ -6,8 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
-
+from recommendations.embeddings.coverage import latest_failures
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.monitoring.reasons import Reason, reason
 
@@ -54,7 +53,7 @@ def failure_groups(model: EmbeddingModel | None, counts: dict[str, int], *, exam
     """
     if model is None or not counts:
         return []
-    ids = _latest(model, list(counts), examples)
+    ids = latest_failures(model, list(counts), examples)
     rows = (
         ImageEmbedding.objects.filter(pk__in=ids)
         .select_related("image__product")
@@ -66,20 +65,3 @@ def failure_groups(model: EmbeddingModel | None, counts: dict[str, int], *, exam
         found[row.error_code].append(row)
     ranked = sorted(counts, key=lambda code: (-counts[code], code))
     return [FailureGroup(code, counts[code], found[code]) for code in ranked]
-
-
-def _latest(model: EmbeddingModel, codes: list[str], size: int) -> list[int]:
-    """Ids of `size` rows of each code, read from the index `embedding_failed`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT row.id FROM unnest(%s::text[]) AS given(code)
-             CROSS JOIN LATERAL (
-                   SELECT e.id FROM recommendations_imageembedding e
-                     JOIN catalog_productimage i ON i.id = e.image_id AND i.digest = e.digest
-                    WHERE e.model_id = %s AND e.state = 'failed' AND e.error_code = given.code
-                    ORDER BY e.id DESC LIMIT %s) row
-            """,
-            [codes, model.pk, size],
-        )
-        return [pk for (pk,) in cursor.fetchall()]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db import connection
-
+from recommendations.embeddings.coverage import embedded_lately
 from recommendations.models import EmbeddingModel
 
 WINDOW_S = 300  # what counts as lately
@@ -13,26 +12,10 @@ LEAST_S = 60  # over less time than this a rate is chance
 
 
 def pictures_a_minute(models: Iterable[EmbeddingModel]) -> dict[int, float]:
-    """Of each model's id: the pictures embedded in the last `WINDOW_S` seconds, over the time since the first of them.
-
-    The index `embedding_done` holds the whole answer, so what it costs depends on the window and not on the catalog.
-    """
+    """Model id → pictures embedded in the last `WINDOW_S` seconds, over the time since the first of them."""
+    models = list(models)
     found = {model.pk: 0.0 for model in models}
-    with connection.cursor() as cursor:
-        # Not clock_timestamp(): what changes within a statement cannot bound the scan of an index.
-        cursor.execute(
-            """
-            SELECT model_id, count(*), extract(epoch FROM statement_timestamp() - min(embedded_at))
-              FROM recommendations_imageembedding
-             WHERE model_id = ANY(%s) AND state = 'ready'
-               AND embedded_at > statement_timestamp() - make_interval(secs => %s)
-             GROUP BY model_id
-            """,
-            [list(found), WINDOW_S],
-        )
-        for model_id, count, seconds in cursor.fetchall():
-            found[model_id] = rate(count, float(seconds))
-    return found
+    return found | {pk: rate(count, seconds) for pk, (count, seconds) in embedded_lately(models, WINDOW_S).items()}
 
 
 def rate(pictures: int, seconds: float) -> float:

@@ -14,8 +14,9 @@ from django.db.models import Exists, OuterRef
 from catalog import refusals
 from catalog.models import Product, ProductImage
 from catalog.pages import Count, count_of
+from recommendations.embeddings.neighbours import Neighbour, nearest_pictures
 from recommendations.models import EmbeddingModel, ImageEmbedding
-from recommendations.querysets import Neighbour, similarity
+from recommendations.querysets import similarity
 from recommendations.search import query_vectors, ranking
 from recommendations.search.calibration import calibration_of
 from recommendations.search.cursor import DEPTH, to_cursor
@@ -340,7 +341,7 @@ def _nearest_products(
     if filters.excluded:
         products = products.exclude(pk__in=sorted(filters.excluded))
     while True:
-        found = ImageEmbedding.objects.neighbours(
+        found = nearest_pictures(
             query.vector, model, products, fetch, metric=metric, exact=exact, effort=None if exact else effort
         )
         best = _one_per_product(found)
@@ -352,7 +353,7 @@ def _nearest_products(
             fetch *= FURTHER
     return [
         Match(product, image, similarity(distance, metric, query.length), Source.VISUAL)
-        for product, image, distance in best[:limit]
+        for product, image, distance, _ in best[:limit]
         if distance is not None  # the product that asks has no vector
     ]
 

@@ -15,9 +15,8 @@ from rest_framework.test import APIClient
 
 from bench.superuser import as_superuser
 from catalog.models import Product
-from recommendations.embeddings.indexes import INDEX_LOCK, ensure_index, index_exists
+from recommendations.embeddings.indexes import INDEX_LOCK, ensure_index, index_exists, index_sql
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
-from recommendations.querysets import index_sql
 from recommendations.search.cursor import to_cursor
 from recommendations.search.filters import Filters
 from recommendations.search.service import MAX_RESULTS, SearchRequest, Source, similar_products

@@ -16,14 +16,13 @@ from django.test import Client
 
 from catalog.models import Product
 from recommendations import tasks
-from recommendations.embeddings.indexes import drop_index, ensure_index
+from recommendations.embeddings.indexes import drop_index, ensure_index, index_sql
 from recommendations.models import EmbeddingModel, ModelState, SearchHealth
 from recommendations.monitoring import recall_checks
 from recommendations.monitoring.budgets import budgets
 from recommendations.monitoring.recall import SHARES, ModelChanged, RecallCheck, hits
 from recommendations.monitoring.status import model_warnings, pipeline_status
 from recommendations.pipeline import nudges
-from recommendations.querysets import index_sql
 from tests.recommendations.test_search_oracle import Shop, stock_shop
 from tests.shopkeeper import Shopkeeper
 
