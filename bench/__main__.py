@@ -37,7 +37,7 @@ what it compares within one run, and wants otherwise idle cores.
   python -m bench verdicts  files in folders, through query, upload and pipeline: does each say the same?
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
-resnet50-fashion-start.npz. Without it the drawn catalog and untrained weights are used, and the output says so.
+resnet50-fashion-start.npz. Without it the demo photos and untrained weights are used, and the output says so.
 """
 
 

@@ -114,7 +114,7 @@ class Assortment:
     def vectors(self, spec: ModelSpec, start: int, stop: int) -> np.ndarray:
         """float32 [stop - start, D], unit length: near to their style and, where vectors have that part, their colour.
 
-        Drawn slice by slice: the slice that begins at `start` is always the same.
+        Made slice by slice: the slice that begins at `start` is always the same.
         """
         chance = np.random.default_rng([SEED, start])
         parts = [part.dimension for part in spec.parts] or [spec.dimension]

@@ -164,7 +164,7 @@ def _rage(shop: WreckedShop, ledger: Ledger, seconds: float, seed: int) -> None:
 
 def _upload_on(shop: WreckedShop, ledger: Ledger, stop: threading.Event, chance: random.Random) -> None:
     while not stop.wait(BETWEEN_UPLOADS):
-        data = _drawn(chance) if chance.random() < 0.95 else chance.randbytes(500)
+        data = _picture(chance) if chance.random() < 0.95 else chance.randbytes(500)
         with ledger.lock:
             ledger.sent.add(hashlib.sha256(data).hexdigest())
         try:
@@ -195,8 +195,8 @@ def _post(shop: WreckedShop, slug: str, data: bytes) -> dict[str, Any]:
         return json.loads(response.read())
 
 
-def _drawn(chance: random.Random) -> bytes:
-    """No two alike."""
+def _picture(chance: random.Random) -> bytes:
+    """A random JPEG; no two are the same."""
     image = Image.new("RGB", (chance.randrange(60, 400), chance.randrange(80, 400)), "white")
     draw = ImageDraw.Draw(image)
     for _ in range(12):
@@ -257,7 +257,7 @@ def _replace(entry: Entry, chance: random.Random) -> None:
     from catalog.media import files
     from catalog.models import ProductImage
 
-    accepted = services.accept_image(_drawn(chance))
+    accepted = services.accept_image(_picture(chance))
     name = services.store_file(accepted.data, accepted.info)
     former = set(entry.digests)
     entry.digests.add(accepted.info.digest)  # until it is known

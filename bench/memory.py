@@ -1,4 +1,4 @@
-"""Resident memory of the running processes, and the connections that they hold to Postgres."""
+"""Resident memory of the running processes, and their connections to Postgres."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recommendations.lifecycle.switching import ensure_active_model
 from recommendations.monitoring.status import pipeline_status
 
 PORT = 8790
-PICTURES = 2000
+PICTURES = 2000  # at most
 
 
 def measure(shop: ScratchShop) -> None:
@@ -42,7 +42,7 @@ def measure(shop: ScratchShop) -> None:
         while not pipeline_status().settled:
             most = max(most, _connections() - others)
             time.sleep(0.05)
-        _print(f"after {PICTURES:,} pictures, at most", {"worker": worker}, peak=True)
+        _print(f"after {pipeline_status().total:,} pictures, at most", {"worker": worker}, peak=True)
         print(f"  connections of the worker to Postgres while it embeds: {most}")
     finally:
         for process in (web, worker):
@@ -58,7 +58,7 @@ def _print(when: str, processes: dict[str, subprocess.Popen[bytes]], *, peak: bo
 
 
 def _connections() -> int:
-    """Of other processes than this one, to the shop's database."""
+    """Connections of other processes to the shop's database."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "

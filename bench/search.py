@@ -52,7 +52,9 @@ def measure(
         raise SystemExit(f"--libraries takes {', '.join(MODULES)}; not {', '.join(sorted(unknown))}.")
     print(f"{usable_cores()} cores; milliseconds of one search for {K} products; wants an otherwise idle machine")
     if shop.photos is None:
-        print("LOOKALIKE_DATA is not set: vectors of drawn pictures, and of an untrained network where 2,048 wide.")
+        print(
+            "LOOKALIKE_DATA is not set: vectors of the demo photos, those of 2,048 numbers from an untrained network."
+        )
     for line in missing(others):
         print(f"left out: {line}")
     for entry in wanted:

@@ -1,4 +1,4 @@
-"""A scratch shop, whose rows are the last run's until it is emptied."""
+"""A scratch shop. It keeps the rows of the last run until it is emptied."""
 
 from __future__ import annotations
 
@@ -12,21 +12,17 @@ from pathlib import Path
 class ScratchShop:
     root: Path
     var: Path
-    photos: Path | None  # a zip in the Kaggle layout, or None: drawn pictures
+    photos: Path | None  # a zip in the Kaggle layout, or None: the photos of the demo
     weights: str
 
     def catalog(self) -> Path:
-        """Something to import: real photos where there are any."""
-        if self.photos is not None:
-            return self.photos
-        from catalog.drawing import draw_catalog
-
-        print("LOOKALIKE_DATA is not set: drawing a catalog instead of using real photos.")
-        draw_catalog(self.var / "drawn", per_kind=100)
-        return self.var / "drawn"
+        """A catalog to import: the data set's, or else the demo's."""
+        if self.photos is None:
+            print("LOOKALIKE_DATA is not set: using the 482 photos of the demo.")
+        return self.photos or self.root / "demo"
 
     def empty(self) -> None:
-        """Rows, files and vector indexes go; the database and what `bench` keeps beside it stay."""
+        """Remove rows, files and vector indexes; keep the database and the files that `bench` keeps next to it."""
         from django.core.files.storage import default_storage
         from django.core.management import call_command
 
@@ -39,21 +35,21 @@ class ScratchShop:
         _drop_vector_indexes()
 
     def describe(self) -> str:
-        return f"{'real photos' if self.photos else 'drawn pictures'}, weights {Path(self.weights).name}"
+        return f"{'photos of the data set' if self.photos else 'photos of the demo'}, weights {Path(self.weights).name}"
 
 
 def open_scratch_shop(root: Path, weights: str | None = None, name: str = "") -> ScratchShop:
-    """Point the settings at the scratch shop and set Django up; its database is as the last run left it.
+    """Point the settings at the scratch shop and set Django up; the database is as the last run left it.
 
     Args:
-        weights: for EMBEDDING_WEIGHTS; unless told, those that come with the real photos.
-        name: of another scratch shop beside the common one.
+        weights: for EMBEDDING_WEIGHTS; by default those in the folder LOOKALIKE_DATA.
+        name: of a separate scratch shop.
     """
     var = Path(os.environ.get("BENCH_VAR_DIR", str(root / "var" / "bench"))).absolute() / name
     data = os.environ.get("LOOKALIKE_DATA")
     photos = Path(data) / "fashion-small.zip" if data else None
     weights = weights or (str(Path(data) / "resnet50-fashion-start.npz") if data else "untrained")
-    # Named, not left out: what is left out is read from `.env`, and this shop is emptied.
+    # Set explicitly: unset settings would come from `.env`, and this shop is emptied.
     os.environ.update(
         VAR_DIR=str(var), MEDIA_ROOT=str(var / "media"), MEDIA_S3_BUCKET="", DATABASE_URL="", REDIS_URL="",
         EMBEDDING_WEIGHTS=weights, DJANGO_SETTINGS_MODULE="shop.settings",
@@ -68,7 +64,7 @@ def open_scratch_shop(root: Path, weights: str | None = None, name: str = "") ->
 
 
 def _drop_vector_indexes() -> None:
-    """An emptied table keeps its indexes, and model numbers begin anew."""
+    """An emptied table keeps its indexes, and model numbers start again from 1."""
     from django.db import connection
 
     with connection.cursor() as cursor:

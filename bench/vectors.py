@@ -77,7 +77,7 @@ def vectors_of(wanted: VectorSet, shop: ScratchShop, *, most: int | None) -> Vec
 
 def _real(weights: Weights, shop: ScratchShop, most: int | None) -> np.ndarray:
     """float32 [n, D], unit length. Kept part by part: a run that is cut short is gone on with."""
-    folder = shop.var / "vectors" / f"{weights.sha256[:12]}-{'photos' if shop.photos else 'drawn'}"
+    folder = shop.var / "vectors" / f"{weights.sha256[:12]}-{'photos' if shop.photos else 'demo'}"
     folder.mkdir(parents=True, exist_ok=True)
     sources = list(find([shop.catalog()]))[:most]
     parts = {folder / f"{start}.npy": sources[start : start + PART] for start in range(0, len(sources), PART)}

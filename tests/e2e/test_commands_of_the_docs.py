@@ -1,4 +1,4 @@
-"""Every command that README.md, docs/tutorial.md and docs/api.md show is run in the demo shop, and its output compared
+"""Every command in README.md, docs/tutorial.md and docs/api.md is run in a fresh demo shop, and its output compared
 with what the page shows."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.fenced import Step, differences, json_without_a_command, steps
 ROOT = Path(__file__).resolve().parents[2]
 README, TUTORIAL, API = ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "api.md"
 
-# What a test cannot run as it stands, as it would install, download or test everything: where its parts are run.
+# Commands that would install, download or test everything: where their parts are run instead.
 ELSEWHERE = {
     "make demo": "tests/e2e/test_demo.py",
     "VAR_DIR=$HOME/my-shop make demo CATALOG=fashion.zip LIMIT=2000": "tests/e2e/test_demo.py",
@@ -30,19 +30,19 @@ ELSEWHERE = {
     "make test": "tests/e2e/test_commands_of_the_docs.py",
 }
 COMMANDS = {page: [step for step in steps(page) if step.command not in ELSEWHERE] for page in (README, TUTORIAL, API)}
-START_SECONDS = 900  # drawing 460 products, on a machine that does much else
+START_SECONDS = 300  # importing 482 products, on a machine that does much else
 
 
 @dataclass
-class DrawnShop:
-    """`manage.py demo`, as `make demo` starts it, and a folder to type commands in."""
+class DemoShop:
+    """`manage.py demo`, as `make demo` starts it, and a folder in which to run commands."""
 
     folder: Path
     url: str
     environment: dict[str, str]
 
     def type_in(self, commands: list[Step]) -> list[tuple[int, str]]:
-        """Exit status and output of each, in one shell, as somebody types them one after the other."""
+        """Run the commands one after the other in one shell; exit status and output of each."""
         script = "".join(
             f"{{ {step.command.replace('http://127.0.0.1:8000', self.url)}\n}} >out.{number} 2>err.{number}\n"
             f"echo $? >status.{number}\n"
@@ -60,8 +60,8 @@ class DrawnShop:
 
 
 @pytest.fixture(scope="module")
-def drawn_shop() -> Iterator[DrawnShop]:
-    """With the drawn catalog and the bundled model: the shop that the pages speak of."""
+def demo_shop() -> Iterator[DemoShop]:
+    """With the demo catalog and the bundled model: the shop that the pages describe."""
     assert shutil.which("curl"), "No curl here: tests/tools.sh, which `make test` runs, installs it on Debian."
     home = Path(tempfile.mkdtemp(prefix="lookalike-docs-"))
     with socket.socket() as probe:
@@ -84,10 +84,8 @@ def drawn_shop() -> Iterator[DrawnShop]:
         folder.mkdir()
         (folder / ".venv").symlink_to(sys.prefix)
         (folder / "manage.py").symlink_to(ROOT / "manage.py")
-        photos = home / "var" / "drawn-catalog" / "images"
-        shutil.copy(photos / "10004.jpg", folder / "photo.jpg")
-        shutil.copy(photos / "10003.jpg", folder / "dress.jpg")
-        yield DrawnShop(folder, f"http://127.0.0.1:{port}", environment)
+        (folder / "demo").symlink_to(ROOT / "demo")
+        yield DemoShop(folder, f"http://127.0.0.1:{port}", environment)
     finally:
         if popen.poll() is None:
             popen.send_signal(signal.SIGINT)
@@ -98,10 +96,10 @@ def drawn_shop() -> Iterator[DrawnShop]:
 @pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize("page", COMMANDS, ids=lambda page: page.name)
-def test_every_command_of_the_page_prints_what_the_page_shows(drawn_shop: DrawnShop, page: Path) -> None:
+def test_every_command_of_the_page_prints_what_the_page_shows(demo_shop: DemoShop, page: Path) -> None:
     commands = COMMANDS[page]
     wrong = []
-    for step, (status, printed) in zip(commands, drawn_shop.type_in(commands), strict=True):
+    for step, (status, printed) in zip(commands, demo_shop.type_in(commands), strict=True):
         unlike = [f"exit status {status}: {printed}"] if status else []
         unlike += differences(step.shown, printed) if step.shown else []
         wrong += [f"{page.name}:{step.line}: {text}" for text in unlike]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from catalog.drawing.palette import COLOURS
 from catalog.models import Product
 from ml.datasets.families import FAMILIES
 from recommendations.models import EmbeddingModel, Rule
@@ -21,7 +21,8 @@ from recommendations.strips.curation import set_vetoes
 from recommendations.strips.swatches import MOST, swatches_for
 from tests.shopkeeper import Shopkeeper
 
-STYLES = Path(__file__).resolve().parents[2] / "static/css/shop.css"
+ROOT = Path(__file__).resolve().parents[2]
+STYLES, DEMO = ROOT / "static/css/shop.css", ROOT / "demo/catalog.csv"
 SHADES = {"Red": [1.0, 0.0], "Green": [0.0, 1.0], "Blue": [-1.0, 0.0]}
 
 
@@ -158,5 +159,8 @@ def test_they_cost_two_queries_and_one_more_now_and_then(dress: Product) -> None
 
 def test_the_colours_that_shops_use_have_a_shade() -> None:
     known = set(re.findall(r'\.swatch\[data-colour="([^"]+)" i\]', STYLES.read_text()))
-    used = {*COLOURS, *(colour for family in FAMILIES.values() for colour in family)}
+    with DEMO.open(encoding="utf-8", newline="") as table:
+        demo = {row["colour"] for row in csv.DictReader(table)}
+    assert len(demo) >= 10
+    used = {*demo, "Mint", "Multi", "Sky Blue", *(colour for family in FAMILIES.values() for colour in family)}
     assert {colour.casefold() for colour in used} - known == set()

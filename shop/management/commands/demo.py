@@ -1,4 +1,4 @@
-"""A whole shop in one terminal: set up, fill, run, and stop together."""
+"""Set up, fill and run a whole shop in one terminal; Ctrl-C stops all of it."""
 
 from __future__ import annotations
 
@@ -23,24 +23,23 @@ from django.db import connections
 from honcho import manager
 from honcho.printer import Printer
 
-from catalog.drawing import draw_catalog
 from catalog.models import Product
 from common.arguments import positive, whole_number
-from common.progress import meter
 from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.lifecycle.switching import ensure_active_model
 from recommendations.monitoring.status import PipelineStatus, pipeline_status
 
+CATALOG = settings.BASE_DIR / "demo"
 START_SECONDS = 30
-STOP_SECONDS = 12  # a worker finishes the batch in hand
+STOP_SECONDS = 12  # a worker finishes the batch that it has claimed
 REPORT_SECONDS = 3.0
 
 
 class Command(BaseCommand):
     help = (
         "Set up and run the whole shop in this terminal: web server, worker and scheduler, with the embedded "
-        "Postgres and Redis. Fills an empty shop with a catalog that it draws itself, or with --catalog. "
-        "Ctrl-C stops everything; what is in VAR_DIR stays for the next start."
+        "Postgres and Redis. An empty shop is filled with the second-hand clothes in demo/, or with --catalog. "
+        "Ctrl-C stops everything; the data in VAR_DIR is kept for the next start."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -55,32 +54,35 @@ class Command(BaseCommand):
         _require_free(port)
         call_command("migrate", verbosity=0, interactive=False)
         password = self._admin_password()
+        settings.SHOP_CURRENCY = shop_currency()  # of the products that join those of an earlier start
         self._fill(catalog, limit)
         try:
             ensure_active_model(log=self.stderr.write)
         except ModelUnavailable as error:
             raise CommandError(str(error)) from error
-        connections.close_all()  # the processes below are forked: none may share a connection
+        connections.close_all()  # the processes below are forked and must not share a connection
         manager.KILL_WAIT = STOP_SECONDS
         printer = Printer(sys.stdout)
         running = manager.Manager(printer)
         environment = {
             **os.environ,
+            "SHOP_CURRENCY": shop_currency(),
             "PYTHONUNBUFFERED": "1",
-            # Celery's worry about root is about pickled messages; ours are JSON.
+            # Celery warns about root because of pickled messages; these are JSON.
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         }
         for name, bind in (("web", ["--bind", f"127.0.0.1:{port}"]), ("worker", []), ("scheduler", [])):
             command = shlex.join([sys.executable, "-m", "shop", name, *bind])
             running.add_process(name, f"exec {command}", env=environment, cwd=str(settings.BASE_DIR))
+        samples = "" if catalog else f"  Photos to try:     {CATALOG / 'queries'}\n"
         threading.Thread(
-            target=self._follow, args=(running, f"http://127.0.0.1:{port}", password, once), daemon=True
+            target=self._follow, args=(running, f"http://127.0.0.1:{port}", password, samples, once), daemon=True
         ).start()
         running.loop()
         self.stdout.write("Stopped. `make demo` starts the same shop again.")
 
     def _admin_password(self) -> str:
-        """The demo's login survives restarts, and is nobody else's to read."""
+        """Make the demo's login on the first start. It survives restarts, and only this user can read it."""
         kept = settings.VAR_DIR / "admin-password"
         users = get_user_model().objects
         if not kept.exists():
@@ -95,21 +97,19 @@ class Command(BaseCommand):
         if catalog is None:
             if Product.objects.exists():
                 return
-            catalog = settings.VAR_DIR / "drawn-catalog"
-            with meter(self.stderr, "Drawing a catalog", 0) as progress:
-                draw_catalog(catalog, progress=progress.set)
+            catalog = CATALOG
         call_command("import_catalog", catalog, limit=limit, demo_prices=True, stdout=self.stdout, stderr=self.stderr)
 
-    def _follow(self, running: manager.Manager, url: str, password: str, once: bool) -> None:
-        """Tell the newcomer when the shop is open, and how far the pictures are."""
+    def _follow(self, running: manager.Manager, url: str, password: str, samples: str, once: bool) -> None:
+        """Report when the shop is open, and how many pictures are embedded."""
         patience = time.monotonic() + START_SECONDS
         while not (answers := _answers(f"{url}/healthz")) and time.monotonic() < patience:
             time.sleep(0.3)
         if not answers:
-            self.stderr.write(f"  {url} does not answer from here. Is the loopback interface up?")
+            self.stderr.write(f"  {url} does not answer from here. Check that the loopback interface is up.")
         self.stdout.write(
             f"\n  The shop is open:  {url}\n  Admin:             {url}/admin/  (admin / {password})\n"
-            f"  API:               {url}/api/v1/docs/\n  Ctrl-C stops everything.\n"
+            f"  API:               {url}/api/v1/docs/\n{samples}  Ctrl-C stops everything.\n"
         )
         status = pipeline_status()
         self._warn(status)
@@ -130,13 +130,19 @@ class Command(BaseCommand):
             self.stderr.write(self.style.WARNING(f"  {warning}"))
 
 
+def shop_currency() -> str:
+    """SHOP_CURRENCY if it is set, or else the currency that all products share: budgets are compared with prices."""
+    found = Product.objects.order_by().values_list("currency", flat=True).distinct()[:2]
+    return found[0] if len(found) == 1 and not os.environ.get("SHOP_CURRENCY") else settings.SHOP_CURRENCY
+
+
 def _require_free(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise CommandError(f"Port {port} is taken: choose another one with `make demo PORT=8001`.") from error
+            raise CommandError(f"Port {port} is in use. Choose another: `make demo PORT=8001`.") from error
 
 
 def _answers(url: str) -> bool:
