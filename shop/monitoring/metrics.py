@@ -1,126 +1,169 @@
-"""`/metrics`: what the pipeline and the search are like, in the text format that Prometheus reads.
+"""`/metrics`: the state of the pipeline and of search, for Prometheus.
 
-Written by hand: everything is read from the database, where workers add up what they measure
-(`recommendations.pipeline.stage_metrics`), so that every web process tells the same of all hosts. That needs no
-client library, no files shared between processes, and no port of each worker for Prometheus to find.
+All figures come from the database, where workers add up what they measure (`recommendations.pipeline.stage_metrics`).
+Every web process therefore reports the same totals for all hosts, and Prometheus needs no port on any worker.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from catalog.models import MediaState
 from recommendations.models import StagePictures, StageTime, Worker
 from recommendations.monitoring.status import PipelineStatus, pipeline_status
 from recommendations.pipeline.heartbeat import alive
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STATES = ("ready", "pending", "processing", "failed")
-Samples = list[tuple[dict[str, str], float]]
+QUANTILES = {"0.5": "p50_ms", "0.95": "p95_ms"}
 
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For whoever knows METRICS_TOKEN; without one there is no such page."""
+    """Requires METRICS_TOKEN as a bearer token; 404 while the setting is empty."""
     if not settings.METRICS_TOKEN:
         raise Http404
     if not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"):
         return HttpResponse(
             "Unauthorized\n", status=401, headers={"WWW-Authenticate": "Bearer"}, content_type="text/plain"
         )
-    lines = [*_lines(pipeline_status()), *_stages()]
-    return HttpResponse("".join(lines), content_type=CONTENT_TYPE)
+    try:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    except TypeError:  # the header asks for a version that is not a number
+        encode, content_type = choose_encoder("")
+    response = HttpResponse(encode(registry), content_type=content_type)
+    patch_vary_headers(response, ["Accept"])
+    return response
 
 
-def _stages() -> Iterator[str]:
-    """Counters begin with the shop, not with a process: they never go back."""
-    buckets: defaultdict[str, dict[float, tuple[int, float]]] = defaultdict(dict)
-    for row in StageTime.objects.all():
-        buckets[row.stage][row.le] = row.count, row.seconds
-    name = "lookalike_stage_seconds"
-    yield _head(name, "histogram", "A stage of embedding: one picture in read, decode and preprocess, else one batch.")
-    for stage, found in sorted(buckets.items()):
-        count, seconds = 0, 0.0
-        for le in sorted({*found, float("inf")}):
-            more = found.get(le, (0, 0.0))
-            count, seconds = count + more[0], seconds + more[1]
-            yield _sample(f"{name}_bucket", {"stage": stage, "le": "+Inf" if le == float("inf") else f"{le:g}"}, count)
-        yield _sample(f"{name}_sum", {"stage": stage}, seconds)
-        yield _sample(f"{name}_count", {"stage": stage}, count)
-    name = "lookalike_stage_pictures_total"
-    yield _head(name, "counter", "Pictures that came out of a stage: ok, dropped, or the code they failed with.")
-    for pictures in StagePictures.objects.order_by("stage", "outcome"):
-        yield _sample(name, {"stage": pictures.stage, "outcome": pictures.outcome}, pictures.count)
+class ShopCollector(Collector):
+    """Reads the database at each scrape; nothing is kept between scrapes."""
+
+    def collect(self) -> Iterator[Metric]:
+        status = pipeline_status()
+        yield from _pipeline(status)
+        yield from _files()
+        yield from _search(status)
+        yield from _stages()
 
 
-def _lines(status: PipelineStatus) -> Iterator[str]:
-    counts: Samples = [({"state": state}, getattr(status, state)) for state in STATES]
-    yield from _gauge("lookalike_pictures", "Accepted pictures, by the state of their vector.", counts)
-    yield from _gauge("lookalike_oldest_pending_seconds", "Age of the oldest picture without a vector; 0 for none.",
-                      [({}, status.oldest_pending_s or 0.0)])  # fmt: skip
-    failures: Samples = [({"code": code}, count) for code, count in sorted(status.failures.items())]
-    yield from _gauge("lookalike_failures", "Failed pictures, by the reason.", failures)
-    yield from _gauge("lookalike_pictures_per_minute", "Embedded in the last minutes.", [({}, status.per_minute)])
-    yield from _gauge("lookalike_paused", "1 while somebody holds the pipeline.", [({}, int(bool(status.paused)))])
-    workers = Worker.objects.filter(alive()).count()
-    yield from _gauge("lookalike_workers", "Workers that were heard from lately.", [({}, workers)])
-    yield from _files()
-    if status.recall is None:
-        return
-    measured = datetime.fromisoformat(status.recall["measured_at"]).timestamp()
-    yield from _gauge("lookalike_recall_measured_timestamp_seconds", "When the search was last checked.",
-                      [({}, measured)])  # fmt: skip
-    filters: list[dict[str, Any]] = [each for each in status.recall["filters"] if each["recall"] is not None]
-    recall: Samples = [(_labels(status, each), each["recall"]) for each in filters]
-    yield from _gauge("lookalike_recall_at_10", "Of the nearest ten, the share that searches find, by the share of the "
-                      "catalog that the filter leaves.", recall)  # fmt: skip
-    seconds: Samples = [
-        ({**_labels(status, each), "quantile": quantile}, each[key] / 1000)
-        for each in filters
-        for quantile, key in (("0.5", "p50_ms"), ("0.95", "p95_ms"))
-    ]
-    yield from _gauge("lookalike_search_seconds", "A search for look-alikes in that check.", seconds)
+#: A registry of our own: the client's default one adds figures of the single web process that happens to answer.
+registry = CollectorRegistry()
+registry.register(ShopCollector())
 
 
-def _files() -> Iterator[str]:
-    """As the last check of the media storage found them; nothing before the first."""
+def _pipeline(status: PipelineStatus) -> Iterator[Metric]:
+    states = (([state], getattr(status, state)) for state in STATES)
+    yield _gauges("lookalike_pictures", "Accepted pictures by state of their embedding.", ["state"], states)
+    yield GaugeMetricFamily(
+        "lookalike_oldest_pending_seconds",
+        "Age of the oldest picture that waits for its embedding; 0 if none waits.",
+        status.oldest_pending_s or 0.0,
+    )
+    failures = (([code], count) for code, count in sorted(status.failures.items()))
+    yield _gauges("lookalike_failures", "Failed pictures by reason.", ["code"], failures)
+    yield GaugeMetricFamily(
+        "lookalike_pictures_per_minute", "Pictures embedded per minute, over the last minutes.", status.per_minute
+    )
+    yield GaugeMetricFamily("lookalike_paused", "1 while the pipeline is paused.", int(bool(status.paused)))
+    yield GaugeMetricFamily(
+        "lookalike_workers", "Workers with a recent heartbeat.", Worker.objects.filter(alive()).count()
+    )
+
+
+def _files() -> Iterator[Metric]:
+    """Results of the last check of the media storage; nothing before the first check."""
     state = MediaState.objects.first()
     if state is None or state.checked_at is None:
         return
-    yield from _gauge("lookalike_lost_files", "Pictures whose file is not in the media storage.", [({}, state.lost)])
-    yield from _gauge("lookalike_quarantined_files", "Files without a row, in quarantine.", [({}, state.quarantined)])
-    yield from _gauge("lookalike_rows_behind", "1 while the database is older than its media storage.",
-                      [({}, int(bool(state.refused)))])  # fmt: skip
-    yield from _gauge("lookalike_files_checked_timestamp_seconds", "When the files were last compared with the rows.",
-                      [({}, state.checked_at.timestamp())])  # fmt: skip
+    yield GaugeMetricFamily("lookalike_lost_files", "Pictures whose file is missing.", state.lost)
+    yield GaugeMetricFamily(
+        "lookalike_quarantined_files", "Files without a database row, in quarantine.", state.quarantined
+    )
+    yield GaugeMetricFamily(
+        "lookalike_rows_behind", "1 while the database is older than its media storage.", int(bool(state.refused))
+    )
+    yield GaugeMetricFamily(
+        "lookalike_files_checked_timestamp_seconds",
+        "Time of the last check of files against database rows.",
+        state.checked_at.timestamp(),
+    )
 
 
-def _labels(status: PipelineStatus, each: dict[str, Any]) -> dict[str, str]:
-    return {"model": status.model or "", "selectivity": f"{each['share']:g}"}
+def _search(status: PipelineStatus) -> Iterator[Metric]:
+    """Results of the last recall check; nothing before the first check."""
+    if status.recall is None:
+        return
+    yield GaugeMetricFamily(
+        "lookalike_recall_measured_timestamp_seconds",
+        "Time of the last recall check.",
+        datetime.fromisoformat(status.recall["measured_at"]).timestamp(),
+    )
+    measured: list[dict[str, Any]] = [each for each in status.recall["filters"] if each["recall"] is not None]
+    labels = [[status.model or "", f"{each['share']:g}"] for each in measured]
+    yield _gauges(
+        "lookalike_recall_at_10",
+        "Share of the 10 nearest products that search finds, by the share of the catalog that the filter keeps.",
+        ["model", "selectivity"],
+        ((both, each["recall"]) for both, each in zip(labels, measured, strict=True)),
+    )
+    yield _gauges(
+        "lookalike_search_seconds",
+        "Duration of a similarity search in the last recall check.",
+        ["model", "selectivity", "quantile"],
+        (
+            ([*both, quantile], each[key] / 1000)
+            for both, each in zip(labels, measured, strict=True)
+            for quantile, key in QUANTILES.items()
+        ),
+    )
 
 
-def _gauge(name: str, text: str, samples: Samples) -> Iterator[str]:
-    yield _head(name, "gauge", text)
-    for labels, value in samples:
-        yield _sample(name, labels, value)
+def _stages() -> Iterator[Metric]:
+    """Counters since the shop was set up: unlike a process's own, they never restart from 0."""
+    stages: defaultdict[str, dict[float, StageTime]] = defaultdict(dict)
+    for row in StageTime.objects.all():
+        stages[row.stage][row.le] = row
+    times = HistogramMetricFamily(
+        "lookalike_stage_seconds",
+        "Duration of a pipeline stage: per picture for read, decode and preprocess, per batch for the others.",
+        labels=["stage"],
+    )
+    for stage, found in sorted(stages.items()):
+        bounds = sorted({*found, float("inf")})
+        counts = accumulate(found[le].count if le in found else 0 for le in bounds)
+        buckets = [
+            ("+Inf" if le == float("inf") else f"{le:g}", count) for le, count in zip(bounds, counts, strict=True)
+        ]
+        times.add_metric([stage], buckets, sum(row.seconds for row in found.values()))
+    yield times
+    pictures = CounterMetricFamily(
+        "lookalike_stage_pictures_total",
+        "Pictures that left a pipeline stage, by outcome: ok, dropped or a failure code.",
+        labels=["stage", "outcome"],
+    )
+    for row in StagePictures.objects.order_by("stage", "outcome"):
+        pictures.add_metric([row.stage, row.outcome], row.count)
+    yield pictures
 
 
-def _head(name: str, kind: str, text: str) -> str:
-    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
-
-
-def _sample(name: str, labels: dict[str, str], value: float) -> str:
-    inner = ",".join(f'{key}="{_escaped(label)}"' for key, label in labels.items())
-    return f"{name}{{{inner}}} {value}\n" if inner else f"{name} {value}\n"
-
-
-def _escaped(label: str) -> str:
-    return label.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+def _gauges(
+    name: str, text: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[str], float]]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, number in samples:
+        family.add_metric(values, number)
+    return family

@@ -53,8 +53,8 @@ def test_lost_files_are_told_by_readyz_the_admin_and_metrics(
     assert images[2].file.name not in page
     assert b"have lost their file" in admin_client.get("/admin/").content
     told = client.get("/metrics", headers={"Authorization": "Bearer secret"}).content.decode()
-    assert "lookalike_lost_files 2\n" in told
-    assert "lookalike_rows_behind 0\n" in told
+    assert "lookalike_lost_files 2.0\n" in told
+    assert "lookalike_rows_behind 0.0\n" in told
 
 
 def test_a_folder_that_is_gone_is_noticed(images: list[ProductImage], own_storage: Path) -> None:

@@ -10,7 +10,10 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as text_format
 
+from catalog.models import MediaState
 from recommendations.models import (
     EmbeddingModel,
     ImageEmbedding,
@@ -30,11 +33,37 @@ FILTERS = [
 ]
 
 
+#: Every metric with its type and the labels of its samples, as docs/operations.md lists them.
+FAMILIES = {
+    "lookalike_pictures": ("gauge", {"state"}),
+    "lookalike_oldest_pending_seconds": ("gauge", set()),
+    "lookalike_failures": ("gauge", {"code"}),
+    "lookalike_pictures_per_minute": ("gauge", set()),
+    "lookalike_paused": ("gauge", set()),
+    "lookalike_workers": ("gauge", set()),
+    "lookalike_lost_files": ("gauge", set()),
+    "lookalike_quarantined_files": ("gauge", set()),
+    "lookalike_rows_behind": ("gauge", set()),
+    "lookalike_files_checked_timestamp_seconds": ("gauge", set()),
+    "lookalike_recall_measured_timestamp_seconds": ("gauge", set()),
+    "lookalike_recall_at_10": ("gauge", {"model", "selectivity"}),
+    "lookalike_search_seconds": ("gauge", {"model", "selectivity", "quantile"}),
+    "lookalike_stage_seconds": ("histogram", {"stage", "le"}),
+    "lookalike_stage_pictures": ("counter", {"stage", "outcome"}),
+}
+
+
+def answer(client: Client, token: str, accept: str = "") -> Any:
+    headers = {"Authorization": f"Bearer {token}"} | ({"Accept": accept} if accept else {})
+    found = client.get("/metrics", headers=headers)
+    assert found.status_code == 200
+    return found
+
+
 def metrics(client: Client, token: str) -> dict[str, float]:
-    answer = client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
-    assert answer.status_code == 200
-    assert answer["Content-Type"].startswith("text/plain; version=0.0.4")
-    lines = answer.content.decode().splitlines()
+    found = answer(client, token)
+    assert found["Content-Type"].startswith("text/plain; version=0.0.4")
+    lines = found.content.decode().splitlines()
     assert all(re.fullmatch(r'(# (HELP|TYPE) \w+ .+|\w+(\{(\w+="[^"]*",?)+\})? \S+)', line) for line in lines)
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"}
 
@@ -69,8 +98,51 @@ def test_pictures_and_the_last_check_are_told(
     assert found['lookalike_recall_at_10{model="plane",selectivity="1"}'] == 0.9975
     assert found['lookalike_recall_at_10{model="plane",selectivity="0.01"}'] == 1
     assert not any('selectivity="0.5"' in name for name in found)
-    assert found['lookalike_search_seconds{model="plane",selectivity="1",quantile="0.95"}'] == 0.0055
+    assert found['lookalike_search_seconds{model="plane",quantile="0.95",selectivity="1"}'] == 0.0055
     assert found["lookalike_recall_measured_timestamp_seconds"] == pytest.approx(row.measured_at.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8"),
+        ("text/html, */*", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text; version=nonsense", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    ],
+)
+def test_the_format_is_negotiated_and_names_types_and_labels_stay(
+    client: Client,
+    settings: Any,
+    shop: Shopkeeper,
+    plane: EmbeddingModel,
+    accept: str,
+    content_type: str,
+    django_assert_num_queries: Any,
+) -> None:
+    settings.METRICS_TOKEN = "secret"
+    image = shop.image(shop.product())
+    ImageEmbedding.objects.create(
+        image=image, model=plane, digest=image.digest, state="failed", error_code='odd "code"\n', error="Odd."
+    )
+    SearchHealth.objects.create(model=plane, lowest=0.9975, report={"k": 10, "filters": FILTERS})
+    MediaState.objects.update_or_create(defaults={"checked_at": timezone.now()})
+    stage_metrics.took(Stage.DECODE, 0.3)
+    stage_metrics.passed(Stage.DECODE)
+    stage_metrics.flush()
+    with django_assert_num_queries(14):
+        found = answer(client, "secret", accept)
+    assert found["Content-Type"] == content_type
+    assert "Accept" in found["Vary"]
+    parse = openmetrics if content_type.startswith("application") else text_format
+    families = {
+        family.name: (family.type, {label for sample in family.samples for label in sample.labels})
+        for family in parse(found.content.decode())
+    }
+    assert families == FAMILIES
+    assert "_created" not in found.content.decode()
+    (failure,) = (s for f in parse(found.content.decode()) if f.name == "lookalike_failures" for s in f.samples)
+    assert (failure.labels, failure.value) == ({"code": 'odd "code"\n'}, 1)
 
 
 def test_stages_are_added_up_over_processes_as_a_histogram(client: Client, settings: Any, db: None) -> None:
@@ -88,13 +160,13 @@ def test_stages_are_added_up_over_processes_as_a_histogram(client: Client, setti
     stage_metrics.flush()
     stage_metrics.flush()
     found = metrics(client, "secret")
-    buckets = {le: found[f'lookalike_stage_seconds_bucket{{stage="decode",le="{le}"}}'] for le in
+    buckets = {le: found[f'lookalike_stage_seconds_bucket{{le="{le}",stage="decode"}}'] for le in
                ("0.001", "0.005", "0.5", "+Inf")}  # fmt: skip
     assert buckets == {"0.001": 1, "0.005": 3, "0.5": 5, "+Inf": 6}, "cumulative"
     assert found['lookalike_stage_seconds_count{stage="decode"}'] == 6
     assert found['lookalike_stage_seconds_sum{stage="decode"}'] == pytest.approx(99.61)
-    assert found['lookalike_stage_pictures_total{stage="decode",outcome="ok"}'] == 5
-    assert found['lookalike_stage_pictures_total{stage="decode",outcome="corrupt"}'] == 1
+    assert found['lookalike_stage_pictures_total{outcome="ok",stage="decode"}'] == 5
+    assert found['lookalike_stage_pictures_total{outcome="corrupt",stage="decode"}'] == 1
 
 
 def test_figures_wait_for_a_database_that_is_away(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
