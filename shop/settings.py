@@ -94,6 +94,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "shop.context.shop",
             ],
+            "builtins": ["django.templatetags.i18n"],  # every template marks its words for translation
         },
     },
 ]
@@ -299,8 +300,11 @@ STRIP_SHOW_SOLD_OUT = env.bool("STRIP_SHOW_SOLD_OUT", False)
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_TZ = True
-USE_I18N = False
+USE_I18N = (
+    True  # with one language: add LocaleMiddleware only with a translation, as it makes every page vary by language
+)
 USE_THOUSAND_SEPARATOR = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # Accounts
 LOGIN_URL = reverse_lazy("admin:login")

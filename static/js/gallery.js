@@ -1,6 +1,6 @@
-// Thumbnails are links to the pictures; with this script they switch the main picture instead.
+// Thumbnails are links to picture files. With this script they switch the main picture instead.
 
-const TINY = 120; // pixels, as in the templates: below it a picture is not stretched to the whole tile
+const TINY = 120; // pixels, as in the templates: smaller pictures are not stretched to fill the tile
 
 function start(gallery) {
   const stage = gallery.querySelector("[data-gallery-stage]");

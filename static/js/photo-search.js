@@ -1,16 +1,8 @@
-// The photo form works without this script. With it the photo can be dropped or pasted, is previewed, and stays
-// chosen: only the results are swapped. What stands above them (kind, colour against shape, order, budget) belongs to
-// the same form; changing it searches at once, by the token that the page holds in the photo's place.
+// The photo form works without this script. With it, shoppers can drop or paste a photo and preview it, and only the
+// results are replaced. The options above the results (photo type, shape or colour, order, budget) belong to the same
+// form. Changing one searches again at once, with the token that the page keeps instead of the photo.
+// The sentences come from the form's `data-say-…` attributes, so that they can be translated.
 
-const MESSAGES = {
-  403: "The page has expired. Please reload it and try again.",
-  413: "The photo is too large. Please choose a smaller one.",
-  429: "That was a lot of searches at once. Please wait a minute and try again.",
-};
-const FAILED = "The search did not work. Please try again in a moment.";
-const OFFLINE = "The shop cannot be reached. Please check the connection and try again.";
-const CHOOSE = "Choose a photo first.";
-const NOT_A_PICTURE = "This is not a picture. Please choose a photo.";
 const PAUSE = 300; // milliseconds without a change before a search
 
 function start(form, results) {
@@ -20,13 +12,16 @@ function start(form, results) {
   const [photoError, status, hint, budget] = ["photo-error", "photo-status", "photo-hint", "budget"].map(find);
   const tips = document.querySelector("[data-photo-tips]");
   const words = { name: name.textContent, submit: submitText.textContent };
+  const say = form.dataset;
+  const refusals = { 403: say.sayExpired, 413: say.sayTooLarge, 429: say.sayTooMany };
+  const isTouch = matchMedia("(pointer: coarse)").matches;
   let search = null;
   let searched = null; // the photo that the results are of
   let waiting = 0;
 
   form.classList.add("is-enhanced");
   form.noValidate = true; // an input that covers its area has no good place for the browser's own bubble
-  hint.hidden = false;
+  hint.hidden = isTouch; // on a phone there is nothing to drop or paste
 
   function complain(photo, price = "") {
     photoError.textContent = photo;
@@ -37,7 +32,7 @@ function start(form, results) {
     }
   }
 
-  // One budget: beside the results where there are any, else beside the photo.
+  // One budget field: next to the results if there are any, otherwise next to the photo.
   function settle() {
     const refine = results.querySelector("[data-refine]");
     if (refine) refine.querySelector("[data-refine-submit]").hidden = true;
@@ -57,12 +52,12 @@ function start(form, results) {
     if (file) preview.src = URL.createObjectURL(file);
   }
 
-  // Shown once it is known to be drawable: some phones' formats are for the server to read, not the browser.
+  // Shown once it has loaded: the server reads some phones' formats that browsers cannot.
   preview.addEventListener("load", () => (preview.hidden = false));
 
   function take(files) {
     const file = [...files].find((candidate) => candidate.type.startsWith("image/"));
-    if (!file) return complain(NOT_A_PICTURE);
+    if (!file) return complain(say.sayNoPicture);
     const chosen = new DataTransfer();
     chosen.items.add(file);
     input.files = chosen.files;
@@ -74,8 +69,8 @@ function start(form, results) {
     form.classList.toggle("is-busy", busy);
     results.classList.toggle("is-busy", busy);
     results.setAttribute("aria-busy", String(busy));
-    submitText.textContent = busy ? "Searching…" : words.submit;
-    if (busy) status.textContent = "Searching…";
+    submitText.textContent = busy ? say.saySearching : words.submit;
+    if (busy) status.textContent = say.saySearching;
   }
 
   function swap(page, isMore) {
@@ -87,7 +82,7 @@ function start(form, results) {
     const [list, listNow] = part("[data-results-list]");
     const isSame = list && seenNow?.value === seen?.value;
     if (isSame) {
-      // The same photo: what is above the results stays as it is, under the hand that moves it.
+      // The same photo: the options above the results stay as they are, because the shopper is using one of them.
       if (isMore) append(...part("[data-results-grid]"), ...part("[data-more]"));
       else if (!photo && !price) list.replaceChildren(...listNow.childNodes);
     } else {
@@ -97,7 +92,7 @@ function start(form, results) {
     complain(photo, price);
     status.textContent = text("[data-photo-results] [data-results-summary]");
     if (tips) tips.hidden = results.childElementCount > 0;
-    // Once all that stands above has its height.
+    // Last, when everything above has its final height.
     if (!isSame && results.childElementCount) results.scrollIntoView({ block: "start" });
   }
 
@@ -109,14 +104,14 @@ function start(form, results) {
     first?.focus({ preventScroll: true });
   }
 
-  // `more`: the button that asks for the next page.
+  // `more`: the button that requests the next page.
   async function run(more = null) {
     clearTimeout(waiting);
     waiting = 0;
     const photo = input.files[0];
     const seen = results.querySelector("[data-seen]");
     if (!photo && !seen) {
-      complain(CHOOSE);
+      complain(say.sayChoose);
       return input.focus();
     }
     search?.abort();
@@ -130,8 +125,8 @@ function start(form, results) {
     try {
       const response = await fetch(form.action, { method: "POST", body, signal: own.signal });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      // A proxy, the CSRF check or the throttle answer with a page of their own.
-      if (!page.querySelector("[data-photo-results]")) throw new Error(MESSAGES[response.status] ?? FAILED);
+      // Proxies, the CSRF check and the throttle answer with a different page.
+      if (!page.querySelector("[data-photo-results]")) throw new Error(refusals[response.status] ?? say.sayFailed);
       searched = page.querySelector("[data-seen]") ? photo : null;
       if (page.querySelector("[data-photo-again]") && photo && !body.has("photo")) {
         results.replaceChildren();
@@ -142,7 +137,7 @@ function start(form, results) {
     } catch (error) {
       if (error.name === "AbortError") return;
       status.textContent = "";
-      complain(error instanceof TypeError ? OFFLINE : error.message);
+      complain(error instanceof TypeError ? say.sayOffline : error.message);
     } finally {
       if (search === own) setBusy(false);
     }
@@ -150,7 +145,7 @@ function start(form, results) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    // What was changed a moment ago has no next page yet.
+    // While a changed option waits to be searched with, there is no next page.
     run(event.submitter?.name === "cursor" && !waiting ? event.submitter : null);
   });
 
@@ -169,7 +164,7 @@ function start(form, results) {
     take(files);
   });
 
-  // A file dropped beside the area would replace the page: the whole page takes it.
+  // A file dropped outside the area would replace the page, so the whole page accepts it.
   const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
   document.addEventListener("dragover", (event) => {
     if (!carriesFile(event)) return;
@@ -186,10 +181,9 @@ function start(form, results) {
     take(event.dataTransfer.files);
   });
 
-  // Phones: straight to the camera, while the area itself still offers the album.
-  if (matchMedia("(pointer: coarse)").matches) {
+  // On phones this button opens the camera; the area itself still offers the album.
+  if (isTouch) {
     camera.hidden = false;
-    hint.textContent = "from your album";
     camera.addEventListener("click", () => {
       input.setAttribute("capture", "environment");
       input.click();

@@ -1,10 +1,10 @@
-// Reports which cards of strips were seen and followed, so that the shop can tell whether its look-alikes are any good.
-// One report a page, sent when it is left, with nothing in it about who looked. Without this script links work as ever.
+// Reports which cards of strips were seen and clicked, so that the shop can tell how good its look-alikes are.
+// It sends one report when the shopper leaves the page, without anything that identifies them. Links work without it.
 
-const SEEN = 0.5; // share of a card that has to be in the window
+const SEEN = 0.5; // share of a card that must be visible
 
-const strips = new Map(); // list element → its label, and what is still to be reported
-const known = new WeakMap(); // card → what has been noted of it: once a page is enough
+const strips = new Map(); // list element → its label and what has not been reported yet
+const known = new WeakMap(); // card → what has been noted: each thing once per page
 
 function note(item, what) {
   const strip = strips.get(item.parentElement);
@@ -40,7 +40,7 @@ function follow(event) {
   if (event.type === "auxclick" && event.button !== 1) return; // the middle button opens a tab
   const item = event.target.closest("a[href]")?.closest("[data-strip] > *");
   if (!item) return;
-  note(item, "seen"); // with the keyboard it may be followed before it has been in the window
+  note(item, "seen"); // a keyboard can follow a link that was never visible
   note(item, "clicked");
 }
 
@@ -57,12 +57,12 @@ function start(address) {
   new MutationObserver(watch).observe(document.querySelector("main"), { childList: true, subtree: true });
   document.addEventListener("click", follow);
   document.addEventListener("auxclick", follow);
-  // Phones end a page in the background without a further word; Safari does not hide one that is navigated away from.
+  // Phones end background pages without another event. Safari does not hide a page when the shopper navigates away.
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && report(address));
   addEventListener("pagehide", () => report(address));
 }
 
-// Who asks for privacy is not even counted.
+// Browsers that ask for privacy are not counted.
 const isAskedNotTo = navigator.globalPrivacyControl || navigator.doNotTrack === "1";
 const script = document.querySelector("script[data-report-to]");
 if (script && !isAskedNotTo) start(script.dataset.reportTo);

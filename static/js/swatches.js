@@ -1,4 +1,4 @@
-// Swatches are links to the same page with the strip in that colour. With this script only the strip is swapped.
+// Swatches are links to the same page with the strip in that colour. With this script only the strip is replaced.
 
 const PARTS = "[data-recolour]"; // the heading and the row, in this order
 
@@ -19,7 +19,7 @@ function start(section) {
       parts.forEach((part, place) => part.replaceChildren(...fresh[place].childNodes));
       for (const swatch of swatches) swatch.removeAttribute("aria-current");
       chosen.setAttribute("aria-current", "true");
-      history.replaceState(null, "", chosen.href.split("#")[0]); // for reloading, and for coming back to it
+      history.replaceState(null, "", chosen.href.split("#")[0]); // so that reloading and going back keep the colour
       const [heading, row] = parts;
       status.textContent = `${heading.textContent}: ${row.querySelectorAll("li").length}`;
     } catch (error) {

@@ -131,31 +131,31 @@ def search_for_green(page: Page, tmp_path: Path) -> None:
     page.goto("/search/photo/")
     page.locator('input[name="photo"]').set_input_files(photo)
     page.get_by_role("button", name="Find look-alikes").click()
-    expect(page.get_by_role("radio", name="All kinds")).to_be_checked(timeout=30_000)
+    expect(page.get_by_role("radio", name="All types")).to_be_checked(timeout=30_000)
 
 
 def test_a_photo_search_goes_on_without_the_photo(demo: Demo, page: Page, tmp_path: Path) -> None:
     search_for_green(page, tmp_path)
     cards = page.locator("[data-results-grid] .card__title")
     expect(cards).to_have_count(12)
-    expect(page.get_by_text("Is it one of these?")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("What is in the photo?")).to_be_in_viewport(ratio=1)
     with page.expect_request("**/search/photo/") as asked:
         page.get_by_role("radio", name="Green things").check()
     assert b"photo.png" not in (asked.value.post_data_buffer or b"")
     expect(cards).to_have_count(8)
-    page.get_by_role("radio", name="All kinds").check()
+    page.get_by_role("radio", name="All types").check()
     expect(cards).to_have_count(12)
     page.get_by_role("button", name="Show more").click()
     expect(cards).to_have_count(24)
     page.locator("#refine-price").fill("0.01")
-    expect(page.get_by_text(re.compile("Nothing under"))).to_be_visible()
+    expect(page.get_by_text(re.compile("No look-alikes under"))).to_be_visible()
     expect(page.locator("#refine-price")).to_be_focused()
 
 
 def test_staff_see_a_picture_fail_and_try_it_again(demo: Demo, page: Page) -> None:
     log_in(page, demo)
     page.goto("/admin/recommendations/pipeline/")
-    expect(page.get_by_text("No picture has failed.")).to_be_visible()
+    expect(page.get_by_text("No pictures have failed.")).to_be_visible()
     expect(page.locator(".pipeline-workers li")).to_have_count(1)
     file = min((demo.var / "media" / "products").rglob("*.jpg"))
     data = file.read_bytes()
@@ -167,7 +167,7 @@ def test_staff_see_a_picture_fail_and_try_it_again(demo: Demo, page: Page) -> No
     page.get_by_role("button", name="Try it again").click()
     expect(page.get_by_text("1 picture will be tried again.")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile(r"^\d+ ready$"))).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("No picture has failed.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("No pictures have failed.")).to_be_visible(timeout=60_000)
 
 
 def test_the_pipelines_page_works_without_javascript_too(demo: Demo, page: Page, browser: Browser) -> None:
@@ -179,7 +179,7 @@ def test_the_pipelines_page_works_without_javascript_too(demo: Demo, page: Page,
     plain.get_by_role("button", name="Pause").click()
     expect(plain.get_by_text("by admin")).to_be_visible()
     plain.get_by_role("button", name="Resume").click()
-    expect(plain.get_by_text("The pipeline runs.")).to_be_visible()
+    expect(plain.get_by_text("The pipeline is running.")).to_be_visible()
     context.close()
 
 

@@ -1,4 +1,4 @@
-"""The same in another colour, in a real browser."""
+"""Similar items in another colour, in a real browser."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def test_choosing_a_colour_swaps_the_strip_and_nothing_else(
         swatch = page.get_by_role("link", name="Green", exact=True)
         swatch.focus()
         page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", name="The same in Green")).to_be_visible()
+        expect(page.get_by_role("heading", name="Similar items in Green")).to_be_visible()
         expect(swatch).to_be_focused()
         expect(swatch).to_have_attribute("aria-current", "true")
-        expect(page.get_by_role("status")).to_have_text("The same in Green: 2")
+        expect(page.get_by_role("status")).to_have_text("Similar items in Green: 2")
         assert page.url.endswith("?colour=Green")
         assert page.evaluate("window.stays")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.reload()
-        expect(page.get_by_role("heading", name="The same in Green")).to_be_visible()
-        page.get_by_role("link", name="As it is").click()
-        expect(page.get_by_role("heading", name="Similar items")).to_be_visible()
+        expect(page.get_by_role("heading", name="Similar items in Green")).to_be_visible()
+        page.get_by_role("link", name="Original colour").click()
+        expect(page.get_by_role("heading", name="Similar items", exact=True)).to_be_visible()
         assert page.url.endswith(asking.get_absolute_url())
         assert problems == []

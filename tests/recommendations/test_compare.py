@@ -240,7 +240,7 @@ def test_the_page_compares_the_active_model_with_the_other_by_itself(dress: Prod
     assert page.index('aria-label="plane"') < page.index('aria-label="line"')
     assert page.count('class="compare-row"') == 4
     assert "4 products, 6 look-alikes each" in page
-    assert "same place" in page
+    assert "same rank" in page
 
 
 def test_the_page_shows_the_products_named(dress: Product, other: EmbeddingModel, admin_client: Client) -> None:
@@ -249,8 +249,8 @@ def test_the_page_shows_the_products_named(dress: Product, other: EmbeddingModel
     assert page.index('aria-label="line"') < page.index('aria-label="plane"')
     assert page.count('class="compare-row"') == 1
     assert "No product has the SKU nope." in page
-    assert "no. 3 there" in page
-    assert "Draw other products" not in page
+    assert "rank 3 in the other" in page
+    assert "Try other products" not in page
 
 
 def test_the_page_names_what_a_model_in_the_making_lacks(
@@ -260,18 +260,18 @@ def test_the_page_names_what_a_model_in_the_making_lacks(
     seen("Fresh", [9, 4, 0], None, sku="FRESH")
     page = admin_client.get(PAGE, {"sku": "FRESH"}).content.decode()
     assert "line (building, 80 % of the pictures)" in page
-    assert "line is building: it has vectors of 4 of 5 pictures" in page
-    assert "line has no vector of this product" in page
+    assert "line (building) has vectors for 4 of 5 pictures" in page
+    assert "line has no vector for this product" in page
 
 
 def test_the_page_without_two_models_says_how_to_make_one(plane: EmbeddingModel, admin_client: Client) -> None:
     page = admin_client.get(PAGE).content.decode()
-    assert "nothing to compare plane with" in page
+    assert "There is no model to compare plane with" in page
     assert "embedding_models add" in page
 
 
 def test_the_page_without_pictures_says_so(plane: EmbeddingModel, other: EmbeddingModel, admin_client: Client) -> None:
-    assert "No product to compare them on" in admin_client.get(PAGE).content.decode()
+    assert "No products to compare" in admin_client.get(PAGE).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,10 @@ def test_it_shows_counts_rate_and_remaining_time_of_each_model(
     )  # fmt: skip
     found = text(admin_client)
     assert "plane active 30 of 92 ready" in found
-    assert "Ready 30 Processing 1 Pending 60 Failed 1 Rate 30 a minute Oldest pending about 2 minutes" in found
+    assert "Ready 30 Processing 1 Pending 60 Failed 1 Rate 30 a minute Longest wait about 2 minutes" in found
     assert "About 2 minutes left, at 30 pictures a minute." in found
     assert "line building 0 of 92 ready" in found
-    assert "Failed pictures of plane" in found
+    assert "Failed pictures: plane" in found
     page = admin_client.get(PAGE).content.decode()
     assert 'aria-label="30 ready, 1 processing, 60 pending, 1 failed"' in page
 
@@ -88,15 +88,15 @@ def test_failures_stand_by_reason_with_pictures_links_and_remedies(
 
 def test_an_empty_shop_says_what_comes_first(admin_client: Client) -> None:
     found = text(admin_client)
-    assert "The first model is made with the first picture" in found
-    assert "No worker was heard from" in found
+    assert "A worker creates the first embedding model when the first picture arrives" in found
+    assert "No worker has sent a heartbeat" in found
     assert "failed" not in found.lower()
 
 
 def test_a_model_without_pictures_and_without_failures_says_so(plane: EmbeddingModel, admin_client: Client) -> None:
     found = text(admin_client)
-    assert "The shop has no pictures yet." in found
-    assert "No picture has failed." in found
+    assert "There are no pictures yet." in found
+    assert "No pictures have failed." in found
 
 
 def test_workers_are_listed_while_they_are_heard_from(plane: EmbeddingModel, admin_client: Client) -> None:
@@ -207,11 +207,11 @@ def test_staff_pause_and_resume_and_everybody_sees_who_did(
     shop: Shopkeeper, plane: EmbeddingModel, admin_client: Client
 ) -> None:
     row(shop, plane, "pending")
-    assert "The pipeline runs. Pause" in text(admin_client)
+    assert "The pipeline is running. Pause" in text(admin_client)
     admin_client.post(SWITCH, {"to": "pause"})
     found = text(admin_client)
     assert "by admin" in found
-    assert "Uploads are accepted meanwhile." in found
+    assert "New uploads are still accepted." in found
     assert "Paused: what waits is embedded when the pipeline goes on." in found
     assert claims.claim_batch(plane, 1) == []
     assert "Paused since" in text(staff("view_pipeline"))

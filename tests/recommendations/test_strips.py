@@ -203,7 +203,7 @@ def test_the_page_tells_where_each_card_comes_from(shop: Shopkeeper, plane: Embe
         shop.product(f"of {place}", category=place)
     page = client.get(red.get_absolute_url()).content.decode()
     assert re.findall(r'data-source="(\w+)"', page) == ["pinned", "visual", "category", "parent", "newest"]
-    for words in ("Picked by the shop", "From the same category", "From a category nearby", "New in the shop"):
+    for words in ("Staff pick", "From the same category", "From a related category", "New in the shop"):
         assert page.count(words) == 1
 
 

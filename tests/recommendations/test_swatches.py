@@ -1,4 +1,4 @@
-"""The same in another colour, on the page of a product."""
+"""Similar items in another colour, on the page of a product."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ def test_a_swatch_is_a_link_that_shows_the_same_in_that_colour(dress: Product, c
     before = page(client, dress)
     link = re.search(r'href="(\?colour=Green#similar-title)"', before)
     assert link is not None
-    assert 'aria-current="true">As it is' in before
+    assert 'aria-current="true">Original colour' in before
     after = page(client, dress, link[1].partition("#")[0])
-    assert "The same in Green</h2>" in after
+    assert "Similar items in Green</h2>" in after
     assert shown(after) == ["green", "wide and green"], "of the category and the colour, the likest first"
     assert re.search(r'data-colour="Green" aria-current="true"', after)
-    assert f'href="{dress.get_absolute_url()}#similar-title">As it is' in after
+    assert f'href="{dress.get_absolute_url()}#similar-title">Original colour' in after
     assert offered(after) == ["Green", "Blue"]
 
 
@@ -87,18 +87,18 @@ def test_a_swatch_is_a_link_that_shows_the_same_in_that_colour(dress: Product, c
 def test_what_is_not_offered_is_not_searched_for(dress: Product, client: Client, query: str) -> None:
     asked = page(client, dress, query)
     assert "Similar items</h2>" in asked
-    assert 'aria-current="true">As it is' in asked
+    assert 'aria-current="true">Original colour' in asked
 
 
 def test_the_address_may_be_written_otherwise(dress: Product, client: Client) -> None:
-    assert "The same in Green</h2>" in page(client, dress, "?colour=green")
+    assert "Similar items in Green</h2>" in page(client, dress, "?colour=green")
 
 
 def test_a_colour_that_is_gone_meanwhile_is_said_to_be(dress: Product, client: Client) -> None:
     page(client, dress)
     Product.objects.filter(title="blue").update(stock=0)
     gone = page(client, dress, "?colour=Blue")
-    assert "Nothing like it in Blue just now." in gone
+    assert "No similar items in Blue right now." in gone
     assert offered(gone) == ["Green", "Blue"]
     cache.clear()
     assert offered(page(client, dress)) == ["Green"]
