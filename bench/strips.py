@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.shop import ScratchShop
-from catalog.importing.archive import open_archive
-from catalog.importing.errors import RowRejected
-from catalog.importing.kaggle import KaggleLayout
-from catalog.importing.records import Record
 from catalog.models import Product
 from ml import Embedder
 from ml.evaluation.ranking import nearest
+from ml.files.catalog.errors import RowRejected
+from ml.files.catalog.opening import open_catalog
+from ml.files.catalog.records import Record
 from ml.pictures.codec import ImageRejected, to_input
 from recommendations.search import query_vectors, ranking
 from recommendations.search.service import POOL
@@ -132,15 +131,15 @@ def _name(style: styles.Style) -> str:
 
 def _catalog(shop: ScratchShop, limit: int, seed: int) -> Catalog:
     """Whole runs of the catalog, as neighbours in it are often one style; embedded once, and kept."""
-    embedder, archive = Embedder.load(), open_archive(shop.catalog())
-    records = [entry for entry in KaggleLayout().records(archive) if isinstance(entry, Record) and entry.image]
+    embedder, catalog = Embedder.load(), open_catalog(shop.catalog(), layout="kaggle")
+    records = [entry for entry in catalog.records() if isinstance(entry, Record) and entry.image]
     records.sort(key=lambda record: (len(record.sku), record.sku))
     chance = np.random.default_rng(seed)
     starts = np.sort(chance.permutation(len(records) // RUN)[: limit // RUN]) * RUN
     chosen, inputs = [], []
     for record in (records[start + step] for start in starts for step in range(RUN)):
         try:
-            inputs.append(to_input(archive.read(record.image or "", 2**24), embedder.spec))
+            inputs.append(to_input(catalog.archive.read(record.image or "", 2**24), embedder.spec))
         except (ImageRejected, RowRejected):
             continue
         chosen.append(record)

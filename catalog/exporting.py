@@ -18,8 +18,10 @@ from django.db.models import QuerySet
 from django.utils.text import slugify
 
 from catalog.attributes import text_of
-from catalog.importing.kaggle import ATTRIBUTES, COLUMNS, TABLE, UNSORTED
 from catalog.models import Category, Product, ProductImage
+from ml.files.catalog.kaggle import ATTRIBUTES, COLUMNS
+from ml.files.catalog.records import UNSORTED
+from ml.files.catalog.tables import KAGGLE_TABLE as TABLE
 from ml.files.tables import Writer
 
 CHUNK = 500  # products a query

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MAY_IMPORT = {
     "common": {"common"},
     "ml": {"ml", "common"},
-    "catalog": {"catalog", "common", "ml.pictures", "ml.files.tables"},
+    "catalog": {"catalog", "common", "ml.pictures", "ml.files.catalog", "ml.files.tables"},
     "recommendations": {"recommendations", "catalog", "common", "ml"},
     "shop": set(house.PACKAGES),
 }

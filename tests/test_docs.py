@@ -13,7 +13,7 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from drf_spectacular.generators import SchemaGenerator
 
-from catalog.importing.table_columns import NAMES
+from ml.files.catalog.columns import NAMES
 from recommendations.monitoring.reasons import REASONS
 
 ROOT = Path(__file__).resolve().parents[1]

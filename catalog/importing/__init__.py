@@ -1,2 +1,1 @@
-"""Reading catalogs that others made: a folder or a zip with a table of products, in Kaggle's layout or with one folder
-per class."""
+"""Saving what `ml.files.catalog` reads as products with pictures."""

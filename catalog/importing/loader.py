@@ -1,4 +1,4 @@
-"""From records to rows and files: in bulk, again and again without harm."""
+"""From records to rows and files, in bulk. Importing the same catalog again changes nothing."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from django.db.models import Count
 from catalog import refusals
 from catalog.conflicts import lost_a_race, refusal
 from catalog.decoding import decoders
-from catalog.importing.archive import Archive
 from catalog.importing.demo_prices import demo_price
-from catalog.importing.errors import RowError, RowRejected
-from catalog.importing.records import Layout, Record, problem_of
+from catalog.importing.problems import problem_of
 from catalog.locks import IMPORT_LOCK, lock_tree, session_lock
 from catalog.media import files
 from catalog.models import Category, Product, ProductImage
 from catalog.models.product import default_currency, product_slug
 from catalog.services import AcceptedImage, accept_image, announce_images, store_file
+from ml.files.catalog.archive import Archive
+from ml.files.catalog.errors import RowError, RowRejected
+from ml.files.catalog.records import Catalog, Record
 from ml.pictures.codec import ImageRejected
 
-CHUNK = 500  # products a transaction: what a kill can cost, and what one nudge announces
-STOCK = 10  # where the input says nothing about stock
-TRIES = 3  # of a product that somebody else writes too, through the API or the admin
+CHUNK = 500  # products per transaction: what a kill can cost, and what one nudge announces
+STOCK = 10  # of a product whose input says nothing about stock
+TRIES = 3  # for a product that somebody else writes at the same time, through the API or the admin
 
 
 @dataclass
@@ -43,8 +44,7 @@ class Outcome:
 
 
 def import_records(
-    archive: Archive,
-    layout: Layout,
+    catalog: Catalog,
     *,
     limit: int | None = None,
     demo_prices: bool = False,
@@ -53,24 +53,21 @@ def import_records(
 ) -> Outcome:
     """Import at most `limit` products.
 
-    Products that exist are left as they are, only a missing picture is added: a second run changes nothing, and
-    a run after a kill completes the first. One import runs at a time; a second one waits, and then finds the first
-    one's products.
+    Existing products stay as they are, and only get a picture if they have none: a second run changes nothing, and
+    a run after a kill completes the first. One import runs at a time; a second one waits, and then finds the products
+    of the first.
 
     Args:
         advance: called with the number of products done.
         on_wait: called when another import is running.
-
-    Raises:
-        ImportFailed: the input as a whole is unusable; nothing was written.
     """
     outcome = Outcome()
-    records = _valid(layout.records(archive), outcome)
+    records = _valid(catalog.records(), outcome)
     with (
         session_lock(IMPORT_LOCK, on_wait=on_wait),
         ThreadPoolExecutor(decoders().most, thread_name_prefix="decode") as pool,
     ):
-        loader = _Loader(archive, outcome, pool, demo_prices)
+        loader = _Loader(catalog.archive, outcome, pool, demo_prices)
         for chunk in _chunks(islice(records, limit), CHUNK):
             loader.load(chunk)
             advance(len(chunk))
@@ -85,7 +82,7 @@ def _valid(records: Iterable[Record | RowError], outcome: Outcome) -> Iterator[R
         elif problem := problem_of(record):
             outcome.errors.append(problem)
         elif record.sku in seen:
-            reason = f"SKU {record.sku} stands in this file already"
+            reason = f"SKU {record.sku} is in an earlier row"
             outcome.errors.append(RowError(record.file, record.line, "duplicate_sku", reason))
         else:
             seen.add(record.sku)
@@ -99,7 +96,7 @@ def _chunks(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
 
 @dataclass(frozen=True)
 class _Stored:
-    """A picture whose file is written and whose row is not."""
+    """A picture whose file is written, but not its row."""
 
     file: str
     alt: str
@@ -112,7 +109,7 @@ class _Loader:
         self._forget_categories()
 
     def load(self, chunk: list[Record]) -> None:
-        """In halves where a constraint refused it: the same product, or its address, came through another door."""
+        """In halves if a constraint refused it: the same product, or its address, was written through another door."""
         for left in reversed(range(TRIES if len(chunk) == 1 else 1)):
             try:
                 return self._load(chunk)
@@ -170,7 +167,7 @@ class _Loader:
         self.outcome.errors += problems
 
     def _with_free_addresses(self, records: list[Record], problems: list[RowError]) -> list[Record]:
-        """Without those whose page would have the address of another product, which staff may have typed."""
+        """Without records that would have the address of another product, which staff may have typed."""
         slugs = [product_slug(record.title, record.sku) for record in records]
         taken = set(Product.objects.filter(slug__in=slugs).values_list("slug", flat=True))
         free: list[Record] = []
@@ -184,12 +181,12 @@ class _Loader:
         return free
 
     def _forget_categories(self) -> None:
-        """Those made in a transaction that failed are not there."""
+        """Categories made in a failed transaction do not exist."""
         self.categories: dict[str, Category] = {}
         self.paths: dict[tuple[str, ...], Category] = {}
 
     def _know_categories(self, records: list[Record]) -> None:
-        """Before any is made, and with nobody else making one, so that staff at work on the tree are no conflict."""
+        """Read them before making any, and with the tree locked, so that staff who edit it cause no conflict."""
         if any(record.category not in self.paths for record in records):
             lock_tree()
             self.categories = {category.address: category for category in Category.objects.all()}
@@ -215,7 +212,7 @@ class _Loader:
         )
 
     def _category(self, names: tuple[str, ...]) -> Category:
-        """The category with this path, made where it is missing."""
+        """The category with this path, made if it is missing."""
         if names in self.paths:
             return self.paths[names]
         parent = self._category(names[:-1]) if len(names) > 1 else None
@@ -234,12 +231,12 @@ class _Loader:
     def _pictures(
         self, records: list[Record], written: list[str], problems: list[RowError]
     ) -> dict[str, list[_Stored]]:
-        """SKU to its stored files. A thread for each decoder."""
+        """SKU to its stored files. One thread per decoder."""
         stored: dict[str, list[_Stored]] = {}
         tasks = [self.pool.submit(self._pictures_of, record, written) for record in records]
         try:
             results = [task.result() for task in tasks]
-        finally:  # so that no thread still writes a file when those without a row are removed
+        finally:  # no thread may still write a file while files without a row are removed
             for task in tasks:
                 task.cancel()
             wait(tasks)
@@ -249,7 +246,7 @@ class _Loader:
         return stored
 
     def _pictures_of(self, record: Record, written: list[str]) -> tuple[list[_Stored], list[RowError]]:
-        """Those of one product that can be used, and what is wrong with the others."""
+        """Usable pictures of one product, and what is wrong with the others."""
         stored: list[_Stored] = []
         errors: list[RowError] = []
         for name, alt in record.pictures:
@@ -264,6 +261,6 @@ class _Loader:
             else:
                 file = store_file(accepted.data, accepted.info)
                 written.append(file)
-                # A chunk's bytes need not stay in memory.
+                # The bytes of a whole chunk need not stay in memory.
                 stored.append(_Stored(file, alt, replace(accepted, data=b"")))
         return stored, errors

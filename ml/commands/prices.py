@@ -1,7 +1,6 @@
 """Prices of pictures, from a CSV file: so that `search` can keep to a budget."""
 
 import argparse
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -9,6 +8,8 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from ml.commands.common import Failure, note
+from ml.files.catalog.errors import CatalogFileError, RowError
+from ml.files.catalog.text import read_text
 from ml.files.tables import restored
 
 
@@ -34,16 +35,22 @@ def read_prices(path: Path, names: Sequence[str]) -> np.ndarray:
     """
     listed: dict[str, float] = {}
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if not {"name", "price"} <= set(reader.fieldnames or ()):
-                raise Failure(f"{path} must have the columns name and price.", code=2)
-            for row in reader:
-                try:
-                    listed[restored(row["name"])] = price(row["price"] or "")
-                except (ValueError, argparse.ArgumentTypeError):
-                    raise Failure(f"{path}, line {reader.line_num}: {row['price']!r} is no price.", code=2) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        table = read_text(path.name, path.read_bytes())
+        header = [restored(cell.strip()) for cell in table.header]
+        if not {"name", "price"} <= set(header):
+            raise Failure(f"{path} must have the columns name and price.", code=2)
+        for row in table.rows():
+            if isinstance(row, RowError):
+                raise Failure(f"{path} cannot be read as CSV: line {row.line} is {row.reason}.", code=2)
+            line, cells = row
+            values = dict.fromkeys(header, "")
+            values |= zip(header, (restored(cell.strip()) for cell in cells), strict=False)
+            text = values["price"]
+            try:
+                listed[values["name"]] = price(text)
+            except argparse.ArgumentTypeError:
+                raise Failure(f"{path}, line {line}: {text!r} is no price.", code=2) from None
+    except (OSError, CatalogFileError) as error:
         raise Failure(f"{path} cannot be read as CSV: {error}.", code=2) from error
     found = np.array([next((listed[key] for key in _keys(name) if key in listed), math.nan) for name in names])
     priced = int(np.count_nonzero(~np.isnan(found)))

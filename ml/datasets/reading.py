@@ -1,22 +1,18 @@
-"""Which pictures a set holds, and what is known of each."""
+"""Which pictures a set contains, and what is known about each."""
 
-import csv
-import io
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ml.datasets.families import family_of
-from ml.files.pictures import is_hidden, is_picture_name, read_entry
-from ml.files.tables import restored
-from ml.pictures.codec import ImageRejected
+from ml.files.catalog.archive import Archive
+from ml.files.catalog.errors import CatalogFileError, RowError, RowRejected
+from ml.files.catalog.opening import open_catalog
+from ml.files.catalog.records import Catalog, Record
+from ml.pictures.codec import MAX_BYTES, ImageRejected
 
 TASKS = ("type", "colour", "family", "gender")
-TABLE = "styles.csv"
-_COLUMNS = {"type": "articleType", "colour": "baseColour", "gender": "gender"}
-_ABSENT = {"", "na", "n/a", "nan", "null"}
 
 Note = Callable[[str], None]
 
@@ -33,7 +29,7 @@ class Sample:
         name: unique within the set, e.g. "images/1163.jpg".
         labels: task → label; a task of `TASKS` that is not known is absent.
         read: gives the file's bytes; raises OSError or ImageRejected.
-        group: the product's display name, "" when unknown: pictures of one name belong to one side of a split.
+        group: the product's display name, "" when unknown: pictures with one name belong to one side of a split.
         stamp: changes when the file changes.
     """
 
@@ -45,11 +41,11 @@ class Sample:
 
 
 def open_set(path: Path, *, note: Note | None = None) -> list[Sample]:
-    """The pictures of a folder or zip file, in order of name.
+    """The pictures of a folder, zip file or table, in order of name.
 
-    Two layouts: `styles.csv` beside `images/<id>.jpg` (Kaggle's "Fashion Product Images", and what
-    `manage.py export_training_set` writes), else one folder per class, whose name is the type. Hidden files and
-    folders are passed over.
+    Every layout that the shop imports: `styles.csv` next to `images/<id>.jpg` (Kaggle's "Fashion Product Images", and
+    what `manage.py export_training_set` writes), a table of your own, or one folder per class, whose name is the type.
+    Hidden files and folders are left out.
 
     Args:
         note: called with a sentence about what was left out.
@@ -58,86 +54,58 @@ def open_set(path: Path, *, note: Note | None = None) -> list[Sample]:
         DatasetError: no such path, a damaged archive or table, or no pictures in it.
     """
     try:
-        files = dict(_zipped(path) if path.is_file() else _in_folder(path))
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise DatasetError(f"{path} is neither a folder nor a readable zip file ({error}).") from error
-    table = next((name for name in sorted(files, key=len) if PurePosixPath(name).name == TABLE), None)
-    samples = _from_table(path, table, files, note) if table else _from_class_folders(files)
+        catalog = open_catalog(path, learning=True)
+        samples = list(_samples(catalog, path, note or (lambda _: None)))
+    except (CatalogFileError, OSError) as error:
+        raise DatasetError(f"{path} cannot be used: {error}") from error
     if not samples:
         raise DatasetError(
-            f"{path} holds no labelled pictures. Expected {TABLE} beside images/<id>.jpg, or one folder per class."
+            f"{path} contains no labelled pictures. Expected styles.csv next to images/<id>.jpg, one folder per class, "
+            "or a table with a category or a colour."
         )
     return sorted(samples, key=lambda sample: sample.name)
 
 
-@dataclass(frozen=True)
-class _File:
-    read: Callable[[], bytes]
-    stamp: str
-
-
-def _in_folder(path: Path) -> Iterator[tuple[str, _File]]:
-    if not path.is_dir():
-        raise FileNotFoundError("it does not exist")
-    for file in sorted(path.rglob("*")):
-        name = file.relative_to(path).as_posix()
-        if _is_wanted(name) and file.is_file():
-            status = file.stat()
-            yield name, _File(file.read_bytes, f"{status.st_size}-{status.st_mtime_ns}")
-
-
-def _zipped(path: Path) -> Iterator[tuple[str, _File]]:
-    archive = zipfile.ZipFile(path)  # stays open as long as one of its pictures is still to be read
-    for entry in archive.infolist():
-        if _is_wanted(entry.filename):
-            yield entry.filename, _File(partial(read_entry, archive, entry), f"{entry.file_size}-{entry.CRC:08x}")
-
-
-def _is_wanted(name: str) -> bool:
-    return is_picture_name(name) or (PurePosixPath(name).name == TABLE and not is_hidden(name))
-
-
-def _from_class_folders(files: Mapping[str, _File]) -> list[Sample]:
-    return [
-        Sample(name, {"type": PurePosixPath(name).parent.name}, file.read, stamp=file.stamp)
-        for name, file in files.items()
-        if PurePosixPath(name).parent.name
-    ]
-
-
-def _from_table(path: Path, table: str, files: Mapping[str, _File], note: Note | None) -> list[Sample]:
-    try:
-        lines = csv.DictReader(io.StringIO(files[table].read().decode("utf-8-sig"), newline=""))
-        rows = [
-            {key: restored(cell) if isinstance(cell, str) else cell for key, cell in line.items()} for line in lines
-        ]
-    except (OSError, ImageRejected, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{table} in {path} cannot be read as CSV ({error}).") from error
-    if not rows or not {"id", "articleType"} <= rows[0].keys():
-        raise DatasetError(f"{table} in {path} must have rows, and at least the columns id and articleType.")
-    folder = PurePosixPath(table).parent
-    pictures = {str(PurePosixPath(name).with_suffix("")): name for name in files if name != table}
-    samples, without = [], 0
-    for row in rows:
-        name = pictures.get(str(folder / "images" / (row["id"] or "")))
-        labels = _labels(row)
-        if name is None or not labels:
-            without += 1
+def _samples(catalog: Catalog, path: Path, note: Note) -> Iterator[Sample]:
+    for warning in catalog.warnings:
+        note(warning)
+    files, seen = frozenset(catalog.archive.names), set[str]()
+    rows, without, errors = 0, 0, list[RowError]()
+    for record in catalog.records():
+        rows += 1
+        if isinstance(record, RowError):
+            errors.append(record)
             continue
-        group = " ".join((row.get("productDisplayName") or "").split()).casefold()
-        samples.append(Sample(name, labels, files[name].read, group, files[name].stamp))
-    if without and note:
-        note(f"{without:,} of {len(rows):,} rows of {table} have no picture or no label: left out.")
-    return list({sample.name: sample for sample in samples}.values())
+        labels = _labels(record)
+        pictures = [name for name, _ in record.pictures if name in files] if labels else []
+        without += not pictures
+        for name in pictures:
+            if name not in seen:
+                seen.add(name)
+                yield _sample(catalog.archive, name, labels, record)
+    if without:
+        note(f"{without:,} of {rows:,} rows of {catalog.source} have no picture or no label: left out.")
+    if errors:
+        note(f"{len(errors):,} of {rows:,} rows of {catalog.source} cannot be read: left out. The first: {errors[0]}.")
 
 
-def _labels(row: Mapping[str, str | None]) -> dict[str, str]:
-    labels = {}
-    for task, column in _COLUMNS.items():
-        value = (row.get(column) or "").strip()
-        if value.casefold() not in _ABSENT:
-            labels[task] = value
-    family = family_of(labels.get("colour", ""))
-    if family:
+def _sample(archive: Archive, name: str, labels: Mapping[str, str], record: Record) -> Sample:
+    group = " ".join(record.name.split()).casefold()
+    return Sample(name, labels, partial(_read, archive, name), group, archive.stamp(name))
+
+
+def _read(archive: Archive, name: str) -> bytes:
+    try:
+        return archive.read(name, MAX_BYTES)
+    except RowRejected as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno is not None:  # the disk's, which may be back the next time
+            raise cause from error
+        raise ImageRejected(error.code, error.reason) from error
+
+
+def _labels(record: Record) -> dict[str, str]:
+    labels = dict(record.labels)
+    if family := family_of(labels.get("colour", "")):
         labels["family"] = family
     return labels

@@ -121,9 +121,8 @@ def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or a folder of this path is hidden, or is what a Mac adds to a zip file."""
-    parts = Path(name).parts
-    return any(part.startswith(".") for part in parts) or "__MACOSX" in parts
+    """Whether a file or folder in this path is hidden, or was added by a Mac, a Synology NAS or Excel."""
+    return any(part.startswith((".", "~$")) or part in ("__MACOSX", "@eaDir") for part in Path(name).parts)
 
 
 def is_picture_name(name: str) -> bool:

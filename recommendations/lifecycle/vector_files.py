@@ -27,9 +27,9 @@ import numpy as np
 from django.db import connection
 
 from catalog.decoding import to_input
-from catalog.importing.class_folders import sku_of
 from catalog.models import ProductImage
 from catalog.models.image import FOLDER
+from ml.files.catalog.class_folders import sku_of
 from ml.files.features import Features
 from ml.pictures.codec import ImageRejected
 from ml.pictures.decoding import DecoderUnavailable

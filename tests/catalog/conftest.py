@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from catalog.importing.kaggle import COLUMNS
+from ml.files.catalog.kaggle import COLUMNS
 from tests.pictures import picture
 
 Rows = list[dict[str, str]]

@@ -13,9 +13,10 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from catalog.attributes import mended, parse_attributes, text_of, validate_attributes
-from catalog.importing.errors import RowError
-from catalog.importing.records import Record, problem_of
+from catalog.importing.problems import problem_of
 from catalog.models import Product
+from ml.files.catalog.errors import RowError
+from ml.files.catalog.records import Record
 from recommendations.search.filters import Filters
 from tests.shopkeeper import Shopkeeper
 

@@ -14,9 +14,9 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
 from catalog import exporting
-from catalog.importing.kaggle import COLUMNS
 from catalog.models import Product
 from ml.datasets import open_set
+from ml.files.catalog.kaggle import COLUMNS
 from tests.catalog.conftest import row
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper

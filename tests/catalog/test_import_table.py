@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from catalog.importing.kaggle import COLUMNS as KAGGLE_COLUMNS
-from catalog.importing.table_cells import BadCell, price_of
-from catalog.importing.table_columns import NAMES, needed_in
 from catalog.models import Category, Product, ProductImage
+from ml.files.catalog.cells import BadCell, price_of
+from ml.files.catalog.columns import NAMES, needed_in
+from ml.files.catalog.kaggle import COLUMNS as KAGGLE_COLUMNS
 from ml.files.tables import neutralised
 from tests.catalog.conftest import row as kaggle_row
 from tests.pictures import picture
@@ -352,20 +352,20 @@ def test_every_bad_cell_is_reported_with_line_column_and_value(table: Write, tmp
             (4, "bad_value", f'Vendor: "{"x" * 60}…" is longer than 100 characters'),
             (5, "bad_sku", "SKU is empty or longer than 64 characters"),
             (6, "no_title", "Name is empty"),
-            (7, "bad_columns", "3 columns where 8 are expected"),
-            (8, "bad_columns", "9 columns where 8 are expected"),
+            (7, "bad_columns", "3 columns instead of 8"),
+            (8, "bad_columns", "9 columns instead of 8"),
             (9, "missing_file", next(reason for line, _, reason in found if line == 9)),
             (10, "no_image", "Photo is empty: product 6 is imported without a picture"),
             (
                 11,
                 "bad_value",
-                'Photo: "https://example.com/coat.png" is a web address: '
-                "put the file beside the table and give its name",
+                'Photo: "https://example.com/coat.png" is a web address, and pictures are not downloaded: '
+                "put the file next to the table and give its name",
             ),
             (12, "bad_value", 'Photo: "same.png" may be any of a/same.png, b/same.png: include the folder'),
             (12, "bad_value", 'Qty: "9999999999" is not a whole number'),
             (13, "outside", "../secret.png leads out of the folder"),
-            (15, "duplicate_sku", "SKU 0 stands in this file already"),
+            (15, "duplicate_sku", "SKU 0 is in an earlier row"),
         ]
     )
     assert "catalog.csv:9: lost.png cannot be read" in next(
@@ -381,7 +381,7 @@ def test_every_bad_cell_is_reported_with_line_column_and_value(table: Write, tmp
         ("title", "x" * 256, "is longer than 255 characters"),
         ("description", "x" * 20_001, "is longer than 20,000 characters"),
         ("alt", "x" * 256, "is longer than 255 characters"),
-        ("alt", "one|two|three", "holds 3 texts for 2 pictures"),
+        ("alt", "one|two|three", "has 3 texts for 2 pictures"),
     ],
 )
 def test_texts_that_do_not_fit_are_refused_rather_than_cut(table: Write, column: str, text: str, reason: str) -> None:
@@ -400,7 +400,7 @@ def test_rows_that_are_not_csv_are_row_errors(table: Write) -> None:
     out, err = run(folder)
     assert "2 products created" in out
     assert "catalog.csv:3: not readable as CSV" in err
-    assert "catalog.csv:4: holds a NUL byte" in err
+    assert "catalog.csv:4: contains a NUL byte" in err
 
 
 def test_a_quote_that_is_never_closed_is_said_to_swallow_the_rest(table: Write) -> None:
@@ -424,7 +424,7 @@ def test_formulas_come_back_as_they_were(table: Write) -> None:
 def test_columns_without_a_name_may_only_be_empty(table: Write) -> None:
     _, err = run(table((*COAT, "", ""), ("B", "Bag", "coat.png", "", "9"), header=(*HEADER, "", " ")))
     assert Product.objects.get().sku == "A1"
-    assert 'catalog.csv:3: column 5 has no name in the header, but holds "9" [bad_columns]' in err
+    assert 'catalog.csv:3: column 5 has no name in the header, but contains "9" [bad_columns]' in err
 
 
 @pytest.mark.parametrize(
@@ -452,7 +452,7 @@ def test_a_header_that_says_nothing_known_is_refused_where_the_layout_is_named(t
 
 def test_two_tables_are_refused(table: Write) -> None:
     table(COAT)
-    assert "holds 2 tables: catalog.csv, more.csv" in refused(table(COAT, name="more.csv"))
+    assert "has 2 tables: catalog.csv, more.csv" in refused(table(COAT, name="more.csv"))
 
 
 def test_other_tables_beside_it_are_left_alone(table: Write) -> None:

@@ -181,7 +181,7 @@ def test_an_empty_folder_is_refused_before_anything_is_loaded(
 ) -> None:
     (tmp_path / "set").mkdir()
     assert train(tmp_path / "set", tmp_path / "run", tmp_path / "cache") == 2
-    assert "holds no labelled pictures" in capsys.readouterr().err
+    assert "contains no labelled pictures" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Fill the shop from a folder or zip of products and their photos."""
+"""Fill the shop from a folder or zip file of products and their photos."""
 
 from __future__ import annotations
 
@@ -8,39 +8,35 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.importing.archive import open_archive
-from catalog.importing.class_folders import ClassFolderLayout
-from catalog.importing.errors import ImportFailed, RowError
-from catalog.importing.kaggle import KaggleLayout
 from catalog.importing.loader import import_records
-from catalog.importing.records import Layout
-from catalog.importing.table import TableLayout
+from catalog.models.product import default_currency
 from catalog.services import StorageUnavailable
 from common.arguments import positive
 from common.progress import meter
+from ml.files.catalog.errors import CatalogFileError, RowError
+from ml.files.catalog.opening import LAYOUTS, open_catalog
 from ml.files.tables import Writer
 from ml.pictures.decoding import DecoderUnavailable
 
-LAYOUTS: tuple[Layout, ...] = (TableLayout(), KaggleLayout(), ClassFolderLayout())
 SHOWN_ERRORS = 10
 
 HELP = """\
-Import products with their photos from a folder or a zip file.
+Import products with their photos from a folder, a zip file or a table.
 
-Layouts (recognised by themselves, or named with --format):
-  table   a .csv or .tsv with a header at the top, pictures anywhere beside it; columns in any order: sku, title and
-          image are needed; description, brand, category, price, currency, stock, published and alt are known, and
-          every other column becomes an attribute of the product
-  kaggle  styles.csv beside images/<id>.jpg, as in Kaggle's "Fashion Product Images"
+Layouts (recognised automatically, or chosen with --format):
+  table   a .csv or .tsv with a header at the top, and pictures anywhere next to it. Columns may come in any order.
+          sku, title and image are required; description, brand, category, price, currency, stock, published and alt
+          are known; every other column becomes an attribute of the product
+  kaggle  styles.csv next to images/<id>.jpg, as in Kaggle's "Fashion Product Images"
   folder  one folder per class: Dress/0001.jpg, Shirt/0002.jpg
 
-Products that exist stay as they are and only get a photo if they have none, so running it again is harmless, and
-running it after an interruption completes the import. Rows that cannot be used are listed; the rest is imported.
+Existing products stay as they are and only get a photo if they have none. So it is safe to run this again, and a run
+after an interruption completes the import. Rows that cannot be used are reported; the others are imported.
 One import runs at a time: a second one waits for the first.
 
 Examples:
   manage.py import_catalog fashion.zip --limit 2000 --demo-prices
-  manage.py import_catalog my-table/ --errors errors.csv
+  manage.py import_catalog my-shop/catalog.csv --errors errors.csv
   manage.py import_catalog photos/ --format folder --errors errors.csv
 """
 
@@ -52,32 +48,30 @@ class Command(BaseCommand):
         return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("path", type=Path, metavar="PATH", help="folder or .zip file")
-        parser.add_argument("--format", default="auto", choices=["auto", *(layout.name for layout in LAYOUTS)])
+        parser.add_argument("path", type=Path, metavar="PATH", help="folder, .zip file or table")
+        parser.add_argument("--format", default="auto", choices=["auto", *LAYOUTS])
         parser.add_argument("--limit", type=positive, metavar="N", help="import at most N products")
         parser.add_argument(
             "--demo-prices",
             action="store_true",
-            help="make up prices, the same ones every time, where there are none",
+            help="make up prices for products without one; they are the same in every run",
         )
-        parser.add_argument("--errors", type=Path, metavar="FILE", help="write every row error to this CSV file")
+        parser.add_argument("--errors", type=Path, metavar="FILE", help="write all row errors to this CSV file")
 
     def handle(self, *, path: Path, format: str, limit: int | None, demo_prices: bool, **options: Any) -> None:
         try:
-            archive = open_archive(path)
-            layout = self._layout(archive, format)
-            for note in layout.notes(archive):
+            catalog = open_catalog(path, layout=format, currency=default_currency())
+            for note in (*catalog.warnings, *catalog.notes):
                 self.stderr.write(note)
-            total = layout.count(archive)
-            with meter(self.stderr, "Importing", min(total, limit or total)) as progress:
+            with meter(self.stderr, "Importing", min(catalog.count, limit or catalog.count)) as progress:
                 outcome = import_records(
-                    archive, layout, limit=limit, demo_prices=demo_prices, advance=progress.advance, on_wait=self._wait
+                    catalog, limit=limit, demo_prices=demo_prices, advance=progress.advance, on_wait=self._wait
                 )
-        except ImportFailed as error:
+        except CatalogFileError as error:
             raise CommandError(str(error), returncode=2) from error
         except (StorageUnavailable, DecoderUnavailable) as error:
             raise CommandError(
-                f"{error} ({error.__cause__}) What was imported stays; run this again to go on with the rest."
+                f"{error} ({error.__cause__}) What was imported stays. Run this again to import the rest."
             ) from error
         self._report(outcome.errors, options["errors"])
         if outcome.nothing_imported:
@@ -90,15 +84,6 @@ class Command(BaseCommand):
     def _wait(self) -> None:
         self.stderr.write("Another import is running. Waiting for it to finish…")
 
-    def _layout(self, archive: Any, name: str) -> Layout:
-        for layout in LAYOUTS:
-            if name == layout.name or (name == "auto" and layout.recognises(archive)):
-                return layout
-        raise ImportFailed(
-            f"{archive.path} is in no layout known here: expected a .csv or .tsv with the columns sku, title and image "
-            "at its top, Kaggle's styles.csv beside images/, or one folder per class. See --help."
-        )
-
     def _report(self, errors: list[RowError], file: Path | None) -> None:
         if file is not None:
             with file.open("w", newline="", encoding="utf-8") as stream:
@@ -109,5 +94,5 @@ class Command(BaseCommand):
             self.stderr.write(str(error))
         if len(errors) > SHOWN_ERRORS:
             rest = len(errors) - SHOWN_ERRORS
-            where = f"see {file}" if file else "--errors FILE writes them all"
+            where = f"see {file}" if file else "--errors FILE writes all of them"
             self.stderr.write(f"… and {rest:,} more ({where}).")

@@ -1,4 +1,4 @@
-"""Cells that people typed, as values of the catalog."""
+"""Cells as people type them, and what they mean."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 MOST_STOCK = 2**31 - 1  # of Postgres's integer
 PRICE_BELOW = 10**8  # ten digits, two of them cents
 
-#: Signs beside a price, and the currencies written with them; the first is meant where nothing else says which.
+#: Signs next to a price, and the currencies written with them. The first one is meant unless something else says which.
 SIGNS = {
     "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"),
     "€": ("EUR",),
@@ -33,6 +33,9 @@ SIGNS = {
 YES = {"yes", "y", "true", "t", "1", "on", "active", "published", "visible", "enabled"}
 NO = {"no", "n", "false", "f", "0", "off", "inactive", "unpublished", "hidden", "disabled", "draft", "archived"}
 
+#: Cells that say that nothing is known, whatever their case.
+ABSENT = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none"})
+
 _SIGN = "|".join(["[A-Z]{3}", *map(re.escape, SIGNS)])
 _PRICE = re.compile(rf"({_SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)\s*({_SIGN})?")
 _SPACED = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")  # 1 299 and 1'299
@@ -44,18 +47,23 @@ _READINGS = [
 
 
 class BadCell(Exception):
-    """The message goes on from the cell's column and text: `price: "abc"` … `is not a price`."""
+    """The message continues a sentence that begins with column and text: `price: "abc"` … `is not a price`."""
 
 
 class Price(NamedTuple):
-    """`currencies` are those that the sign or code beside the amount may mean; empty where there is none."""
+    """`currencies` are those that the sign or code next to the amount may mean; empty without one."""
 
     amount: Decimal
     currencies: tuple[str, ...] = ()
 
 
+def present(text: str) -> str:
+    """`text`, or "" where it says that nothing is known: "NA", "none", "null" …"""
+    return "" if text.casefold() in ABSENT else text
+
+
 def price_of(text: str) -> Price:
-    """Of 12.50, 12,50, 1.299,00, 1,299.00, 1 299,00 and so on, with a currency's sign or code on either side."""
+    """Reads 12.50, 12,50, 1.299,00, 1,299.00, 1 299,00 and so on, with a sign or code of a currency on either side."""
     match = _PRICE.fullmatch(text)
     if not match:
         raise BadCell("is not a price")
@@ -92,10 +100,10 @@ def currency_of(text: str) -> str:
 
 
 def currency_for(price: Price | None, column: str | None, usual: str) -> str | None:
-    """What the column says, else what stands beside the price; None where neither says anything.
+    """The currency of the column, else the one next to the price; None without either.
 
     Args:
-        usual: the shop's currency, meant by a sign that several currencies share.
+        usual: meant by a sign that several currencies share, if it is one of them.
     """
     if price is None or not price.currencies:
         return column

@@ -1,14 +1,21 @@
+"""What can be wrong with a catalog file."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 
-class ImportFailed(Exception):
-    """The whole input is unusable. Nothing was written."""
+class CatalogFileError(Exception):
+    """The input as a whole cannot be used: one sentence that names the file and the remedy."""
 
 
 class RowRejected(Exception):
-    """One row or one picture is unusable; the rest goes on."""
+    """One row or one picture cannot be used; the others can.
+
+    Attributes:
+        code: for programs.
+        reason: for people.
+    """
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)

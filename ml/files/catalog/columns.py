@@ -1,4 +1,4 @@
-"""What the columns of a table mean, whatever they are called and in whatever order they stand."""
+"""What the columns of a table mean, whatever they are called and in whatever order they come."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from catalog.importing.errors import ImportFailed
+from ml.files.catalog.errors import CatalogFileError
 from ml.files.tables import restored
 
 #: What each column may be called; case, spaces, underscores and hyphens do not matter.
@@ -40,9 +40,9 @@ class Columns:
     """Where to find what in a row.
 
     Attributes:
-        names: of all columns, as the header has them; empty for those that it does not name.
-        fields: our name of a column to its place.
-        attributes: the name of an attribute to the place of its column.
+        names: of all columns, as in the header; empty for those without a name.
+        fields: our name of a column to its index.
+        attributes: the name of an attribute to the index of its column.
     """
 
     names: tuple[str, ...]
@@ -58,21 +58,22 @@ def needed_in(header: list[str]) -> int:
 def read_columns(table: str, header: list[str]) -> Columns:
     """
     Raises:
-        ImportFailed: a column is missing or there twice.
+        CatalogFileError: a column is missing or there twice.
     """
     names = _clean(header)
     keys = [_FIELDS.get(_plain(name)) or _attribute(name) for name in names]
     for key, count in Counter(filter(None, keys)).items():
         if count > 1:
             twice = " and ".join(f'"{name}"' for name, each in zip(names, keys, strict=True) if each == key)
-            raise ImportFailed(
+            raise CatalogFileError(
                 f"{table} has {count} columns for {key}: {twice}. Keep one and rename or remove the rest."
             )
     missing = [field for field in NEEDED if field not in keys]
     if missing:
         found = ", ".join(filter(None, names)) or "none"
         spellings = "; ".join(f"{field} (also: {', '.join(NAMES[field][1:])})" for field in missing)
-        raise ImportFailed(f"{table} lacks the column{'s' * (len(missing) > 1)} {spellings}. Columns found: {found}.")
+        plural = "s" * (len(missing) > 1)
+        raise CatalogFileError(f"{table} lacks the column{plural} {spellings}. Columns found: {found}.")
     places = {key: place for place, key in enumerate(keys) if key}
     return Columns(
         names=tuple(names),

@@ -1,0 +1,57 @@
+"""One way in to every layout of catalog files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ml.files.catalog import class_folders, kaggle, table
+from ml.files.catalog.archive import FolderArchive, open_archive
+from ml.files.catalog.errors import CatalogFileError
+from ml.files.catalog.records import Catalog
+from ml.files.catalog.tables import EXTENSIONS, TABLE_MAX_BYTES, Input
+from ml.pictures.codec import MAX_BYTES
+
+LAYOUTS = ("table", "kaggle", "folder")
+_LEARNED_FROM = ("id", "articleType")  # columns of Kaggle's table without which nothing can be learned
+
+
+def open_catalog(path: Path, *, layout: str = "auto", currency: str = "USD", learning: bool = False) -> Catalog:
+    """Open a folder, a zip file or a table as a catalog. Each table is read once.
+
+    Args:
+        layout: one of `LAYOUTS`, or "auto" to recognise it.
+        currency: meant by a price sign that several currencies share.
+        learning: the catalog is a training set. Links may then lead out of a folder, Kaggle's table needs only the
+            columns with labels, and a table that lacks a column is no reason to refuse class folders.
+
+    Raises:
+        CatalogFileError: the path, the layout or the table cannot be used.
+    """
+    input = _input(path, learning)
+    chosen = _recognised(input, learning) if layout == "auto" else layout
+    if chosen == "table":
+        return table.read(input, currency=currency)
+    if chosen == "kaggle":
+        return kaggle.read(input, _LEARNED_FROM if learning else kaggle.COLUMNS)
+    return class_folders.read(input)
+
+
+def _input(path: Path, learning: bool) -> Input:
+    max_bytes = MAX_BYTES if learning else TABLE_MAX_BYTES
+    if path.suffix.lower() in EXTENSIONS and path.is_file():
+        archive = FolderArchive(path.parent, follow_links=learning)
+        return Input(archive, only=path.name, max_bytes=max_bytes)
+    return Input(open_archive(path, follow_links=learning), max_bytes=max_bytes)
+
+
+def _recognised(input: Input, learning: bool) -> str:
+    if table.recognises(input, complete=learning):
+        return "table"
+    if kaggle.recognises(input):
+        return "kaggle"
+    if not input.only and class_folders.recognises(input):
+        return "folder"
+    raise CatalogFileError(
+        f"{input.archive.path} is in no known layout: expected a .csv or .tsv with the columns sku, title and image at "
+        "its top, Kaggle's styles.csv next to images/, or one folder per class."
+    )

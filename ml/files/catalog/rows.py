@@ -1,0 +1,35 @@
+"""A table whose columns have no meaning yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+from ml.files.catalog.errors import RowError
+
+Row: TypeAlias = tuple[int, list[str]]  # line number and cells
+
+
+@dataclass(frozen=True)
+class Table:
+    """Attributes:
+    name: of its file in the archive.
+    header: the cells of its first row that is not blank.
+    rows: reads the rows below the header, without blank ones.
+    count: of these rows, about.
+    warnings: sentences about how it is read.
+    notes: sentences about what is not read.
+    """
+
+    name: str
+    header: list[str]
+    rows: Callable[[], Iterator[Row | RowError]]
+    count: int
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> PurePosixPath:
+        return PurePosixPath(self.name).parent

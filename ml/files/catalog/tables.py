@@ -1,0 +1,74 @@
+"""Which tables an archive has, and what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from ml.files.catalog.archive import Archive
+from ml.files.catalog.errors import CatalogFileError, RowRejected
+from ml.files.catalog.rows import Table
+from ml.files.catalog.text import START, header_of, read_text
+
+EXTENSIONS = (".csv", ".tsv")
+KAGGLE_TABLE = "styles.csv"
+TABLE_MAX_BYTES = 512 * 2**20
+
+
+class FoundTable:
+    """A table that was found in an archive. Its file is read once, when `table` is first used."""
+
+    def __init__(self, archive: Archive, name: str, max_bytes: int = TABLE_MAX_BYTES) -> None:
+        self.archive, self.name, self.max_bytes = archive, name, max_bytes
+
+    @cached_property
+    def header(self) -> list[str]:
+        """Empty where it cannot be read; `table` says why."""
+        try:
+            return header_of(self.name, self.archive.start(self.name, START))
+        except (CatalogFileError, RowRejected):
+            return []
+
+    @cached_property
+    def table(self) -> Table:
+        """
+        Raises:
+            CatalogFileError: it cannot be read.
+        """
+        try:
+            return read_text(self.name, self.archive.read(self.name, self.max_bytes))
+        except RowRejected as error:
+            raise CatalogFileError(f"{self.name} in {self.archive.path} cannot be read: {error.reason}") from error
+
+
+class Input:
+    """An archive and the tables at its top.
+
+    Attributes:
+        only: the name of the one table to read, if it was named.
+    """
+
+    def __init__(self, archive: Archive, *, only: str = "", max_bytes: int = TABLE_MAX_BYTES) -> None:
+        self.archive, self.only, self.max_bytes = archive, only, max_bytes
+
+    @cached_property
+    def tables(self) -> Sequence[FoundTable]:
+        """Those at the top, or in the one folder that contains everything, as in many zip files."""
+        names = self.archive.names
+        folders = {name.partition("/")[0] if "/" in name else "" for name in names}
+        top = PurePosixPath(folders.pop() if len(folders) == 1 else "")
+        paths = (PurePosixPath(name) for name in names)
+        found = [str(path) for path in paths if path.parent == top and path.suffix.lower() in EXTENSIONS]
+        return [self.found(name) for name in ([self.only] if self.only else found)]
+
+    @cached_property
+    def kaggle_table(self) -> FoundTable | None:
+        """The `styles.csv` nearest to the top, wherever it is."""
+        named = [name for name in self.archive.names if PurePosixPath(name).name == KAGGLE_TABLE]
+        if self.only:
+            named = [name for name in named if name == self.only]
+        return self.found(min(named, key=len)) if named else None
+
+    def found(self, name: str) -> FoundTable:
+        return FoundTable(self.archive, name, self.max_bytes)
