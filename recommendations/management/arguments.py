@@ -103,7 +103,7 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
     if as_json:
         stdout.write(dumps(results.to_json(), indent=2, ensure_ascii=False))
         return
-    if results.kinds:
+    if results.kinds and not results.nothing_similar:  # the votes of neighbours that are not similar say nothing
         kinds = ", ".join(f"{kind.category.address} {kind.share:.0%}" for kind in results.kinds)
         stdout.write(f"Seems to show: {kinds}.")
     if results.matches:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
@@ -29,5 +30,6 @@ def problem(
     headers = {} if wait is None else {"Retry-After": str(wait)}
     if is_api(request):
         return JsonResponse({"code": code, "detail": sentence}, status=status, headers=headers)
-    page = render_to_string("problem.html", {"heading": heading or HEADINGS.get(status, "Sorry"), "sentence": sentence})
-    return HttpResponse(page, status=status, headers=headers)
+    heading = heading or HEADINGS.get(status, "Sorry")
+    shown = {"heading": heading, "sentence": sentence, "shop_name": settings.SHOP_NAME}
+    return HttpResponse(render_to_string("problem.html", shown), status=status, headers=headers)

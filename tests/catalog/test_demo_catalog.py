@@ -84,7 +84,7 @@ def test_the_whole_catalog_is_imported(rows: list[dict[str, str]], capsys: pytes
     told = capsys.readouterr().out
     assert f"{len(rows)} products created" in told
     assert "0 row errors" in told
-    first = Product.objects.select_related("category").get(sku="SH-0001")
+    first = Product.objects.select_related("category").get(sku=rows[0]["sku"])
     assert (first.title, str(first.price), first.currency, first.stock) == (
         rows[0]["title"], rows[0]["price"], "EUR", 1,
     )  # fmt: skip

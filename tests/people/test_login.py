@@ -54,6 +54,7 @@ def test_the_answer_says_what_happened_and_when_to_come_back(anna: User, caplog:
     assert "Too many wrong passwords. Try again in 15 minutes" in answer.content.decode()
     assert 890 <= int(answer["Retry-After"]) <= 900
     assert answer["Content-Security-Policy"]
+    assert 'class="brand" href="/"' in answer.content.decode(), "the shop's header leads back to it"
     assert "Login refused for 'anna' from 203.0.113.7" in caplog.text
 
 

@@ -11,11 +11,17 @@ import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.core.management.base import OutputWrapper
 from rest_framework.test import APIClient
 
+from catalog.models import Product
+from recommendations.management.arguments import write_results
 from recommendations.models import EmbeddingModel
 from recommendations.pipeline import worker
-from recommendations.search.photo_types import photo_types_of, vote
+from recommendations.search.calibration import Calibration, MatchBasis
+from recommendations.search.isotonic import Curve
+from recommendations.search.photo_types import PhotoType, photo_types_of, vote
+from recommendations.search.service import Match, Results, Source
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
@@ -79,3 +85,16 @@ def test_the_command_says_the_kinds(wardrobe: None, tmp_path: Path) -> None:
     out = io.StringIO()
     call_command("search_image", file, stdout=out)
     assert out.getvalue().startswith("Seems to show: green-things ")
+
+
+def test_the_command_names_no_type_when_nothing_is_similar(wardrobe: None, network: EmbeddingModel) -> None:
+    meaning = Calibration(
+        MatchBasis.CHANCE, True, Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])), {}, 25, None, 1, 1
+    )
+    network.calibration = meaning.to_json()
+    shown = [Match(product, None, 0.2, Source.VISUAL, match=20) for product in Product.objects.all()]
+    kinds = [PhotoType(shown[0].product.category, 0.98)]
+    out = io.StringIO()
+    write_results(OutputWrapper(out), Results(network, shown, kinds=kinds), as_json=False)
+    assert "Nothing really similar" in out.getvalue()
+    assert "Seems to show" not in out.getvalue()
