@@ -1,12 +1,12 @@
-# Two images. `web` serves the pages and the API, and is all that migrations and the scheduler need. `worker` has
-# TensorFlow too, for training, and onnx, which makes networks ready to run. docker-compose.yml builds and runs both.
+# Two images. `web` serves the pages and the API, and also runs migrations and the scheduler. `worker` adds
+# TensorFlow, for training, and onnx, which exports networks. docker-compose.yml builds and runs both.
 FROM python:3.11-slim AS base
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     VAR_DIR=/var/lib/lookalike
 
-# A new volume takes over the owner of the folder that it is mounted on. The shop can write here and nowhere else.
+# A new volume inherits the owner of the folder it is mounted on. The shop can write only here.
 RUN groupadd --gid 10001 lookalike \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir "$VAR_DIR" --shell /usr/sbin/nologin lookalike \
  && install --directory --owner=10001 --group=10001 "$VAR_DIR" "$VAR_DIR/cache" "$VAR_DIR/media"
@@ -25,7 +25,7 @@ COPY recommendations recommendations/
 COPY ml ml/
 COPY templates templates/
 COPY static static/
-# Files keep the modes of the checkout, which another umask may have closed to the shop's user.
+# Files keep the modes of the checkout, which a strict umask may have closed to the shop's user.
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
 
 
@@ -39,7 +39,7 @@ RUN SECRET_KEY=only-for-this-build python manage.py collectstatic --noinput
 
 USER 10001:10001
 EXPOSE 8000
-# By the name localhost, which docker-compose.yml keeps among ALLOWED_HOSTS.
+# Uses the name localhost, which docker-compose.yml keeps in ALLOWED_HOSTS.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://localhost:8000/healthz', timeout=4)"]
 CMD ["web", "--bind", "0.0.0.0:8000"]
