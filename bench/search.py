@@ -18,7 +18,8 @@ from catalog.models import Product
 from ml.runtimes.onnx import usable_cores
 from recommendations.search.filters import Filters
 from recommendations.search.plans import plan
-from recommendations.search.service import SearchRequest, similar_products
+from recommendations.search.request import SearchRequest
+from recommendations.search.service import find_similar
 
 SELECTIVITIES = (None, 0.5, 0.1, 0.01, 0.001)
 K = 10
@@ -114,12 +115,12 @@ def _ours(vectors: Vectors, filled: Stock, asking: np.ndarray, before: np.ndarra
     truths = _tenth_best(vectors.values, asking[:TRUTHS], meets)
     by_sku = {product.sku: product for product in Product.objects.filter(sku__in=[f"B{n}" for n in (*asking, *before)])}
     for number in before:
-        similar_products(by_sku[f"B{number}"], request)
+        find_similar(by_sku[f"B{number}"], request)
     times, full, right, listed = [], 0, 0, 0
     for place, number in enumerate(asking):
         product = by_sku[f"B{number}"]
         began = time.perf_counter()
-        found = similar_products(product, request).matches
+        found = find_similar(product, request).matches
         times.append((time.perf_counter() - began) * 1000)
         exist = len(vectors.values) if meets is None else int(meets.sum())
         expected = min(K, exist - (meets is None or bool(meets[number])))

@@ -17,9 +17,10 @@ from ml.files.sheets import Tile, contact_sheet, missing
 from ml.pictures.codec import decode
 from recommendations.monitoring.status import pipeline_status
 from recommendations.search.filters import Filters
-from recommendations.search.photo import look_at
-from recommendations.search.photo_types import photo_types_of
-from recommendations.search.service import Match, SearchRequest, Source, search_seen, similar_products
+from recommendations.search.photo import embed_photo
+from recommendations.search.request import SearchRequest
+from recommendations.search.results import Match, Source
+from recommendations.search.service import find_similar, search_photo
 from recommendations.strips.cards import available, photo_cards
 from recommendations.strips.product_strip import product_strip
 
@@ -61,7 +62,7 @@ def _products(chance: np.random.Generator) -> list[Product]:
 
 def _strip_rows(product: Product) -> list[list[Tile]]:
     asking = Match(product, product.main_image, None, Source.VISUAL)
-    nearest = similar_products(product, SearchRequest(LISTED, available())).matches
+    nearest = find_similar(product, SearchRequest(LISTED, available())).matches
     strip = product_strip(product, LISTED).matches
     return [[_tile(match) for match in (asking, *row)] for row in (nearest, strip)]
 
@@ -79,11 +80,11 @@ def _photos(archive: Path, chance: np.random.Generator) -> list[Photo]:
 
 def _photo_rows(source: Photo) -> list[list[Tile]]:
     data = source.read()
-    photo = look_at(data)
+    photo = embed_photo(data)
     asking = Tile(decode(data), Path(source.name).parent.name)
     request = SearchRequest(LISTED, available())
-    rows = [search_seen(photo, request).matches, photo_cards(photo, request).matches]
-    for kind in photo_types_of(photo.vector, photo.model)[:1]:
+    rows = [search_photo(photo, request).matches, photo_cards(photo, request).matches]
+    for kind in photo.types[:1]:
         chosen = replace(request, filters=available(Filters(category=kind.category)))
         rows.append(photo_cards(photo, chosen).matches)
     return [[asking, *(_tile(match) for match in row)] for row in rows]

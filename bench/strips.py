@@ -16,7 +16,7 @@ from ml.files.catalog.opening import open_catalog
 from ml.files.catalog.records import Record
 from ml.pictures.codec import ImageRejected, to_input
 from recommendations.search import query_vectors, ranking
-from recommendations.search.service import POOL
+from recommendations.search.request import POOL
 from recommendations.strips import styles
 from recommendations.strips.product_strip import ARRANGEMENT, Arrangement
 

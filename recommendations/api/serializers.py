@@ -1,3 +1,5 @@
+"""What the API accepts and answers. Serializers of answers only document them: `to_json` methods make them."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -11,16 +13,16 @@ from catalog.api.strict import Strict
 from catalog.attributes import NAME_LENGTH, TEXT_LENGTH
 from recommendations.search.calibration import MatchBasis
 from recommendations.search.cursor import BadCursor, from_cursor
-from recommendations.search.filters import Filters
-from recommendations.search.service import MAX_RESULTS, SearchRequest, Sort, Source
+from recommendations.search.request import MAX_RESULTS, SearchRequest, Sort, build_request
+from recommendations.search.results import Source
 
-#: Brands, and attributes, of one search: each is another condition for the database to plan with.
+#: Brands or attributes in one search: the database plans with each of them.
 MAX_VALUES = 100
 ATTRIBUTE_PAIR = r"^[^:]+:[\s\S]+$"
 
 
 class StripParameters(Strict):
-    limit = WholeNumber(min_value=1, max_value=MAX_RESULTS, required=False, help_text="How many cards.")
+    limit = WholeNumber(min_value=1, max_value=MAX_RESULTS, required=False, help_text="Number of cards.")
 
     @property
     def cards(self) -> int:
@@ -28,36 +30,45 @@ class StripParameters(Strict):
 
 
 class AttributePair(Text):
+    """NAME:VALUE → (NAME, VALUE)."""
+
     default_error_messages = {"invalid": "This must be NAME:VALUE."}
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=NAME_LENGTH + TEXT_LENGTH + 1, **options)
         self.validators.append(RegexValidator(ATTRIBUTE_PAIR, self.error_messages["invalid"]))
 
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        name, _, value = super().run_validation(data).partition(":")
+        return name, value
+
 
 class SearchParameters(Strict):
-    limit = WholeNumber(min_value=1, max_value=MAX_RESULTS, required=False, help_text="How many products.")
-    price_max = QueryAmount(required=False, help_text="The budget.")
-    price_min = QueryAmount(required=False)
-    category = CategoryAddress(required=False, help_text="Address of a category; with all below it.")
-    in_stock = TrueOrFalse(required=False, default=False)
+    limit = WholeNumber(min_value=1, max_value=MAX_RESULTS, required=False, help_text="Number of products.")
+    price_max = QueryAmount(required=False, help_text="Highest price.")
+    price_min = QueryAmount(required=False, help_text="Lowest price.")
+    category = CategoryAddress(required=False, help_text="Address of a category; includes the categories below it.")
+    in_stock = TrueOrFalse(required=False, default=False, help_text="Only products in stock.")
     brand = serializers.ListField(
-        child=Text(max_length=100), max_length=MAX_VALUES, required=False, help_text="May be repeated."
+        child=Text(max_length=100),
+        max_length=MAX_VALUES,
+        required=False,
+        help_text="May be repeated; any of them matches.",
     )
     attribute = serializers.ListField(
         child=AttributePair(),
         max_length=MAX_VALUES,
         required=False,
-        help_text="NAME:VALUE, e.g. colour:Red. May be repeated: of one name, any value will do.",
+        help_text="NAME:VALUE, e.g. colour:Red. May be repeated; of several values for one name, any matches.",
     )
-    colour_weight = Share(required=False, help_text="Of the colour against the kind; 0.5 unless told.")
+    colour_weight = Share(required=False, help_text="Weight of the colour against the shape; 0.5 by default.")
     sort = serializers.ChoiceField(
         choices=[sort.value for sort in Sort],
         required=False,
         default=Sort.LIKENESS.value,
-        help_text="`value`: cheaper look-alikes first.",
+        help_text="`value` puts cheaper look-alikes first.",
     )
-    cursor = Text(required=False, help_text="`next` of the page before.")
+    cursor = Text(required=False, help_text="`next` of the previous page.")
 
     def validate_cursor(self, text: str) -> frozenset[int]:
         try:
@@ -67,29 +78,14 @@ class SearchParameters(Strict):
 
     @property
     def search_request(self) -> SearchRequest:
-        asked = self.validated_data
-        attributes: dict[str, frozenset[str]] = {}
-        for pair in asked.get("attribute", ()):
-            name, _, value = pair.partition(":")
-            attributes[name] = attributes.get(name, frozenset()) | {value}
-        filters = Filters(
-            category=asked.get("category"),
-            price_min=asked.get("price_min"),
-            price_max=asked.get("price_max"),
-            in_stock=asked["in_stock"],
-            brands=frozenset(asked.get("brand", ())),
-            attributes=attributes,
-        )
-        limit = asked.get("limit", settings.SIMILAR_PRODUCTS)
-        shown, colour = asked.get("cursor", frozenset()), asked.get("colour_weight")
-        return SearchRequest(limit, filters, shown, colour, sort=Sort(asked["sort"]))
+        return build_request(self.validated_data, default_limit=settings.SIMILAR_PRODUCTS)
 
 
 class SimilarParameters(SearchParameters):
     in_colour = Text(
         required=False,
         max_length=TEXT_LENGTH,
-        help_text="The same kind of thing in this colour, e.g. Red; as products have it.",
+        help_text="Finds the product in this colour, e.g. Red; a value of the attribute `colour`.",
     )
 
 
@@ -98,7 +94,7 @@ class PhotoParameters(SearchParameters):
 
 
 class MatchSerializer(serializers.Serializer):
-    """Documents the answer; `search.Match.to_json` makes it."""
+    """`recommendations.search.results.Match`."""
 
     sku = serializers.CharField()
     slug = serializers.CharField()
@@ -106,44 +102,52 @@ class MatchSerializer(serializers.Serializer):
     price = serializers.DecimalField(max_digits=10, decimal_places=2, allow_null=True)
     currency = serializers.CharField()
     score = serializers.FloatField(
-        allow_null=True, min_value=-1, max_value=1, help_text="Cosine similarity; null where it is not visual."
+        allow_null=True,
+        min_value=-1,
+        max_value=1,
+        help_text="Cosine similarity; null if no visual search found it.",
     )
     match = serializers.IntegerField(
-        allow_null=True, help_text="0 to 100, see `match_kind`; null while that is not known."
+        allow_null=True, help_text="0 to 100, see `match_basis`; null before the model is calibrated."
     )
     image = serializers.CharField(allow_null=True, help_text="The picture that matched.")
     source = serializers.ChoiceField(choices=[source.value for source in Source])  # type: ignore[assignment]
 
 
 class CardSerializer(MatchSerializer):
-    """Documents `search.Match` where products that are one to a shopper are one entry."""
+    """`recommendations.strips.cards.Card`: products that shoppers take for one thing share a card."""
 
-    colours = serializers.IntegerField(help_text="In how many there is this product, as far as known; 0 for unknown.")
+    colours = serializers.IntegerField(help_text="Number of colours of this product that were found; 0 if unknown.")
 
 
 class AboveBudgetSerializer(serializers.Serializer):
-    """Documents `search.AboveBudget.to_json`."""
+    """`recommendations.search.results.AboveBudget`."""
 
-    count = serializers.IntegerField(help_text="Products that meet all else and cost more; at most 1,000.")
-    count_is_exact = serializers.BooleanField(help_text="False where there are more than `count`.")
+    count = serializers.IntegerField(help_text="Products that meet every other filter and cost more; at most 1,000.")
+    count_is_exact = serializers.BooleanField(help_text="False if there are more than `count`.")
     lowest_price = serializers.DecimalField(max_digits=10, decimal_places=2)
-    nearest = MatchSerializer(help_text="The cheapest of the most alike.")
+    nearest = MatchSerializer(help_text="The cheapest of the most similar.")
 
 
-class KindSerializer(serializers.Serializer):
-    """Documents `photo_types.PhotoType.to_json`."""
+class PhotoTypeSerializer(serializers.Serializer):
+    """`recommendations.search.photo_types.PhotoType`."""
 
-    category = serializers.CharField(help_text="Its address.")
+    category = serializers.CharField(help_text="Address of the category.")
     name = serializers.CharField()
-    share = serializers.FloatField(help_text="Of the neighbours' votes, 0 to 1.")
+    share = serializers.FloatField(help_text="Share of the neighbours' votes, 0 to 1.")
 
 
 class AnswerSerializer(serializers.Serializer):
     model = serializers.CharField(allow_null=True)
-    match_kind = serializers.ChoiceField(
-        choices=[kind.value for kind in MatchBasis],
+    match_basis = serializers.ChoiceField(
+        choices=[basis.value for basis in MatchBasis],
         allow_null=True,
-        help_text="What `match` is: the chance of the same kind and colour, in percent, or a rank.",
+        help_text="What `match` rests on: the chance of the same type and colour, in percent, or a rank.",
+    )
+    match_kind = serializers.ChoiceField(
+        choices=[basis.value for basis in MatchBasis],
+        allow_null=True,
+        help_text="Former name of `match_basis`, until 1.0.",
     )
 
 
@@ -153,6 +157,9 @@ class StripSerializer(AnswerSerializer):
 
 class ResultsSerializer(AnswerSerializer):
     results = MatchSerializer(many=True)
-    above_budget = AboveBudgetSerializer(required=False, help_text="When nothing is within the budget.")
-    next = serializers.CharField(required=False, help_text="Cursor of the next page, where there is one.")
-    kinds = KindSerializer(many=True, required=False, help_text="What a photo seems to show; on its first page.")
+    above_budget = AboveBudgetSerializer(required=False, help_text="If no product is within the budget.")
+    next = serializers.CharField(required=False, help_text="Cursor of the next page, if there is one.")
+    photo_types = PhotoTypeSerializer(
+        many=True, required=False, help_text="What the photo seems to show; on the first page only."
+    )
+    kinds = PhotoTypeSerializer(many=True, required=False, help_text="Former name of `photo_types`, until 1.0.")

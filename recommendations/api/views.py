@@ -1,4 +1,4 @@
-"""Look-alikes for API clients."""
+"""Search and strips for API clients."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ from recommendations.api.serializers import (
 )
 from recommendations.lifecycle.artifacts import UNAVAILABLE, ModelUnavailable
 from recommendations.search.query_vectors import NoColourPart
-from recommendations.search.service import Results, in_another_colour, search_photo, similar_products
+from recommendations.search.results import Results
+from recommendations.search.service import find_similar, search_photo
 from recommendations.search.throttling import PhotoSearchThrottle
 from recommendations.strips.cards import Cards
 from recommendations.strips.product_strip import product_strip
@@ -51,15 +52,10 @@ class SimilarProductsView(StrictView, APIView):
 
     @extend_schema(parameters=[SimilarParameters], responses=ResultsSerializer)
     def get(self, request: Request, slug: str) -> Response:
-        """The products that look most like this one, best first; fewer only if fewer exist."""
-        parameters = self.parameters
+        """The products that look most like this one, best first; fewer than `limit` only if no more exist."""
         product = get_object_or_404(Product.objects.published(), slug=slug)
-        colour = parameters.validated_data.get("in_colour")
         try:
-            if colour is None:
-                results = similar_products(product, parameters.search_request)
-            else:
-                results = in_another_colour(product, colour, parameters.search_request)
+            results = find_similar(product, self.parameters.search_request)
         except NoColourPart as error:
             raise ParseError(str(error), "no_colour_part") from error
         return _answer(request, results)
@@ -72,7 +68,7 @@ class StripView(StrictView, APIView):
 
     @extend_schema(parameters=[StripParameters], responses=StripSerializer)
     def get(self, request: Request, slug: str) -> Response:
-        """The cards that the page of this product shows: pins, look-alikes, and what is near at hand."""
+        """The cards on this product's page: pins, look-alikes, then other products of its category and the newest."""
         product = get_object_or_404(Product.objects.published().select_related("category"), slug=slug)
         return _answer(request, product_strip(product, self.parameters.cards))
 
@@ -84,7 +80,7 @@ class PhotoSearchView(StrictView, APIView):
 
     @extend_schema(request={"multipart/form-data": PhotoParameters}, responses=ResultsSerializer)
     def post(self, request: Request) -> Response:
-        """The products that look most like a photo. The photo is searched with and forgotten."""
+        """The products that look most like a photo. The photo is used for this search only and is not stored."""
         if len(request.FILES.getlist("photo")) > 1:
             raise ParseError("Send one photo.", "several_photos")
         parameters = PhotoParameters(data=request.data)

@@ -14,34 +14,47 @@ from catalog.models import Category
 from common.arguments import number, whole_number
 from recommendations.models import EmbeddingModel
 from recommendations.search.calibration import calibration_of
-from recommendations.search.filters import Filters
-from recommendations.search.service import MAX_RESULTS, Results, SearchRequest, Sort
+from recommendations.search.request import MAX_RESULTS, SearchRequest, Sort, build_request
+from recommendations.search.results import Results
+
+DEFAULT_LIMIT = 6
 
 
 def add_search_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("-k", type=count, default=6, metavar="N", help=f"how many products (1 to {MAX_RESULTS})")
+    parser.add_argument(
+        "-k", type=count, default=DEFAULT_LIMIT, metavar="N", help=f"number of products, 1 to {MAX_RESULTS}"
+    )
     parser.add_argument("--price-max", type=money, metavar="P", help="only products that cost at most P")
-    parser.add_argument("--price-min", type=money, metavar="P", help="... and at least P")
-    parser.add_argument("--category", metavar="ADDRESS", help="only of this category and those below it")
-    parser.add_argument("--in-stock", action="store_true", help="only what is in stock")
-    parser.add_argument("--brand", action="append", default=[], help="only of this brand; may be repeated")
+    parser.add_argument("--price-min", type=money, metavar="P", help="only products that cost at least P")
+    parser.add_argument("--category", metavar="ADDRESS", help="only products in this category or below it")
+    parser.add_argument("--in-stock", action="store_true", help="only products in stock")
+    parser.add_argument("--brand", action="append", default=[], help="only products of this brand; may be repeated")
     parser.add_argument(
         "--attribute",
         action="append",
         default=[],
         type=attribute,
         metavar="NAME=VALUE",
-        help="only with this attribute, e.g. colour=Red; of one name any value will do",
+        help="only products with this attribute, e.g. colour=Red; may be repeated, and of several values for one name "
+        "any matches",
     )
     parser.add_argument(
-        "--colour-weight", type=share, metavar="W", help="of the colour against the kind: 0 kind alone, 1 colour alone"
+        "--colour-weight",
+        type=share,
+        metavar="W",
+        help="weight of the colour against the shape, from 0 (only shape) to 1 (only colour)",
     )
-    parser.add_argument("--sort", choices=[sort.value for sort in Sort], default=Sort.LIKENESS.value, help="what first")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--sort",
+        choices=[sort.value for sort in Sort],
+        default=Sort.LIKENESS.value,
+        help="`value` puts cheaper look-alikes first",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def search_request_of(options: Mapping[str, Any]) -> SearchRequest:
-    """What `add_search_arguments` read.
+    """The request that the arguments of `add_search_arguments` describe.
 
     Raises:
         CommandError: there is no such category.
@@ -51,19 +64,7 @@ def search_request_of(options: Mapping[str, Any]) -> SearchRequest:
         category = Category.objects.filter(address=options["category"]).first()
         if category is None:
             raise CommandError(f"There is no category with the address {options['category']!r}.")
-    attributes: dict[str, frozenset[str]] = {}
-    for name, value in options["attribute"]:
-        attributes[name] = attributes.get(name, frozenset()) | {value}
-    filters = Filters(
-        category=category,
-        price_min=options["price_min"],
-        price_max=options["price_max"],
-        in_stock=options["in_stock"],
-        brands=frozenset(options["brand"]),
-        attributes=attributes,
-    )
-    colour, sort = options["colour_weight"], Sort(options["sort"])
-    return SearchRequest(options["k"], filters, colour=colour, metric=options.get("metric"), sort=sort)
+    return build_request({**options, "limit": options["k"], "category": category}, default_limit=DEFAULT_LIMIT)
 
 
 share = number(0, 1)
@@ -103,9 +104,9 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
     if as_json:
         stdout.write(dumps(results.to_json(), indent=2, ensure_ascii=False))
         return
-    if results.kinds and not results.nothing_similar:  # the votes of neighbours that are not similar say nothing
-        kinds = ", ".join(f"{kind.category.address} {kind.share:.0%}" for kind in results.kinds)
-        stdout.write(f"Seems to show: {kinds}.")
+    if results.types and not results.nothing_similar:  # the votes of neighbours that are not similar mean nothing
+        types = ", ".join(f"{each.category.address} {each.share:.0%}" for each in results.types)
+        stdout.write(f"Seems to show: {types}.")
     if results.matches:
         meaning = calibration_of(results.model)
         stdout.write(f"{'score':>7} {meaning.basis.value if meaning else '':>6}  {'SKU':<14} {'price':>14}")

@@ -17,7 +17,9 @@ from recommendations.models import KEPT, EmbeddingModel, ImageEmbedding
 from recommendations.monitoring.agreement import overlap, rank_biased_overlap
 from recommendations.search.filters import Filters
 from recommendations.search.query_vectors import COLOUR, vectors_of
-from recommendations.search.service import Match, SearchRequest, Source, similar_products
+from recommendations.search.request import SearchRequest
+from recommendations.search.results import Match, Source
+from recommendations.search.service import find_similar
 
 
 class NotComparable(ValueError):
@@ -278,7 +280,7 @@ def _side(product: Product, model: EmbeddingModel, matches: list[Match], others:
 
 
 def _look_alikes(product: Product, request: SearchRequest, model: EmbeddingModel) -> list[Match]:
-    matches = similar_products(product, request, model=model).matches
+    matches = find_similar(product, request, model=model).matches
     return [match for match in matches if match.source == Source.VISUAL]
 
 

@@ -24,7 +24,9 @@ from recommendations.querysets import similarity
 from recommendations.search import query_vectors
 from recommendations.search.filters import Filters
 from recommendations.search.plans import plan
-from recommendations.search.service import SearchRequest, Source, similar_products
+from recommendations.search.request import SearchRequest
+from recommendations.search.results import Source
+from recommendations.search.service import find_similar
 
 K = 10
 SHARES = (ALL, 0.5, 0.1, 0.01)
@@ -181,7 +183,7 @@ class RecallCheck:
         length = float(np.linalg.norm(vector))
         for tally in self.tallies:
             began = time.perf_counter()
-            results = similar_products(product, SearchRequest(K, tally.filters, colour=self.colour))
+            results = find_similar(product, SearchRequest(K, tally.filters, colour_weight=self.colour))
             tally.milliseconds.append(round(1000 * (time.perf_counter() - began), 2))
             if results.model != model:
                 raise ModelChanged("Another model is active now. Check again.")

@@ -1,4 +1,4 @@
-"""From a photo to what is searched with; afterwards the photo is not needed again, and nothing of it is stored."""
+"""From a photo to its vector. After that the photo is not needed again, and nothing of it is stored."""
 
 from __future__ import annotations
 
@@ -9,43 +9,45 @@ from dataclasses import dataclass
 
 import numpy as np
 from django.core import signing
+from django.utils.translation import gettext as _
 
 from catalog import refusals
 from catalog.decoding import to_input
 from recommendations.lifecycle import artifacts
 from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.models import EmbeddingModel
+from recommendations.search.photo_types import PhotoType, named, photo_types_of
 
-#: How long a page may go on searching with a photo that it no longer has.
+#: How long a page can continue a search with a photo that it no longer has.
 TOKEN_SECONDS = 3600
 _SALT = "recommendations.photos"
-_HEAD = struct.Struct("<IB")  # the model's id, and how many kinds follow
+_HEAD = struct.Struct("<IB")  # the model's id, and the number of photo types that follow
+_TYPE = struct.Struct("<If")  # a category's id, and its share of the votes
 
 
 class PhotoForgotten(Exception):
-    """The token is too old, of another model, or was changed; a sentence for shoppers."""
+    """The token has expired, is of another model, or was changed; the message is for shoppers."""
 
 
 @dataclass(frozen=True)
 class SeenPhoto:
-    """All that is left of a photo.
+    """Everything that is kept of a photo, for as long as the shopper's page is open.
 
     Attributes:
-        vector: float32 [D], unit length but for the rounding of half floats, which is also how vectors are stored.
-        kinds: ids of the categories that it was found to show, likeliest first.
+        vector: float32 [D], unit length apart from the rounding to half floats, in which vectors are stored too.
+        types: what the photo seems to show, likeliest first.
     """
 
     model: EmbeddingModel
     vector: np.ndarray
-    kinds: tuple[int, ...] = ()
+    types: tuple[PhotoType, ...] = ()
 
     def to_token(self) -> str:
-        """For a hidden field of a form: signed, so that only what this shop computed is searched with; 750
-        characters at 256 dimensions, 5,500 at 2,048."""
-        head = _HEAD.pack(self.model.pk, len(self.kinds)) + struct.pack(f"<{len(self.kinds)}I", *self.kinds)
-        return signing.TimestampSigner(salt=_SALT).sign(
-            base64.urlsafe_b64encode(head + self.vector.astype("<f2").tobytes()).decode()
-        )
+        """For a hidden field of a form. It is signed, so that the shop searches only with vectors that it computed;
+        750 characters at 256 dimensions, 5,500 at 2,048."""
+        types = [_TYPE.pack(each.category.pk, each.share) for each in self.types]
+        packed = _HEAD.pack(self.model.pk, len(types)) + b"".join(types) + self.vector.astype("<f2").tobytes()
+        return signing.TimestampSigner(salt=_SALT).sign(base64.urlsafe_b64encode(packed).decode())
 
 
 def from_token(token: str) -> SeenPhoto:
@@ -58,32 +60,35 @@ def from_token(token: str) -> SeenPhoto:
     try:
         packed = base64.urlsafe_b64decode(signing.TimestampSigner(salt=_SALT).unsign(token, max_age=TOKEN_SECONDS))
         model_id, count = _HEAD.unpack_from(packed)
-        kinds = struct.unpack_from(f"<{count}I", packed, _HEAD.size)
-        vector = np.frombuffer(packed, "<f2", offset=_HEAD.size + 4 * count).astype(np.float32)
+        vector_begin = _HEAD.size + count * _TYPE.size
+        shares = dict(_TYPE.iter_unpack(packed[_HEAD.size : vector_begin]))
+        vector = np.frombuffer(packed, "<f2", offset=vector_begin).astype(np.float32)
     except signing.SignatureExpired as error:
-        raise PhotoForgotten("It has been a while: please choose the photo again.") from error
+        raise PhotoForgotten(_("Your photo search has expired. Choose your photo again.")) from error
     except (signing.BadSignature, binascii.Error, struct.error, ValueError) as error:
-        raise PhotoForgotten("This search cannot be continued. Please choose the photo again.") from error
+        raise PhotoForgotten(_("This search cannot be continued. Choose your photo again.")) from error
     if model is None or (model.pk, model.dimension) != (model_id, len(vector)):
-        raise PhotoForgotten("The shop has learned to see anew meanwhile. Please choose the photo again.")
-    return SeenPhoto(model, vector, kinds)
+        raise PhotoForgotten(_("Photo search was just updated. Choose your photo again."))
+    return SeenPhoto(model, vector, tuple(named(shares)))
 
 
-def look_at(data: bytes, *, door: str = refusals.SEARCH) -> SeenPhoto:
-    """Decode a photo and embed it with the active model. The photo is not stored; of one that is refused, the log says
-    why, and its SHA-256.
+def embed_photo(data: bytes, *, door: str = refusals.SEARCH, with_types: bool = True) -> SeenPhoto:
+    """Decode a photo and embed it with the active model. The photo is not stored; if it is rejected, the log has the
+    reason and its SHA-256.
 
     Args:
-        door: where it came in, for the log.
+        door: where it was sent, for the log.
+        with_types: also find out what it seems to show.
 
     Raises:
-        ImageRejected: not a picture we take.
-        ModelUnavailable: there is no network to embed it with.
-        DecoderUnavailable: there is nothing to decode it with; busy, mostly.
+        ImageRejected: it is not a picture that the shop accepts.
+        ModelUnavailable: there is no artifact to embed it with.
+        DecoderUnavailable: no decoder can take it now; usually all are busy.
     """
     model = EmbeddingModel.objects.active()
     if model is None:
         raise ModelUnavailable("Photo search is being prepared: there is no embedding model yet.")
     with refusals.logged(door, data):
         picture = to_input(data, model.spec)
-    return SeenPhoto(model, artifacts.embedder(model).embed([picture])[0].astype(np.float16).astype(np.float32))
+    vector = artifacts.embedder(model).embed([picture])[0].astype(np.float16).astype(np.float32)
+    return SeenPhoto(model, vector, tuple(photo_types_of(vector, model)) if with_types else ())

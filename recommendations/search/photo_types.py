@@ -1,8 +1,8 @@
-"""What kind of thing a photo shows: a vote of its nearest neighbours."""
+"""What a photo seems to show: a vote of its nearest neighbours."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ from recommendations.querysets import similarity
 
 VOTERS = 30
 OFFERED = 3
-#: A neighbour that is less alike than the nearest by this much cosine has 1/e of its vote. Of 600 pictures of 39,571
-#: real ones, in 134 categories, the first kind was right for 90 % and one of three for 96 %; .02 to .2 are as good.
+#: A neighbour whose cosine is lower than the nearest one's by this much has 1/e of its vote. Measured with 600 of
+#: 39,571 real pictures in 134 categories: the first type was right for 90 %, and one of three for 96 %; values from .02
+#: to .2 do as well.
 TEMPERATURE = 0.1
 LEAST_SHARE = 0.05  # of the votes; less is chance
 
@@ -34,7 +35,7 @@ class PhotoType:
 
 
 def photo_types_of(vector: np.ndarray, model: EmbeddingModel) -> list[PhotoType]:
-    """The likeliest categories of what a picture shows, best first, `OFFERED` at most.
+    """The likeliest categories of what a picture shows, best first, at most `OFFERED`.
 
     Args:
         vector: float32 [D], unit length.
@@ -44,21 +45,26 @@ def photo_types_of(vector: np.ndarray, model: EmbeddingModel) -> list[PhotoType]
     scores = [similarity(distance, model.metric) for _, distance in found]
     shares = vote([category for category, _ in found], np.array(scores, float))
     likeliest = [pk for pk, share in shares.items() if share >= LEAST_SHARE][:OFFERED]
-    categories = Category.objects.in_bulk(likeliest)
-    return [PhotoType(categories[pk], shares[pk]) for pk in likeliest if pk in categories]
+    return named({pk: shares[pk] for pk in likeliest})
 
 
-def vote(kinds: Sequence[Hashable], scores: np.ndarray, temperature: float = TEMPERATURE) -> dict[Any, float]:
-    """PhotoType → its share of the votes, largest first; a neighbour's vote is exp(score / temperature).
+def named(shares: Mapping[int, float]) -> list[PhotoType]:
+    """Category id → share of the votes as photo types, in the same order; categories that are gone are left out."""
+    categories = Category.objects.in_bulk(list(shares))
+    return [PhotoType(categories[pk], share) for pk, share in shares.items() if pk in categories]
+
+
+def vote(types: Sequence[Hashable], scores: np.ndarray, temperature: float = TEMPERATURE) -> dict[Any, float]:
+    """Type → its share of the votes, largest first; a neighbour's vote is exp(score / temperature).
 
     Args:
-        kinds: of each neighbour.
+        types: one for each neighbour.
         scores: float [n], their cosines.
     """
     if not len(scores):
         return {}
     weights = np.exp((scores - scores.max()) / temperature)
     shares: dict[Any, float] = {}
-    for kind, weight in zip(kinds, weights / weights.sum(), strict=True):
-        shares[kind] = shares.get(kind, 0.0) + float(weight)
+    for each, weight in zip(types, weights / weights.sum(), strict=True):
+        shares[each] = shares.get(each, 0.0) + float(weight)
     return dict(sorted(shares.items(), key=lambda item: -item[1]))

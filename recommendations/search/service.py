@@ -1,183 +1,48 @@
-"""What looks like this product, or like this photo."""
+"""Searching by product, by taste and by photo."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from django.db.models import Exists, OuterRef
 
 from catalog import refusals
-from catalog.models import Product, ProductImage
-from catalog.pages import Count, count_of
-from recommendations.embeddings.neighbours import Neighbour, nearest_pictures
+from catalog.models import Product
+from catalog.pages import count_of
 from recommendations.models import EmbeddingModel, ImageEmbedding
-from recommendations.querysets import similarity
 from recommendations.search import query_vectors, ranking
-from recommendations.search.calibration import calibration_of
 from recommendations.search.cursor import DEPTH, to_cursor
-from recommendations.search.filters import ANYTHING, Filters
-from recommendations.search.photo import SeenPhoto, look_at
-from recommendations.search.photo_types import PhotoType, photo_types_of
-from recommendations.search.plans import EFFORT, plan
+from recommendations.search.nearest import nearest_products
+from recommendations.search.photo import SeenPhoto, embed_photo
 from recommendations.search.query_vectors import Query, query_of
-
-# How much further a search looks that found too few products.
-FURTHER = 4
-MAX_RESULTS = 100
+from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest, Sort
+from recommendations.search.results import AboveBudget, Match, Results
 
 # A saving of the whole price weighs as much as this much cosine.
 SAVING = 0.3
-# What is arranged anew is chosen from this many times the places to fill.
-POOL = 4
 
 
-class Sort(StrEnum):
-    """What comes first."""
+def find_similar(product: Product, request: SearchRequest, *, model: EmbeddingModel | None = None) -> Results:
+    """Products that look most like `product`, or like it in `request.in_colour`: one match for each product, best
+    first, never the product itself; fewer than `request.limit` only if no more exist.
 
-    LIKENESS = "likeness"
-    VALUE = "value"
+    Nothing is embedded: the query is the stored vector of the product's first embedded picture. A colour is known if
+    published products are labelled with it; for any other colour nothing is found.
 
-
-class Source(StrEnum):
-    """Why a product is shown."""
-
-    PINNED = "pinned"
-    VISUAL = "visual"
-    CATEGORY = "category"
-    PARENT = "parent"
-    NEWEST = "newest"
-
-
-@dataclass(frozen=True)
-class Match:
-    """A product to show. `image` is the picture that matched; `score` its cosine similarity, None if not visual.
-
-    Where kind and colour are weighted, `score` is the weighted mean of their cosines; `match`, 0 to 100, and `word`
-    always speak of both evenly, see `recommendations.search.calibration`.
-    """
-
-    product: Product
-    image: ProductImage | None
-    score: float | None
-    source: Source
-    match: int | None = None
-    word: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The shape that commands and API share."""
-        return {
-            "sku": self.product.sku,
-            "slug": self.product.slug,
-            "title": self.product.title,
-            "price": None if self.product.price is None else str(self.product.price),
-            "currency": self.product.currency,
-            "score": None if self.score is None else round(self.score, 6),
-            "match": self.match,
-            "image": self.image.file.url if self.image else None,
-            "source": self.source.value,
-        }
-
-
-@dataclass(frozen=True)
-class AboveBudget:
-    """What there would be without a budget that nothing meets.
-
-    Attributes:
-        count: of products that meet all the other filters and cost more; exact up to 1,000.
-        lowest: what the cheapest of those costs.
-        match: the cheapest of the most alike.
-    """
-
-    count: Count
-    lowest: Decimal
-    match: Match
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "count": int(self.count),
-            "count_is_exact": not self.count.more,
-            "lowest_price": str(self.lowest),
-            "nearest": self.match.to_json(),
-        }
-
-
-@dataclass(frozen=True)
-class Results:
-    """Attributes:
-    above: set when a budget left nothing over.
-    next: cursor of the page after this one; None on the last.
-    kinds: of a photo, what it seems to show.
-    """
-
-    model: EmbeddingModel | None
-    matches: Sequence[Match]
-    above: AboveBudget | None = None
-    next: str | None = None
-    kinds: list[PhotoType] = field(default_factory=list)
-
-    @property
-    def nothing_similar(self) -> bool:
-        """Whether even the most alike is below what this model takes for similar."""
-        meaning, known = calibration_of(self.model), [m.match for m in self.matches if m.match is not None]
-        return meaning is not None and bool(known) and max(known) < meaning.floor
-
-    def to_json(self) -> dict[str, Any]:
-        meaning = calibration_of(self.model)
-        found: dict[str, Any] = {
-            "model": self.model.name if self.model else None,
-            "match_kind": meaning.basis.value if meaning else None,
-            "results": [match.to_json() for match in self.matches],
-        }
-        if self.above:
-            found["above_budget"] = self.above.to_json()
-        if self.next:
-            found["next"] = self.next
-        if self.kinds:
-            found["kinds"] = [kind.to_json() for kind in self.kinds]
-        return found
-
-
-@dataclass(frozen=True)
-class SearchRequest:
-    """How a search is to be answered, whatever it starts from.
-
-    Attributes:
-        limit: products, 1 to `MAX_RESULTS`.
-        shown: products of the pages before, see `recommendations.search.cursor`.
-        colour: weight of the colour against the kind, 0 to 1; None as vectors are stored, which is one half.
-        metric: None for the model's own.
-        sort: `VALUE` puts cheaper look-alikes first: cheaper than the product that asks, or, for a photo, than what
-            looks alike costs in the middle.
-    """
-
-    limit: int
-    filters: Filters = ANYTHING
-    shown: frozenset[int] = frozenset()
-    colour: float | None = None
-    metric: str | None = None
-    sort: Sort = Sort.LIKENESS
-
-
-def similar_products(product: Product, request: SearchRequest, *, model: EmbeddingModel | None = None) -> Results:
-    """Products that look most like `product`, never itself, one hit a product, best first: `request.limit` of them
-    whenever so many exist.
-
-    The stored vector of its first embedded picture is the query: nothing is computed. `model` answers in place of
-    the active one.
+    Args:
+        model: searches with this one instead of the active one.
 
     Raises:
-        NoColourPart: a weight for the colour, of which the model knows nothing.
+        NoColourPart: the request weights or replaces the colour, and the model has no part for it.
     """
     model = model or EmbeddingModel.objects.active()
     query = None if model is None else _query_of_product(product, model, request)
     if model is None or query is None:
         return Results(model, [])
-    return _answer(query, model, request, own=frozenset({product.pk}), asking=product)
+    return _answer(query, model, request, own=frozenset({product.pk}), reference=product)
 
 
 def similar_to_taste(
@@ -187,12 +52,13 @@ def similar_to_taste(
     *,
     model: EmbeddingModel | None = None,
 ) -> Results:
-    """Products between those that are liked and away from those that are not; none of either.
+    """Products similar to those that are liked and unlike those that are not; none of either.
 
-    `model`: as for `similar_products`.
+    Args:
+        model: as for `find_similar`.
 
     Raises:
-        NoColourPart: as for `similar_products`.
+        NoColourPart: as for `find_similar`.
     """
     model = model or EmbeddingModel.objects.active()
     if model is None:
@@ -204,62 +70,42 @@ def similar_to_taste(
     unwanted = [vectors[product.pk] for product in disliked if product.pk in vectors]
     vector = query_vectors.rocchio(wanted, unwanted, model.spec)
     own = frozenset(product.pk for product in (*liked, *disliked))
-    return _answer(_weighted_as(vector, model, request), model, request, own=own)
+    return _answer(_weighted(vector, model, request), model, request, own=own)
 
 
-def in_another_colour(
-    product: Product, colour: str, request: SearchRequest, *, model: EmbeddingModel | None = None
-) -> Results:
-    """The same kind of thing in `colour`, a colour that products of the shop are labelled with; nothing where none is.
+def search_photo(photo: bytes | SeenPhoto, request: SearchRequest, *, door: str = refusals.SEARCH) -> Results:
+    """Products that look most like the photo and, on the first page, what the photo seems to show.
 
-    Raises:
-        NoColourPart: the model knows nothing of colours.
-    """
-    model = model or EmbeddingModel.objects.active()
-    if model is None:
-        return Results(None, [])
-    swatch = query_vectors.swatch_of(colour, model)
-    vector = query_vectors.vectors_of([product.pk], model).get(product.pk)
-    if swatch is None or vector is None:
-        return Results(model, [])
-    vector = query_vectors.recoloured(vector, model.spec, swatch)
-    return _answer(_weighted_as(vector, model, request), model, request, own=frozenset({product.pk}), asking=product)
-
-
-def search_photo(data: bytes, request: SearchRequest, *, door: str = refusals.SEARCH) -> Results:
-    """Products that look most like the photo, and on the first page what it seems to show; see `look_at`.
+    Args:
+        photo: a file, or a photo that was embedded before.
+        door: where a file was sent, for the log.
 
     Raises:
-        ImageRejected: not a picture we take.
-        ModelUnavailable: there is no network to embed it with.
-        DecoderUnavailable: there is nothing to decode it with just now.
-        NoColourPart: as for `similar_products`.
+        ImageRejected, ModelUnavailable, DecoderUnavailable: for a file, as `embed_photo`.
+        NoColourPart: the request weights the colour, and the model has no part for it.
     """
-    photo = look_at(data, door=door)
-    found = search_seen(photo, request)
-    return found if request.shown else replace(found, kinds=photo_types_of(photo.vector, photo.model))
-
-
-def search_seen(photo: SeenPhoto, request: SearchRequest) -> Results:
-    """The same for a photo that was looked at before.
-
-    Raises:
-        NoColourPart: as for `similar_products`.
-    """
-    return _answer(_weighted_as(photo.vector, photo.model, request), photo.model, request)
+    if not isinstance(photo, SeenPhoto):
+        photo = embed_photo(photo, door=door, with_types=not request.shown)
+    found = _answer(_weighted(photo.vector, photo.model, request), photo.model, request)
+    return found if request.shown else replace(found, types=photo.types)
 
 
 def _query_of_product(product: Product, model: EmbeddingModel, request: SearchRequest) -> Query | None:
-    if request.colour is None:
+    if request.in_colour is None and request.colour_weight is None:
         return Query(product.pk)
+    swatch = None if request.in_colour is None else query_vectors.swatch_of(request.in_colour, model)
     vector = query_vectors.vectors_of([product.pk], model).get(product.pk)
-    return None if vector is None else _weighted_as(vector, model, request)
+    if vector is None or (request.in_colour is not None and swatch is None):
+        return None
+    if swatch is not None:
+        vector = query_vectors.recoloured(vector, model.spec, swatch)
+    return _weighted(vector, model, request)
 
 
-def _weighted_as(vector: np.ndarray, model: EmbeddingModel, request: SearchRequest) -> Query:
-    if request.colour is None:
+def _weighted(vector: np.ndarray, model: EmbeddingModel, request: SearchRequest) -> Query:
+    if request.colour_weight is None:
         return query_of(vector)
-    return replace(query_of(query_vectors.weighted(vector, model.spec, request.colour)), even=vector)
+    return replace(query_of(query_vectors.weighted(vector, model.spec, request.colour_weight)), even=vector)
 
 
 def _answer(
@@ -268,57 +114,43 @@ def _answer(
     request: SearchRequest,
     *,
     own: frozenset[int] = frozenset(),
-    asking: Product | None = None,
+    reference: Product | None = None,
 ) -> Results:
-    """A page, and whether there is another."""
+    """One page, and a cursor if another follows.
+
+    Args:
+        own: products that the query is made of; they are left out.
+        reference: the product from whose price `Sort.VALUE` counts savings.
+    """
     filters = request.filters.without(own | request.shown)
-    # One more than asked for says whether there is a next page.
     pool = request.limit * POOL if request.sort == Sort.VALUE else request.limit
-    matches = _nearest_products(query, model, filters, pool + 1, request.metric)
+    # One more than requested shows whether there is a next page.
+    matches = nearest_products(query, model, filters, pool + 1, metric=request.metric, vectors=request.vectors)
     if request.sort == Sort.VALUE and matches:
-        matches = _by_value(matches, asking)
+        matches = _by_value(matches, reference)
     above = None
     if not matches and not request.shown and request.filters.price_max is not None:
         above = _above_budget(query, model, request, own)
-    page, rest = rated(matches[: request.limit], query, model), matches[request.limit :]
+    page, rest = matches[: request.limit], matches[request.limit :]
     shown = request.shown | {match.product.pk for match in page}
     return Results(model, page, above, to_cursor(shown) if rest and len(shown) <= DEPTH else None)
 
 
-def _by_value(matches: list[Match], asking: Product | None) -> list[Match]:
+def _by_value(matches: list[Match], reference: Product | None) -> list[Match]:
     scores = np.array([match.score for match in matches], float)
     prices = np.array([np.nan if m.product.price is None else float(m.product.price) for m in matches])
     priced = prices[~np.isnan(prices)]
-    reference = float(np.median(priced)) if len(priced) else 0.0
-    if asking is not None and asking.price is not None:
-        reference = float(asking.price)
-    return [matches[place] for place in ranking.by_value(scores, prices, reference, SAVING)]
-
-
-def rated(matches: list[Match], query: Query, model: EmbeddingModel) -> list[Match]:
-    """The same with `match` and `word`, where the model's cosines have a meaning yet."""
-    meaning = calibration_of(model)
-    if meaning is None:
-        return matches
-    cosines = {match.image.pk: match.score for match in matches if match.image and match.score is not None}
-    if query.even is not None:
-        rows = ImageEmbedding.objects.nearest(query.even, model, exact=True).filter(image_id__in=list(cosines))
-        distances = rows.values_list("image_id", "distance")  # type: ignore[misc]
-        cosines = {image: similarity(distance, model.metric) for image, distance in distances}
-    known = {image: meaning.match(score) for image, score in cosines.items() if score is not None}
-    return [
-        replace(match, match=known[match.image.pk], word=meaning.word(known[match.image.pk]))
-        if match.image and match.image.pk in known
-        else match
-        for match in matches
-    ]
+    price = float(np.median(priced)) if len(priced) else 0.0
+    if reference is not None and reference.price is not None:
+        price = float(reference.price)
+    return [matches[place] for place in ranking.by_value(scores, prices, price, SAVING)]
 
 
 def _above_budget(
     query: Query, model: EmbeddingModel, request: SearchRequest, own: frozenset[int]
 ) -> AboveBudget | None:
     dearer = request.filters.without(own).above_budget()
-    alike = _nearest_products(query, model, dearer, MAX_RESULTS, request.metric)
+    alike = nearest_products(query, model, dearer, MAX_RESULTS, metric=request.metric)
     if not alike:
         return None
     found = Product.objects.published().filter(dearer.conditions()).exclude(pk__in=own)
@@ -327,40 +159,4 @@ def _above_budget(
     cheapest = counted.order_by("price").values_list("price", flat=True).first()
     nearest = min(alike, key=lambda match: match.product.price or 0)
     lowest = cheapest if cheapest is not None else nearest.product.price
-    return AboveBudget(count_of(counted), lowest or Decimal(0), rated([nearest], query, model)[0])
-
-
-def _nearest_products(
-    query: Query, model: EmbeddingModel, filters: Filters, limit: int, metric: str | None
-) -> list[Match]:
-    metric = metric or model.metric
-    chosen = plan(filters, limit)
-    exact, fetch = chosen.exact or metric != model.metric, chosen.fetch
-    effort = chosen.effort if chosen.effort > EFFORT else None
-    products = Product.objects.published().filter(filters.conditions()).defer("search").order_by()
-    if filters.excluded:
-        products = products.exclude(pk__in=sorted(filters.excluded))
-    while True:
-        found = nearest_pictures(
-            query.vector, model, products, fetch, metric=metric, exact=exact, effort=None if exact else effort
-        )
-        best = _one_per_product(found)
-        if len(best) >= limit or (exact and len(found) < fetch):
-            break
-        if len(found) < fetch:
-            exact = True  # the index scan gave up before it had enough
-        else:
-            fetch *= FURTHER
-    return [
-        Match(product, image, similarity(distance, metric, query.length), Source.VISUAL)
-        for product, image, distance, _ in best[:limit]
-        if distance is not None  # the product that asks has no vector
-    ]
-
-
-def _one_per_product(found: Iterable[Neighbour]) -> list[Neighbour]:
-    """Each product's nearest picture; `found` is nearest first."""
-    best: dict[int, Neighbour] = {}
-    for neighbour in found:
-        best.setdefault(neighbour.product.pk, neighbour)
-    return list(best.values())
+    return AboveBudget(count_of(counted), lowest or Decimal(0), nearest)

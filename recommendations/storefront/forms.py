@@ -1,25 +1,31 @@
+"""The form of the photo search page."""
+
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from catalog import refusals
 from catalog.models import Category
 from catalog.services import read_upload
 from ml.pictures.codec import ImageRejected
 from recommendations.search.cursor import BadCursor, from_cursor
-from recommendations.search.filters import Filters
 from recommendations.search.photo import SeenPhoto
 from recommendations.search.query_vectors import EVEN, has_colour_part
-from recommendations.search.service import SearchRequest, Sort
+from recommendations.search.request import SearchRequest, Sort, build_request
 
-CHOOSE = "Choose a photo first."
+CHOOSE = gettext_lazy("Choose a photo first.")
 
 
 class PhotoSearchForm(forms.Form):
-    """A photo, or what is left of one that was searched with before (`seen`), and how to search."""
+    """A photo, or the token of one that was searched with before (`seen`), and how to search.
+
+    `kind` is the former name of `type`; both are accepted until 1.0.
+    """
 
     photo = forms.FileField(required=False, allow_empty_file=True, error_messages={"invalid": CHOOSE})
     seen = forms.CharField(required=False)
@@ -28,16 +34,21 @@ class PhotoSearchForm(forms.Form):
         min_value=0,
         max_digits=10,
         decimal_places=2,
-        label="Budget",
+        label=gettext_lazy("Budget"),
         error_messages=dict.fromkeys(
             ("invalid", "min_value", "max_digits", "max_decimal_places", "max_whole_digits"),
-            "The budget is an amount of money, for instance 49.90.",
+            gettext_lazy("Enter the budget as an amount of money, for example 49.90."),
         ),
     )
+    type = forms.ModelChoiceField(Category.objects.all(), required=False)
     kind = forms.ModelChoiceField(Category.objects.all(), required=False)
     colour = forms.FloatField(required=False, min_value=0, max_value=1)
     sort = forms.ChoiceField(
-        required=False, choices=[(Sort.LIKENESS.value, "Most alike"), (Sort.VALUE.value, "Cheaper look-alikes")]
+        required=False,
+        choices=[
+            (Sort.LIKENESS.value, gettext_lazy("Most similar")),
+            (Sort.VALUE.value, gettext_lazy("Cheaper look-alikes")),
+        ],
     )
     cursor = forms.CharField(required=False)
 
@@ -46,7 +57,7 @@ class PhotoSearchForm(forms.Form):
         if photo is None:
             return None
         if len(self.files.getlist("photo")) > 1:
-            raise forms.ValidationError("Choose one photo.", code="several_photos")
+            raise forms.ValidationError(_("Choose one photo."), code="several_photos")
         try:
             return read_upload(photo, door=refusals.PAGE)
         except ImageRejected as error:
@@ -55,7 +66,7 @@ class PhotoSearchForm(forms.Form):
     def clean_cursor(self) -> frozenset[int]:
         try:
             return from_cursor(self.cleaned_data["cursor"])
-        except BadCursor:  # then from the beginning
+        except BadCursor:  # start from the first page
             return frozenset()
 
     def clean(self) -> dict[str, Any]:
@@ -67,18 +78,27 @@ class PhotoSearchForm(forms.Form):
     def reject_photo(self, error: ImageRejected) -> None:
         self.add_error("photo", forms.ValidationError(error.message, code=error.code))
 
+    @property
+    def has_new_photo(self) -> bool:
+        return self.cleaned_data.get("photo") is not None
+
+    @property
+    def chosen_type(self) -> Category | None:
+        """None for a new photo: a choice was made for the one before it."""
+        found = self.cleaned_data
+        return None if self.has_new_photo else found.get("type") or found.get("kind")
+
     def search_request(self, photo: SeenPhoto) -> SearchRequest:
-        """What is asked of this photo. The kind and the page of a photo before it are not."""
-        asked = self.cleaned_data
-        is_new = asked["photo"] is not None
-        colour = asked["colour"] if has_colour_part(photo.model.spec) else None
-        return SearchRequest(
-            2 * settings.SIMILAR_PRODUCTS,
-            Filters(price_max=asked["price_max"], category=None if is_new else asked["kind"]),
-            frozenset() if is_new else asked["cursor"],
-            colour=None if colour == EVEN else colour,
-            sort=Sort(asked["sort"] or Sort.LIKENESS),
-        )
+        """The request for this photo. A new one begins on the first page, with all types."""
+        found = self.cleaned_data
+        colour = found["colour"] if has_colour_part(photo.model.spec) else None
+        values = {
+            **found,
+            "category": self.chosen_type,
+            "cursor": None if self.has_new_photo else found["cursor"],
+            "colour_weight": None if colour == EVEN else colour,
+        }
+        return build_request(values, default_limit=2 * settings.SIMILAR_PRODUCTS)
 
     def error_codes(self) -> dict[str, Any]:
         return {name: [entry.code for entry in errors.as_data()] for name, errors in self.errors.items()}

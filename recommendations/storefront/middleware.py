@@ -1,4 +1,4 @@
-"""Keeps personal pages personal."""
+"""Keeps personal pages out of shared caches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recommendations.strips.recently_viewed import Viewed
 
 
 class ViewedMiddleware:
-    """Writes the cookie of recently viewed products, and keeps caches from handing one shopper's page to another."""
+    """Writes the cookie of recently viewed products, and stops caches from serving one shopper's page to another."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,16 +1,17 @@
-"""Search by photo, for shoppers; forgetting what they viewed; what their browsers report of strips."""
+"""For shoppers: searching by photo, clearing what they viewed, and the reports of their browsers on strips."""
 
 from __future__ import annotations
 
 import logging
 import math
-from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -20,8 +21,7 @@ from catalog.models import Category
 from ml.pictures.codec import ImageRejected
 from ml.pictures.decoding import DecoderBusy, DecoderUnavailable
 from recommendations.lifecycle.artifacts import UNAVAILABLE, ModelUnavailable
-from recommendations.search.photo import PhotoForgotten, SeenPhoto, from_token, look_at
-from recommendations.search.photo_types import photo_types_of
+from recommendations.search.photo import PhotoForgotten, SeenPhoto, embed_photo, from_token
 from recommendations.search.query_vectors import has_colour_part
 from recommendations.search.throttling import PhotoSearchThrottle, StripReportThrottle
 from recommendations.storefront.forms import PhotoSearchForm
@@ -30,21 +30,21 @@ from recommendations.strips.cards import photo_cards
 from recommendations.strips.recently_viewed import asks_for_privacy, viewed_of
 
 RETRY_SECONDS = 5
-BUSY = "Many photos are being searched right now. Try again in {seconds} seconds."
+BUSY = gettext_lazy("Many photos are being searched right now. Try again in {seconds} seconds.")
 
 logger = logging.getLogger(__name__)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def photo_search(request: HttpRequest) -> HttpResponse:
-    """A page with a form; with a photo, the same page with what looks like it. The photo is not kept: what is computed
-    from it goes along in the page, signed, so that a search can be refined without sending the photo again."""
+    """A page with a form and, for a photo, its results. The photo is not stored: the page carries its signed vector, so
+    that a search can be refined without sending the photo again."""
     if request.method != "POST":
         return render(request, "recommendations/photo_search.html", {"form": PhotoSearchForm()})
     throttle = PhotoSearchThrottle()
-    # Only a new photo costs work worth limiting.
+    # Only a new photo is expensive enough to limit.
     if "photo" in request.FILES and not throttle.allow_request(request, None):
-        return _unavailable(request, 429, "Too many searches. Wait a moment and try again.", throttle.wait())
+        return _unavailable(request, 429, _("Too many searches. Wait a moment and try again."), throttle.wait())
     form = PhotoSearchForm(request.POST, request.FILES)
     is_valid = form.is_valid()
     context: dict[str, Any] = {"form": form}
@@ -75,17 +75,15 @@ def photo_search(request: HttpRequest) -> HttpResponse:
 
 
 def _photo(form: PhotoSearchForm) -> tuple[SeenPhoto | None, str]:
-    """What is searched with, and how a page says so; also where something else in the form is wrong, so that nobody
-    has to send a photo twice.
+    """The photo to search with, and its token. Also where another field is invalid, so that nobody has to send a photo
+    twice.
 
     Raises:
         ImageRejected, ModelUnavailable, DecoderUnavailable, PhotoForgotten
     """
     data, token = form.cleaned_data.get("photo"), form.cleaned_data.get("seen", "")
     if data is not None:
-        photo = look_at(data, door=refusals.PAGE)
-        kinds = photo_types_of(photo.vector, photo.model)
-        photo = replace(photo, kinds=tuple(kind.category.pk for kind in kinds))
+        photo = embed_photo(data, door=refusals.PAGE)
         return photo, photo.to_token()
     if token and "photo" not in form.errors:
         return from_token(token), token
@@ -93,12 +91,10 @@ def _photo(form: PhotoSearchForm) -> tuple[SeenPhoto | None, str]:
 
 
 def _refining(form: PhotoSearchForm, photo: SeenPhoto, token: str) -> dict[str, Any]:
-    categories = Category.objects.in_bulk(photo.kinds)
-    is_new = form.cleaned_data.get("photo") is not None
     return {
         "token": token,
-        "kinds": [categories[pk] for pk in photo.kinds if pk in categories],
-        "chosen": None if is_new else form.cleaned_data.get("kind"),
+        "types": [each.category for each in photo.types],
+        "chosen": form.chosen_type,
         "has_colour": has_colour_part(photo.model.spec),
     }
 
@@ -125,15 +121,15 @@ def _unavailable(request: HttpRequest, status: int, sentence: str, wait: float |
 
 @require_POST
 def clear_viewed(request: HttpRequest) -> HttpResponse:
-    """Forget what this shopper viewed, and say so on the home page."""
+    """Clear what this shopper viewed, and confirm it on the home page."""
     viewed_of(request).clear()
     return redirect(f"{reverse('catalog:home')}?viewed=cleared#viewed")
 
 
-@csrf_exempt  # nobody is signed in by it, and other sites cannot send JSON here (no CORS)
+@csrf_exempt  # it acts for no account, and other sites cannot send JSON here (no CORS)
 @require_POST
 def strips_seen(request: HttpRequest) -> HttpResponse:
-    """A page's report of its strips, from `static/js/strips.js`. Its answer is read by nobody."""
+    """A page's report on its strips, sent by `static/js/strips.js`, which ignores the answer."""
     if not settings.STRIP_CLICKS:
         raise Http404
     if request.content_type != "application/json":

@@ -1,4 +1,4 @@
-"""One card for what is one thing to a shopper, and variety among the cards."""
+"""One card for products that shoppers take for one thing, and variety among the cards."""
 
 from __future__ import annotations
 
@@ -14,20 +14,25 @@ from recommendations.search import query_vectors, ranking
 from recommendations.search.cursor import DEPTH, to_cursor
 from recommendations.search.filters import ANYTHING, Filters
 from recommendations.search.photo import SeenPhoto
-from recommendations.search.service import MAX_RESULTS, POOL, Match, Results, SearchRequest, Source, search_seen
+from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest
+from recommendations.search.results import Match, Results, Source
+from recommendations.search.service import search_photo
 from recommendations.strips import styles
 
 
 @dataclass(frozen=True)
 class Card(Match):
-    """A match that shoppers see. `others` are products that a shopper takes for the same one, and which have no card
-    of their own."""
+    """A match as shoppers see it.
+
+    Attributes:
+        others: products that shoppers take for the same thing; they have no card of their own.
+    """
 
     others: tuple[Product, ...] = ()
 
     @property
     def colours(self) -> int:
-        """In how many there is this product, as far as they are known and were found."""
+        """How many colours of this product were found, among those whose colour is known."""
         return len({styles.style_of(product).colour for product in (self.product, *self.others)} - {""})
 
 
@@ -37,14 +42,14 @@ class Cards(Results):
 
 
 def photo_cards(photo: SeenPhoto, request: SearchRequest) -> Cards:
-    """`search_seen` for shoppers: one card for what is one thing, nothing sold out. What a card stands for is not on
-    the pages after it.
+    """`search_photo` for shoppers: one card for each thing, nothing that is sold out. Products that share a card do not
+    appear on later pages.
 
     Raises:
-        NoColourPart: as for `search_seen`.
+        NoColourPart: as for `search_photo`.
     """
     pool = min(MAX_RESULTS, request.limit * POOL)
-    found = search_seen(photo, replace(request, limit=pool, filters=available(request.filters)))
+    found = search_photo(photo, replace(request, limit=pool, filters=available(request.filters), vectors=True))
     deck = Deck(found.model)
     deck.add(found.matches)
     chosen = deck.dealt(request.limit)
@@ -54,22 +59,22 @@ def photo_cards(photo: SeenPhoto, request: SearchRequest) -> Cards:
 
 
 def one_card_each(results: Results, limit: int) -> Cards:
-    """The first of them, in their order, with one card for what is one thing."""
+    """The first `limit` of them, in the same order, with one card for each thing."""
     deck = Deck(results.model)
     deck.add(results.matches)
     return Cards(**vars(results) | {"matches": deck.dealt(limit)})
 
 
 def available(filters: Filters = ANYTHING) -> Filters:
-    """The same, and what shoppers can buy, unless the shop shows what is sold out."""
+    """The same filters, restricted to what shoppers can buy unless the shop shows sold-out products."""
     return filters if settings.STRIP_SHOW_SOLD_OUT else replace(filters, in_stock=True)
 
 
 class Deck:
-    """Matches in the order of their worth, and the cards that they make.
+    """Matches in order of their worth, and the cards that they make.
 
     Args:
-        fixed: so many of the first have a card each, and stay in front.
+        fixed: the first `fixed` matches each have a card and stay in front.
     """
 
     def __init__(self, model: EmbeddingModel | None, fixed: int = 0) -> None:
@@ -89,16 +94,19 @@ class Deck:
         return {match.product.pk for match in self.matches}
 
     def add(self, matches: Sequence[Match], worth: np.ndarray | None = None) -> None:
-        """More of them, best first; `worth` is their score unless told."""
-        new = [match.image.pk for match in matches if match.image and match.image.pk not in self._vectors]
+        """Add matches, best first; `worth` defaults to their scores. Vectors that matches do not carry are read."""
+        new = {match.image.pk: match.vector for match in matches if match.image and match.image.pk not in self._vectors}
         if new and self.model is not None:
-            self._see(query_vectors.picture_vectors(new, self.model), self.model)
+            known = {pk: vector for pk, vector in new.items() if vector is not None}
+            if missing := [pk for pk in new if pk not in known]:
+                known |= query_vectors.picture_vectors(missing, self.model)
+            self._see(known, self.model)
         self.matches += matches
         self._worth += [match.score or 0.0 for match in matches] if worth is None else worth.tolist()
         self._groups = styles.collapsed(self._looks(), self._fixed)
 
     def dealt(self, limit: int, variety: float = 0.0) -> list[Card]:
-        """Those to show: the fixed ones, look-alikes with variety among them, the others."""
+        """The cards to show: the fixed ones, then look-alikes with variety among them, then the others."""
         visual = [group for group in self._groups if self.matches[group[0]].source == Source.VISUAL]
         before = self._groups[: self._fixed]
         after = self._groups[self._fixed + len(visual) :]
@@ -119,7 +127,7 @@ class Deck:
 
     def _see(self, vectors: dict[int, np.ndarray], model: EmbeddingModel) -> None:
         self._vectors |= vectors
-        # To an untrained network all pictures are nearly one: it says nothing of what is one thing.
+        # An untrained network sees almost no difference between pictures, so it cannot tell which show one thing.
         if vectors and not model.untrained:
             shapes = query_vectors.without_colour(np.stack([*vectors.values()]), model.spec)
             self._shapes |= zip(vectors, shapes, strict=True)

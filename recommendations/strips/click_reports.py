@@ -14,7 +14,7 @@ from django.core import signing
 from django.utils import timezone
 
 from recommendations.models import Place, Strip, StripCount
-from recommendations.search.service import Results
+from recommendations.search.results import Results
 
 SALT = "recommendations.counting"
 MAX_AGE = timedelta(days=1)  # of a page whose report counts

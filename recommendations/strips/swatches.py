@@ -1,4 +1,4 @@
-"""The colours in which the page of a product offers the same thing."""
+"""The colours that a product page offers the product in."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ READ = 10_000
 SECONDS = 600
 
 
-def swatches_for(product: Product) -> list[str]:
-    """Colours that products of its category are labelled with, commonest first, its own not among them; none where
-    the active model does not tell colours or has no vector of the product. Two queries, and one more every ten minutes.
+def swatches_for(product: Product, model: EmbeddingModel | None = None) -> list[str]:
+    """Colours that products of its category are labelled with, commonest first, without its own; none if the active
+    model has no part for the colour, or no vector of the product. Two queries, and one more every ten minutes.
+
+    Args:
+        model: the active model, where the caller has read it already; that saves the first query.
     """
-    model = EmbeddingModel.objects.active()
+    model = model or EmbeddingModel.objects.active()
     if model is None or not has_colour_part(model.spec):
         return []
     if not ImageEmbedding.objects.current(model).filter(image__product=product).exists():
@@ -33,11 +36,11 @@ def swatches_for(product: Product) -> list[str]:
 
 
 def _colours_of(category: Category) -> list[str]:
-    """One more than are offered, as one may be the product's own."""
+    """One more than is offered, because one may be the product's own."""
     newest = Product.objects.published().in_subtree(category).filter(available().conditions())[:READ]
     labels = newest.values_list(f"attributes__{COLOUR}", flat=True)
     counted = Counter(label for label in labels if isinstance(label, str) and label.strip())
     spellings: dict[str, str] = {}
     for label, _ in counted.most_common():
-        spellings.setdefault(label.casefold(), label)  # of "Red" and "red" the commoner one
+        spellings.setdefault(label.casefold(), label)  # of "Red" and "red", the commoner one
     return list(spellings.values())[: MOST + 1]

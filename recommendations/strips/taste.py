@@ -1,4 +1,4 @@
-"""What a shopper's last views suggest."""
+"""Products like those that a shopper viewed last."""
 
 from __future__ import annotations
 
@@ -7,41 +7,44 @@ from collections.abc import Sequence
 from catalog.models import Product
 from recommendations.models import EmbeddingModel
 from recommendations.search.filters import Filters
-from recommendations.search.service import MAX_RESULTS, POOL, Match, Results, SearchRequest, similar_to_taste
+from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest
+from recommendations.search.results import Match, Results
+from recommendations.search.service import similar_to_taste
 from recommendations.strips.cards import Cards, one_card_each
 from recommendations.strips.curation import barred_everywhere
 
-#: The mean of a boot and a dress looks like neither: each kind of thing is searched for by itself, the last few.
-KINDS = 3
-#: Of one kind, the latest tell what is sought now.
+#: The mean of a boot and a dress looks like neither, so each category is searched separately: the last few of them.
+CATEGORIES = 3
+#: In one category, the latest views show what the shopper wants now.
 LATEST = 5
 
 
 def inspired_by(viewed: Sequence[int], limit: int, *, excluded: frozenset[int] = frozenset()) -> Cards:
-    """Products in stock that look like those viewed last, none of the viewed ones and none that a rule leaves out
-    everywhere; one card for what is one thing.
+    """Products in stock that look like those viewed last, one card for each thing. The viewed products are left out,
+    and so are those that a rule excludes everywhere.
 
     Args:
-        viewed: ids of products, the last one first. Those that are gone or cannot be bought now say nothing.
-        limit: 1 to `MAX_RESULTS` products, in which the kind viewed last has the most places.
-        excluded: ids of further products that are not wanted.
+        viewed: ids of products, the last one first. Those that are gone or sold out are ignored.
+        limit: cards, 1 to `MAX_RESULTS`; the category viewed last has the most of them.
+        excluded: ids of further products to leave out.
     """
     there = Product.objects.published().filter(stock__gt=0).defer("search").in_bulk(viewed)
-    kinds: dict[int, list[Product]] = {}
+    by_category: dict[int, list[Product]] = {}
     for product in (there[pk] for pk in viewed if pk in there):
-        kinds.setdefault(product.category_id, []).append(product)
-    if not kinds:
+        by_category.setdefault(product.category_id, []).append(product)
+    if not by_category:
         return Cards(None, [])
     filters = Filters(in_stock=True, excluded=excluded | frozenset(viewed), barred=barred_everywhere())
-    request = SearchRequest(min(MAX_RESULTS, limit * POOL), filters)
+    request = SearchRequest(min(MAX_RESULTS, limit * POOL), filters, vectors=True)
     model = EmbeddingModel.objects.active()
-    answers = [similar_to_taste(liked[:LATEST], [], request, model=model) for liked in list(kinds.values())[:KINDS]]
+    liked = [products[:LATEST] for products in list(by_category.values())[:CATEGORIES]]
+    answers = [similar_to_taste(products, [], request, model=model) for products in liked]
     return one_card_each(Results(model, dealt([answer.matches for answer in answers], MAX_RESULTS)), limit)
 
 
 def dealt(hands: Sequence[Sequence[Match]], limit: int) -> list[Match]:
-    """One row of several, each in its order, no product twice: the second row has half the places of the first, the
-    third a third."""
+    """Several hands dealt into one row, each in its own order, no product twice: the second hand gets half as many
+    places as the first, the third a third."""
     turns = [
         ((place + 1) * (row + 1), row, match) for row, hand in enumerate(hands) for place, match in enumerate(hand)
     ]

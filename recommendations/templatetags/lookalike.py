@@ -1,4 +1,4 @@
-"""What catalog pages and the admin show of this app, without knowing it."""
+"""What catalog pages and the admin show of this app without importing it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from catalog.media import files
 from catalog.models import Product
 from recommendations.models import EmbeddingModel, Strip
 from recommendations.monitoring.status import model_warnings
-from recommendations.search.query_vectors import NoColourPart
-from recommendations.search.service import Results
-from recommendations.strips.cards import Cards
+from recommendations.search.results import Results
 from recommendations.strips.click_reports import label_of
 from recommendations.strips.product_strip import product_strip, recoloured_strip
 from recommendations.strips.recently_viewed import viewed_of
@@ -30,26 +28,24 @@ register.filter("attribute_text", text_of)
 
 @register.inclusion_tag("recommendations/strip.html", takes_context=True)
 def similar_strip(context: Context, product: Product) -> dict[str, Any]:
-    """The row of similar products on a product page, or of the same in the colour that its address asks for."""
-    colours = swatches_for(product)
+    """The row of similar products on a product page, or of the product in the colour that its address names."""
+    model = EmbeddingModel.objects.active()
+    colours = swatches_for(product, model) if model else []
     asked = context["request"].GET.get("colour", "").casefold()
     chosen = next((colour for colour in colours if colour.casefold() == asked), None)
     if chosen is None:
-        results = product_strip(product, settings.SIMILAR_PRODUCTS)
+        results = product_strip(product, settings.SIMILAR_PRODUCTS, model=model)
     else:
-        try:
-            results = recoloured_strip(product, chosen, settings.SIMILAR_PRODUCTS)
-        except NoColourPart:  # another model became the active one a moment ago
-            results = Cards(None, [])
+        results = recoloured_strip(product, chosen, settings.SIMILAR_PRODUCTS, model=model)
     return {"product": product, "results": results, "colours": colours, "chosen": chosen}
 
 
 @register.inclusion_tag("recommendations/personal_strip.html", takes_context=True)
 def personal_strip(context: Context, shown: Iterable[Product] = ()) -> dict[str, Any]:
-    """Inspired by what this shopper viewed; nothing for whom nothing is remembered.
+    """Products like those that this shopper viewed; nothing for shoppers who are not remembered.
 
     Args:
-        shown: what is on the page anyway, and need not be there twice.
+        shown: products that the page shows elsewhere; they are left out.
     """
     request: HttpRequest = context["request"]
     if not settings.PERSONAL_STRIP:
@@ -63,23 +59,23 @@ def personal_strip(context: Context, shown: Iterable[Product] = ()) -> dict[str,
 
 @register.simple_tag
 def strip_label(strip: str, results: Results) -> str:
-    """For the attribute `data-strip` of the list of cards; empty where strips are not counted."""
+    """The attribute `data-strip` of a list of cards; empty if strips are not counted."""
     return label_of(Strip(strip), results) if settings.STRIP_CLICKS else ""
 
 
 @register.inclusion_tag("recommendations/_counting.html")
 def strip_counting() -> dict[str, Any]:
-    """The script that reports which cards of strips are seen and followed. Several times on a page is once."""
+    """The script that reports which cards are seen and clicked. A page may include it more than once."""
     return {"counted": settings.STRIP_CLICKS}
 
 
 @register.inclusion_tag("recommendations/admin_banner.html")
 def model_banner() -> dict[str, Any]:
-    """What staff must know of the embedding model, and of the pictures' files."""
+    """What staff must know about the embedding model and the pictures' files."""
     return {"warnings": [*model_warnings(EmbeddingModel.objects.active()), *files.problems()]}
 
 
 @register.filter
 def percent(share: float | None) -> str:
-    """`.934` → `93 %`; a dash where there is nothing to say."""
+    """`.934` → `93 %`; a dash for None."""
     return "–" if share is None else f"{100 * share:.0f} %"

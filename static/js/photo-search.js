@@ -118,7 +118,7 @@ function start(form, results) {
     const own = (search = new AbortController());
     const body = new FormData(form);
     if (seen && (!photo || photo === searched)) body.delete("photo");
-    else ["seen", "kind"].forEach((name) => body.delete(name));
+    else ["seen", "type"].forEach((name) => body.delete(name));
     if (more) body.set("cursor", more.value);
     complain("");
     setBusy(true);

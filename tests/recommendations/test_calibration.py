@@ -28,7 +28,8 @@ from recommendations.search.calibration import (
     calibration_of,
 )
 from recommendations.search.isotonic import Curve, calibration_error, fit, pool_adjacent_violators
-from recommendations.search.service import SearchRequest, similar_products
+from recommendations.search.request import SearchRequest
+from recommendations.search.service import find_similar
 from tests.models import stated
 from tests.shopkeeper import Shopkeeper
 
@@ -220,5 +221,5 @@ def test_a_match_of_kind_and_colour_does_not_follow_the_slider(shop: Shopkeeper,
     stated(coloured)
     red = shop.embedded(coloured, "red dress", [1, 0, 1, 0])
     shop.embedded(coloured, "red shoe", [0, 1, 1, 0])
-    (found,) = similar_products(red, SearchRequest(1, colour=1.0)).matches
+    (found,) = find_similar(red, SearchRequest(1, colour_weight=1.0)).matches
     assert (found.score, found.match) == (pytest.approx(1.0, abs=2e-3), 50)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from recommendations import tasks
 from recommendations.models import EmbeddingModel, Place, Strip, StripCount
-from recommendations.search.service import Results
+from recommendations.search.results import Results
 from recommendations.search.throttling import StripReportThrottle
 from recommendations.strips import click_reports
 from recommendations.strips.click_through import wilson

@@ -20,7 +20,8 @@ from catalog.models import Product
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
 from recommendations.monitoring.agreement import overlap, rank_biased_overlap
 from recommendations.monitoring.model_comparison import NotComparable, Row, compare, products_of, sample_products
-from recommendations.search.service import SearchRequest, similar_products
+from recommendations.search.request import SearchRequest
+from recommendations.search.service import find_similar
 from tests.shopkeeper import Shopkeeper
 
 PAGE = "/admin/recommendations/embeddingmodel/compare/"
@@ -135,9 +136,9 @@ def test_each_model_answers_for_itself_and_agreements_are_marked(
 def test_nothing_changes_for_shoppers_while_models_are_compared(
     dress: Product, plane: EmbeddingModel, other: EmbeddingModel
 ) -> None:
-    assert similar_products(dress, SearchRequest(1), model=other).model == other
+    assert find_similar(dress, SearchRequest(1), model=other).model == other
     compare(plane, other, [dress], 2)
-    found = similar_products(dress, SearchRequest(1))
+    found = find_similar(dress, SearchRequest(1))
     assert (found.model, found.matches[0].product.sku) == (plane, "GOWN")
 
 

@@ -26,7 +26,8 @@ from recommendations.lifecycle import switching
 from recommendations.lifecycle.publishing import Published
 from recommendations.lifecycle.vector_files import TransferError, match, model_for, store
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
-from recommendations.search.service import SearchRequest, similar_products
+from recommendations.search.request import SearchRequest
+from recommendations.search.service import find_similar
 from tests.models import WIDE, Added
 from tests.pictures import COLOURS, picture
 from tests.shopkeeper import Shopkeeper
@@ -118,7 +119,7 @@ def test_what_the_command_line_embedded_is_served_without_computing_it_again(
     read = features.load(file)
     row = next(i for i, name in enumerate(read.names) if name.endswith("1000.jpg"))
     scores = sorted((float(read.vectors[row] @ vector) for vector in read.vectors), reverse=True)[1:4]
-    found = similar_products(shop_of[0], SearchRequest(3)).matches
+    found = find_similar(shop_of[0], SearchRequest(3)).matches
     assert [match.score for match in found] == pytest.approx(scores, abs=2e-3)
 
 

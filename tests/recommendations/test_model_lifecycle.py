@@ -32,7 +32,8 @@ from recommendations.management.commands.embedding_models import Command
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
 from recommendations.monitoring.status import model_warnings, weights_disagreement
 from recommendations.pipeline import worker
-from recommendations.search.service import SearchRequest, search_photo, similar_products
+from recommendations.search.request import SearchRequest
+from recommendations.search.service import find_similar, search_photo
 from recommendations.strips.product_strip import product_strip
 from tests.models import Added
 from tests.pictures import COLOURS, picture
@@ -104,7 +105,7 @@ def oracle(name: str) -> dict[int, np.ndarray]:
 
 def answers_like(product: Product, vectors: dict[int, np.ndarray], *, limit: int = 5) -> None:
     """The strip of `product` is what a comparison with every vector gives."""
-    found = similar_products(product, SearchRequest(limit)).matches
+    found = find_similar(product, SearchRequest(limit)).matches
     truth = sorted((vectors[product.pk] @ vector for pk, vector in vectors.items() if pk != product.pk), reverse=True)
     assert [match.score for match in found] == pytest.approx(truth[:limit], abs=2e-3)
     assert [vectors[product.pk] @ vectors[match.product.pk] for match in found] == pytest.approx(
@@ -124,12 +125,12 @@ def test_a_shop_goes_to_a_model_of_another_dimension_and_metric_and_back(running
     assert not ImageEmbedding.objects.filter(model__name="split").exists()
 
     assert "split is ready: 12 of 12 pictures" in run("build", "split")
-    assert similar_products(red, SearchRequest(5)).model == model("wide"), "nothing changes before the switch"
+    assert find_similar(red, SearchRequest(5)).model == model("wide"), "nothing changes before the switch"
     answers_like(red, old)
 
     assert "split is active. wide stays ready" in run("activate", "split")
     new = oracle("split")
-    assert similar_products(red, SearchRequest(5)).model == model("split")
+    assert find_similar(red, SearchRequest(5)).model == model("split")
     for product in running:
         answers_like(product, new)
     found = search_photo(picture("red", seed=0), SearchRequest(3))
@@ -137,7 +138,7 @@ def test_a_shop_goes_to_a_model_of_another_dimension_and_metric_and_back(running
     assert found.matches[0].score == pytest.approx(1.0, abs=2e-3)
 
     assert "wide is active. split stays ready" in run("rollback")
-    assert similar_products(red, SearchRequest(5)).model == model("wide")
+    assert find_similar(red, SearchRequest(5)).model == model("wide")
     answers_like(red, old)
     assert "split is active" in run("rollback"), "once more is forth again"
 
@@ -163,7 +164,7 @@ def test_shoppers_and_staff_notice_nothing_of_switches(both: list[Product]) -> N
 
     def search() -> None:
         nonlocal searches
-        results = similar_products(red, SearchRequest(5))
+        results = find_similar(red, SearchRequest(5))
         assert results.model is not None
         own = vectors[results.model.name]
         for match in results.matches:
@@ -342,7 +343,7 @@ def test_a_model_that_lacks_pictures_is_not_activated_and_they_are_named(running
     assert "split is active" in said
     assert "lacks 12 of 12 pictures, which workers embed now" in said
     worker.drain()
-    assert similar_products(running[0], SearchRequest(3)).model == model("split")
+    assert find_similar(running[0], SearchRequest(3)).model == model("split")
     answers_like(running[0], oracle("split"))
 
 

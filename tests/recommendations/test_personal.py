@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from catalog.models import Product
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, Rule
-from recommendations.search.service import Match, Source
+from recommendations.search.results import Match, Source
 from recommendations.strips.recently_viewed import COOKIE, MOST, SALT
 from recommendations.strips.taste import dealt, inspired_by
 from tests.shopkeeper import Shopkeeper

@@ -20,6 +20,7 @@ from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel, ModelState
 from recommendations.search import photo as photo_module
 from recommendations.search.photo import PhotoForgotten, SeenPhoto, from_token
+from recommendations.search.photo_types import PhotoType
 from recommendations.search.throttling import PhotoSearchThrottle
 from tests.models import stated
 from tests.pictures import picture
@@ -81,14 +82,16 @@ def shown(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("dimension", [4, 256, 2048])
-def test_a_vector_survives_the_way_through_the_page(plane: EmbeddingModel, dimension: int) -> None:
+def test_a_vector_survives_the_way_through_the_page(shop: Shopkeeper, plane: EmbeddingModel, dimension: int) -> None:
     EmbeddingModel.objects.update(dimension=dimension)
     plane.refresh_from_db()
     vector = np.random.default_rng(1).normal(size=dimension).astype(np.float32)
     vector = (vector / np.linalg.norm(vector)).astype(np.float16).astype(np.float32)
-    text = SeenPhoto(plane, vector, (7, 70_000)).to_token()
+    Category.objects.add_root(instance=Category(pk=70_000, name="Shoes"))
+    types = PhotoType(shop.category(), 0.75), PhotoType(Category.objects.get(pk=70_000), 0.25)
+    text = SeenPhoto(plane, vector, types).to_token()
     found = from_token(text)
-    assert (found.model, found.kinds, found.vector.tolist()) == (plane, (7, 70_000), vector.tolist())
+    assert (found.model, found.types, found.vector.tolist()) == (plane, types, vector.tolist())
     assert len(text) < 2.7 * dimension + 100
 
 
@@ -107,14 +110,14 @@ def test_what_is_signed_for_another_purpose_is_refused(plane: EmbeddingModel) ->
 def test_it_is_forgotten_after_an_hour(plane: EmbeddingModel, monkeypatch: pytest.MonkeyPatch) -> None:
     text = SeenPhoto(plane, np.array([1, 0, 0], np.float32)).to_token()
     monkeypatch.setattr(photo_module, "TOKEN_SECONDS", -1)
-    with pytest.raises(PhotoForgotten, match="choose the photo again"):
+    with pytest.raises(PhotoForgotten, match="Choose your photo again"):
         from_token(text)
 
 
 def test_another_model_does_not_know_it(plane: EmbeddingModel) -> None:
     text = SeenPhoto(plane, np.array([1, 0, 0], np.float32)).to_token()
     EmbeddingModel.objects.update(state=ModelState.READY)
-    with pytest.raises(PhotoForgotten, match="see anew"):
+    with pytest.raises(PhotoForgotten, match="was just updated"):
         from_token(text)
 
 
@@ -129,22 +132,28 @@ def test_the_budget_is_changed_without_the_photo(wardrobe: EmbeddingModel, clien
     assert shown(search(client, seen=token(page), price_max="5"))[0] == "Blue shoe", "the cheapest above the budget"
 
 
-def test_a_kind_is_chosen_and_there_is_a_way_back(wardrobe: EmbeddingModel, client: Client) -> None:
+def test_a_type_that_is_gone_is_not_offered(plane: EmbeddingModel) -> None:
+    gone = PhotoType(Category(pk=7, name="Hats"), 0.75)
+    assert from_token(SeenPhoto(plane, np.array([1, 0, 0], np.float32), (gone,)).to_token()).types == ()
+
+
+def test_a_type_is_chosen_and_there_is_a_way_back(wardrobe: EmbeddingModel, client: Client) -> None:
     page = search(client, photo=photo())
     dresses, shoes = (Category.objects.get(slug=slug) for slug in ("dresses", "shoes"))
-    assert re.findall(r'name="kind" value="(\d*)"', page)[:2] == ["", str(dresses.pk)]
+    assert re.findall(r'name="type" value="(\d*)"', page)[:2] == ["", str(dresses.pk)]
     assert len(shown(page)) == 4, "restricted only when asked"
-    only = search(client, seen=token(page), kind=shoes.pk)
+    only = search(client, seen=token(page), type=shoes.pk)
     assert set(shown(only)) == {"Red shoe", "Blue shoe"}
     assert token(only) == token(page)
     assert re.search(rf'value="{shoes.pk}"[^>]* checked', only)
-    assert len(shown(search(client, seen=token(only), kind=""))) == 4
+    assert len(shown(search(client, seen=token(only), type=""))) == 4
+    assert shown(search(client, seen=token(page), kind=shoes.pk)) == shown(only), "the field's former name, until 1.0"
 
 
-def test_a_new_photo_forgets_the_kind_of_the_one_before(wardrobe: EmbeddingModel, client: Client) -> None:
+def test_a_new_photo_forgets_the_type_of_the_one_before(wardrobe: EmbeddingModel, client: Client) -> None:
     page = search(client, photo=photo())
     shoes = Category.objects.get(slug="shoes")
-    again = search(client, photo=photo(), seen=token(page), kind=shoes.pk)
+    again = search(client, photo=photo(), seen=token(page), type=shoes.pk)
     assert len(shown(again)) == 4
 
 
@@ -198,11 +207,11 @@ def test_a_wrong_budget_costs_no_photo(wardrobe: EmbeddingModel, client: Client)
     response = client.post(PAGE, {"photo": photo(), "price_max": "much"})
     page = response.content.decode()
     assert response.status_code == 400
-    assert "The budget is an amount of money" in page
+    assert "Enter the budget as an amount of money" in page
     assert len(shown(search(client, seen=token(page), price_max=""))) == 4
 
 
-@pytest.mark.parametrize("fields", [{"colour": "2"}, {"colour": "NaN"}, {"sort": "x"}, {"kind": "x"}, {"kind": "0"}])
+@pytest.mark.parametrize("fields", [{"colour": "2"}, {"colour": "NaN"}, {"sort": "x"}, {"type": "x"}, {"kind": "0"}])
 def test_senseless_wishes_are_refused_and_the_photo_kept(
     wardrobe: EmbeddingModel, client: Client, fields: dict[str, str]
 ) -> None:
@@ -220,7 +229,7 @@ def test_an_old_page_asks_for_the_photo_again(
     response = client.post(PAGE, {"seen": seen})
     page = response.content.decode()
     assert response.status_code == 400
-    assert "please choose the photo again" in page
+    assert "Choose your photo again" in page
     assert "data-photo-again" in page
     assert 'name="seen"' not in page
 

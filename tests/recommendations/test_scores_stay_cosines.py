@@ -12,7 +12,8 @@ from recommendations.monitoring.hubness import nearest_of_all
 from recommendations.querysets import similarity
 from recommendations.search.filters import Filters
 from recommendations.search.photo import SeenPhoto
-from recommendations.search.service import SearchRequest, search_seen, similar_products
+from recommendations.search.request import SearchRequest
+from recommendations.search.service import find_similar, search_photo
 from tests.shopkeeper import Shopkeeper
 
 pytestmark = pytest.mark.case
@@ -46,7 +47,7 @@ def test_a_photo_of_what_the_shop_has_scores_1_and_not_more(
     vector = too_long(3)
     shop.embedded(plane, "same", vector.tolist())
     shop.embedded(plane, "opposite", (-vector).tolist())
-    found = search_seen(SeenPhoto(plane, vector), SearchRequest(2, Filters())).matches
+    found = search_photo(SeenPhoto(plane, vector), SearchRequest(2, Filters())).matches
     assert [match.product.title for match in found] == ["same", "opposite"]
     same, opposite = (match.to_json()["score"] for match in found)
     assert 0.999 < same <= 1
@@ -58,7 +59,7 @@ def test_weighted_parts_keep_within_1(shop: Shopkeeper, coloured: EmbeddingModel
     asked = shop.embedded(coloured, "asked", vector.tolist())
     shop.embedded(coloured, "twin", vector.tolist())
     for weight in (None, 0.0, 0.3, 0.5, 1.0):
-        (twin,) = similar_products(asked, SearchRequest(1, Filters(), colour=weight)).matches
+        (twin,) = find_similar(asked, SearchRequest(1, Filters(), colour_weight=weight)).matches
         assert twin.score is not None
         assert -1 <= twin.score <= 1, weight
 

@@ -21,15 +21,9 @@ from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbeddin
 from recommendations.search.cursor import from_cursor
 from recommendations.search.filters import Filters
 from recommendations.search.plans import plan
-from recommendations.search.service import (
-    SAVING,
-    Results,
-    SearchRequest,
-    Sort,
-    in_another_colour,
-    similar_products,
-    similar_to_taste,
-)
+from recommendations.search.request import SearchRequest, Sort
+from recommendations.search.results import Results
+from recommendations.search.service import SAVING, find_similar, similar_to_taste
 from tests.shopkeeper import Shopkeeper
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -187,7 +181,7 @@ def test_any_filter_and_any_weight_give_what_a_comparison_with_all_gives(
     found, holds = made(asked)
     product = shop.products[position]
     expected = shop.expected(shop.first_vector(position) * weights(colour), holds, own={product.pk})
-    results = similar_products(product, SearchRequest(limit, found, colour=colour, metric=metric))
+    results = find_similar(product, SearchRequest(limit, found, colour_weight=colour, metric=metric))
     check(results, expected, limit)
 
 
@@ -200,7 +194,7 @@ def test_pages_put_together_are_the_whole(shop: Shop, position: int, asked: dict
     seen: list[int] = []
     cursor: str | None = ""
     while cursor is not None:
-        results = similar_products(product, SearchRequest(limit, found, from_cursor(cursor)))
+        results = find_similar(product, SearchRequest(limit, found, from_cursor(cursor)))
         seen += [match.product.pk for match in results.matches]
         cursor = results.next
     assert len(seen) == len(set(seen))
@@ -209,12 +203,12 @@ def test_pages_put_together_are_the_whole(shop: Shop, position: int, asked: dict
 
 def test_a_page_neither_repeats_nor_skips_while_the_catalog_changes(shop: Shop) -> None:
     product = shop.products[1]
-    first = similar_products(product, SearchRequest(10))
+    first = find_similar(product, SearchRequest(10))
     gone, stays = first.matches[2].product, [match.product.pk for match in first.matches]
     expected = [pk for pk, _ in shop.expected(shop.first_vector(1), lambda _: True, own={product.pk})]
     Product.objects.filter(pk=gone.pk).delete()
     Product.objects.filter(pk=expected[12]).update(published=False)
-    second = similar_products(product, SearchRequest(10, shown=from_cursor(first.next or "")))
+    second = find_similar(product, SearchRequest(10, shown=from_cursor(first.next or "")))
     assert [match.product.pk for match in second.matches] == [pk for pk in expected[10:21] if pk != expected[12]]
     assert not {match.product.pk for match in second.matches} & set(stays)
 
@@ -242,14 +236,16 @@ def test_another_colour_is_the_same_kind_with_the_colour_of_a_swatch(shop: Shop)
     query[KIND:] = swatch / np.linalg.norm(swatch) / np.sqrt(2)
     own = {shop.products[1].pk}
     check(
-        in_another_colour(shop.products[1], "Red", SearchRequest(12)), shop.expected(query, lambda _: True, own=own), 12
+        find_similar(shop.products[1], SearchRequest(12, in_colour="Red")),
+        shop.expected(query, lambda _: True, own=own),
+        12,
     )
-    assert in_another_colour(shop.products[1], "Infrared", SearchRequest(12)).matches == []
+    assert find_similar(shop.products[1], SearchRequest(12, in_colour="Infrared")).matches == []
 
 
 def test_a_budget_that_nothing_meets_says_how_many_there_are_and_from_what_price(shop: Shop) -> None:
     product, budget = shop.products[1], Decimal("0.50")
-    results = similar_products(product, SearchRequest(5, Filters(price_max=budget, in_stock=True)))
+    results = find_similar(product, SearchRequest(5, Filters(price_max=budget, in_stock=True)))
     dearer = [
         other
         for other in shop.products
@@ -275,7 +271,7 @@ def test_through_the_index_as_many_as_asked_for_and_nearly_all_of_the_right_ones
                     query = shop.first_vector(position) * weights(colour)
                     holds = made({"price_max": narrow} if narrow else {})[1]
                     expected = shop.expected(query, holds, own={product.pk})[:10]
-                    results = similar_products(product, SearchRequest(10, found, colour=colour))
+                    results = find_similar(product, SearchRequest(10, found, colour_weight=colour))
                     assert len(results.matches) == len(expected), (colour, narrow)
                     hits += len({match.product.pk for match in results.matches} & {pk for pk, _ in expected})
                     wanted += len(expected)
@@ -294,7 +290,7 @@ def test_later_pages_through_the_index_find_the_next_ones_too(transactional_db: 
             expected = [pk for pk, _ in shop.expected(shop.first_vector(position), lambda _: True, own={product.pk})]
             for _ in range(5):
                 assert not plan(Filters(excluded=shown), 25).exact
-                page = similar_products(product, SearchRequest(24, shown=shown))
+                page = find_similar(product, SearchRequest(24, shown=shown))
                 following = [pk for pk in expected if pk not in shown][:24]
                 hits += len({match.product.pk for match in page.matches} & set(following))
                 wanted += len(following)
@@ -321,8 +317,8 @@ def test_cheaper_look_alikes_come_first_and_those_without_a_price_save_nothing(s
     product = shop.products[1]
     Product.objects.filter(pk=product.pk).update(price=Decimal(100))
     product.refresh_from_db()
-    found = similar_products(product, SearchRequest(10, sort=Sort.VALUE)).matches
-    plain = similar_products(product, SearchRequest(40)).matches
+    found = find_similar(product, SearchRequest(10, sort=Sort.VALUE)).matches
+    plain = find_similar(product, SearchRequest(40)).matches
     worth = {
         match.product.pk: match.score + SAVING * (1 - float(match.product.price) / 100 if match.product.price else 0)
         for match in plain

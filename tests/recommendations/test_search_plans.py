@@ -19,7 +19,8 @@ from recommendations.embeddings.indexes import drop_index, ensure_index
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, ModelState
 from recommendations.search.filters import ANYTHING, Filters
 from recommendations.search.plans import EFFORT
-from recommendations.search.service import SearchRequest, Sort, in_another_colour, similar_products, similar_to_taste
+from recommendations.search.request import SearchRequest, Sort
+from recommendations.search.service import find_similar, similar_to_taste
 from tests.recommendations.test_search_oracle import Shop, stock_shop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -98,11 +99,11 @@ def activate(model: EmbeddingModel) -> None:
 def test_plain_and_broad_searches_walk_the_index_of_the_active_model(models: TwoModels) -> None:
     product = models.shop.products[1]
     searches: dict[str, Callable[[], Any]] = {
-        "unfiltered": lambda: similar_products(product, SearchRequest(10)),
-        "a long strip": lambda: similar_products(product, SearchRequest(24)),
-        "a broad budget": lambda: similar_products(product, SearchRequest(10, BROAD)),
-        "by value": lambda: similar_products(product, SearchRequest(6, sort=Sort.VALUE)),
-        "a second page": lambda: similar_products(
+        "unfiltered": lambda: find_similar(product, SearchRequest(10)),
+        "a long strip": lambda: find_similar(product, SearchRequest(24)),
+        "a broad budget": lambda: find_similar(product, SearchRequest(10, BROAD)),
+        "by value": lambda: find_similar(product, SearchRequest(6, sort=Sort.VALUE)),
+        "a second page": lambda: find_similar(
             product, SearchRequest(10, shown=frozenset(other.pk for other in models.shop.products[5:25]))
         ),
     }
@@ -114,9 +115,7 @@ def test_plain_and_broad_searches_walk_the_index_of_the_active_model(models: Two
 
 def test_a_broad_category_walks_the_index_too(models: TwoModels) -> None:
     clothes = Category.objects.get(address="clothes")  # two thirds of the products
-    found = indexes_used(
-        lambda: similar_products(models.shop.products[1], SearchRequest(10, Filters(category=clothes)))
-    )
+    found = indexes_used(lambda: find_similar(models.shop.products[1], SearchRequest(10, Filters(category=clothes))))
     assert found == [{models.shop.model.index_name}]
 
 
@@ -124,10 +123,10 @@ def test_whatever_the_query_is_made_of_it_walks_the_index(models: TwoModels) -> 
     products, index = models.shop.products, models.shop.model.index_name
     for weight in (0.0, 0.2, 0.5, 1.0):
         for filters in (ANYTHING, BROAD):
-            request = SearchRequest(10, filters, colour=weight)
-            assert indexes_used(lambda request=request: similar_products(products[1], request)) == [{index}], request
+            request = SearchRequest(10, filters, colour_weight=weight)
+            assert indexes_used(lambda request=request: find_similar(products[1], request)) == [{index}], request
     assert indexes_used(lambda: similar_to_taste(products[1:3], products[3:4], SearchRequest(10))) == [{index}]
-    assert indexes_used(lambda: in_another_colour(products[1], "Red", SearchRequest(10))) == [{index}]
+    assert indexes_used(lambda: find_similar(products[1], SearchRequest(10, in_colour="Red"))) == [{index}]
 
 
 def test_narrow_searches_compare_and_touch_no_vector_index(models: TwoModels) -> None:
@@ -135,7 +134,7 @@ def test_narrow_searches_compare_and_touch_no_vector_index(models: TwoModels) ->
         activate(model)
         for what, filters in NARROW.items():
             found = indexes_used(
-                lambda filters=filters: similar_products(models.shop.products[1], SearchRequest(10, filters))
+                lambda filters=filters: find_similar(models.shop.products[1], SearchRequest(10, filters))
             )
             assert set().union(*found) == set(), f"{what}, {model}"
 
@@ -143,14 +142,14 @@ def test_narrow_searches_compare_and_touch_no_vector_index(models: TwoModels) ->
 def test_a_search_that_looks_further_leaves_the_setting_of_a_transaction_around_it(models: TwoModels) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         with CaptureQueriesContext(connection) as sent:
-            assert similar_products(models.shop.products[1], SearchRequest(100)).matches
+            assert find_similar(models.shop.products[1], SearchRequest(100)).matches
         assert any("SET LOCAL hnsw.ef_search" in query["sql"] for query in sent)
         cursor.execute("SHOW hnsw.ef_search")
         assert cursor.fetchone() == (str(EFFORT),)
 
 
 def test_another_metric_than_the_models_own_compares(models: TwoModels) -> None:
-    found = indexes_used(lambda: similar_products(models.shop.products[1], SearchRequest(10, metric="euclidean")))
+    found = indexes_used(lambda: find_similar(models.shop.products[1], SearchRequest(10, metric="euclidean")))
     assert set().union(*found) == set()
 
 

@@ -19,14 +19,14 @@ from recommendations.embeddings.indexes import INDEX_LOCK, ensure_index, index_e
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
 from recommendations.search.cursor import to_cursor
 from recommendations.search.filters import Filters
-from recommendations.search.service import MAX_RESULTS, SearchRequest, Source, similar_products
+from recommendations.search.request import MAX_RESULTS, SearchRequest
+from recommendations.search.results import Source
+from recommendations.search.service import find_similar
 from tests.shopkeeper import Shopkeeper
 
 
 def titles(product: Product, *, limit: int, **filters: Any) -> list[str]:
-    return [
-        match.product.title for match in similar_products(product, SearchRequest(limit, Filters(**filters))).matches
-    ]
+    return [match.product.title for match in find_similar(product, SearchRequest(limit, Filters(**filters))).matches]
 
 
 def test_the_nearest_come_first_with_their_cosine_and_never_the_product_itself(
@@ -36,7 +36,7 @@ def test_the_nearest_come_first_with_their_cosine_and_never_the_product_itself(
     shop.embedded(plane, "opposite", [-1, 0, 0])
     shop.embedded(plane, "scarlet", [3, 4, 0])
     shop.embedded(plane, "crimson", [1, 0, 0])
-    matches = similar_products(red, SearchRequest(10)).matches
+    matches = find_similar(red, SearchRequest(10)).matches
     assert [match.product.title for match in matches] == ["crimson", "scarlet", "opposite"]
     assert [match.score for match in matches] == pytest.approx([1.0, 0.6, -1.0], abs=1e-3)
     assert {match.source for match in matches} == {Source.VISUAL}
@@ -48,7 +48,7 @@ def test_a_product_with_several_pictures_is_one_hit_with_the_picture_that_matche
     red = shop.embedded(plane, "red", [1, 0, 0])
     many = shop.embedded(plane, "many", [0, 1, 0], *([[1, 0.1, 0]] * 30))
     shop.embedded(plane, "one", [1, 1, 0])
-    matches = similar_products(red, SearchRequest(2)).matches
+    matches = find_similar(red, SearchRequest(2)).matches
     assert [match.product.title for match in matches] == ["many", "one"]
     assert matches[0].image in list(many.images.all())[1:]
 
@@ -92,7 +92,7 @@ def test_vectors_of_another_model_are_never_mixed_in(shop: Shopkeeper, plane: Em
 
 
 def test_without_any_model_there_is_an_empty_answer(shop: Shopkeeper) -> None:
-    results = similar_products(shop.product(), SearchRequest(3))
+    results = find_similar(shop.product(), SearchRequest(3))
     assert (results.model, results.matches) == (None, [])
 
 
@@ -122,11 +122,11 @@ def test_the_query_uses_the_index_of_its_model_and_finds_the_same(plane: Embeddi
     assert plane.index_name not in ImageEmbedding.objects.nearest(vector, plane, exact=True)[:20].explain()
     assert len(set(query.values_list("image_id", flat=True)) & set(exact)) >= 19
     with CaptureQueriesContext(connection) as sent, connection.cursor() as cursor:
-        assert len(similar_products(red, SearchRequest(10)).matches) == 10
+        assert len(find_similar(red, SearchRequest(10)).matches) == 10
         assert len(sent) == 3, "the model, the statistics, the neighbours"
         cursor.execute("EXPLAIN " + sent[-1]["sql"])
         assert plane.index_name in str(cursor.fetchall())
-    assert len(similar_products(red, SearchRequest(MAX_RESULTS)).matches) == MAX_RESULTS
+    assert len(find_similar(red, SearchRequest(MAX_RESULTS)).matches) == MAX_RESULTS
 
 
 def clone_images(image_id: int, count: int) -> None:
@@ -287,7 +287,7 @@ def test_above_a_budget_the_least_price_still_holds(shop: Shopkeeper, plane: Emb
     for price in (30, 60, 90):
         shop.embedded(plane, str(price), [1, 0, 0], price=Decimal(price))
     search_request = SearchRequest(3, Filters(price_min=Decimal(50), price_max=Decimal("20.005")))
-    above = similar_products(red, search_request).above
+    above = find_similar(red, search_request).above
     assert above is not None
     assert (above.count, above.lowest, above.match.product.title) == (2, Decimal(60), "60")
 
@@ -360,4 +360,5 @@ def test_the_api_knows_no_hidden_or_unknown_product(shop: Shopkeeper) -> None:
 
 def test_the_api_answers_an_empty_list_before_anything_is_embedded(shop: Shopkeeper) -> None:
     response = APIClient().get(f"/api/v1/products/{shop.product().slug}/similar/")
-    assert (response.status_code, response.json()) == (200, {"model": None, "match_kind": None, "results": []})
+    empty = {"model": None, "match_basis": None, "match_kind": None, "results": []}
+    assert (response.status_code, response.json()) == (200, empty)

@@ -11,7 +11,7 @@ from catalog.models import Product
 from recommendations.management.arguments import add_search_arguments, search_request_of, write_results
 from recommendations.search.filters import ANYTHING
 from recommendations.search.query_vectors import NoColourPart
-from recommendations.search.service import in_another_colour, similar_products
+from recommendations.search.service import find_similar
 
 
 class Command(BaseCommand):
@@ -20,17 +20,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("sku", metavar="SKU")
         add_search_arguments(parser)
-        parser.add_argument("--in-colour", metavar="COLOUR", help="the same in this colour, e.g. Red")
+        parser.add_argument("--in-colour", metavar="COLOUR", help="the product in this colour, e.g. Red")
 
     def handle(self, *, sku: str, json: bool, **options: Any) -> None:
         product = Product.objects.filter(sku=sku).first()
         if product is None:
             raise CommandError(f"There is no product with the SKU {sku!r}.")
-        request, colour = search_request_of(options), options["in_colour"]
+        request = search_request_of(options)
         try:
-            results = in_another_colour(product, colour, request) if colour else similar_products(product, request)
+            results = find_similar(product, request)
         except NoColourPart as error:
             raise CommandError(str(error)) from error
-        if not results.matches and request.filters == ANYTHING and not colour:
+        if not results.matches and request.filters == ANYTHING and not request.in_colour:
             self.stderr.write("No look-alikes: is the product's picture embedded? See `manage.py pipeline_status`.")
         write_results(self.stdout, results, as_json=json)

@@ -1,4 +1,4 @@
-"""A photo votes what kind of thing it shows; only who asks is shown that kind alone."""
+"""What a photo shows is put to a vote; results are restricted to one type only when that is requested."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from recommendations.pipeline import worker
 from recommendations.search.calibration import Calibration, MatchBasis
 from recommendations.search.isotonic import Curve
 from recommendations.search.photo_types import PhotoType, photo_types_of, vote
-from recommendations.search.service import Match, Results, Source
+from recommendations.search.results import Match, Results, Source
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
@@ -46,15 +46,15 @@ def test_nobody_votes_for_nothing() -> None:
 
 
 def test_the_three_likeliest_are_offered_and_chance_hits_are_not(shop: Shopkeeper, plane: EmbeddingModel) -> None:
-    for kind, vector, count in (
+    for name, vector, count in (
         ("dresses", [1, 0, 0], 6), ("skirts", [1, 0.2, 0], 3), ("tops", [1, 0.4, 0], 3), ("coats", [1, 0.5, 0], 2),
         ("shoes", [-1, 0, 0], 9),
     ):  # fmt: skip
         for number in range(count):
-            shop.embedded(plane, f"{kind} {number}", vector, category=f"clothes/{kind}")
-    kinds = photo_types_of(np.array([1, 0, 0], np.float32), plane)
-    assert [kind.category.slug for kind in kinds] == ["dresses", "skirts", "tops"]
-    assert kinds[0].share > 0.4
+            shop.embedded(plane, f"{name} {number}", vector, category=f"clothes/{name}")
+    types = photo_types_of(np.array([1, 0, 0], np.float32), plane)
+    assert [each.category.slug for each in types] == ["dresses", "skirts", "tops"]
+    assert types[0].share > 0.4
     assert photo_types_of(np.array([-1, 0, 0], np.float32), plane)[0].category.slug == "shoes"
 
 
@@ -67,19 +67,21 @@ def wardrobe(shop: Shopkeeper, network: EmbeddingModel) -> None:
         worker.embed_now([thing.images.get().pk])
 
 
-def test_the_api_says_the_kinds_and_searches_all_of_them(wardrobe: None) -> None:
+def test_the_api_names_the_types_and_searches_all_of_them(wardrobe: None) -> None:
     photo = SimpleUploadedFile("photo.jpg", picture("red"), "image/jpeg")
     body = APIClient().post(API, {"photo": photo, "limit": 2}, format="multipart").json()
-    assert body["kinds"][0]["category"] == "red-things"
-    assert body["kinds"][0]["name"] == "Red things"
-    assert sum(kind["share"] for kind in body["kinds"]) <= 1.001
+    assert body["photo_types"][0]["category"] == "red-things"
+    assert body["photo_types"][0]["name"] == "Red things"
+    assert sum(each["share"] for each in body["photo_types"]) <= 1.001
+    assert body["kinds"] == body["photo_types"], "the former name, until 1.0"
+    assert body["match_kind"] == body["match_basis"], "likewise"
     assert {entry["title"] for entry in body["results"]} > {"red thing"}
     photo = SimpleUploadedFile("photo.jpg", picture("red"), "image/jpeg")
     more = APIClient().post(API, {"photo": photo, "limit": 2, "cursor": body["next"]}, format="multipart").json()
-    assert "kinds" not in more, "said once, on the first page"
+    assert {"photo_types", "kinds"} & set(more) == set(), "on the first page only"
 
 
-def test_the_command_says_the_kinds(wardrobe: None, tmp_path: Path) -> None:
+def test_the_command_names_the_types(wardrobe: None, tmp_path: Path) -> None:
     file = tmp_path / "photo.jpg"
     file.write_bytes(picture("green"))
     out = io.StringIO()
@@ -93,8 +95,8 @@ def test_the_command_names_no_type_when_nothing_is_similar(wardrobe: None, netwo
     )
     network.calibration = meaning.to_json()
     shown = [Match(product, None, 0.2, Source.VISUAL, match=20) for product in Product.objects.all()]
-    kinds = [PhotoType(shown[0].product.category, 0.98)]
+    types = [PhotoType(shown[0].product.category, 0.98)]
     out = io.StringIO()
-    write_results(OutputWrapper(out), Results(network, shown, kinds=kinds), as_json=False)
+    write_results(OutputWrapper(out), Results(network, shown, types=types), as_json=False)
     assert "Nothing really similar" in out.getvalue()
     assert "Seems to show" not in out.getvalue()

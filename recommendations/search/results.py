@@ -1,0 +1,125 @@
+"""What a search returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from catalog.models import Product, ProductImage
+from catalog.pages import Count
+from recommendations.models import EmbeddingModel
+from recommendations.search.calibration import calibration_of
+from recommendations.search.photo_types import PhotoType
+
+
+class Source(StrEnum):
+    """Why a product is shown."""
+
+    PINNED = "pinned"
+    VISUAL = "visual"
+    CATEGORY = "category"
+    PARENT = "parent"
+    NEWEST = "newest"
+
+
+@dataclass(frozen=True)
+class Match:
+    """A product to show.
+
+    Attributes:
+        image: the picture that matched.
+        score: its cosine similarity, -1 to 1; where shape and colour are weighted, the weighted mean of their
+            cosines. None for products that no visual search found.
+        match: 0 to 100, see `recommendations.search.calibration`; None while the model has no calibration.
+        word: the same for shoppers. Both weight shape and colour equally, whatever the request does.
+        vector: of the picture, float32 [D]; None unless requested.
+    """
+
+    product: Product
+    image: ProductImage | None
+    score: float | None
+    source: Source
+    match: int | None = None
+    word: str = ""
+    vector: np.ndarray | None = field(default=None, repr=False, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape that commands and the API share."""
+        return {
+            "sku": self.product.sku,
+            "slug": self.product.slug,
+            "title": self.product.title,
+            "price": None if self.product.price is None else str(self.product.price),
+            "currency": self.product.currency,
+            "score": None if self.score is None else round(self.score, 6),
+            "match": self.match,
+            "image": self.image.file.url if self.image else None,
+            "source": self.source.value,
+        }
+
+
+@dataclass(frozen=True)
+class AboveBudget:
+    """Results without the budget, when no product is within it.
+
+    Attributes:
+        count: products that meet every other filter and cost more; exact up to 1,000.
+        lowest: price of the cheapest of them.
+        match: the cheapest of the most similar.
+    """
+
+    count: Count
+    lowest: Decimal
+    match: Match
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "count": int(self.count),
+            "count_is_exact": not self.count.more,
+            "lowest_price": str(self.lowest),
+            "nearest": self.match.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Results:
+    """Attributes:
+    above: set when no product is within the budget.
+    next: cursor of the next page; None on the last.
+    types: what a photo seems to show, likeliest first; on the first page only.
+    """
+
+    model: EmbeddingModel | None
+    matches: Sequence[Match]
+    above: AboveBudget | None = None
+    next: str | None = None
+    types: Sequence[PhotoType] = ()
+
+    @property
+    def nothing_similar(self) -> bool:
+        """Whether even the best match is below the model's threshold for similar."""
+        meaning, known = calibration_of(self.model), [m.match for m in self.matches if m.match is not None]
+        return meaning is not None and bool(known) and max(known) < meaning.floor
+
+    def to_json(self) -> dict[str, Any]:
+        meaning = calibration_of(self.model)
+        basis = meaning.basis.value if meaning else None
+        found: dict[str, Any] = {
+            "model": self.model.name if self.model else None,
+            "match_basis": basis,
+            "match_kind": basis,  # the former name, until 1.0
+            "results": [match.to_json() for match in self.matches],
+        }
+        if self.above:
+            found["above_budget"] = self.above.to_json()
+        if self.next:
+            found["next"] = self.next
+        if self.types:
+            found["photo_types"] = [each.to_json() for each in self.types]
+            found["kinds"] = found["photo_types"]  # the former name, until 1.0
+        return found
