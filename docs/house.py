@@ -1,7 +1,6 @@
-"""The rooms of the source and which uses which, drawn from the imports: `python docs/house.py` updates architecture.md.
+"""Draws the rooms of the source and their imports: `python docs/house.py` updates docs/architecture.md.
 
-A room is a folder of modules. Only the arrows that no other way implies are drawn: where A uses B and B uses C, A may
-use C too.
+A room is a folder of modules. Arrows that others imply are not drawn: if A uses B and B uses C, A may use C too.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ PACKAGES = ("common", "ml", "catalog", "recommendations", "shop")
 PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- drawn by docs/house.py -->", "<!-- end of the drawing -->"
 
-#: Modules and folders of a package through which others come in. They are drawn as one room.
+#: A package's entry modules and folders, drawn as one room.
 DOORS = frozenset(
     {"__main__", "admin", "api", "apps", "asgi", "celery", "checks", "commands", "context", "embedder", "management"}
     | {"settings", "tasks", "templatetags", "urls", "wsgi"}
@@ -28,9 +27,9 @@ DOORS = frozenset(
 @dataclass(frozen=True)
 class Import:
     """Attributes:
-    module: who imports, such as "catalog.services".
-    imported: what, such as "ml.pictures.codec".
-    line: where.
+    module: the importing one, such as "catalog.services".
+    imported: such as "ml.pictures.codec".
+    line: of the statement.
     """
 
     module: str
@@ -39,7 +38,7 @@ class Import:
 
 
 def modules() -> dict[str, Path]:
-    """Dotted names and files; without migrations."""
+    """Dotted names and files, without migrations."""
     found = {}
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
@@ -50,7 +49,7 @@ def modules() -> dict[str, Path]:
 
 
 def imports(found: Mapping[str, Path]) -> Iterator[Import]:
-    """Of these modules from each other; those for types only are left out."""
+    """Imports among these modules, without type-only ones."""
     for module, path in found.items():
         for node in _statements(ast.parse(path.read_text())):
             for imported in _names(node, found):
@@ -58,7 +57,7 @@ def imports(found: Mapping[str, Path]) -> Iterator[Import]:
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Those within functions too."""
+    """Including those inside functions."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
@@ -84,7 +83,7 @@ def _uses(edges: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
 
 
 def circles(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """Groups that reach each other: strongly connected components (Tarjan 1972) of more than one."""
+    """Strongly connected components (Tarjan 1972) of more than one member: groups that reach each other."""
     uses = _uses(edges)
     number: dict[str, int] = {}
     low: dict[str, int] = {}
@@ -114,7 +113,7 @@ def circles(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
 
 
 def room_of(module: str, path: Path) -> str:
-    """The room that a module is drawn in, such as "ml/pictures", "catalog/doors" or, of what lies loose, "catalog"."""
+    """The room of a module, such as "ml/pictures", "catalog/doors" or, outside any room, "catalog"."""
     package, _, rest = module.partition(".")
     first = rest.partition(".")[0]
     if first in DOORS:
@@ -137,7 +136,7 @@ def room_edges() -> set[tuple[str, str]]:
 
 
 def direct(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Without those that a longer way implies. Rooms in a circle keep theirs."""
+    """Without edges that a longer path implies. Rooms in a circle keep theirs."""
     uses = _uses(edges)
 
     def reach(start: str, seen: set[str]) -> set[str]:
@@ -158,7 +157,7 @@ def direct(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 def drawing() -> str:
-    """A Mermaid flowchart in a fence of Markdown."""
+    """A fenced Mermaid flowchart."""
     edges = room_edges()
     rooms = sorted({room for edge in edges for room in edge})
     lines = ["```mermaid", "flowchart TD"]
@@ -176,7 +175,7 @@ def _id(room: str) -> str:
 
 
 def drawn(page: str) -> str:
-    """The page with the drawing of today."""
+    """The page with an up-to-date drawing."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{drawing()}\n{END}{after}"

@@ -113,21 +113,19 @@ else:
         }
     }
 DATABASE_POOL = env.bool("DATABASE_POOL", False)
-# Of web processes only (shop/wsgi.py and shop/asgi.py set SERVES_REQUESTS): imports, workers, migrations and index
-# builds take the time that they need.
+# Only for web processes; shop/wsgi.py and shop/asgi.py set SERVES_REQUESTS. Everything else may take long.
 SERVES_REQUESTS = env.bool("SERVES_REQUESTS", False)
 STATEMENT_SECONDS = env.float("STATEMENT_SECONDS", 5.0, validate=validate.Range(min=0.1))
 STAFF_STATEMENT_SECONDS = env.float("STAFF_STATEMENT_SECONDS", 30.0, validate=validate.Range(min=0.1))
 _database_options: dict[str, Any] = DATABASES["default"].setdefault("OPTIONS", {})
-# Of an option that is given twice Postgres takes the last: what DATABASE_URL says goes before what stands here.
+# Postgres uses the last of repeated options, so those of DATABASE_URL take precedence over these.
 _own_options = str(_database_options.pop("options", ""))
 DATABASE_LIMITS_STATEMENTS = "statement_timeout" in _own_options
 _database_options.update(
     {
         "options": " ".join(
             [
-                # A filtered HNSW scan goes on until it has enough rows, nearest first (pgvector README, "Iterative
-                # scans").
+                # A filtered HNSW scan continues until it has enough rows (pgvector README, "Iterative scans").
                 "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100",
                 *(
                     [
@@ -141,8 +139,8 @@ _database_options.update(
             ]
         ),
         "connect_timeout": 5,
-        # The pool asks a database that is away less and less often; after `reconnect_timeout` it begins anew with the
-        # next request, so that pages are back a few seconds after it is.
+        # While the database is down, the pool retries less and less often; after `reconnect_timeout` the next request
+        # starts it again, so that pages return a few seconds after the database.
         **({"pool": {"min_size": 1, "max_size": 8, "timeout": 10, "reconnect_timeout": 5}} if DATABASE_POOL else {}),
     }
 )
@@ -184,30 +182,30 @@ CELERY_TASK_ROUTES = {
     "shop.tasks.forget_login_failures": {"queue": "maintenance"},
 }
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_PROCESSES", 1, validate=validate.Range(min=1))
-# A worker takes a message when its child is free, never one more behind it. Not by counting what is unacknowledged:
-# of a message whose acknowledgement the network swallowed, the count would stay full for ever.
+# A worker takes a message only when its child is free. It does not count unacknowledged messages: if the network
+# dropped an acknowledgement, the count would stay full permanently.
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 0
-# A read that hangs must not stop the only worker for ever: its child is killed, and the lease brings the work back.
+# A hanging read must not stop the only worker permanently: its child is killed, and the lease returns the work.
 CELERY_TASK_TIME_LIMIT = 3600  # an index build may take long
 CELERY_TASK_ANNOTATIONS = {
     "recommendations.tasks.embed_images": {"time_limit": 300},
     "recommendations.tasks.sweep": {"time_limit": 300},
 }
 CELERY_TASK_ACKS_LATE = True
-# What a task has in hand is worth more than its message: a broker that is restarted must not cost attempts.
+# A task's claims are worth more than its message: a restart of the broker must not cost attempts.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # a full Redis refuses what a worker writes; that must not end it
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever; a worker that gave up would have to be started by somebody
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # a full Redis refuses writes, which must not end the worker
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # unlimited; a worker that gave up would need a manual start
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "queue_order_strategy": "priority",  # a worker of several queues empties them in the order it was given
-    "socket_connect_timeout": 2,  # an upload never waits longer for a broker that is away
+    "queue_order_strategy": "priority",  # a worker empties its queues in the order given
+    "socket_connect_timeout": 2,  # the longest an upload waits for a missing broker
     "max_retries": 1,
     "interval_start": 0,
     "socket_timeout": 5,
     "socket_keepalive": True,
-    "health_check_interval": 10,  # a worker whose broker fell silent is back in twice this
+    "health_check_interval": 10,  # a worker notices a silent broker within twice this
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -224,10 +222,10 @@ EMBEDDING_LEASE_SECONDS = env.int("EMBEDDING_LEASE_SECONDS", 120)
 EMBEDDING_SWEEP_SECONDS = env.int("EMBEDDING_SWEEP_SECONDS", 60)
 EMBEDDING_MAX_ATTEMPTS = env.int("EMBEDDING_MAX_ATTEMPTS", 3)
 EMBEDDING_INDEX_MIN_ROWS = env.int("EMBEDDING_INDEX_MIN_ROWS", 1000)
-# Nothing expires: a worker whose clock goes an hour fast would drop all of it, unheard.
+# Nothing expires: a worker whose clock is an hour fast would silently drop every message.
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "recommendations.tasks.sweep", "schedule": EMBEDDING_SWEEP_SECONDS},
-    # Daily by the database's record: the scheduler's own clock begins again wherever its file is lost.
+    # Daily by the database's record: the scheduler's clock starts over if its file is lost.
     "check-media": {"task": "catalog.tasks.check_media_if_due", "schedule": 3600},
     "prune-strip-counts": {"task": "recommendations.tasks.prune_strip_counts", "schedule": 24 * 3600},
     "forget-login-failures": {"task": "shop.tasks.forget_login_failures", "schedule": 24 * 3600},
@@ -251,13 +249,13 @@ IMAGE_DECODERS = env.int("IMAGE_DECODERS", min(4, max(2, len(os.sched_getaffinit
 EMBEDDING_DECODE_THREADS = env.int("EMBEDDING_DECODE_THREADS", IMAGE_DECODERS, validate=validate.Range(min=1))
 IMAGE_DECODE_SECONDS = env.float("IMAGE_DECODE_SECONDS", 10.0, validate=validate.Range(min=0.1))
 IMAGE_DECODE_BYTES = env.int("IMAGE_DECODE_BYTES", 2**30)
-# Encoding takes longer and more than decoding, and refuses nothing: what it cannot do leaves a picture as it is.
+# Encoding needs more time and memory than decoding and refuses nothing: a picture it cannot encode stays as it is.
 IMAGE_ENCODE_SECONDS = env.float("IMAGE_ENCODE_SECONDS", 10.0, validate=validate.Range(min=0.1))
 IMAGE_ENCODE_BYTES = env.int("IMAGE_ENCODE_BYTES", 3 * 2**29)
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(VAR_DIR / "media"))).absolute()
 MEDIA_URL = "/media/"
 MEDIA_QUARANTINE_DAYS = env.int("MEDIA_QUARANTINE_DAYS", 30, validate=validate.Range(min=1, max=36500))
-# … or in a bucket that several hosts share. Without keys, boto3 looks for those of the machine itself.
+# Or a bucket that several hosts share. Without keys, boto3 uses the machine's own role.
 MEDIA_S3_BUCKET = env.str("MEDIA_S3_BUCKET", "")
 _bucket = {
     "bucket_name": MEDIA_S3_BUCKET,
@@ -270,8 +268,7 @@ FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# With STATIC_ROOT, where an image build has run `collectstatic`: hashed, compressed, cached for ever. Without it,
-# straight from the sources.
+# With STATIC_ROOT, filled by `collectstatic`: hashed, compressed, cached permanently. Without: from the sources.
 _collected = env.str("STATIC_ROOT", "")
 STATIC_ROOT = Path(_collected).absolute() if _collected else None
 WHITENOISE_USE_FINDERS = not _collected
@@ -300,9 +297,7 @@ STRIP_SHOW_SOLD_OUT = env.bool("STRIP_SHOW_SOLD_OUT", False)
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_TZ = True
-USE_I18N = (
-    True  # with one language: add LocaleMiddleware only with a translation, as it makes every page vary by language
-)
+USE_I18N = True  # add LocaleMiddleware only with a translation: it makes every page vary by language
 USE_THOUSAND_SEPARATOR = True
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
@@ -391,7 +386,7 @@ SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
 if env.bool("BEHIND_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SILENCED_SYSTEM_CHECKS = [
-    # Subdomains and the preload list are the owner's to promise (HSTS_EVERYWHERE).
+    # The owner decides about subdomains and the preload list (HSTS_EVERYWHERE).
     "security.W005",
     "security.W021",
 ]
