@@ -90,7 +90,7 @@ class ProductForm(forms.ModelForm):
         model = Product
         fields = [
             "title", "sku", "slug", "category", "brand", "description", "price", "compare_at_price", "currency",
-            "stock", "published", "attributes",
+            "stock", "published", "condition", "size", "gtin", "url", "attributes",
         ]  # fmt: skip
         field_classes = {"attributes": AttributesField}
 
@@ -147,9 +147,9 @@ class ProductAdmin(ModelAdmin):
     autocomplete_fields = ["category"]
     show_full_result_count = False
     fieldsets = [
-        (None, {"fields": ["title", ("sku", "category"), "new_pictures", "description"]}),
-        ("Price and stock", {"fields": [("price", "compare_at_price"), ("currency", "stock"), "published"]}),
-        ("More", {"fields": [("brand", "slug"), "attributes"], "classes": ["collapse"]}),
+        (None, {"fields": ["title", ("sku", "category"), ("condition", "size"), "new_pictures", "description"]}),
+        ("Price and stock", {"fields": [("price", "compare_at_price"), ("currency", "stock"), "url", "published"]}),
+        ("More", {"fields": [("brand", "gtin"), "slug", "attributes"], "classes": ["collapse"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:

@@ -19,6 +19,8 @@ TEXT_LENGTH = 1000
 TOTAL_LENGTH = 20_000
 LARGEST, SMALLEST = 10**15, 1e-15  # what a double holds without surprises
 
+#: What is known about a product in columns of its own, and may also be an attribute.
+COLUMNS = ("condition", "size")
 KINDS = "text, a number, true, false or a list of texts"
 
 
@@ -82,7 +84,7 @@ def text_of(value: Any) -> str:
 def attribute_is(name: str, text: str, *, prefix: str = "") -> Q:
     """For `filter`: the attribute is this text, this number, this truth value, or a list with this text in it.
 
-    Containment throughout, because it has an index.
+    Containment throughout, because it has an index. Condition and size may also be in their columns.
 
     Args:
         prefix: from the rows that are filtered to their product, e.g. "image__product__".
@@ -97,7 +99,7 @@ def attribute_is(name: str, text: str, *, prefix: str = "") -> Q:
     found = Q()
     for form in forms:
         found |= Q(**{f"{prefix}attributes__contains": {name: form}})
-    return found
+    return found | Q(**{f"{prefix}{name}": text}) if name in COLUMNS and text else found
 
 
 def mended(value: Any) -> dict[str, Any]:

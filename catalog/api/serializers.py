@@ -8,7 +8,8 @@ from rest_framework import serializers
 from catalog.api.fields import Amount, Attributes, CategoryAddress, QueryAmount, Slug, Text, TrueOrFalse, WholeNumber
 from catalog.api.strict import Strict
 from catalog.models import Product, ProductImage
-from catalog.models.product import DESCRIPTION_LENGTH, FORMER_PRICE
+from catalog.models.product import FORMER_PRICE
+from ml.files.catalog.records import DESCRIPTION_LENGTH
 
 MOST_PRODUCTS = 100  # on a page
 
@@ -51,7 +52,7 @@ class ProductSerializer(Strict, serializers.ModelSerializer):
         model = Product
         fields = [
             "sku", "slug", "title", "description", "brand", "category", "price", "compare_at_price", "currency",
-            "stock", "published", "attributes", "images",
+            "stock", "published", "condition", "size", "gtin", "url", "attributes", "images",
         ]  # fmt: skip
         extra_kwargs = {"slug": {"required": False}, "description": {"max_length": DESCRIPTION_LENGTH}}
 

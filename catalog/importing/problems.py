@@ -8,7 +8,7 @@ from itertools import chain
 from django.core.exceptions import ValidationError
 
 from catalog.attributes import validate_attributes
-from catalog.models import Category
+from catalog.models import Category, Product
 from ml.files.catalog.errors import RowError
 from ml.files.catalog.records import Record
 
@@ -19,6 +19,7 @@ ADDRESS_LENGTH = 255
 def problem_of(record: Record) -> RowError | None:
     """Why the catalog does not take this record; None if it does."""
     texts = [record.sku, record.title, *record.category, record.description, record.brand]
+    texts += [record.size, record.condition, record.url]
     if any("\0" in text or not _encodes(text) for text in [*texts, *chain(*record.pictures)]):
         reason = "contains a NUL byte or text that is not Unicode"
         return RowError(repr(record.file)[1:-1], record.line, "bad_text", reason)
@@ -30,6 +31,10 @@ def problem_of(record: Record) -> RowError | None:
         validate_attributes(record.attributes)
     except ValidationError as error:
         return RowError(record.file, record.line, "bad_attributes", f"attributes: {error.messages[0]}")
+    try:
+        Product._meta.get_field("url").run_validators(record.url)
+    except ValidationError as error:
+        return RowError(record.file, record.line, "bad_url", f'url: "{record.url[:60]}": {error.messages[0]}')
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
@@ -19,10 +20,10 @@ from django.utils.text import slugify
 from catalog.attributes import AreAttributes, validate_attributes
 from catalog.models.category import Category
 from catalog.models.search_vector import product_vector
+from catalog.models.validators import validate_gtin, validate_web_address
 from catalog.querysets import ProductQuerySet
+from ml.files.catalog.records import DESCRIPTION_LENGTH
 
-#: Characters. Postgres indexes at most a megabyte of text for each product, attributes included.
-DESCRIPTION_LENGTH = 20_000
 FORMER_PRICE = "The former price must be above the price."
 
 
@@ -59,6 +60,32 @@ class Product(models.Model):
     )
     stock = models.PositiveIntegerField(default=0)
     published = models.BooleanField(default=True)
+    condition = models.CharField(
+        max_length=50,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="For instance New, or Very good for something second-hand.",
+    )
+    size = models.CharField(max_length=50, blank=True, default="", db_default="")
+    gtin = models.CharField(
+        "GTIN",
+        max_length=14,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_gtin],
+        help_text="The number below the barcode (EAN, UPC or ISBN-13).",
+    )
+    url = models.CharField(
+        "buy link",
+        max_length=2000,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_web_address],
+        help_text="Where to buy the product, if not here. Its page then links there.",
+    )
     attributes = models.JSONField(
         default=dict,
         blank=True,
@@ -87,6 +114,8 @@ class Product(models.Model):
             models.Index(fields=["price"], name="product_by_price", condition=Q(published=True)),
             models.Index(fields=["brand"], name="product_by_brand", condition=Q(published=True)),
             GinIndex(fields=["attributes"], name="product_attributes", opclasses=["jsonb_path_ops"]),
+            models.Index(fields=["condition"], name="product_by_condition"),
+            models.Index(fields=["size"], name="product_by_size"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(price__gte=0), name="product_price_not_negative"),
@@ -97,6 +126,16 @@ class Product(models.Model):
             ),
             models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="product_currency_is_iso_4217"),
             models.CheckConstraint(condition=~Q(sku=""), name="product_has_sku"),
+            models.CheckConstraint(
+                condition=Q(gtin="") | Q(gtin__regex=r"^([0-9]{8}|[0-9]{12,14})$"),
+                name="product_gtin_is_digits",
+                violation_error_message="A GTIN has 8, 12, 13 or 14 digits.",
+            ),
+            models.CheckConstraint(
+                condition=Q(url="") | Q(url__iregex=r"^https?://[^[:space:]]+$"),
+                name="product_url_is_a_web_address",
+                violation_error_message="A buy link begins with https:// or http://.",
+            ),
             models.CheckConstraint(condition=AreAttributes("attributes"), name="product_attributes_are_plain"),
         ]
 
@@ -128,6 +167,11 @@ class Product(models.Model):
     @property
     def in_stock(self) -> bool:
         return self.stock > 0
+
+    @property
+    def sold_at(self) -> str:
+        """Host name of the buy link, for people: `shop.example`."""
+        return (urlsplit(self.url).hostname or "").removeprefix("www.")
 
 
 def product_slug(title: str, sku: str) -> str:

@@ -132,6 +132,12 @@ def _details(shown: Product) -> list[tuple[str, str]]:
     ]
 
 
+def _condition_of(shown: Product) -> str:
+    """The word of schema.org that comes nearest."""
+    words = shown.condition.casefold()
+    return "Refurbished" if "refurbished" in words else "New" if words.startswith("new") else "Used"
+
+
 def _json_ld(request: HttpRequest, shown: Product, trail: list[Category]) -> str:
     """Schema.org Product and BreadcrumbList, escaped for a <script> element."""
     url = request.build_absolute_uri(shown.get_absolute_url())
@@ -147,6 +153,7 @@ def _json_ld(request: HttpRequest, shown: Product, trail: list[Category]) -> str
         described["description"] = shown.description
     if shown.brand:
         described["brand"] = {"@type": "Brand", "name": shown.brand}
+    described |= {name: text for name, text in (("gtin", shown.gtin), ("size", shown.size)) if text}
     if shown.price is not None:
         described["offers"] = {
             "@type": "Offer",
@@ -155,6 +162,8 @@ def _json_ld(request: HttpRequest, shown: Product, trail: list[Category]) -> str
             "priceCurrency": shown.currency,
             "availability": f"https://schema.org/{'InStock' if shown.in_stock else 'OutOfStock'}",
         }
+        if shown.condition:
+            described["offers"]["itemCondition"] = f"https://schema.org/{_condition_of(shown)}Condition"
     crumbs = {
         "@context": "https://schema.org",
         "@type": "BreadcrumbList",

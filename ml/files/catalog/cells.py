@@ -33,6 +33,10 @@ SIGNS = {
 YES = {"yes", "y", "true", "t", "1", "on", "active", "published", "visible", "enabled"}
 NO = {"no", "n", "false", "f", "0", "off", "inactive", "unpublished", "hidden", "disabled", "draft", "archived"}
 
+AVAILABLE = {"in stock", "available", "limited availability", "yes", "true", "1"}
+UNAVAILABLE = {"out of stock", "sold out", "unavailable", "discontinued", "preorder", "pre order", "backorder"} | {
+    "back order", "no", "false", "0"
+}  # fmt: skip
 #: Cells that say that nothing is known, whatever their case.
 ABSENT = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none"})
 
@@ -132,6 +136,27 @@ def category_of(text: str) -> tuple[str, ...]:
     """From the top down. With > between levels a slash is part of a name: `Clothing > Shirts/Tops`."""
     names = (name.strip() for name in text.split(">" if ">" in text else "/"))
     return tuple(dict.fromkeys(filter(None, names)))
+
+
+def gtin_of(text: str) -> str:
+    """Digits of an EAN, UPC, GTIN-14 or ISBN-13, leading zeros included. Spaces and hyphens between them are left out.
+
+    Source: GS1 General Specifications, 7.9 (check digit: digits weigh 3 and 1 in turn, from the right).
+    """
+    digits = re.sub(r"[\s-]", "", text)
+    if not re.fullmatch(r"[0-9]{8}|[0-9]{12,14}", digits):
+        raise BadCell("is not a GTIN: it needs 8, 12, 13 or 14 digits, leading zeros included")
+    weighed = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits[:-1])))
+    if (weighed + int(digits[-1])) % 10:
+        raise BadCell("is not a GTIN: its check digit does not fit, so a digit is wrong")
+    return digits
+
+
+def available_of(text: str) -> bool:
+    word = re.sub(r"[\s_-]+", " ", text.casefold())
+    if word not in AVAILABLE | UNAVAILABLE:
+        raise BadCell("is neither in stock nor out of stock")
+    return word in AVAILABLE
 
 
 def parts_of(text: str) -> tuple[str, ...]:

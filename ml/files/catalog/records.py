@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ml.files.catalog.archive import Archive
-from ml.files.catalog.errors import RowError
+if TYPE_CHECKING:
+    from ml.files.catalog.archive import Archive
+    from ml.files.catalog.errors import RowError
 
 UNSORTED = "Other"  # the category of a product whose row names none
 #: Characters that a product has room for; a test compares them with its model.
