@@ -74,6 +74,28 @@ def import_records(
     return outcome
 
 
+def check_records(catalog: Catalog, *, limit: int | None = None) -> Outcome:
+    """What `import_records` would do, without writing anything. Pictures are looked up, but not opened."""
+    outcome = Outcome()
+    names = frozenset(catalog.archive.names)
+    for chunk in _chunks(islice(_valid(catalog.records(), outcome), limit), CHUNK):
+        skus = [record.sku for record in chunk]
+        pictured = dict(
+            Product.objects.filter(sku__in=skus).annotate(count=Count("images")).values_list("sku", "count")
+        )
+        outcome.existing += len(pictured)
+        outcome.created += len(chunk) - len(pictured)
+        for record in (record for record in chunk if not pictured.get(record.sku)):
+            files = [name for name, _ in record.pictures]
+            outcome.images += sum(name in names for name in files)
+            outcome.errors += [
+                RowError(record.file, record.line, "missing_file", f"{name} is not in {catalog.archive.path}")
+                for name in files
+                if name not in names
+            ]
+    return outcome
+
+
 def _valid(records: Iterable[Record | RowError], outcome: Outcome) -> Iterator[Record]:
     seen: set[str] = set()
     for record in records:
@@ -193,7 +215,7 @@ class _Loader:
             self.paths = {}
 
     def _product(self, record: Record) -> Product:
-        price, compare_at = record.price, None
+        price, compare_at = record.price, record.compare_at_price
         if price is None and self.demo_prices:
             price, compare_at = demo_price(record.sku, record.category)
         return Product(
@@ -208,6 +230,10 @@ class _Loader:
             currency=record.currency or default_currency(),
             stock=STOCK if record.stock is None else record.stock,
             published=record.published,
+            condition=record.condition,
+            size=record.size,
+            gtin=record.gtin,
+            url=record.url,
             attributes=record.attributes,
         )
 

@@ -89,7 +89,7 @@ def test_the_whole_catalog_is_imported(rows: list[dict[str, str]], capsys: pytes
         rows[0]["title"], rows[0]["price"], "EUR", 1,
     )  # fmt: skip
     assert " > ".join(category.name for category in first.category.trail) == rows[0]["type"]
-    assert first.attributes["condition"] == rows[0]["condition"]
+    assert (first.condition, first.size) == (rows[0]["condition"], rows[0]["size"])
     assert set(ProductImage.objects.values_list("alt", flat=True)) >= {rows[0]["image alt"], rows[-1]["image alt"]}
     call_command("import_catalog", DEMO)
     assert "0 products created" in capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,14 @@ from catalog.models import Category, Product, ProductImage
 from ml.files.catalog.cells import BadCell, price_of
 from ml.files.catalog.columns import NAMES, needed_in
 from ml.files.catalog.kaggle import COLUMNS as KAGGLE_COLUMNS
+from ml.files.catalog.records import (
+    ALT_LENGTH,
+    BRAND_LENGTH,
+    SKU_LENGTH,
+    TITLE_LENGTH,
+    URL_LENGTH,
+    WORD_LENGTH,
+)
 from ml.files.tables import neutralised
 from tests.catalog.conftest import row as kaggle_row
 from tests.pictures import picture
@@ -92,18 +101,37 @@ def test_a_table_becomes_products_with_everything_it_says(table: Write) -> None:
     assert [(image.alt, image.position) for image in product.images.all()] == [("A coat on a hook", 0)]
 
 
-def test_the_example_of_the_documentation_is_imported_as_it_says(table: Write) -> None:
+def examples() -> dict[str, tuple[str, list[str], str, list[str]]]:
+    """Of docs/how-to/import.md, by section: folder, its files, its table, and what the command prints."""
     page = (Path(__file__).parents[2] / "docs" / "how-to" / "import.md").read_text()
-    text = page.split("```csv\n")[1].split("```")[0]
-    names = ("red-coat.jpg", "red-coat-back.jpg", "canvas-bag.webp")
-    files = {f"photos/{name}": picture(seed=number) for number, name in enumerate(names)}
-    folder = table(files=files)
-    (folder / "catalog.csv").write_text(text)
-    out, err = run(folder)
-    said = page.split("import_catalog my-shop/ --errors errors.csv\n")[1].split("```")[0].splitlines()
-    assert said[0] in err.splitlines()
-    assert out.rpartition(",")[0] == said[1].rpartition(",")[0]
-    assert dict(Product.objects.values_list("sku", "price")) == {"A1": Decimal("1299.00"), "A2": Decimal("12.50")}
+    found = {}
+    for section in re.split(r"^## ", page, flags=re.M)[1:]:
+        blocks = dict(reversed(re.findall(r"^```(\w*)\n(.*?)^```", section, re.M | re.S)))  # the first of each
+        tree, console = blocks.get("", "").split(), blocks.get("console", "").splitlines()
+        if tree and len(console) > 1:
+            found[section.splitlines()[0]] = (tree[0], tree[1:], blocks.get("csv", ""), console[1:])
+    return found
+
+
+@pytest.mark.parametrize("section", ["A table of your own", "Kaggle's layout", "One folder per class"])
+def test_examples_of_the_documentation_are_imported_as_it_says(tmp_path: Path, section: str) -> None:
+    folder, files, text, said = examples()[section]
+    for number, name in enumerate(files):
+        path = tmp_path / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode() if path.suffix == ".csv" else picture(seed=number))
+    checked, _ = run(tmp_path / folder, dry_run=True)
+    out, err = run(tmp_path / folder, demo_prices=True)
+    assert said[:-1] == err.splitlines()[: len(said) - 1]
+    assert out.rpartition(",")[0] == said[-1].rpartition(",")[0]
+    created, pictures = re.findall(r"([0-9]+) (?:products created|pictures added)", out)
+    assert f"{created} products to create, 0 exist already, {pictures} pictures to add, 0 row errors" in checked
+    assert "0 products created" in run(tmp_path / folder)[0]
+    if section == "A table of your own":
+        values = Product.objects.order_by("sku").values_list("sku", "price", "compare_at_price", "size", "condition")
+        assert list(values) == [
+            ("A1", Decimal("1299.00"), Decimal("1499.00"), "M", "New"), ("A2", Decimal("12.50"), None, "", ""),
+        ]  # fmt: skip
 
 
 def test_what_a_table_does_not_say_is_as_in_other_layouts(table: Write) -> None:
@@ -446,8 +474,10 @@ def test_a_header_that_cannot_be_used_is_refused_by_name(
 
 def test_a_header_that_says_nothing_known_is_refused_where_the_layout_is_named(table: Write) -> None:
     folder = table(("1", "2"), header=("Artikel", "Bild"))
-    assert "lacks the columns sku (also: id, product id, item id); title" in refused(folder, format="table")
-    assert "expected a .csv or .tsv with the columns sku, title and image" in refused(folder)
+    assert "lacks the columns sku (also: id, product id, item id, item number, article number); title" in refused(
+        folder, format="table"
+    )
+    assert "expected a .csv, .tsv or .xlsx with the columns sku, title and image" in refused(folder)
 
 
 def test_two_tables_are_refused(table: Write) -> None:
@@ -483,3 +513,111 @@ def test_kaggles_table_stays_kaggles_and_a_table_of_that_name_is_read(
     assert err.count("attributes") == 0
     run(table(COAT, name="styles.csv"))
     assert set(Product.objects.values_list("sku", flat=True)) == {"1", "A1"}
+
+
+@pytest.mark.parametrize("spelling", ["Compare at price", "RRP", "list_price"])
+def test_everything_a_shop_knows_about_a_product_lands_in_its_place(table: Write, spelling: str) -> None:
+    header = (
+        *HEADER,
+        "Price",
+        spelling,
+        "EAN",
+        "Size",
+        "Item Condition",
+        "Link",
+        "item_group_id",
+        "Color",
+        "availability",
+    )
+    row = (
+        *COAT,
+        "80",
+        "100",
+        "0012345678905",
+        "M",
+        "Very good",
+        "https://shop.example/a?b=1",
+        "G7",
+        "Navy",
+        "out_of_stock",
+    )
+    out, err = run(table(row, header=header))
+    assert "1 products created, 0 existed already, 1 pictures added, 0 row errors" in out
+    assert err.count("Columns kept as attributes: colour.\n") == 1
+    product = Product.objects.get()
+    assert (product.price, product.compare_at_price) == (Decimal("80.00"), Decimal("100.00"))
+    assert (product.gtin, product.size, product.condition) == ("0012345678905", "M", "Very good")
+    assert (product.url, product.sold_at, product.stock) == ("https://shop.example/a?b=1", "shop.example", 0)
+    assert product.attributes == {"colour": "Navy", "style": "G7"}
+    product.full_clean()
+    before = list(Product.objects.values())
+    assert "0 products created, 1 existed already, 0 pictures added" in run(table(row, header=header))[0]
+    assert before == list(Product.objects.values())
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "code", "reason", "kept"),
+    [
+        ("gtin", "4006381333932", "bad_gtin", "check digit does not fit", True),
+        ("ean", "123456", "bad_gtin", "it needs 8, 12, 13 or 14 digits", True),
+        ("barcode", "4.00638E+12", "bad_gtin", "it needs 8, 12, 13 or 14 digits", True),
+        ("msrp", "10", "not_reduced", "is not above the price", True),
+        ("msrp", "cheap", "bad_value", "is not a price", False),
+        ("size", "x" * 51, "bad_value", "is longer than 50 characters", False),
+        ("condition", "x" * 51, "bad_value", "is longer than 50 characters", False),
+        ("url", "javascript:alert(1)", "bad_url", "begins with https:// or http://", False),
+        ("link", "JAVASCRIPT://shop.example/%0aalert(1)", "bad_url", "begins with https:// or http://", False),
+        ("link", "data:text/html,x", "bad_url", "begins with https:// or http://", False),
+        ("link", "//shop.example", "bad_url", "begins with https:// or http://", False),
+        ("link", "shop.example", "bad_url", "begins with https:// or http://", False),
+        ("link", "https://a b.example", "bad_url", "begins with https:// or http://", False),
+        ("availability", "soon", "bad_value", "is neither in stock nor out of stock", False),
+        ("image link", "", "no_image", "is empty", True),
+    ],
+)
+def test_what_is_wrong_is_reported_and_only_harmless_mistakes_keep_the_row(
+    table: Write, column: str, text: str, code: str, reason: str, kept: bool
+) -> None:
+    header = ("sku", "title", "price", *(() if column == "image link" else ("image",)), column)
+    row = ("A1", "Red coat", "10", *(() if column == "image link" else ("coat.png",)), text)
+    fine = ("B1", "Bag", "10", "coat.png", *(() if column == "image link" else ("",)))
+    _, err = run(table(row, fine, header=header))
+    assert f"{reason}" in err
+    assert f"[{code}]" in err
+    assert set(Product.objects.values_list("sku", flat=True)) == ({"A1", "B1"} if kept else {"B1"})
+    assert not Product.objects.exclude(gtin="", compare_at_price=None, url="").exists()
+
+
+@pytest.mark.parametrize("text", ["96385074", "036000291452", "4006381333931", "978-3-16-148410-0", "10012345678902"])
+def test_numbers_below_barcodes_are_kept_with_their_leading_zeros(table: Write, text: str) -> None:
+    run(table((*COAT, text), header=(*HEADER, "gtin")))
+    assert Product.objects.get().gtin == text.replace("-", "")
+
+
+@pytest.mark.parametrize("word", ["NA", "n/a", "none", "NULL", "NaN", "#N/A"])
+def test_cells_that_say_that_nothing_is_known_are_empty(table: Write, word: str) -> None:
+    header = (*HEADER, "brand", "price", "stock", "gtin", "url", "Colour", "category")
+    run(table(("A1", word, "coat.png", *[word] * 7), header=header))
+    product = Product.objects.get()
+    assert (product.title, product.brand, product.price, product.stock, product.gtin) == (word, "", None, 10, "")
+    assert (product.attributes, product.category.name) == ({}, "Other")
+
+
+def test_a_style_column_and_a_group_column_are_one_thing_too_many(table: Write) -> None:
+    message = refused(table((*COAT, "1", "2"), header=(*HEADER, "item_group_id", "Style")))
+    assert '2 columns for group: "item_group_id" and "Style"' in message
+
+
+def test_a_table_may_be_named_itself(table: Write) -> None:
+    folder = table(COAT)
+    table(("B1", "Bag", "coat.png"), name="more.csv")
+    out, _ = run(folder / "more.csv")
+    assert "1 products created, 0 existed already, 1 pictures added, 0 row errors" in out
+    assert Product.objects.get().sku == "B1"
+
+
+def test_limits_are_those_of_the_model() -> None:
+    fields = {"sku": SKU_LENGTH, "title": TITLE_LENGTH, "brand": BRAND_LENGTH, "url": URL_LENGTH}
+    for name, length in (fields | {"size": WORD_LENGTH, "condition": WORD_LENGTH}).items():
+        assert Product._meta.get_field(name).max_length == length, name
+    assert ProductImage._meta.get_field("alt").max_length == ALT_LENGTH

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.importing.loader import import_records
+from catalog.importing.loader import Outcome, check_records, import_records
 from catalog.models.product import default_currency
 from catalog.services import StorageUnavailable
 from common.arguments import positive
@@ -24,9 +24,10 @@ HELP = """\
 Import products with their photos from a folder, a zip file or a table.
 
 Layouts (recognised automatically, or chosen with --format):
-  table   a .csv or .tsv with a header at the top, and pictures anywhere next to it. Columns may come in any order.
-          sku, title and image are required; description, brand, category, price, currency, stock, published and alt
-          are known; every other column becomes an attribute of the product
+  table   a .csv, .tsv or .xlsx with a header at the top, and pictures anywhere next to it. Columns may come in any
+          order: sku, title and image are required; description, brand, category, price, compare_at_price, currency,
+          stock, availability, published, condition, size, gtin, group, url and alt are known; every other column
+          becomes an attribute of the product. docs/how-to/import.md lists what each may be called
   kaggle  styles.csv next to images/<id>.jpg, as in Kaggle's "Fashion Product Images"
   folder  one folder per class: Dress/0001.jpg, Shirt/0002.jpg
 
@@ -36,7 +37,7 @@ One import runs at a time: a second one waits for the first.
 
 Examples:
   manage.py import_catalog fashion.zip --limit 2000 --demo-prices
-  manage.py import_catalog my-shop/catalog.csv --errors errors.csv
+  manage.py import_catalog my-shop/catalog.xlsx --dry-run
   manage.py import_catalog photos/ --format folder --errors errors.csv
 """
 
@@ -51,6 +52,7 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path, metavar="PATH", help="folder, .zip file or table")
         parser.add_argument("--format", default="auto", choices=["auto", *LAYOUTS])
         parser.add_argument("--limit", type=positive, metavar="N", help="import at most N products")
+        parser.add_argument("--dry-run", action="store_true", help="report what would be imported, and write nothing")
         parser.add_argument(
             "--demo-prices",
             action="store_true",
@@ -63,6 +65,9 @@ class Command(BaseCommand):
             catalog = open_catalog(path, layout=format, currency=default_currency())
             for note in (*catalog.warnings, *catalog.notes):
                 self.stderr.write(note)
+            if options["dry_run"]:
+                self._report_dry_run(check_records(catalog, limit=limit), options["errors"])
+                return
             with meter(self.stderr, "Importing", min(catalog.count, limit or catalog.count)) as progress:
                 outcome = import_records(
                     catalog, limit=limit, demo_prices=demo_prices, advance=progress.advance, on_wait=self._wait
@@ -79,6 +84,13 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{outcome.created:,} products created, {outcome.existing:,} existed already, "
             f"{outcome.images:,} pictures added, {len(outcome.errors):,} row errors, {progress.rate:,.0f} products/s."
+        )
+
+    def _report_dry_run(self, outcome: Outcome, file: Path | None) -> None:
+        self._report(outcome.errors, file)
+        self.stdout.write(
+            f"Dry run, nothing written: {outcome.created:,} products to create, {outcome.existing:,} exist already, "
+            f"{outcome.images:,} pictures to add, {len(outcome.errors):,} row errors."
         )
 
     def _wait(self) -> None:

@@ -11,21 +11,35 @@ from ml.files.tables import restored
 
 #: What each column may be called; case, spaces, underscores and hyphens do not matter.
 NAMES = {
-    "sku": ("sku", "id", "product id", "item id"),
+    "sku": ("sku", "id", "product id", "item id", "item number", "article number"),
     "title": ("title", "name", "product name", "product title", "product display name"),
     "image": (
         "image", "images", "photo", "photos", "picture", "pictures", "file", "file name", "image file", "image name",
+        "image link", "image url", "image src",
     ),
     "description": ("description", "body", "details"),
     "brand": ("brand", "vendor", "manufacturer"),
     "category": ("category", "type", "product type", "product category", "category path", "google product category"),
     "price": ("price", "amount"),
+    "compare_at_price": (
+        "compare at price", "former price", "old price", "original price", "list price", "rrp", "msrp",
+    ),
     "currency": ("currency", "currency code"),
-    "stock": ("stock", "qty", "quantity", "inventory"),
+    "stock": ("stock", "qty", "quantity", "inventory", "stock quantity"),
+    "availability": ("availability",),
     "published": ("published", "active", "visible", "status"),
+    "condition": ("condition", "item condition"),
+    "size": ("size", "product size"),
+    "gtin": ("gtin", "ean", "upc", "isbn", "barcode"),
+    "group": ("group", "item group id", "group id", "product group", "parent sku", "style id", "style code"),
+    "url": ("url", "link", "product url", "product link", "buy link", "buy url"),
     "alt": ("alt", "alt text", "image alt", "image alt text"),
 }  # fmt: skip
 NEEDED = ("sku", "title", "image")
+#: Attributes with a name of their own in the shop, and what else their columns are called.
+ATTRIBUTES = {"colour": ("color", "base colour", "base color"), "gender": ("sex",)}
+#: Products with the same value are shown as one style.
+STYLE = "style"
 
 
 def _plain(name: str) -> str:
@@ -33,6 +47,7 @@ def _plain(name: str) -> str:
 
 
 _FIELDS = {_plain(name): field for field, names in NAMES.items() for name in names}
+_ATTRIBUTES = {_plain(name): attribute for attribute, names in ATTRIBUTES.items() for name in names}
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,8 @@ def read_columns(table: str, header: list[str]) -> Columns:
     """
     names = _clean(header)
     keys = [_FIELDS.get(_plain(name)) or _attribute(name) for name in names]
+    if "group" in keys:  # they are the same thing
+        keys = ["group" if key == STYLE else key for key in keys]
     for key, count in Counter(filter(None, keys)).items():
         if count > 1:
             twice = " and ".join(f'"{name}"' for name, each in zip(names, keys, strict=True) if each == key)
@@ -87,4 +104,4 @@ def _clean(header: list[str]) -> list[str]:
 
 
 def _attribute(name: str) -> str:
-    return re.sub(r"\s+", "_", name.lower())
+    return _ATTRIBUTES.get(_plain(name)) or re.sub(r"\s+", "_", name.lower())

@@ -49,9 +49,17 @@ def _recognised(input: Input, learning: bool) -> str:
         return "table"
     if kaggle.recognises(input):
         return "kaggle"
-    if not input.only and class_folders.recognises(input):
+    if input.only:
+        return "table"
+    unread = [found for found in input.tables if not found.header]
+    for found in unread:
+        if found.is_workbook and not learning:  # nobody puts one next to class folders
+            found.table  # noqa: B018 - says why it cannot be read
+    if class_folders.recognises(input):
         return "folder"
+    for found in unread:
+        found.table  # noqa: B018
     raise CatalogFileError(
-        f"{input.archive.path} is in no known layout: expected a .csv or .tsv with the columns sku, title and image at "
-        "its top, Kaggle's styles.csv next to images/, or one folder per class."
+        f"{input.archive.path} is in no known layout: expected a .csv, .tsv or .xlsx with the columns sku, title and "
+        "image at its top, Kaggle's styles.csv next to images/, or one folder per class. See docs/how-to/import.md."
     )

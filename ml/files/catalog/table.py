@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TypeVar
@@ -12,16 +13,19 @@ from typing import TypeVar
 from ml.files.catalog.archive import Archive
 from ml.files.catalog.cells import (
     BadCell,
+    Price,
+    available_of,
     category_of,
     currency_for,
     currency_of,
+    gtin_of,
     parts_of,
     present,
     price_of,
     published_of,
     stock_of,
 )
-from ml.files.catalog.columns import NEEDED, Columns, needed_in, read_columns
+from ml.files.catalog.columns import NEEDED, STYLE, Columns, needed_in, read_columns
 from ml.files.catalog.errors import CatalogFileError, RowError
 from ml.files.catalog.kaggle import COLUMNS as KAGGLE_COLUMNS
 from ml.files.catalog.records import (
@@ -31,6 +35,8 @@ from ml.files.catalog.records import (
     SKU_LENGTH,
     TITLE_LENGTH,
     UNSORTED,
+    URL_LENGTH,
+    WORD_LENGTH,
     Catalog,
     Record,
 )
@@ -84,7 +90,7 @@ def _choose(input: Input) -> FoundTable:
     """The table with the columns that are needed, or the one that comes nearest."""
     tables = sorted(input.tables, key=lambda found: needed_in(found.header), reverse=True)
     if not tables:
-        raise CatalogFileError(f"{input.archive.path} has no .csv or .tsv file at its top.")
+        raise CatalogFileError(f"{input.archive.path} has no .csv, .tsv or .xlsx file at its top.")
     complete = [found.name for found in tables if needed_in(found.header) == len(NEEDED)]
     if len(complete) > 1:
         raise CatalogFileError(
@@ -198,18 +204,49 @@ class _Row:
             alts=self._alts(len(images)),
             attributes=attributes,
             price=price.amount if price else None,
+            compare_at_price=self._compare_at(price),
             currency=self._value("price", lambda _: currency_for(price, currency, self.rows.currency)) or currency,
-            stock=self._value("stock", stock_of),
+            stock=self._stock(),
             published=self._value("published", published_of) is not False,
             description=self._short("description", DESCRIPTION_LENGTH),
             brand=self._short("brand", BRAND_LENGTH),
+            gtin=self._gtin(),
+            size=self._short("size", WORD_LENGTH),
+            condition=self._short("condition", WORD_LENGTH),
+            url=self._short("url", URL_LENGTH),
             labels={label: text for label, text in labels.items() if text},
             name=title,
         )
 
     def _attributes(self) -> dict[str, str]:
         cells = {name: present(self.cells[place]) for name, place in self.rows.columns.attributes.items()}
+        cells |= {STYLE: self._text("group")} if self._text("group") else {}
         return {name: cell for name, cell in cells.items() if cell}
+
+    def _compare_at(self, price: Price | None) -> Decimal | None:
+        """The former price. A product that is not reduced is imported without one."""
+        former = self._value("compare_at_price", price_of)
+        if former is None or self.refused:
+            return None
+        if price is None or former.amount <= price.amount:
+            reason = "is not above the price, so the product is imported without a former price"
+            self._report("not_reduced", self._about("compare_at_price", reason))
+            return None
+        return former.amount
+
+    def _gtin(self) -> str:
+        """A product whose GTIN is wrong is imported without it."""
+        text = self._text("gtin")
+        try:
+            return gtin_of(text) if text else ""
+        except BadCell as error:
+            self._report("bad_gtin", self._about("gtin", f"{error}. The product is imported without it"))
+            return ""
+
+    def _stock(self) -> int | None:
+        """Of two columns, the number says more."""
+        stock, available = self._value("stock", stock_of), self._value("availability", available_of)
+        return 0 if stock is None and available is False else stock
 
     def _alts(self, images: int) -> tuple[str, ...]:
         """One text for each picture, in the same order; a semicolon is part of a text."""
@@ -245,9 +282,12 @@ class _Row:
         return self.rows.columns.names[self.rows.columns.fields[field]]
 
     def _bad(self, field: str, reason: str) -> None:
+        self._refuse_row("bad_value", self._about(field, reason))
+
+    def _about(self, field: str, reason: str) -> str:
         text = self._text(field)
         shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-        self._refuse_row("bad_value", f'{self._name(field)}: "{shown}" {reason}')
+        return f'{self._name(field)}: "{shown}" {reason}'
 
     def _refuse_row(self, code: str, reason: str) -> None:
         self.refused = True

@@ -10,8 +10,10 @@ from ml.files.catalog.archive import Archive
 from ml.files.catalog.errors import CatalogFileError, RowRejected
 from ml.files.catalog.rows import Table
 from ml.files.catalog.text import START, header_of, read_text
+from ml.files.catalog.workbook import read_workbook
 
-EXTENSIONS = (".csv", ".tsv")
+WORKBOOK = ".xlsx"
+EXTENSIONS = (".csv", ".tsv", WORKBOOK)
 KAGGLE_TABLE = "styles.csv"
 TABLE_MAX_BYTES = 512 * 2**20
 
@@ -26,6 +28,8 @@ class FoundTable:
     def header(self) -> list[str]:
         """Empty where it cannot be read; `table` says why."""
         try:
+            if self.is_workbook:
+                return self.table.header
             return header_of(self.name, self.archive.start(self.name, START))
         except (CatalogFileError, RowRejected):
             return []
@@ -37,9 +41,14 @@ class FoundTable:
             CatalogFileError: it cannot be read.
         """
         try:
-            return read_text(self.name, self.archive.read(self.name, self.max_bytes))
+            data = self.archive.read(self.name, self.max_bytes)
+            return read_workbook(self.name, data) if self.is_workbook else read_text(self.name, data)
         except RowRejected as error:
             raise CatalogFileError(f"{self.name} in {self.archive.path} cannot be read: {error.reason}") from error
+
+    @property
+    def is_workbook(self) -> bool:
+        return self.name.lower().endswith(WORKBOOK)
 
 
 class Input:

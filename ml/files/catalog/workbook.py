@@ -1,0 +1,112 @@
+"""XLSX workbooks as tables: numbers as people read them, and nothing that unpacks to a surprise."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import openpyxl
+from defusedxml.common import DefusedXmlException
+from openpyxl.utils.exceptions import InvalidFileException
+
+from ml.files.catalog.columns import needed_in
+from ml.files.catalog.errors import CatalogFileError, RowError
+from ml.files.catalog.rows import Row, Table
+
+MOST_BYTES = 50 * 2**20  # of the file
+MOST_UNPACKED = 250 * 2**20  # of its parts together; 44,000 products with long texts take 40 MB
+MOST_PARTS = 1000
+MOST_RATIO = 200  # a sheet of repeated short texts packs 40 to 1
+MOST_COLUMNS = 250
+MOST_ROWS = 2**20  # of a sheet in Excel
+
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError, TypeError, AttributeError, IndexError,
+    NotImplementedError, RuntimeError, ParseError, DefusedXmlException, InvalidFileException,
+)  # fmt: skip
+
+
+def read_workbook(name: str, data: bytes) -> Table:
+    """The first sheet with the header of a catalog, or else the first one that is not empty.
+
+    Formulas count as the values that they had when the file was saved. Rows are read one by one.
+
+    Raises:
+        CatalogFileError: it is not a workbook, is damaged, or unpacks to too much.
+    """
+    _check_sizes(name, data)
+    try:
+        workbook = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        headers = {sheet.title: _header(sheet) for sheet in workbook.worksheets}
+    except _DAMAGED as error:
+        raise CatalogFileError(f"{name} cannot be read as an XLSX workbook: {error}") from error
+    filled = [title for title, (_, header) in headers.items() if header]
+    if not filled:
+        raise CatalogFileError(f"{name} has no sheet with a header.")
+    chosen = max(filled, key=lambda title: needed_in(headers[title][1]))  # the first of equals
+    first, header = headers[chosen]
+    if len(header) > MOST_COLUMNS:
+        raise CatalogFileError(f"Sheet {chosen} of {name} has more than {MOST_COLUMNS} columns.")
+    sheet = workbook[chosen]
+    others = [title for title in filled if title != chosen]
+    notes = (f"Sheets of {name} that are not read: {', '.join(others)}. Only {chosen} is.",) if others else ()
+
+    def rows() -> Iterator[Row | RowError]:
+        line = first
+        try:
+            for line, cells in enumerate(_cells(sheet), start=1):
+                if line > first and cells:
+                    yield line, cells + [""] * (len(header) - len(cells))
+        except _DAMAGED as error:
+            yield RowError(name, line + 1, "bad_sheet", f"the rest of sheet {chosen} is damaged: {error}")
+
+    return Table(name, header, rows, max((sheet.max_row or 0) - first, 0), notes=notes)
+
+
+def _check_sizes(name: str, data: bytes) -> None:
+    """Before anything is unpacked: zipfile never unpacks more of a part than its directory states."""
+    if len(data) > MOST_BYTES:
+        raise CatalogFileError(f"{name} is larger than {MOST_BYTES / 2**20:g} MB. Save it as CSV.")
+    try:
+        parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+        raise CatalogFileError(f"{name} is not an XLSX workbook: {error}. Save it as XLSX or CSV.") from error
+    unpacked = sum(part.file_size for part in parts)
+    if len(parts) > MOST_PARTS or unpacked > MOST_UNPACKED or unpacked > MOST_RATIO * max(len(data), 2**14):
+        raise CatalogFileError(
+            f"{name} unpacks to {unpacked / 2**20:,.0f} MB in {len(parts):,} parts, more than a catalog needs. "
+            "Save it as CSV."
+        )
+
+
+def _header(sheet: Any) -> tuple[int, list[str]]:
+    """Number and cells of the first row that is not empty."""
+    return next(((line, cells) for line, cells in enumerate(_cells(sheet), start=1) if cells), (0, []))
+
+
+def _cells(sheet: Any) -> Iterator[list[str]]:
+    """Each row without the empty cells at its end. What the file says about its own dimensions is not trusted."""
+    for values in sheet.iter_rows(max_row=MOST_ROWS, max_col=MOST_COLUMNS + 1, values_only=True):
+        end = len(values)
+        while end and (values[end - 1] is None or not str(values[end - 1]).strip()):
+            end -= 1
+        yield [_text(value) for value in values[:end]]
+
+
+def _text(value: Any) -> str:
+    """A cell as a table of text has it: 12.0 is 12, a date 2026-11-26, a truth value yes or no."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else format(value, ".15g")
+    if isinstance(value, datetime):
+        midnight = value.time() == time()
+        return value.date().isoformat() if midnight else value.isoformat(sep=" ", timespec="seconds")
+    return value.isoformat() if isinstance(value, date | time) else str(value)
