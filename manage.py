@@ -5,6 +5,15 @@ import os
 import signal
 import sys
 
+try:
+    from django.core.management import execute_from_command_line
+except ImportError:
+    sys.exit("Django is not installed in this Python. Run `make setup`, then use `.venv/bin/python manage.py`.")
+
+from environs import EnvError
+
+from shop.embedded.servers import ServiceError
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
@@ -15,14 +24,6 @@ def main() -> None:
             argument.encode()
         except UnicodeEncodeError:
             sys.exit(f"The argument {os.fsencode(argument)!r} is not UTF-8. Type it again, or rename the file.")
-    try:
-        from django.core.management import execute_from_command_line
-    except ImportError:
-        sys.exit("Django is not installed in this Python. Run `make setup`, then use `.venv/bin/python manage.py`.")
-    from environs import EnvError
-
-    from shop.embedded.servers import ServiceError
-
     try:
         execute_from_command_line(sys.argv)
     except EnvError as error:

@@ -6,7 +6,7 @@ class CatalogConfig(AppConfig):
     verbose_name = "Catalog"
 
     def ready(self) -> None:
-        from catalog.media import high_water, quarantine, rollbacks
+        from catalog.media import high_water, quarantine, rollbacks  # noqa: PLC0415 (Django: after the registry is ready)
 
         high_water.connect()
         quarantine.connect()

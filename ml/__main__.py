@@ -13,9 +13,9 @@ from ml.commands.common import WEIGHTS, Failure, Parents, note
 from ml.datasets import DatasetError
 from ml.embedder import RUNTIMES, default_cache_dir
 from ml.files.features import FeaturesError
-from ml.networks.tensorflow import quiet_tensorflow
 from ml.pictures.codec import ImageRejected
 from ml.runtimes import BadVector
+from ml.runtimes.quiet import quiet_tensorflow
 from ml.spec import POOLINGS
 from ml.training.state import TrainingError
 from ml.weights import WeightsError

@@ -3,21 +3,17 @@
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ml import runtimes
 from ml.networks.export import export_onnx
 from ml.networks.tensorflow import TensorFlowEmbedder
 from ml.pictures import codec
-from ml.runtimes import Embedder as Runtime
-from ml.runtimes.onnx import OnnxEmbedder
 from ml.spec import ModelSpec
-from ml.weights import Weights, WeightsError, resolve
+from ml.weights import Weights, resolve
 
 RUNTIMES = ("onnx", "tensorflow")
 GRAPH_VERSION = 2  # of what `ml.networks.export` writes: graphs of another version are made again
@@ -32,7 +28,7 @@ class Embedder:
     cosine = vectors @ vectors.T
     """
 
-    def __init__(self, runtime: Runtime, weights: Weights) -> None:
+    def __init__(self, runtime: runtimes.Runtime, weights: Weights) -> None:
         self.runtime = runtime
         self.weights = weights
 
@@ -76,7 +72,7 @@ class Embedder:
         found = resolve(weights, cache_dir=cache, pooling=pooling, progress=progress, log=log)
         if runtime == "tensorflow":
             return cls(TensorFlowEmbedder(found), found)
-        return cls(OnnxEmbedder(cached_graph(found, cache, log=log), threads=threads), found)
+        return cls(runtimes.open(cached_graph(found, cache, log=log), threads=threads), found)
 
     def embed(self, pictures: Sequence[Picture]) -> np.ndarray:
         """Unit vectors, float32 [n, D].
@@ -116,58 +112,6 @@ def cached_graph(weights: Weights, cache_dir: Path, *, log: Callable[[str], None
             log(f"Making the ONNX graph of {weights.name}, once.")
         export_onnx(weights, graph)
     return graph
-
-
-def export_in_own_process(
-    setting: str | None,
-    destination: Path,
-    cache_dir: Path,
-    *,
-    pooling: str | None = None,
-    precision: str | None = None,
-    log: Callable[[str], None] | None = None,
-) -> dict[str, Any]:
-    """Run `python -m ml export`, so that the memory it takes goes when it is done; returns its JSON line.
-
-    Args:
-        setting: as for `ml.weights.resolve`.
-        precision: as for `ml.networks.export.export_onnx`.
-        log: gets each line that the export says of its progress.
-
-    Raises:
-        WeightsError: the export failed, with its own reason.
-    """
-    root = str(Path(__file__).resolve().parents[1])
-    command = [sys.executable, "-m", "ml", "export", "--out", str(destination.resolve()), "--json"]
-    command += ["--cache-dir", str(cache_dir.resolve())]
-    if setting:
-        command += ["--weights", setting]
-    if pooling:
-        command += ["--pooling", pooling]
-    if precision:
-        command += ["--precision", precision]
-    search_path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": search_path},
-    ) as child:
-        assert child.stdout is not None  # noqa: S101  (PIPE, for mypy)
-        assert child.stderr is not None  # noqa: S101
-        last_words = ""
-        for line in filter(None, map(str.strip, child.stderr)):
-            last_words = line
-            if log:
-                log(line)
-        output = child.stdout.read()
-    if child.returncode != 0:
-        reason = last_words.removeprefix("error: ") or f"exit code {child.returncode}"
-        raise WeightsError(f"The graph of {setting or 'the network'} cannot be made: {reason}")
-    described: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return described
 
 
 def _content(picture: Picture) -> bytes | np.ndarray:

@@ -6,9 +6,9 @@ class RecommendationsConfig(AppConfig):
     verbose_name = "Similar products"
 
     def ready(self) -> None:
-        from recommendations.embeddings import deletions
-        from recommendations.pipeline import nudges, returns
-        from recommendations.strips import recently_viewed
+        from recommendations.embeddings import deletions  # noqa: PLC0415 (Django: after the registry is ready)
+        from recommendations.pipeline import nudges, returns  # noqa: PLC0415 (Django)
+        from recommendations.strips import recently_viewed  # noqa: PLC0415 (Django)
 
         nudges.connect()
         deletions.connect()

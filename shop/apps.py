@@ -11,9 +11,11 @@ class ShopConfig(AppConfig):
     verbose_name = "Shop"
 
     def ready(self) -> None:
-        from shop.admin import logins
+        from shop import workers  # noqa: PLC0415 (Django: after the registry is ready)
+        from shop.admin import logins  # noqa: PLC0415 (Django)
 
         logins.connect()
+        workers.connect()
         logging.captureWarnings(True)  # Python's warnings are lines of the log like all others
 
 

@@ -1,8 +1,6 @@
 """The Celery application. The database is the record of what is to do; Celery only brings it about sooner."""
 
 import os
-import signal
-import threading
 from typing import Any
 
 from celery import Celery, signals
@@ -34,36 +32,6 @@ def keep_logging(**_: Any) -> None:
 app = ShopCelery("lookalike")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-
-
-@signals.worker_ready.connect
-def say_that_we_live(**_: Any) -> None:
-    from recommendations.pipeline.heartbeat import Heartbeat  # apps are loaded by now
-
-    heartbeat = Heartbeat()
-    heartbeat.start()
-    signals.worker_shutdown.connect(lambda **_: heartbeat.stop(), weak=False)
-
-
-@signals.worker_process_init.connect
-def guard_child(**_: Any) -> None:
-    """Runs in each child, once it is forked. That a child is sent SIGTERM itself, as supervisors do with whole groups,
-    needs no more: billiard makes it an exception, and what is in hand is given back."""
-    from recommendations.pipeline import in_hand, shutdown
-
-    shutdown.guard_child(in_hand.give_back)
-
-
-@signals.worker_shutting_down.connect
-def stop_in_time(how: str, **_: Any) -> None:
-    """Runs in the worker's main process, which by itself would wait for its children for ever."""
-    from recommendations.pipeline import shutdown
-
-    if how == "Warm":
-        shutdown.ask()
-        last_word = threading.Timer(shutdown.GRACE + 1, os.kill, (os.getpid(), signal.SIGQUIT))
-        last_word.daemon = True
-        last_word.start()
 
 
 @signals.worker_init.connect

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from ml.embedder import export_in_own_process
+from ml.runtimes.exporting import export_in_own_process
 from ml.spec import ModelSpec, Part
 from ml.weights import write_npz
 from ml.weights.layout import head_shapes, untrained_variables

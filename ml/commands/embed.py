@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.commands.common import SHEET, Failure, Parents, described, load, note, positive, progress
+from common.arguments import positive
+from ml.commands.common import SHEET, Failure, Parents, described, load, note, progress
 from ml.embedder import Embedder
 from ml.files import features, tables
 from ml.files.features import Features, Predicted

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ml.commands.common import WEIGHTS, Failure, Parents, load, not_negative, note, number, positive, progress, resolve
+from common.arguments import not_negative, number, positive
+from ml.commands.common import WEIGHTS, Failure, Parents, load, note, progress, resolve
 from ml.commands.data import prepared_set
 from ml.commands.evaluation_tables import print_report
 from ml.datasets import SIDES, DatasetError, Prepared, Sample, Split, open_set, read_split

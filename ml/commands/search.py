@@ -13,7 +13,8 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image
 
-from ml.commands.common import SHEET, Failure, Parents, load, note, positive, resolve
+from common.arguments import positive
+from ml.commands.common import SHEET, Failure, Parents, load, note, resolve
 from ml.commands.prices import price, read_prices
 from ml.embedder import Embedder
 from ml.files import features, sheets

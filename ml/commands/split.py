@@ -4,7 +4,8 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from ml.commands.common import Parents, not_negative, note, number
+from common.arguments import not_negative, number
+from ml.commands.common import Parents, note
 from ml.commands.data import prepared_set
 from ml.datasets import groups_of, split, write_split
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.commands.common import Failure, Parents, not_negative, note, number, positive, resolve
+from common.arguments import not_negative, number, positive
+from ml.commands.common import Failure, Parents, note, resolve
 from ml.commands.data import prepared_set
 from ml.datasets import DatasetError, Prepared, Sample, Split, groups_of, read_split, split, write_split
 from ml.training.augment import NONE, Augmentation
@@ -29,9 +29,6 @@ from ml.training.sources import (
 )
 from ml.training.state import DATA, MODEL, locked, not_written
 from ml.weights import read_variables
-
-if TYPE_CHECKING:
-    from ml.training.refit import Refit
 
 MINING = ("semi-hard", "batch-hard")
 _DESCRIPTION = """\
@@ -147,7 +144,7 @@ def _phases(options: argparse.Namespace) -> tuple[Phase, ...]:
 def _check_matplotlib() -> None:
     """Now, and not when the first epoch is over."""
     try:
-        import matplotlib.figure  # noqa: F401
+        import matplotlib.figure  # noqa: F401, PLC0415 (matplotlib: 2 s)
     except ImportError as error:
         raise Failure(
             f"matplotlib draws the report and cannot be imported ({error}): install requirements/worker.txt."
@@ -187,10 +184,12 @@ def _train_locked(options: argparse.Namespace, phases: tuple[Phase, ...]) -> Non
     held = validation_pictures(first, vocabulary, gallery=options.gallery, seed=options.seed)
     if not held.queries:
         note("No picture is on the validation side: the last epoch is kept, whatever it is worth.")
-    # Keras takes seconds to import: mistakes above are answered at once.
-    from ml.commands.train_run import configure_backend, train_with_progress
-    from ml.training.trainer import Run
+    # Not before: mistakes in the arguments are answered at once.
+    from ml.commands.train_run import configure_backend, train_with_progress  # noqa: PLC0415 (TensorFlow: 15 s)
+    from ml.training.refit import Refit  # noqa: PLC0415 (TensorFlow)
+    from ml.training.trainer import Run  # noqa: PLC0415 (TensorFlow)
 
+    refits = options.refit_epochs and plan.heads and plan.classes
     configure_backend()
     run = Run(
         plan=plan,
@@ -220,20 +219,12 @@ def _train_locked(options: argparse.Namespace, phases: tuple[Phase, ...]) -> Non
         run,
         spec=plan.spec(largest, options.fit),
         vocabulary=vocabulary,
-        how=_refit(options, plan),
+        how=Refit(options.refit_epochs, colours=not options.no_histogram) if refits else None,
         started_from=start.name,
         data=options.data.name,
         held_out_types=chosen.held_out_types,
         restart=options.restart,
     )
-
-
-def _refit(options: argparse.Namespace, plan: Plan) -> "Refit | None":
-    if not (options.refit_epochs and plan.heads and plan.classes):
-        return None
-    from ml.training.refit import Refit
-
-    return Refit(options.refit_epochs, colours=not options.no_histogram)
 
 
 def _split(options: argparse.Namespace, prepared: Prepared) -> Split:

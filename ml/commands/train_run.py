@@ -42,7 +42,7 @@ def configure_backend() -> None:
     (80 px, 2 cores); TensorFlow on a CPU has no other layout than channels last."""
     if keras.backend.backend() == "torch":
         keras.config.set_image_data_format("channels_first")
-        import torch  # type: ignore[import-not-found,unused-ignore]
+        import torch  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 (only where Keras runs on it)
 
         torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 

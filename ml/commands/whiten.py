@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from ml.commands.common import Failure, Parents, note, number, positive, resolve
+from common.arguments import number, positive
+from ml.commands.common import Failure, Parents, note, resolve
 from ml.files import features
 from ml.networks import whitening
 from ml.weights import WeightsError, read_variables, write_npz

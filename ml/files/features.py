@@ -278,8 +278,8 @@ def _printable(name: str) -> str:
 def _parquet(path: Path) -> tuple[Any, Any]:
     """pyarrow and pyarrow.parquet; imported here, as most users of this module read no Parquet."""
     try:
-        import pyarrow
-        from pyarrow import parquet
+        import pyarrow  # noqa: PLC0415 (pyarrow: 0.2 s)
+        from pyarrow import parquet  # noqa: PLC0415 (pyarrow: 0.2 s)
     except ImportError as error:
         raise FeaturesError(
             f"{path} needs pyarrow, which is not installed. Install it, or use a name that ends in .npz."

@@ -5,9 +5,11 @@ layers and operations, on whatever backend Keras runs.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
+from keras import layers, ops
 
 from ml.networks import colours
 from ml.networks.graph import GEM_EPSILON, UNIT_EPSILON
@@ -16,11 +18,8 @@ from ml.weights import LABELS, VECTORS, Weights, read_variables
 from ml.weights.architectures import IMAGENET_MEAN
 from ml.weights.layout import variable_shapes
 
-if TYPE_CHECKING:
-    import keras
 
-
-def build(weights: Weights) -> "keras.Model":
+def build(weights: Weights) -> keras.Model:
     """The whole way from pixels to vector as one Keras graph of plain layers and operations.
 
     Args:
@@ -33,8 +32,6 @@ def build(weights: Weights) -> "keras.Model":
     Raises:
         WeightsError: the file is gone, damaged or of another network.
     """
-    import keras
-
     spec, variables = weights.spec, read_variables(weights)
     pictures = keras.Input((spec.input_size, spec.input_size, 3), dtype="uint8", name="pictures")
     core = backbone(spec, variables)
@@ -46,36 +43,32 @@ def build(weights: Weights) -> "keras.Model":
     labels = {}
     for task in spec.labels:
         scores = _dense(sources[task.source], f"labels/{task.name}", variables)
-        labels[task.name] = keras.layers.Softmax(name=LABELS + task.name)(scores)
+        labels[task.name] = layers.Softmax(name=LABELS + task.name)(scores)
     scale = len(spec.parts) ** -0.5 if spec.parts else 1.0
     parts = [_moved(part, sources[part.name], labels, variables) * scale for part in spec.parts]
-    vectors = keras.layers.Identity(name=VECTORS)(keras.ops.concatenate(parts or [inputs["unit_pooled"]], axis=-1))
+    vectors = layers.Identity(name=VECTORS)(ops.concatenate(parts or [inputs["unit_pooled"]], axis=-1))
     model = keras.Model(pictures, [vectors, *labels.values()], name=spec.backbone)
     model.trainable = False
     return model
 
 
-def backbone(spec: ModelSpec, variables: Mapping[str, np.ndarray]) -> "keras.Model":
+def backbone(spec: ModelSpec, variables: Mapping[str, np.ndarray]) -> keras.Model:
     """`keras.applications`' network without its top, float32 [N, S, S, 3] preprocessed → its last feature map."""
-    import keras
-
     networks = {"resnet50": keras.applications.ResNet50, "inception_v3": keras.applications.InceptionV3}
     core = networks[spec.backbone](
         include_top=False, weights=None, input_shape=(spec.input_size, spec.input_size, 3), pooling=None
     )
-    layers = {layer.name: layer for layer in core.layers if layer.weights}
+    named = {layer.name: layer for layer in core.layers if layer.weights}
     if spec.backbone == "inception_v3":  # Keras numbers its layers on from one network to the next
-        layers = _numbered_from_zero(layers)
+        named = _numbered_from_zero(named)
     for path in variable_shapes(spec.backbone):
         layer, name = path.split("/")
-        next(variable for variable in layers[layer].weights if variable.name == name).assign(variables[path])
+        next(variable for variable in named[layer].weights if variable.name == name).assign(variables[path])
     return core
 
 
 def preprocess(pictures: Any, name: str) -> Any:
     """uint8 RGB → float32 as `preprocess_input` of `keras.applications.resnet50` or `.inception_v3` makes it."""
-    from keras import layers, ops
-
     if name == "inception_v3":
         return layers.Rescaling(1 / 127.5, offset=-1.0, name="to_plus_minus_one")(pictures)
     bgr = ops.take(ops.cast(pictures, "float32"), [2, 1, 0], axis=-1)
@@ -84,8 +77,6 @@ def preprocess(pictures: Any, name: str) -> Any:
 
 def pool(feature_map: Any, pooling: str) -> Any:
     """[N, H, W, C] → [N, C]; `pooling` as in `ml.spec.ModelSpec`."""
-    from keras import ops
-
     if pooling == "max":
         return ops.max(feature_map, axis=(1, 2))
     if pooling == "avg":
@@ -96,15 +87,11 @@ def pool(feature_map: Any, pooling: str) -> Any:
 
 def unit(x: Any) -> Any:
     """[N, D] → rows of length 1."""
-    from keras import ops
-
     return x / ops.sqrt(ops.maximum(ops.sum(x * x, axis=-1, keepdims=True), UNIT_EPSILON))
 
 
 def lab_histogram(pictures: Any) -> Any:
     """`ml.networks.colours.lab_histogram` as Keras operations: uint8 [N, S, S, 3] → float32 [N, 64]."""
-    from keras import ops
-
     half = pictures.shape[1] // 2
     pixels = ops.cast(pictures, "float32")
     pooled = ops.average_pool(pixels, 2, strides=2, data_format="channels_last")
@@ -134,16 +121,12 @@ def _numbered_from_zero(layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _part(part: Part, inputs: Mapping[str, Any], variables: Mapping[str, np.ndarray]) -> Any:
-    from keras import ops
-
     x = ops.concatenate([inputs[name] for name in part.inputs], axis=-1)
     return unit(_dense(x, f"head/{part.name}", variables) if part.linear else x)
 
 
 def _moved(part: Part, x: Any, labels: Mapping[str, Any], variables: Mapping[str, np.ndarray]) -> Any:
     """A part after it went towards the directions of its classes."""
-    from keras import ops
-
     if not part.towards:
         return x
     for task, weight in part.towards:
@@ -154,8 +137,6 @@ def _moved(part: Part, x: Any, labels: Mapping[str, Any], variables: Mapping[str
 
 
 def _dense(x: Any, path: str, variables: Mapping[str, np.ndarray]) -> Any:
-    from keras import layers
-
     kernel = variables[f"{path}/kernel"]
     layer = layers.Dense(kernel.shape[1], name=path.replace("/", "_") + "_scores")
     scores = layer(x)

@@ -6,7 +6,7 @@ folded into the convolutions before it, and the order of the colour channels int
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,29 +16,19 @@ from ml.weights import INPUT, LABELS, VECTORS
 from ml.weights.architectures import ARCHITECTURES, IMAGENET_MEAN, Convolution
 
 if TYPE_CHECKING:
-    import onnx
+    from ml.networks.nodes import Builder
 
-# What ONNX Runtime of 2022 and OpenVINO understand; nothing newer is needed.
-_OPSET, _IR_VERSION = 17, 8
 GEM_EPSILON = 1e-6
 UNIT_EPSILON = 1e-12
 
 
-def build_graph(
-    spec: ModelSpec, variables: Mapping[str, np.ndarray], properties: Mapping[str, str], *, compact: bool = False
-) -> "onnx.ModelProto":
-    """The graph of a model, checked by ONNX itself.
+def describe(builder: "Builder", spec: ModelSpec, variables: Mapping[str, np.ndarray]) -> None:
+    """Add every node and constant of a model to `builder`.
 
     Args:
         variables: as `ml.weights.read_variables` gives them.
-        properties: metadata of the graph; see `ml.weights.graph_properties`.
-        compact: keep kernels as int8, a scale for each output channel. ONNX Runtime makes floats of them when it
-            loads the graph: a quarter of the file, the same speed.
     """
-    import onnx
-
-    builder = _Builder(compact=compact)
-    pixels = builder.op("Cast", builder.op("Transpose", INPUT, perm=[0, 3, 1, 2]), to=onnx.TensorProto.FLOAT)
+    pixels = builder.op("Cast", builder.op("Transpose", INPUT, perm=[0, 3, 1, 2]), to=builder.FLOAT)
     network = _Backbone(builder, spec, variables)
     feature_map = ARCHITECTURES[spec.backbone].describe(network, _preprocessed(builder, spec, pixels))
     inputs = {"pooled": _pooled(builder, spec, feature_map)}
@@ -59,59 +49,6 @@ def build_graph(
         builder.op("Mul", builder.op("Concat", *moved, axis=1), scale, output=VECTORS)
     else:
         builder.op("Identity", inputs["unit_pooled"], output=VECTORS)
-    model = builder.model(spec)
-    onnx.helper.set_model_props(model, dict(properties))
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-class _Builder:
-    """Collects nodes and constants; every method gives the name of a tensor."""
-
-    def __init__(self, *, compact: bool) -> None:
-        self.compact = compact
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        from onnx import helper
-
-        output = output or f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(
-            helper.make_node(kind, list(inputs), [output], name=f"{kind}_{len(self.nodes)}", **attributes)
-        )
-        return output
-
-    def constant(self, value: np.ndarray | np.generic, name: str = "") -> str:
-        from onnx import numpy_helper
-
-        name = name or f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(value), name))
-        return name
-
-    def kernel(self, value: np.ndarray, name: str, axis: int) -> str:
-        """A kernel whose output channels lie along `axis`; int8 where the graph is compact."""
-        if not self.compact:
-            return self.constant(np.ascontiguousarray(value, np.float32), name)
-        quantised, scale = quantised_kernel(value, axis)
-        parts = [self.constant(quantised, f"{name}_int8"), self.constant(scale, f"{name}_scale")]
-        return self.op("DequantizeLinear", *parts, output=name, axis=axis)
-
-    def model(self, spec: ModelSpec) -> "onnx.ModelProto":
-        from onnx import TensorProto, helper
-
-        size = spec.input_size
-        pictures = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["batch", size, size, 3])
-        outputs = [(VECTORS, spec.dimension), *((LABELS + task.name, len(task.names)) for task in spec.labels)]
-        graph = helper.make_graph(
-            self.nodes,
-            spec.backbone,
-            [pictures],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width]) for name, width in outputs],
-            initializer=self.constants,
-        )
-        opsets = [helper.make_opsetid("", _OPSET)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="lookalike")
 
 
 def quantised_kernel(kernel: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
@@ -125,7 +62,7 @@ def quantised_kernel(kernel: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndar
 class _Backbone:
     """Plays an architecture (`ml.weights.architectures.Network`) to ONNX nodes, channels first."""
 
-    def __init__(self, builder: _Builder, spec: ModelSpec, variables: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, builder: "Builder", spec: ModelSpec, variables: Mapping[str, np.ndarray]) -> None:
         self.builder = builder
         self.variables = variables
         self.epsilon = ARCHITECTURES[spec.backbone].epsilon
@@ -177,14 +114,14 @@ def folded(variables: Mapping[str, np.ndarray], unit: Convolution, epsilon: floa
     return kernel, ((bias - mean) * scale + beta).astype(np.float32)
 
 
-def _preprocessed(builder: _Builder, spec: ModelSpec, pixels: str) -> str:
+def _preprocessed(builder: "Builder", spec: ModelSpec, pixels: str) -> str:
     if spec.backbone == "inception_v3":  # to -1 … 1
         scaled = builder.op("Mul", pixels, builder.constant(np.float32(1 / 127.5)))
         return builder.op("Sub", scaled, builder.constant(np.float32(1)))
     return builder.op("Sub", pixels, builder.constant(np.array(IMAGENET_MEAN, np.float32).reshape(1, 3, 1, 1)))
 
 
-def _pooled(builder: _Builder, spec: ModelSpec, feature_map: str) -> str:
+def _pooled(builder: "Builder", spec: ModelSpec, feature_map: str) -> str:
     if spec.pooling == "max":
         return builder.op("Flatten", builder.op("GlobalMaxPool", feature_map))
     if spec.pooling == "avg":
@@ -195,7 +132,7 @@ def _pooled(builder: _Builder, spec: ModelSpec, feature_map: str) -> str:
     return builder.op("Pow", mean, builder.constant(np.float32(1 / 3)))
 
 
-def _part(builder: _Builder, part: Part, inputs: Mapping[str, str], variables: Mapping[str, np.ndarray]) -> str:
+def _part(builder: "Builder", part: Part, inputs: Mapping[str, str], variables: Mapping[str, np.ndarray]) -> str:
     x = (
         inputs[part.inputs[0]]
         if len(part.inputs) == 1
@@ -204,7 +141,7 @@ def _part(builder: _Builder, part: Part, inputs: Mapping[str, str], variables: M
     return _unit(builder, _dense(builder, x, f"head/{part.name}", variables) if part.linear else x)
 
 
-def _moved(builder: _Builder, part: Part, x: str, variables: Mapping[str, np.ndarray]) -> str:
+def _moved(builder: "Builder", part: Part, x: str, variables: Mapping[str, np.ndarray]) -> str:
     """A part after it went towards the directions of its classes."""
     if not part.towards:
         return x
@@ -216,18 +153,18 @@ def _moved(builder: _Builder, part: Part, x: str, variables: Mapping[str, np.nda
     return _unit(builder, x)
 
 
-def _dense(builder: _Builder, x: str, path: str, variables: Mapping[str, np.ndarray]) -> str:
+def _dense(builder: "Builder", x: str, path: str, variables: Mapping[str, np.ndarray]) -> str:
     kernel = builder.kernel(variables[f"{path}/kernel"], f"{path}/kernel", axis=1)
     return builder.op("Gemm", x, kernel, builder.constant(variables[f"{path}/bias"], f"{path}/bias"))
 
 
-def _unit(builder: _Builder, x: str) -> str:
+def _unit(builder: "Builder", x: str) -> str:
     squares = builder.op("ReduceSum", builder.op("Mul", x, x), builder.constant(np.array([1])), keepdims=1)
     length = builder.op("Sqrt", builder.op("Max", squares, builder.constant(np.float32(UNIT_EPSILON))))
     return builder.op("Div", x, length)
 
 
-def _lab_histogram(builder: _Builder, pixels: str, size: int) -> str:
+def _lab_histogram(builder: "Builder", pixels: str, size: int) -> str:
     """`ml.networks.colours.lab_histogram`, step by step; `pixels` is float [N, 3, S, S], 0 … 255."""
 
     def number(value: float) -> str:

@@ -32,16 +32,15 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import onnx
+from onnx import helper, numpy_helper
 
 from ml.runtimes import golden
 from ml.runtimes.onnx import session_of
 from ml.weights import INPUT, INT8_COSINE, PRECISION, VECTORS
-
-if TYPE_CHECKING:
-    import onnx
 
 Ranges = Mapping[str, tuple[float, float]]  # tensor → (smallest, largest)
 
@@ -56,7 +55,7 @@ _TRIED_ON = 64
 MIN_PICTURES = 100
 
 
-def calibrate(model: "onnx.ModelProto", pictures: np.ndarray) -> dict[str, tuple[float, float]]:
+def calibrate(model: onnx.ModelProto, pictures: np.ndarray) -> dict[str, tuple[float, float]]:
     """Between which values each tensor runs that int8 concerns, so that vectors stay closest to those in floats.
 
     Args:
@@ -76,10 +75,8 @@ def calibrate(model: "onnx.ModelProto", pictures: np.ndarray) -> dict[str, tuple
     return best[1]
 
 
-def _extremes(model: "onnx.ModelProto", names: list[str], pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _extremes(model: onnx.ModelProto, names: list[str], pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The smallest and the largest value of each tensor in each picture, [tensors, n] both."""
-    import onnx
-
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     del watched.graph.output[:]
@@ -93,14 +90,14 @@ def _extremes(model: "onnx.ModelProto", names: list[str], pictures: np.ndarray) 
     return np.concatenate(lows, axis=1), np.concatenate(highs, axis=1)
 
 
-def _vectors(model: "onnx.ModelProto", pictures: np.ndarray) -> np.ndarray:
+def _vectors(model: onnx.ModelProto, pictures: np.ndarray) -> np.ndarray:
     precision = next(entry.value for entry in model.metadata_props if entry.key == PRECISION)
     session = session_of(model.SerializeToString(), precision=precision)
     passes = [pictures[start : start + _PASS] for start in range(0, len(pictures), _PASS)]
     return np.concatenate([session.run([VECTORS], {INPUT: batch})[0] for batch in passes])
 
 
-def remember_ranges(model: "onnx.ModelProto", ranges: Ranges, pictures: np.ndarray) -> None:
+def remember_ranges(model: onnx.ModelProto, ranges: Ranges, pictures: np.ndarray) -> None:
     """Put them into the graph's metadata, and how close int8 stays with them: the smallest cosine with floats.
 
     Args:
@@ -112,7 +109,7 @@ def remember_ranges(model: "onnx.ModelProto", ranges: Ranges, pictures: np.ndarr
         entry.key, entry.value = key, value
 
 
-def remembered_ranges(model: "onnx.ModelProto") -> dict[str, tuple[float, float]]:
+def remembered_ranges(model: onnx.ModelProto) -> dict[str, tuple[float, float]]:
     """What `remember_ranges` put there; empty where nothing did."""
     for entry in model.metadata_props:
         if entry.key == _RANGES:
@@ -120,7 +117,7 @@ def remembered_ranges(model: "onnx.ModelProto") -> dict[str, tuple[float, float]
     return {}
 
 
-def to_int8(model: "onnx.ModelProto", ranges: Ranges) -> "onnx.ModelProto":
+def to_int8(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
     """A compact graph → one that computes in int8.
 
     Args:
@@ -129,8 +126,6 @@ def to_int8(model: "onnx.ModelProto", ranges: Ranges) -> "onnx.ModelProto":
     Raises:
         KeyError: a tensor that `ranges` does not know.
     """
-    import onnx
-
     editor = _Editor(model, ranges)
     for name in _to_quantise(model):
         editor.quantise(name)
@@ -152,7 +147,7 @@ class _Editor:
     """Copies a graph node by node; behind each tensor to quantise comes QuantizeLinear and DequantizeLinear, which
     ONNX Runtime melts into the operations around them."""
 
-    def __init__(self, model: "onnx.ModelProto", ranges: Ranges) -> None:
+    def __init__(self, model: onnx.ModelProto, ranges: Ranges) -> None:
         self.ranges = ranges
         self.constants = {tensor.name: tensor for tensor in model.graph.initializer}
         self.producers = {output: node for node in model.graph.node for output in node.output}
@@ -167,8 +162,6 @@ class _Editor:
         self.scales[name] = scale, round(-low / scale)
 
     def add(self, node: Any) -> None:
-        import onnx
-
         if self._is_head_kernel(node):
             self._as_floats(node)
             return
@@ -193,8 +186,6 @@ class _Editor:
     def _as_floats(self, node: Any) -> None:
         """Or ONNX Runtime would turn what heads read into int8 as well, and could not load a kernel that two
         operations share (labels that parts move towards) with its kernels shifted to uint8."""
-        from onnx import numpy_helper
-
         steps, scale = (numpy_helper.to_array(self.constants.pop(name)) for name in node.input)
         self._constant(node.output[0], steps.astype(np.float32) * scale.astype(np.float32)[None, :])
 
@@ -209,8 +200,6 @@ class _Editor:
 
     def _bias(self, node: Any) -> str:
         """The bias as int32, in steps of input scale · kernel scale, as the integer sum needs it."""
-        from onnx import numpy_helper
-
         values = numpy_helper.to_array(self.constants.pop(node.input[2]))
         kernel_scale = numpy_helper.to_array(self.constants[self.producers[node.input[1]].input[1]])
         scale = (self.scales[node.input[0]][0] * kernel_scale).astype(np.float32)
@@ -221,18 +210,14 @@ class _Editor:
         return f"{node.input[2]}:quantised"
 
     def _constant(self, name: str, value: Any) -> str:
-        from onnx import numpy_helper
-
         self.constants[name] = numpy_helper.from_array(np.asarray(value), name)
         return name
 
     def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
-        from onnx import helper
-
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
 
 
-def _to_quantise(model: "onnx.ModelProto") -> list[str]:
+def _to_quantise(model: onnx.ModelProto) -> list[str]:
     """What convolutions read and what they make; after the ReLU where there is one. Not the preprocessed picture's
     own source, nor the last feature map."""
     producers = {output: node for node in model.graph.node for output in node.output}

@@ -18,7 +18,7 @@ import numpy as np
 from ml.spec import ModelSpec
 from ml.weights import BUNDLED, INPUT, VECTORS, GraphMeta, WeightsError
 
-MIN_COSINE = 0.99  # as for int8 (`ml.networks.export.MIN_INT8_COSINE`); floats of different processors agree to .99999
+MIN_COSINE = 0.99  # as for int8 (`ml.runtimes.opening.MIN_INT8_COSINE`); floats of different processors agree to .99999
 PICTURES = "drawn-1"  # which pictures: another drawing gets another name, as graphs outlive programs
 COUNT = 3
 _GRID = 1024  # coordinates from edge to edge, whatever the size

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from ml.spec import ModelSpec
 from ml.weights.architectures import ARCHITECTURES, Architecture, Convolution
@@ -15,10 +16,7 @@ def read_constants(path: Path, spec: ModelSpec) -> dict[str, np.ndarray]:
 
     Raises:
         KeyError: the graph lacks a variable; one that computes in int8 does.
-        ImportError: the package onnx is not installed.
     """
-    import onnx
-
     graph = onnx.load(str(path)).graph
     constants = {constant.name: onnx.numpy_helper.to_array(constant) for constant in graph.initializer}
     architecture = ARCHITECTURES[spec.backbone]

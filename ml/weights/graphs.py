@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -130,8 +131,6 @@ def _fields(file: BinaryIO, size: int) -> Iterator[tuple[int, bytes | None]]:
 
 
 def _entry(content: bytes) -> Iterator[tuple[int, bytes]]:
-    from io import BytesIO
-
     file = BytesIO(content)
     while file.tell() < len(content):
         tag = _varint(file)

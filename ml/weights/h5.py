@@ -64,7 +64,7 @@ def _assigned(layers: _Layers, backbone: str) -> dict[str, np.ndarray]:
 
 
 def _read(path: Path) -> _Layers:
-    import h5py  # type: ignore[import-untyped]
+    import h5py  # type: ignore[import-untyped]  # noqa: PLC0415 (h5py: 0.1 s)
 
     try:
         with h5py.File(path, "r") as file:

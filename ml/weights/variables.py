@@ -34,20 +34,20 @@ def read_variables(weights: Weights) -> dict[str, np.ndarray]:
 
 
 def _of_graph(path: Path, spec: ModelSpec) -> dict[str, np.ndarray]:
-    from ml.weights.constants import read_constants
-
     if read_graph_meta(path).precision == "int8":
         raise WeightsError(
             f"{path} computes in int8: it can neither be trained further nor run on TensorFlow. "
             "Name the compact graph or the .npz file that it was made from."
         )
     try:
-        return read_constants(path, spec)
+        from ml.weights.constants import read_constants  # noqa: PLC0415 (onnx: 0.5 s; web processes lack it)
     except ImportError as error:
         raise WeightsError(
             f"The weights in {path} cannot be read here, as the package onnx is not installed: "
             "install requirements/worker.txt."
         ) from error
+    try:
+        return read_constants(path, spec)
     except Exception as error:  # protobuf's own errors share no other base class
         raise WeightsError(
             f"{path} is damaged or not a graph of this program ({str(error)[:120]}). Copy it again from where it came."

@@ -19,11 +19,14 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 
 from catalog.media import quarantine
+from ml import runtimes
+from ml.runtimes import Int8Unavailable
+from ml.runtimes.golden import WrongNumbers
+from ml.weights import WeightsError, read_graph_meta
 from recommendations.lifecycle import refusals
 
 if TYPE_CHECKING:
     from ml.runtimes.onnx import OnnxEmbedder
-    from ml.weights import GraphMeta
     from recommendations.models import EmbeddingModel
 
 logger = logging.getLogger(__name__)
@@ -32,7 +35,6 @@ logger = logging.getLogger(__name__)
 # 100 to 400 MB.
 MAX_LOADED = 2
 TRY_AGAIN_SECONDS = 60.0  # after a refusal: loading takes a second, and each photo search would ask for it
-INT8_VERSION = 2  # of what `ml.networks.quantise` writes: a file of another version is left alone and made again
 _loading = threading.Lock()
 _order = threading.Lock()
 _loaded: dict[str, OnnxEmbedder] = {}  # by graph_sha256, the one used last at the end
@@ -216,85 +218,32 @@ def _recall(key: str) -> OnnxEmbedder | None:
 
 
 def _load(model: EmbeddingModel) -> OnnxEmbedder:
-    from ml.runtimes.golden import WrongNumbers
-    from ml.runtimes.onnx import OnnxEmbedder
-    from ml.weights import WeightsError
-
     path, threads = cache_path(model.graph_sha256), settings.EMBEDDING_THREADS or None
     if not _is_whole(path, model.graph_sha256):
         _fetch(model, path)
     try:
-        network = OnnxEmbedder(path, threads=threads)
-        if network.spec != model.spec:
+        if read_graph_meta(path).spec != model.spec:
             raise ModelUnavailable(f"The network of model {model.name} makes other vectors than those of the model.")
-        wants_int8 = _in_int8(network.meta, path)
+        network = runtimes.open(path, settings.EMBEDDING_PRECISION, threads=threads)
     except WrongNumbers as error:
         _refused[model.graph_sha256] = time.monotonic(), str(error)
         refusals.record(model, str(error))
         raise ModelUnavailable(_not_run(model, str(error))) from error
-    except WeightsError as error:
-        raise ModelUnavailable(f"The network of model {model.name} cannot be used: {error}") from error
-    _refused.pop(model.graph_sha256, None)
-    refusals.take_back(model)
-    if not wants_int8:
-        return network
-    del network  # before another one takes as much memory
-    try:
-        return _load_int8(path, threads)
-    except WrongNumbers as error:
-        logger.warning("%s The network of model %s computes in floats here.", error, model.name)
-        return OnnxEmbedder(path, threads=threads)
-    except WeightsError as error:
-        if settings.EMBEDDING_PRECISION == "auto":
-            logger.warning("%s The network of model %s computes in floats here.", error, model.name)
-            return OnnxEmbedder(path, threads=threads)
+    except Int8Unavailable as error:
+        _take_back(model)  # in floats it computes what it should
         raise ModelUnavailable(
             f"The network of model {model.name} cannot compute in int8: {error} Set EMBEDDING_PRECISION=float, or "
             "export it with `python -m ml export --precision compact --calibrate PHOTOS` and add that file as a model."
         ) from error
+    except WeightsError as error:
+        raise ModelUnavailable(f"The network of model {model.name} cannot be used: {error}") from error
+    _take_back(model)
+    return network
 
 
-def _load_int8(path: Path, threads: int | None) -> OnnxEmbedder:
-    """A copy in the cache that cannot be read any more is made again."""
-    from ml.runtimes.golden import WrongNumbers
-    from ml.runtimes.onnx import OnnxEmbedder
-    from ml.weights import WeightsError
-
-    cached = _int8_path(path)
-    if cached.exists():
-        try:
-            return OnnxEmbedder(cached, threads=threads, or_floats=False)
-        except WrongNumbers:
-            raise
-        except WeightsError as error:
-            logger.warning("The network in int8 in the cache is damaged and is made again: %s", error)
-            cached.unlink(missing_ok=True)
-    return OnnxEmbedder(_int8(path), threads=threads, or_floats=False)
-
-
-def _in_int8(meta: GraphMeta, path: Path) -> bool:
-    """Each host decides for itself: vectors in int8 and in floats are close enough to be compared. Without the
-    processor's instructions int8 is right as well, but gains less."""
-    from ml.networks.export import computes_best_in_int8
-
-    if settings.EMBEDDING_PRECISION == "auto":
-        return meta.precision == "compact" and computes_best_in_int8(path)
-    return settings.EMBEDDING_PRECISION == "int8" and meta.precision != "int8"
-
-
-def _int8(path: Path) -> Path:
-    """The graph beside `path` that computes in int8, made of it on first need."""
-    from ml.embedder import export_in_own_process
-
-    made = _int8_path(path)
-    if not made.exists():
-        logger.info("Making the network in int8, once.")
-        export_in_own_process(str(path), made, path.parent, precision="int8")
-    return made
-
-
-def _int8_path(path: Path) -> Path:
-    return path.with_suffix(f".int8-{INT8_VERSION}.onnx")
+def _take_back(model: EmbeddingModel) -> None:
+    _refused.pop(model.graph_sha256, None)
+    refusals.take_back(model)
 
 
 def _fetch(model: EmbeddingModel, path: Path) -> None:

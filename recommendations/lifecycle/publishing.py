@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from django.conf import settings
 
-from ml.embedder import export_in_own_process
+from ml.runtimes.exporting import export_in_own_process
 from ml.spec import ModelSpec
 from ml.weights import Weights, WeightsError, is_ready_made, resolve
 from recommendations.lifecycle import artifacts

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from ml.networks import colours
-from ml.networks.backbones import lab_histogram as keras_histogram
 from ml.networks.colours import lab_histogram
 from tests.ml.conftest import draw
 
@@ -31,6 +30,8 @@ def test_a_histogram_is_64_numbers_of_length_1() -> None:
 
 
 def test_keras_computes_the_same() -> None:
+    from ml.networks.backbones import lab_histogram as keras_histogram
+
     batch = np.stack([np.asarray(draw(49, 49, seed=seed)) for seed in range(4)])
     np.testing.assert_allclose(np.asarray(keras_histogram(batch)), lab_histogram(batch), atol=1e-4)
 

@@ -157,6 +157,8 @@ def test_without_the_onnx_package_the_message_says_what_to_do(
     tmp_path: Path, untrained: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.delitem(sys.modules, "ml.networks.writing", raising=False)
+    monkeypatch.delattr("ml.networks.writing", raising=False)
     with pytest.raises(WeightsError, match=r"requirements/worker\.txt"):
         export_onnx(untrained, tmp_path / "graph.onnx")
     assert os.listdir(tmp_path) == []

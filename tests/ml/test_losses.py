@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(scope="module", autouse=True)
 def _quiet():
-    from ml.networks.tensorflow import quiet_tensorflow
+    from ml.runtimes.quiet import quiet_tensorflow
 
     quiet_tensorflow()
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.networks.export import computes_best_in_int8, export_onnx
+from ml.networks.export import export_onnx
 from ml.networks.graph import quantised_kernel
 from ml.networks.quantise import MIN_PICTURES
 from ml.pictures import codec
 from ml.runtimes.onnx import OnnxEmbedder
+from ml.runtimes.opening import computes_best_in_int8
 from ml.runtimes.processor import multiplies_int8
 from ml.spec import ModelSpec
 from ml.weights import WeightsError, read_graph_meta, resolve
@@ -76,12 +77,12 @@ def test_int8_serves_where_it_was_tried_and_the_processor_is_made_for_it(
     assert measured is not None
     assert 0.99 < measured < 1
     assert read_graph_meta(tmp_path / "untried.onnx").int8_cosine is None
-    monkeypatch.setattr("ml.networks.export.multiplies_int8", lambda: True)
+    monkeypatch.setattr("ml.runtimes.opening.multiplies_int8", lambda: True)
     assert [computes_best_in_int8(graph) for graph in (untried, tried)] == [False, True]
-    monkeypatch.setattr("ml.networks.export.MIN_INT8_COSINE", 1.0)
+    monkeypatch.setattr("ml.runtimes.opening.MIN_INT8_COSINE", 1.0)
     assert not computes_best_in_int8(tried)
     monkeypatch.undo()
-    monkeypatch.setattr("ml.networks.export.multiplies_int8", lambda: False)
+    monkeypatch.setattr("ml.runtimes.opening.multiplies_int8", lambda: False)
     assert not computes_best_in_int8(tried)
 
 

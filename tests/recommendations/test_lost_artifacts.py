@@ -14,6 +14,7 @@ from django.test import Client
 
 from catalog.media import quarantine
 from ml.pictures.codec import to_input
+from ml.runtimes import opening
 from recommendations.lifecycle import artifacts, restoring, switching
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.pipeline import worker
@@ -137,7 +138,7 @@ def test_a_damaged_copy_in_int8_is_made_again(
     bundled: EmbeddingModel, settings: Any, monkeypatch: pytest.MonkeyPatch, damage: bytes
 ) -> None:
     settings.EMBEDDING_PRECISION = "int8"
-    copy = artifacts._int8_path(artifacts.cache_path(bundled.graph_sha256))
+    copy = opening.int8_path(artifacts.cache_path(bundled.graph_sha256))
     copy.write_bytes(damage)
     artifacts._loaded.clear()
     vectors = artifacts.embedder(bundled).embed([to_input(picture("red"), bundled.spec)])

@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from catalog.models import Product, ProductImage
 from ml.pictures.codec import to_input
+from ml.runtimes import opening
 from recommendations import tasks
 from recommendations.embeddings import claims
 from recommendations.embeddings.coverage import coverage
@@ -606,7 +607,7 @@ def test_the_admin_shows_models_and_how_complete_they_are(both: list[Product], a
 def test_each_host_chooses_the_precision_and_the_vectors_stay_comparable(
     transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ml.networks.export.multiplies_int8", lambda: True)
+    monkeypatch.setattr("ml.runtimes.opening.multiplies_int8", lambda: True)
     bundled = switching.add_model("bundled")
     graph = artifacts.cache_path(bundled.graph_sha256)
     inputs = [to_input(picture("red", seed=number), bundled.spec) for number in range(4)]
@@ -618,6 +619,6 @@ def test_each_host_chooses_the_precision_and_the_vectors_stay_comparable(
         assert network.meta.precision == precision
         vectors[setting] = network.embed(inputs)
     assert (vectors["float"] * vectors["auto"]).sum(axis=1).min() > 0.98
-    assert graph.with_suffix(f".int8-{artifacts.INT8_VERSION}.onnx").exists()
+    assert opening.int8_path(graph).exists()
     artifacts.discard(bundled.graph_sha256)
     assert not list(graph.parent.glob(f"{bundled.graph_sha256}*"))

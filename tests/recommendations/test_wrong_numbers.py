@@ -18,7 +18,7 @@ from django.test import Client
 from onnx import helper, numpy_helper
 
 from ml.pictures.codec import to_input
-from ml.runtimes import golden
+from ml.runtimes import golden, opening
 from ml.runtimes.onnx import open_session
 from ml.weights import GOLDEN, sha256_of
 from recommendations.lifecycle import artifacts, switching
@@ -103,7 +103,7 @@ def test_int8_that_computes_wrongly_gives_way_to_floats(
     inputs = [to_input(picture("red", seed=number), bundled.spec) for number in range(3)]
     expected = artifacts.embedder(bundled).embed(inputs)
     settings.EMBEDDING_PRECISION = "int8"
-    int8 = artifacts._int8(artifacts.cache_path(bundled.graph_sha256))
+    int8 = opening.make_int8(artifacts.cache_path(bundled.graph_sha256))
     graph = onnx.load(str(int8))
     for constant in graph.graph.initializer:  # as if large products were cut off
         values = numpy_helper.to_array(constant)
