@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import django
 
-from bench.shop import open_scratch_shop
+from bench.shop import ScratchShop, open_scratch_shop
 from bench.slow import KINDS
-from bench.slow import measure as measure_slow
 from bench.vectors import SETS
+from bench.wrecked_shop import wrecked_shop
 from common.arguments import not_negative, number, positive
+
+ROOT = Path(__file__).resolve().parents[1]
+WITHOUT_DJANGO = ("embed", "int8", "fit")
+IN_THE_LARGE_SHOP = ("large", "routes", "busy")
+MODULES = {"import": "importing"}  # the others are named like their commands
 
 DESCRIPTION = """\
 Measure this machine. Each command works in a scratch shop of its own (BENCH_VAR_DIR, default var/bench), compares
@@ -109,71 +116,34 @@ def benchmarks() -> ArgumentParser:
 def main() -> None:
     options = vars(benchmarks().parse_args())
     command = options.pop("command")
-    if command == "embed":
-        from bench.embed import measure as measure_embedding
-
-        measure_embedding(**options)
-        return
-    if command == "int8":
-        from bench.int8 import measure as measure_int8
-
-        measure_int8(**options)
-        return
-    if command == "fit":
-        from bench.fit import measure as measure_fit
-
-        measure_fit(**options)
-        return
-    root = Path(__file__).resolve().parents[1]
-    if command == "verdicts":  # opens files, and no shop
+    if command in WITHOUT_DJANGO:
+        result = _measure_of(command)(**options)
+    elif command == "verdicts":  # opens files, and no shop
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
         django.setup()
-        from bench.verdicts import compare
-
-        compare(**options)
-        return
-    if command == "sheets":
-        shop = open_scratch_shop(root, weights="bundled")
-        from bench.sheets import measure as draw_sheets
-
-        draw_sheets(shop, **options)
-        return
-    if command in ("large", "routes"):
-        os.environ.update(dict.fromkeys(("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE"), ""))
-        shop = open_scratch_shop(root, weights="bundled", name="large")
-        if command == "large":
-            from bench.large import measure
-        else:
-            from bench.routes import measure
-        measure(shop, **options)
-        return
-    if command == "busy":
-        from bench.busy import measure as measure_busy
-
-        measure_busy(root, **options)
-        return
-    if command == "chaos":
-        from bench.chaos import measure as measure_chaos
-
-        sys.exit(0 if measure_chaos(root, **options) else 1)
-    if command == "slow":
-        sys.exit(0 if measure_slow(root, **options) else 1)
-    shop = open_scratch_shop(root)
-    if command != "search":
-        shop.empty()
-    if command == "import":
-        from bench.importing import measure
-    elif command == "pipeline":
-        from bench.pipeline import measure
-    elif command == "search":
-        from bench.search import measure
-    elif command == "strips":
-        from bench.strips import measure
-    elif command == "plans":
-        from bench.plans import measure
+        result = _measure_of(command)(**options)
+    elif command == "slow":
+        result = _measure_of(command)(ROOT, **options)
+    elif command == "chaos":
+        shop = wrecked_shop(ROOT)
+        result = _measure_of(command)(shop, **options)
     else:
-        from bench.memory import measure
-    measure(shop, **options)
+        result = _measure_of(command)(_scratch_shop(command), **options)
+    sys.exit(1 if result is False else 0)
+
+
+def _scratch_shop(command: str) -> ScratchShop:
+    if command in IN_THE_LARGE_SHOP:
+        os.environ.update(dict.fromkeys(("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE"), ""))
+        return open_scratch_shop(ROOT, weights="bundled", name="large")
+    return open_scratch_shop(ROOT, weights="bundled" if command == "sheets" else None)
+
+
+def _measure_of(command: str) -> Callable[..., bool | None]:
+    """Load the module of a command. Not before: Django's models can be imported only once the settings name the
+    shop, and the modules that run networks need seconds to load."""
+    measure: Callable[..., bool | None] = import_module(f"bench.{MODULES.get(command, command)}").measure
+    return measure
 
 
 if __name__ == "__main__":

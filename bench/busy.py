@@ -12,12 +12,12 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from bench.shop import open_scratch_shop
+from bench.shop import ScratchShop
+from recommendations.lifecycle.switching import ensure_active_model
 
 PORT = 8791
 LARGE = (7200, 5400)  # 38.9 MP
@@ -44,15 +44,12 @@ class Asked:
         return f"  {name:<28} {well} of {tried} answered{times}" + (f"; {others}" if others else "")
 
 
-def measure(root: Path, *, seconds: float, clients: int) -> None:
-    shop = open_scratch_shop(root, weights="bundled", name="large")
-    from recommendations.lifecycle.switching import ensure_active_model
-
+def measure(shop: ScratchShop, *, seconds: float, clients: int) -> None:
     ensure_active_model(log=lambda line: print(f"  {line}"))
     limits = dict.fromkeys(("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE"), "1000000/min")
     environment = {**os.environ, **limits, "NUM_PROXIES": "1", "HTTPS_ONLY": "false", "VAR_DIR": str(shop.var)}
     web = subprocess.Popen(
-        [sys.executable, "-m", "shop", "web", "--bind", f"127.0.0.1:{PORT}"], cwd=root, env=environment
+        [sys.executable, "-m", "shop", "web", "--bind", f"127.0.0.1:{PORT}"], cwd=shop.root, env=environment
     )
     try:
         _until_it_answers()

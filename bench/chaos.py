@@ -7,30 +7,33 @@ import hashlib
 import http.client
 import io
 import json
-import os
 import random
 import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import InterfaceError, OperationalError, connections, transaction
 from PIL import Image, ImageDraw
+from rest_framework.authtoken.models import Token
 
+from bench.ledger import Entry, Ledger, judge, print_table
 from bench.wrecked_shop import LEASE_SECONDS, SWEEP_SECONDS, WreckedShop
-
-if TYPE_CHECKING:
-    from catalog.models import ProductImage
+from catalog import services
+from catalog.media import files
+from catalog.models import Category, Product, ProductImage
+from recommendations.models import ImageEmbedding
+from recommendations.monitoring.status import pipeline_status
 
 PRODUCTS = 50
 UPLOADERS = 2
@@ -40,60 +43,8 @@ SETTLE_SECONDS = 180  # after the last fault; several leases and sweeps
 SPOILED = ("removed", "altered", "cut short")
 
 
-@dataclass
-class Entry:
-    """One upload that was answered with 201, and what staff did to it since. What was tried while the database went
-    away may or may not have happened: then both answers are right."""
-
-    id: int
-    at: float
-    digests: set[str]  # any of these may be the picture's
-    deleted: bool = False
-    perhaps_deleted: bool = False
-    spoiled: str = ""
-
-    @property
-    def untouched(self) -> bool:
-        return len(self.digests) == 1 and not (self.deleted or self.perhaps_deleted or self.spoiled)
-
-
-@dataclass
-class Ledger:
-    accepted: list[Entry] = field(default_factory=list)
-    refused: Counter[str] = field(default_factory=Counter)  # by status
-    by_staff: Counter[str] = field(default_factory=Counter)
-    sent: set[str] = field(default_factory=set)  # digests of everything that was ever sent
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def tried(self) -> int:
-        return len(self.accepted) + sum(self.refused.values())
-
-
-@dataclass
-class Verdict:
-    """Of the accepted uploads. `lost`: picture or file is gone. `stuck`: neither ready nor failed with a reason."""
-
-    ready: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
-    deleted: int = 0
-    lost: list[str] = field(default_factory=list)
-    stuck: list[str] = field(default_factory=list)
-    double: list[str] = field(default_factory=list)
-    unanswered: int = 0  # in the shop, though nobody was told so
-    waits: list[float] = field(default_factory=list)  # seconds from the answer to the vector
-    recoveries: list[float] = field(default_factory=list)  # seconds from a fault to the next vector stored
-
-    @property
-    def sound(self) -> bool:
-        return not (self.lost or self.stuck or self.double)
-
-
-def measure(root: Path, *, minutes: float, seed: int) -> bool:
+def measure(shop: WreckedShop, *, minutes: float, seed: int) -> bool:
     """Prints the table; whether nothing was lost, stuck or double."""
-    home = Path(os.environ.get("BENCH_VAR_DIR", str(root / "var" / "bench"))).absolute()
-    home.mkdir(parents=True, exist_ok=True)
-    shop = WreckedShop(root, Path(tempfile.mkdtemp(prefix="chaos-", dir=home)))
     print(
         f"{minutes:g} minutes of chaos, seed {seed}: a web process, two workers and a scheduler on a Postgres and a "
         f"Redis of their own; leases of {LEASE_SECONDS} s, a sweep every {SWEEP_SECONDS} s.",
@@ -104,11 +55,11 @@ def measure(root: Path, *, minutes: float, seed: int) -> bool:
         _enter(shop)
         _rage(shop, ledger, minutes * 60, seed)
         settled = _settle()
-        first = _judge(shop, ledger)
+        first = judge(shop, ledger)
         retried = _retry(shop) if first.failed else Counter()
-        verdict = _judge(shop, ledger)
+        verdict = judge(shop, ledger)
         _close_connections()
-    _print(shop, ledger, first, verdict, retried, settled)
+    print_table(shop, ledger, first, verdict, retried, settled)
     if verdict.sound:
         shutil.rmtree(shop.var, ignore_errors=True)
     else:
@@ -117,16 +68,6 @@ def measure(root: Path, *, minutes: float, seed: int) -> bool:
 
 
 def _enter(shop: WreckedShop) -> None:
-    """This process is staff: it works on the same database and the same files."""
-    os.environ.update(shop.environment, LOG_LEVEL="ERROR")  # that brokers and databases are away is no news here
-    import django
-
-    django.setup()
-    from django.contrib.auth.models import User
-    from rest_framework.authtoken.models import Token
-
-    from catalog.models import Category, Product
-
     category = Category.objects.add_root(instance=Category(name="Things"))
     Product.objects.bulk_create(
         Product(sku=f"C{n}", slug=f"c{n}", title=f"Thing {n}", category=category) for n in range(PRODUCTS)
@@ -229,8 +170,6 @@ def _meddle_on(ledger: Ledger, stop: threading.Event, chance: random.Random) -> 
 @contextmanager
 def _while_it_lasts(unsure: Callable[[], None]) -> Iterator[None]:
     """The database may go away at any moment, also between a commit and its answer."""
-    from django.db import InterfaceError, OperationalError
-
     try:
         yield
     except (OperationalError, InterfaceError):
@@ -239,8 +178,6 @@ def _while_it_lasts(unsure: Callable[[], None]) -> Iterator[None]:
 
 
 def _delete(entry: Entry, _: random.Random) -> None:
-    from catalog.models import ProductImage
-
     def unsure() -> None:
         entry.perhaps_deleted = True
 
@@ -251,12 +188,6 @@ def _delete(entry: Entry, _: random.Random) -> None:
 
 def _replace(entry: Entry, chance: random.Random) -> None:
     """Another file for the same picture, perhaps while a worker has the former one in hand."""
-    from django.db import transaction
-
-    from catalog import services
-    from catalog.media import files
-    from catalog.models import ProductImage
-
     accepted = services.accept_image(_picture(chance))
     name = services.store_file(accepted.data, accepted.info)
     former = set(entry.digests)
@@ -274,10 +205,6 @@ def _replace(entry: Entry, chance: random.Random) -> None:
 
 
 def _spoil(entry: Entry, chance: random.Random) -> None:
-    from django.conf import settings
-
-    from catalog.models import ProductImage
-
     with _while_it_lasts(lambda: None):
         image = ProductImage.objects.get(pk=entry.id)
         path = Path(settings.MEDIA_ROOT) / image.file.name
@@ -300,8 +227,6 @@ def _spoil(entry: Entry, chance: random.Random) -> None:
 
 def _settle() -> float | None:
     """Seconds until nothing was left to do; None when something still is."""
-    from recommendations.monitoring.status import pipeline_status
-
     began = time.monotonic()
     while time.monotonic() - began < SETTLE_SECONDS:
         with _while_it_lasts(lambda: None):
@@ -313,8 +238,6 @@ def _settle() -> float | None:
 
 def _retry(shop: WreckedShop) -> Counter[str]:
     """Failed pictures, once more; those that were spoiled fail again."""
-    from recommendations.models import ImageEmbedding
-
     before = Counter(ImageEmbedding.objects.filter(state="failed").values_list("error_code", flat=True))
     subprocess.run(
         [sys.executable, "manage.py", "embed_catalog", "--failed"],
@@ -325,107 +248,5 @@ def _retry(shop: WreckedShop) -> Counter[str]:
     return before - after
 
 
-def _judge(shop: WreckedShop, ledger: Ledger) -> Verdict:
-    from django.db.models import Count
-
-    from catalog.models import ProductImage
-    from recommendations.models import EmbeddingModel, ImageEmbedding
-
-    model = EmbeddingModel.objects.active()
-    images = {image.pk: image for image in ProductImage.objects.all()}
-    rows = {row.image_id: row for row in ImageEmbedding.objects.filter(model=model).defer("vector")}
-    found = Verdict()
-    for entry in ledger.accepted:
-        image, row = images.get(entry.id), rows.get(entry.id)
-        if image is None:
-            if entry.deleted or entry.perhaps_deleted:
-                found.deleted += 1
-            else:
-                found.lost.append(f"picture {entry.id} has no row")
-            continue
-        if entry.deleted:
-            found.double.append(f"picture {entry.id} came back after it was deleted")
-        if problem := _file_problem(entry, image):
-            found.lost.append(problem)
-        if row is None or row.digest != image.digest or row.state not in {"ready", "failed"}:
-            found.stuck.append(f"picture {entry.id} is {row.state if row else 'without a row'}")
-        elif row.state == "ready":
-            found.ready += 1
-            if entry.untouched and row.embedded_at:
-                found.waits.append(max(row.embedded_at.timestamp() - entry.at, 0.0))
-        elif row.error_code:
-            found.failed[row.error_code] += 1
-        else:
-            found.stuck.append(f"picture {entry.id} failed without a reason")
-    known = {entry.id for entry in ledger.accepted}
-    found.unanswered = len(images.keys() - known)
-    found.double += [
-        f"{each['count']} pictures are the same file, {each['digest'][:12]}"
-        for each in ProductImage.objects.values("digest").annotate(count=Count("id")).filter(count__gt=1)
-    ]
-    found.double += [
-        f"picture {each['image']} has {each['count']} vectors of one model"
-        for each in ImageEmbedding.objects.values("image", "model").annotate(count=Count("id")).filter(count__gt=1)
-    ]
-    stored = sorted(row.embedded_at.timestamp() for row in rows.values() if row.embedded_at)
-    for fault in shop.faults:
-        after = next((moment for moment in stored if moment > fault.at), None)
-        if after is not None:
-            found.recoveries.append(after - fault.at)
-    return found
-
-
-def _file_problem(entry: Entry, image: ProductImage) -> str:
-    if entry.spoiled:
-        return ""
-    if image.digest not in entry.digests:
-        return f"picture {entry.id} is another than was sent"
-    try:
-        with image.file.open() as file:
-            data = file.read()
-    except FileNotFoundError:
-        return f"the file of picture {entry.id} is gone"
-    return "" if hashlib.sha256(data).hexdigest() == image.digest else f"the file of picture {entry.id} is damaged"
-
-
-def _print(
-    shop: WreckedShop, ledger: Ledger, first: Verdict, verdict: Verdict, retried: Counter[str], settled: float | None
-) -> None:
-    def line(name: str, value: object, note: str = "") -> None:
-        print(f"  {name:<46} {value:>8}  {note}".rstrip())
-
-    print()
-    line("uploads tried", f"{ledger.tried:,}")
-    line("accepted (201)", f"{len(ledger.accepted):,}")
-    for status, count in sorted(ledger.refused.items()):
-        line(f"refused ({status})" if status.isdecimal() else status, f"{count:,}")
-    line("committed without an answer", verdict.unanswered)
-    line("deleted, replaced, spoiled by staff", sum(ledger.by_staff.values()), _listed(ledger.by_staff))
-    line("faults injected", len(shop.faults))
-    for kind, count in sorted(Counter(fault.kind for fault in shop.faults).items()):
-        line(f"  {kind}", count)
-    for what, count in sorted(shop.restarts.items()):
-        line(f"  {what}", count)
-    line("ready", f"{first.ready:,}")
-    line("failed, with a reason", f"{sum(first.failed.values()):,}", _listed(first.failed))
-    line("  ready after embed_catalog --failed", f"{sum(retried.values()):,}", _listed(retried))
-    line("deleted", f"{verdict.deleted:,}")
-    for name, found in (("duplicates", verdict.double), ("stuck", verdict.stuck), ("lost", verdict.lost)):
-        line(name, len(found), "; ".join(found[:5]))
-    line("settled after the last fault", "never" if settled is None else f"{settled:.0f} s")
-    line("from a fault to the next vector, p50 / max", _spread(first.recoveries))
-    line("from an upload to its vector, p50 / max", _spread(first.waits))
-
-
-def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
-
-
-def _spread(seconds: list[float]) -> str:
-    return f"{statistics.median(seconds):.1f} / {max(seconds):.1f} s" if seconds else "–"
-
-
 def _close_connections() -> None:
-    from django.db import connections
-
     connections.close_all()

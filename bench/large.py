@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from bench.assortment import KINDS, Assortment
 from bench.copying import binary_copy, store_vectors
+from bench.emptying import empty_shop
 from bench.shop import ScratchShop
 from bench.superuser import as_superuser
 from catalog.models import Category, Product
@@ -36,7 +37,7 @@ def fill(shop: ScratchShop, products: int = PRODUCTS, *, fresh: bool = False) ->
     there = Product.objects.count()
     if fresh or there not in (0, products):
         print(f"  emptying a shop of {there:,} products…", flush=True)
-        shop.empty()
+        empty_shop()
     model = ensure_active_model(log=lambda line: print(f"  {line}"))
     assortment = Assortment.of(products)
     steps: list[tuple[str, Callable[[], bool], Callable[[], None]]] = [

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 from django.core.management import call_command
 from django.db import connection
 
+from bench.emptying import empty_shop
 from bench.shop import ScratchShop
 from recommendations.lifecycle.switching import ensure_active_model
 from recommendations.monitoring.status import pipeline_status
@@ -22,6 +23,7 @@ PICTURES = 2000  # at most
 
 
 def measure(shop: ScratchShop) -> None:
+    empty_shop()
     ensure_active_model(log=lambda line: print(f"  {line}"))
     web = subprocess.Popen([sys.executable, "-m", "shop", "web", "--bind", f"127.0.0.1:{PORT}"], cwd=shop.root)
     worker = subprocess.Popen(

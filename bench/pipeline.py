@@ -15,7 +15,9 @@ import numpy as np
 from django.core.management import call_command
 from django.db import connection
 
+from bench.emptying import empty_shop
 from bench.shop import ScratchShop
+from catalog.models import ProductImage
 from ml.pictures.codec import to_input
 from ml.runtimes.onnx import OnnxEmbedder
 from recommendations.lifecycle import artifacts
@@ -31,6 +33,7 @@ BETWEEN_BATCHES = 0.02  # seconds; the rows of one batch are written in less
 
 
 def measure(shop: ScratchShop, *, images: int) -> None:
+    empty_shop()
     model = ensure_active_model(log=lambda line: print(f"  {line}"))
     call_command("import_catalog", shop.catalog(), limit=images, verbosity=0, stderr=io.StringIO())
     inputs = _inputs(model)
@@ -53,8 +56,6 @@ def measure(shop: ScratchShop, *, images: int) -> None:
 
 def _inputs(model: EmbeddingModel) -> np.ndarray:
     """uint8 [RAW_IMAGES, S, S, 3], already decoded."""
-    from catalog.models import ProductImage
-
     made = []
     for image in ProductImage.objects.order_by("id")[:RAW_IMAGES]:
         with image.file.open() as file:

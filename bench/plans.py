@@ -14,6 +14,7 @@ from math import exp, log, sqrt
 import numpy as np
 from django.db import connection
 
+from bench.emptying import empty_shop
 from bench.shop import ScratchShop
 from bench.stock import stock
 from bench.vectors import VectorSet, vectors_of
@@ -42,6 +43,7 @@ class Point:
 
 
 def measure(shop: ScratchShop, *, rows: int, queries: int) -> None:
+    empty_shop()
     model = stock(shop, vectors_of(VectorSet("plans", rows, pooled=False), shop, most=None), fresh=True).model
     print(f"{rows:,} x {model.dimension}; medians of {queries} queries, each both ways in turn")
     for results in RESULTS:

@@ -63,8 +63,8 @@ def rivals(names: list[str], vectors: np.ndarray, kept: Path) -> Iterator[Rival]
 
 
 def _scikit_learn(vectors: np.ndarray) -> Iterator[Rival]:
-    from sklearn.neighbors import NearestNeighbors
-    from threadpoolctl import threadpool_limits
+    from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415 (optional: requirements/bench.txt)
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 (optional: requirements/bench.txt)
 
     # On unit vectors both rank alike; "euclidean" has a fast path of its own.
     for metric in ("cosine", "euclidean"):
@@ -82,7 +82,7 @@ def _scikit_learn(vectors: np.ndarray) -> Iterator[Rival]:
 
 def _faiss(vectors: np.ndarray) -> Iterator[Rival]:
     logging.getLogger("faiss.loader").setLevel(logging.WARNING)
-    import faiss
+    import faiss  # noqa: PLC0415 (optional: requirements/bench.txt)
 
     began = time.perf_counter()
     index = faiss.IndexFlatIP(vectors.shape[1])
@@ -102,7 +102,7 @@ def _faiss(vectors: np.ndarray) -> Iterator[Rival]:
 
 
 def _hnswlib(vectors: np.ndarray, kept: Path) -> Iterator[Rival]:
-    import hnswlib
+    import hnswlib  # noqa: PLC0415 (optional: requirements/bench.txt)
 
     index = hnswlib.Index(space="ip", dim=vectors.shape[1])
     record = kept.with_suffix(".json")

@@ -8,8 +8,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from PIL import Image, ImageDraw
+
 from bench.large import fill
 from bench.shop import ScratchShop
+from catalog.models import Product
 
 
 @dataclass(frozen=True)
@@ -97,13 +104,6 @@ def routes(slug: str) -> list[Route]:
 
 def measure(shop: ScratchShop, *, products: int, rounds: int, only: str) -> None:
     fill(shop, products)
-    from django.contrib.auth import get_user_model
-    from django.db import connection
-    from django.test import Client
-    from django.test.utils import CaptureQueriesContext
-
-    from catalog.models import Product
-
     # A product that is far from nothing: of the middle of a large category.
     slug = Product.objects.published().filter(sku__gt="L5").order_by("sku").values_list("slug", flat=True)[0]
     staff, _ = get_user_model().objects.get_or_create(username="bench", is_staff=True, is_superuser=True)
@@ -144,8 +144,6 @@ def _request(client, route: Route, photo: bytes) -> Callable[[], object]:  # typ
 
 
 def _photo() -> bytes:
-    from PIL import Image, ImageDraw
-
     image = Image.new("RGB", (600, 800), "white")
     ImageDraw.Draw(image).polygon([(200, 100), (400, 100), (520, 700), (80, 700)], fill=(170, 30, 40))
     buffer = io.BytesIO()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
+
+import django
+from django.core.management import call_command
 
 
 @dataclass(frozen=True)
@@ -20,19 +22,6 @@ class ScratchShop:
         if self.photos is None:
             print("LOOKALIKE_DATA is not set: using the 482 photos of the demo.")
         return self.photos or self.root / "demo"
-
-    def empty(self) -> None:
-        """Remove rows, files and vector indexes; keep the database and the files that `bench` keeps next to it."""
-        from django.core.files.storage import default_storage
-        from django.core.management import call_command
-
-        from catalog.media import high_water
-        from catalog.media.files import rowless_files
-
-        call_command("flush", interactive=False, verbosity=0)
-        for name in [*rowless_files(older_than=timedelta(seconds=-1)), high_water.NAME]:
-            default_storage.delete(name)
-        _drop_vector_indexes()
 
     def describe(self) -> str:
         return f"{'photos of the data set' if self.photos else 'photos of the demo'}, weights {Path(self.weights).name}"
@@ -54,20 +43,6 @@ def open_scratch_shop(root: Path, weights: str | None = None, name: str = "") ->
         VAR_DIR=str(var), MEDIA_ROOT=str(var / "media"), MEDIA_S3_BUCKET="", DATABASE_URL="", REDIS_URL="",
         EMBEDDING_WEIGHTS=weights, DJANGO_SETTINGS_MODULE="shop.settings",
     )  # fmt: skip
-    import django
-
     django.setup()
-    from django.core.management import call_command
-
     call_command("migrate", verbosity=0)
     return ScratchShop(root, var, photos, weights)
-
-
-def _drop_vector_indexes() -> None:
-    """An emptied table keeps its indexes, and model numbers start again from 1."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'embedding_hnsw_model_%%'")
-        for (name,) in cursor.fetchall():
-            cursor.execute(f'DROP INDEX "{name}"')

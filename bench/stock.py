@@ -11,6 +11,7 @@ import numpy as np
 from django.db import connection
 
 from bench.copying import binary_copy, store_vectors
+from bench.emptying import empty_shop
 from bench.shop import ScratchShop
 from bench.superuser import as_superuser
 from bench.vectors import Vectors
@@ -46,7 +47,7 @@ def stock(shop: ScratchShop, vectors: Vectors, *, fresh: bool) -> Stock:
     times: dict[str, float] = json.loads(record.read_text()) if record.exists() else {}
     if fresh or model is None or "filled_s" not in times:
         record.unlink(missing_ok=True)
-        shop.empty()
+        empty_shop()
         began = time.perf_counter()
         model = _fill(vectors, prices)
         times = {"filled_s": time.perf_counter() - began}

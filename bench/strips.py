@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bench.emptying import empty_shop
 from bench.shop import ScratchShop
 from catalog.models import Product
 from ml import Embedder
@@ -45,6 +46,7 @@ class Catalog:
 
 
 def measure(shop: ScratchShop, *, limit: int, queries: int, seed: int) -> None:
+    empty_shop()
     if shop.photos is None:
         raise SystemExit("LOOKALIKE_DATA must name a folder with fashion-small.zip.")
     catalog = _catalog(shop, limit, seed)

@@ -95,7 +95,7 @@ def _was_turned(sent: bytes, accepted: AcceptedImage) -> bool:
     return is_lossy and turned[0] != 1 and turned[1] == 1
 
 
-def compare(folders: Iterable[Path]) -> None:
+def measure(folders: Iterable[Path]) -> None:
     """Print what was said of every file below the folders; ends with 1 where the doors disagree."""
     warnings.simplefilter("ignore")
     logging.getLogger("catalog.refusals").setLevel(logging.WARNING)

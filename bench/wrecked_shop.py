@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
 
+import django
 import redis
 
 from shop.embedded.servers import DATABASE, USER, EmbeddedServices, Layout
@@ -194,6 +196,18 @@ class WreckedShop:
                     return
             time.sleep(0.1)
         sys.exit(f"The shop did not start; its logs are in {self.var / 'log'}.")
+
+
+def wrecked_shop(root: Path) -> WreckedShop:
+    """A new shop that is not open yet. This process becomes its staff: Django is set up for the same database and the
+    same files."""
+    home = Path(os.environ.get("BENCH_VAR_DIR", str(root / "var" / "bench"))).absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    shop = WreckedShop(root, Path(tempfile.mkdtemp(prefix="chaos-", dir=home)))
+    # Brokers and databases that are away are no news here.
+    os.environ.update(shop.environment, LOG_LEVEL="ERROR")
+    django.setup()
+    return shop
 
 
 def _free_port() -> int:

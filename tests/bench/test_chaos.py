@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.chaos import Entry, Ledger, Verdict
+from bench.ledger import Entry, Ledger, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = {

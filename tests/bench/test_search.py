@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bench import search
+from bench.emptying import empty_shop
 from bench.rivals import MISSING, MODULES, missing
 from bench.shop import ScratchShop
 from bench.stock import stock
@@ -47,7 +48,7 @@ def test_every_filter_is_measured_and_every_search_gets_as_many_as_there_are(
     assert {row[4] for row in rows} == {"100.0"}
     assert all(float(row[5]) == 1.0 for row in rows if row[1] == "exact")
     assert all(float(row[5]) > 0.8 for row in rows)  # noise, which has no neighbourhoods to walk through
-    scratch.empty()
+    empty_shop()
 
 
 def test_a_shop_that_an_earlier_run_left_is_taken_as_it_is(scratch: ScratchShop, vectors: Vectors) -> None:
@@ -58,7 +59,7 @@ def test_a_shop_that_an_earlier_run_left_is_taken_as_it_is(scratch: ScratchShop,
     assert np.asarray(stored.vector) == pytest.approx(vectors.values[7], abs=1e-3)
     assert Product.objects.get(sku="B7").price == int(again.prices[7])
     assert stock(scratch, vectors, fresh=True).model.created_at > first.model.created_at
-    scratch.empty()
+    empty_shop()
 
 
 def test_a_library_that_is_not_installed_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
