@@ -1,4 +1,4 @@
-"""`python -m ml …`: embeddings from the command line, without a database."""
+"""`python -m ml …`: embed, search, train and evaluate from the command line, without a database."""
 
 import argparse
 import io
@@ -23,38 +23,38 @@ from ml.weights import WeightsError
 _COMMANDS = (weights, embed, search, evaluate, split, train, whiten, export)
 
 _DESCRIPTION = """\
-Turn pictures into vectors, find pictures that look alike, and train and measure the models that
-do it. Results go to standard output, progress and notes to standard error. Exit codes: 0 done,
-1 it could not be done, 2 wrong usage, or a file or weights that cannot be used."""
+Turn pictures into vectors, find pictures that look alike, and train and measure models. Results
+go to standard output, progress and notes to standard error. Exit codes: 0 success, 1 failure,
+2 wrong usage, or a file or weights that cannot be used."""
 
 _EXAMPLES = """\
 examples:
-  python -m ml weights                                   what would be used, and why
+  python -m ml weights                                   which weights are used, and why
   python -m ml embed photos/ -o features.npz             a folder of pictures → vectors
   python -m ml embed catalog.zip -o features.parquet --weights resnet50.npz
-  python -m ml search features.npz dress.jpg -k 6        the six that look most alike
+  python -m ml search features.npz dress.jpg -k 6        the six most similar pictures
   python -m ml search features.npz dress.jpg --metric euclidean --json
   python -m ml search features.npz dress.jpg --prices prices.csv --price-max 50
-  python -m ml split catalog.zip --out split.json        products for training, choosing, testing
+  python -m ml split catalog.zip --out split.json        training, validation and test products
   python -m ml train catalog.zip --split split.json --out runs/joint
   python -m ml evaluate catalog.zip --split split.json --weights runs/joint/model.npz
   python -m ml whiten imagenet.npz --out small.npz       shorter vectors, fitted on your pictures
   python -m ml export --weights imagenet --pooling max --out resnet50.onnx
 
 WEIGHTS is bundled, imagenet or imagenet-inception (Keras's, downloaded once), untrained, or the
-path of an .npz, .h5 or .onnx file. Left out: bundled, else imagenet, else untrained with a warning."""
+path of an .npz, .h5 or .onnx file. Default: bundled, else imagenet, else untrained with a warning."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand; returns the exit code."""
     quiet_tensorflow()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold what the terminal's encoding has not
+    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may contain characters that the terminal lacks
         sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         code = command(options)
-        sys.stdout.flush()  # here, where a closed pipe can be dealt with
+        sys.stdout.flush()  # here, where a closed pipe is handled
         return code
     except Failure as failure:
         note(f"error: {failure}")
@@ -63,12 +63,12 @@ def main(arguments: list[str] | None = None) -> int:
         note(f"error: {error}")
         return 1
     except BadVector as error:
-        note(f"error: {error}. The weights seem to be damaged: get them anew, or name others with --weights.")
+        note(f"error: {error}. The weights seem to be damaged: get them again, or name others with --weights.")
         return 1
     except (WeightsError, FeaturesError, DatasetError, zipfile.BadZipFile) as error:
         note(f"error: {error}")
         return 2
-    except BrokenPipeError:  # the reader of standard output, say `head`, has enough
+    except BrokenPipeError:  # the reader of standard output, such as `head`, has stopped reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except OSError as error:
@@ -89,8 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     model = argparse.ArgumentParser(add_help=False)
-    model.add_argument("--weights", help=f"{WEIGHTS} (default: the best there is)")
-    model.add_argument("--pooling", choices=POOLINGS, help="in place of what the weights were made with")
+    model.add_argument("--weights", help=f"{WEIGHTS} (default: the best available)")
+    model.add_argument("--pooling", choices=POOLINGS, help="instead of the pooling that the weights were made with")
     model.add_argument("--cache-dir", type=Path, default=default_cache_dir(), help="default: %(default)s")
     running = argparse.ArgumentParser(add_help=False)
     running.add_argument("--runtime", choices=RUNTIMES, default="onnx", help="default: %(default)s")

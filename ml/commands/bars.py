@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar on a terminal, a line now and then in a file."""
+"""Progress on standard error: a bar on a terminal, an occasional line elsewhere."""
 
 import sys
 import time
@@ -53,7 +53,7 @@ def _lines(what: str, total: int, done: int, unit: str) -> Callable[[int], None]
 
 @contextmanager
 def downloaded() -> Iterator[Callable[[int, int | None], None]]:
-    """A bar that appears with the first byte, so that nothing flickers when nothing is downloaded."""
+    """A bar that appears with the first byte, so nothing flickers if nothing is downloaded."""
     bar = Progress(*Progress.get_default_columns()[:2], DownloadColumn(), console=Console(stderr=True))
 
     def advance(done: int, total: int | None) -> None:

@@ -1,4 +1,4 @@
-"""What the subcommands share: options, notes and progress on standard error, and how a model is found."""
+"""What the subcommands share: options, notes and progress on standard error, and finding a model."""
 
 import argparse
 import os
@@ -12,19 +12,19 @@ from ml.embedder import Embedder
 from ml.weights import Weights
 
 WEIGHTS = "bundled, imagenet, imagenet-inception, untrained, or a file"  # what --weights takes
-SHEET = "search.png"  # what `search` writes beside a features file
+SHEET = "search.png"  # what `search` writes next to a features file
 
 
 @dataclass(frozen=True)
 class Parents:
-    """Parent parsers: `model` brings --weights, --pooling and --cache-dir; `running` brings --runtime."""
+    """Parent parsers: `model` adds --weights, --pooling and --cache-dir; `running` adds --runtime."""
 
     model: argparse.ArgumentParser
     running: argparse.ArgumentParser
 
 
 class Failure(Exception):
-    """Ends a command with one sentence for a person, and an exit code."""
+    """Ends a command with a message for people and an exit code."""
 
     def __init__(self, sentence: str, *, code: int = 1) -> None:
         super().__init__(sentence)
@@ -32,7 +32,7 @@ class Failure(Exception):
 
 
 def note(sentence: str) -> None:
-    """Say something that is no result."""
+    """Write a line to standard error; standard output is for results."""
     print(sentence, file=sys.stderr, flush=True)
 
 
@@ -51,10 +51,10 @@ def progress(
 
 
 def resolve(options: argparse.Namespace, *, weights: str | None = None, pooling: str | None = None) -> Weights:
-    """The weights that the options ask for; `weights` and `pooling` stand in for options left out.
+    """The weights that the options name; `weights` and `pooling` are defaults for options not given.
 
     Raises:
-        WeightsError: they cannot be used.
+        WeightsError: the weights cannot be used.
     """
     with _downloading() as advance:
         return weights_files.resolve(
@@ -67,7 +67,7 @@ def resolve(options: argparse.Namespace, *, weights: str | None = None, pooling:
 
 
 def load(options: argparse.Namespace, *, weights: str | None = None, pooling: str | None = None) -> Embedder:
-    """`resolve`, and a runtime started with what was found."""
+    """Resolve the weights as `resolve` does, and start a runtime with them."""
     with _downloading() as advance:
         return Embedder.load(
             options.weights or weights,
@@ -80,7 +80,7 @@ def load(options: argparse.Namespace, *, weights: str | None = None, pooling: st
 
 
 def described(weights: Weights) -> dict[str, object]:
-    """What JSON output and features files say of a model."""
+    """The description of a model in JSON output and features files."""
     return {
         "name": weights.name,
         "source": weights.source,
@@ -91,7 +91,7 @@ def described(weights: Weights) -> dict[str, object]:
 
 @contextmanager
 def standard_output_on_error() -> Iterator[None]:
-    """Send what libraries print, from C as well, to standard error: standard output is for one JSON line."""
+    """Send what libraries print, even from C, to standard error: standard output is for one JSON line."""
     sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)

@@ -7,19 +7,19 @@ from ml.commands.common import note
 from ml.datasets import Prepared, Sample, open_set, prepare
 from ml.embedder import default_cache_dir
 
-_NOTES = 10  # unreadable pictures named one by one; the rest is counted
+_NOTES = 10  # unreadable pictures named one by one; the rest are only counted
 
 
 def prepared_set(
     path: Path, *, input_size: int, fit: str, cache_dir: Path | None = None, samples: list[Sample] | None = None
 ) -> Prepared:
-    """The set at `path`, decoded once and kept; what it leaves out is said on standard error.
+    """The set at `path`, decoded once and cached; standard error names the pictures it leaves out.
 
     Args:
-        samples: those of the set, when they have been read already.
+        samples: those of the set, if they have already been read.
 
     Raises:
-        DatasetError: there is nothing to use in it.
+        DatasetError: the set has no usable pictures.
     """
     left_out = 0
     said = time.monotonic()

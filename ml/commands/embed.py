@@ -26,9 +26,8 @@ _SHOWN = 20
 _BAD_VECTOR = "bad_vector"
 
 _DESCRIPTION = """\
-Write the vector of every picture, with its name, and with labels where the model predicts them.
-Files that are no pictures are left out and listed. A run that is stopped, by whatever, goes on
-where it was when the same command is given again."""
+Write the vector and the name of every picture, and its labels if the model predicts them. Files
+that are not pictures are skipped and listed. To resume a run that stopped, repeat the command."""
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
@@ -44,15 +43,15 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
         "-o", "--out", type=Path, required=True, metavar="FILE", help="features.npz, or features.parquet"
     )
     parser.add_argument("--batch", type=positive, default=32, help="pictures at a time (default: 32)")
-    parser.add_argument("--skipped", type=Path, metavar="FILE.csv", help="list what was left out, and why")
-    parser.add_argument("--restart", action="store_true", help="forget what a stopped run left")
+    parser.add_argument("--skipped", type=Path, metavar="FILE.csv", help="list the skipped files and the reasons")
+    parser.add_argument("--restart", action="store_true", help="discard what a stopped run left")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
     features.check_writable(options.out)
     found = {source.name: source for source in find(options.paths)}
-    found.pop(str(options.out.with_name(SHEET)), None)  # of an earlier search, where FILE lies among the pictures
+    found.pop(str(options.out.with_name(SHEET)), None)  # from an earlier search, if FILE is in a folder of pictures
     sources = list(found.values())
     if not sources:
         kinds = ", ".join(EXTENSIONS)
@@ -70,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise _unwritable(error, options.out, partial, len(sources)) from error
     except KeyboardInterrupt:
-        note(f"Stopped. {len(partial.rows)} of {len(sources)} pictures are done; the same command goes on from there.")
+        note(f"Stopped. {len(partial.rows)} of {len(sources)} pictures are done; repeat the command to resume.")
         return 130
     finally:
         if all(row.code for row in partial.rows.values()):  # nothing worth keeping
@@ -95,26 +94,26 @@ def _embed_rest(sources: Sequence[Source], embedder: Embedder, partial: Partial,
     rest = [source for source in sources if not _is_done(source, partial)]
     done = len(sources) - len(rest)
     if done:
-        note(f"Going on: {done} of {len(sources)} pictures are done.")
+        note(f"Resuming: {done} of {len(sources)} pictures are done.")
     any_good = any(not row.code for row in partial.rows.values())
     with progress("embedding", len(sources), done=done) as advance:
         for reads in read_ahead(rest, embedder.spec, batch=batch, workers=usable_cores()):
             rows, vectors = _embedded(reads, embedder)
             any_good = any_good or len(vectors) > 0
             if not any_good and (bad := next((row for row in rows if row.code == _BAD_VECTOR), None)):
-                raise Failure(f"{embedder.weights.name} cannot be used, its weights are damaged. {bad.message}")
+                raise Failure(f"{embedder.weights.name} cannot be used: its weights are damaged. {bad.message}")
             partial.add(rows, vectors)
             advance(len(reads))
 
 
 def _is_done(source: Source, partial: Partial) -> bool:
-    """What could not be read is tried again: a network drive may be back."""
+    """Whether a picture needs no more work. Unreadable files are tried again: a network drive may be back."""
     row = partial.rows.get(source.name)
     return row is not None and row.stamp == source.stamp and row.code != "unreadable"
 
 
 def _embedded(reads: Sequence[Read], embedder: Embedder) -> tuple[list[Row], np.ndarray]:
-    """A row for each, and float32 [m, D] for those that are good."""
+    """A row for each file, and float32 [m, D] for the usable pictures."""
     good = [read for read in reads if read.pixels is not None]
     pixels = [read.pixels for read in reads if read.pixels is not None]
     try:
@@ -187,5 +186,5 @@ def _write_table(rows: Sequence[Row], path: Path) -> None:
 def _unwritable(error: OSError, out: Path, partial: Partial, total: int) -> Failure:
     kept = f"{len(partial.rows)} of {total} pictures are kept in {partial.folder}: " if partial.rows else ""
     if error.errno in _DISK_FULL:
-        return Failure(f"The disk of {out} is full. {kept}make room and give the same command again.")
-    return Failure(f"{out} cannot be written ({error.strerror or error}). {kept}give the same command again.")
+        return Failure(f"The disk of {out} is full. {kept}make room and repeat the command.")
+    return Failure(f"{out} cannot be written ({error.strerror or error}). {kept}repeat the command.")

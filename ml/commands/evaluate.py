@@ -1,4 +1,4 @@
-"""`python -m ml evaluate`: how good a model is at putting like beside like."""
+"""`python -m ml evaluate`: measure how well a model finds similar pictures."""
 
 import argparse
 import json
@@ -24,16 +24,16 @@ _NONE = "none"
 CLASS_MAP = Path(protocol.__file__).with_name("clothing_classes.json")
 
 _DESCRIPTION = """\
-Measure how many of the pictures found are like the one that asks, by type, colour, colour family,
-type and colour together, and gender, for one or more models and for what needs no model. All
-pictures of DATA are the gallery, each different picture once; the picture that asks is not found.
-Vectors are kept under the cache folder: asking again is quick."""
+Measure how many of the pictures found match the query picture by type, colour, colour family, type
+and colour together, and gender, for one or more models and for baselines without a model. The
+gallery is every different picture of DATA; a query never finds itself. Vectors are cached, so a
+second run is quick."""
 _EXAMPLES = """\
 examples:
-  python -m ml evaluate catalog.zip --split split.json --out report/       the part "val" asks
+  python -m ml evaluate catalog.zip --split split.json --out report/       queries from "val"
   python -m ml evaluate catalog.zip --split split.json --part test --weights runs/first/model.npz
   python -m ml evaluate photos/ --weights none --baselines pixels,hsv       without any network
-  python -m ml evaluate catalog.zip --queries-from amateur.zip              the same kind across sets
+  python -m ml evaluate catalog.zip --queries-from amateur.zip              the same class across sets
   python -m ml evaluate catalog.zip --find-self large.zip                   a picture and its thumbnail"""
 
 
@@ -41,7 +41,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     parser = commands.add_parser(
         "evaluate",
         parents=[parents.running],
-        help="how good a model is at finding what is alike",
+        help="measure how well a model finds similar pictures",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -49,27 +49,28 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     add = parser.add_argument
     add("data", type=Path, help="folder or zip: styles.csv + images/, or a folder per class")
     add("--out", type=Path, metavar="DIR", help="metrics.json, index.html and contact sheets")
-    add("--json", action="store_true", help="one JSON line, what metrics.json holds")
-    add("--seed", type=not_negative, default=0, help="of everything drawn at random (default: 0)")
+    add("--json", action="store_true", help="one JSON line, as in metrics.json")
+    add("--seed", type=not_negative, default=0, help="for everything random (default: 0)")
     add = parser.add_argument_group("what is measured").add_argument
     add("--weights", action="append", default=[], metavar="WEIGHTS",
-        help=f"{WEIGHTS}; may be repeated; none for none (default: the best there is)")  # fmt: skip
-    add("--pooling", choices=POOLINGS, help="in place of what the weights were made with")
+        help=f"{WEIGHTS}; may be repeated; or none (default: the best available)")  # fmt: skip
+    add("--pooling", choices=POOLINGS, help="instead of the pooling that the weights were made with")
     add("--features", action="append", default=[], type=Path, metavar="FILE",
-        help="vectors that embed wrote from the same set; may be repeated")  # fmt: skip
+        help="vectors that embed wrote for the same set; may be repeated")  # fmt: skip
     add("--baselines", type=_names, default=baselines.NAMES, metavar="NAMES",
         help=f"some of {','.join(baselines.NAMES)}, or none (default: all)")  # fmt: skip
     add("--cache-dir", type=Path, default=default_cache_dir(), help="default: %(default)s")
-    add = parser.add_argument_group("who asks").add_argument
+    add = parser.add_argument_group("queries").add_argument
     add("--split", type=Path, metavar="FILE", help="from `python -m ml split`")
-    add("--part", choices=SIDES, help="of the split (default: val)")
+    add("--part", choices=SIDES, help="part of the split to take queries from (default: val)")
     add("--queries", type=positive, metavar="N",
-        help=f"at random so many, whole products (default: all of the part; without a split {_QUERIES})")  # fmt: skip
-    add("--limit", type=positive, metavar="N", help="at random so many pictures in all, for trying things out")
+        help=f"N random pictures, whole products (default: all of the part; without a split {_QUERIES})")  # fmt: skip
+    add("--limit", type=positive, metavar="N", help="use only N random pictures of the set, for a quick try")
     add = parser.add_argument_group("how").add_argument
     add("--gallery-sizes", type=_sizes, default=(1000, 10000), metavar="SIZES",
-        help="smaller galleries beside the whole (default: 1000,10000,all)")  # fmt: skip
-    add("--resamples", type=positive, default=1000, metavar="N", help="for the intervals (default: 1000)")
+        help="smaller galleries to measure too (default: 1000,10000,all)")  # fmt: skip
+    add("--resamples", type=positive, default=1000, metavar="N",
+        help="bootstrap resamples for the intervals (default: 1000)")  # fmt: skip
     add(
         "--near-duplicate",
         type=number(0, 1),
@@ -78,11 +79,13 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
         help="default: %(default)s",
     )
     add = parser.add_argument_group("other sets").add_argument
-    add("--queries-from", type=Path, metavar="DATA", help="another set, whose pictures ask for the same kind")
-    add("--queries-split", type=Path, metavar="FILE", help="of that set; its --part asks (default: all of it)")
+    add("--queries-from", type=Path, metavar="DATA", help="another set: its pictures query for the same class")
+    add("--queries-split", type=Path, metavar="FILE",
+        help="split of that set; queries come from its --part (default: all of it)")  # fmt: skip
     add("--class-map", type=Path, default=CLASS_MAP, metavar="JSON",
-        help='what is of a kind: {"T-Shirt": ["Tshirts"], …} (default: 17 classes of clothing photos)')  # fmt: skip
-    add("--find-self", type=Path, metavar="DATA", help="another set, whose pictures look for those of their file name")
+        help='matching classes: {"T-Shirt": ["Tshirts"], …} (default: 17 classes of clothing photos)')  # fmt: skip
+    add("--find-self", type=Path, metavar="DATA",
+        help="another set: its pictures query for those with the same file name")  # fmt: skip
     parser.set_defaults(command=run)
 
 
@@ -112,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], list[report.Sheet]]:
     if options.part and not options.split and not options.queries_split:
-        raise DatasetError("--part is of a split: name its file with --split.")
+        raise DatasetError("--part needs a split: name its file with --split.")
     split = read_split(options.split) if options.split else None
     class_map = _class_map(options.class_map) if options.queries_from else {}
     systems = _systems(options)
@@ -132,7 +135,7 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], list[report.
         held_out=apart,
     )
     if split is None and any(isinstance(system, Model) and system.trained for system in systems):
-        note("Without --split, models may have been trained on the very pictures that ask.")
+        note("Without --split, models may have been trained on the query pictures.")
     across = _across(pictures, class_map, options)
     themselves = _open(options.find_self, options) if options.find_self else None
     document: dict[str, Any] = {
@@ -185,7 +188,7 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], list[report.
 
 
 def _systems(options: argparse.Namespace) -> list[System]:
-    """Baselines first, then models and files, in the order they were named."""
+    """Baselines first, then models and files, in the order given."""
     settings: list[str | None] = [setting for setting in options.weights if setting != _NONE]
     if not options.weights and not options.features:
         settings = [None]
@@ -203,7 +206,7 @@ def _systems(options: argparse.Namespace) -> list[System]:
 
 def _model(options: argparse.Namespace, setting: str | None, name: str | None) -> Model:
     chosen = argparse.Namespace(**{**vars(options), "weights": setting})
-    if name:  # the baseline is the same whatever else is measured
+    if name:  # the baseline does not depend on what else is measured
         chosen.pooling = None
     weights = resolve(chosen)
 
@@ -221,7 +224,7 @@ def _model(options: argparse.Namespace, setting: str | None, name: str | None) -
 
 
 def _tell_apart(systems: Sequence[System]) -> None:
-    """`model`, `model` → `model`, `model (2)`: files called model.npz are common."""
+    """`model`, `model` → `model`, `model (2)`: many files are called model.npz."""
     seen: dict[str, int] = {}
     for system in systems:
         seen[system.name] = seen.get(system.name, 0) + 1
@@ -262,7 +265,7 @@ def _across(
     question = questions.across(pictures, others, class_map)
     left_out = len(others) - len(question.own)
     if left_out:
-        note(f"{left_out:,} of {len(others):,} pictures of {others.name} have a class that the class map leaves out.")
+        note(f"{left_out:,} of {len(others):,} pictures of {others.name} have a class that is not in the class map.")
     return question
 
 
@@ -283,7 +286,7 @@ def _asked_across(
 
 
 def _vectors(system: System, pictures: PictureSet) -> np.ndarray | None:
-    """A file of vectors may know the gallery alone: then it has no part in the rest."""
+    """Vectors of `pictures`; None, with a note, if a file of vectors covers only the gallery."""
     try:
         return system.vectors(pictures)
     except NoVectors as error:
@@ -334,5 +337,5 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _sizes(text: str) -> tuple[int, ...]:
-    """The whole is always measured, so "all" adds nothing; it may be said."""
+    """The whole gallery is always measured, so "all" is allowed but adds nothing."""
     return tuple(sorted({positive(size) for size in text.split(",") if size.strip() and size.strip() != "all"}))

@@ -10,9 +10,9 @@ def print_report(document: dict[str, Any]) -> None:
     of_set = document["set"]
     print(
         f"{of_set['name']}: {of_set['pictures']:,} different pictures ({of_set['duplicates']:,} duplicates and "
-        f"{of_set['unreadable']:,} unreadable left out); {document['queries']['how']} ask."
+        f"{of_set['unreadable']:,} unreadable left out); queries: {document['queries']['how']}."
     )
-    print("\nRelevant among the ten nearest (± half of the 95 % interval)")
+    print("\nRelevant pictures among the ten nearest (± half of the 95 % interval)")
     _print_headline(document["systems"])
     if document["held_out_types"]:
         print(f"\nTypes held out of training ({document['queries']['held_out']:,} queries)")
@@ -62,13 +62,13 @@ def _print_headline(systems: Sequence[dict[str, Any]]) -> None:
 def _print_across(document: dict[str, Any]) -> None:
     if "across" in document:
         across = document["across"]
-        print(f"\n{across['queries']:,} pictures of {across['set']}: the same kind among the ten nearest")
+        print(f"\n{across['queries']:,} pictures of {across['set']}: the same class among the ten nearest")
         rows = []
         for system in across["systems"]:
             kind = system["notions"]["kind"]
             figures = (kind["micro"]["precision@10"], kind["macro"]["precision@10"], kind["micro"]["precision@1"])
             rows.append((system["name"], *map(_ranged, figures), _number(system["times_pixels"])))
-        _print_table(("", "kind", "macro kind", "nearest", "× pixels"), rows)
+        _print_table(("", "class", "macro class", "nearest", "× pixels"), rows)
     if "find_self" in document:
         found = document["find_self"]
         print(f"\n{found['systems'][0]['queries']:,} pictures of {found['set']} find themselves")

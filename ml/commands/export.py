@@ -13,8 +13,7 @@ from ml.networks.export import MIN_PARITY, PRECISIONS, export_onnx, verify
 from ml.runtimes.onnx import usable_cores
 from ml.weights import Weights, read_graph_meta
 
-# Spread over all that is given.
-_CALIBRATION = 256
+_CALIBRATION = 256  # pictures, spread evenly over those given
 _BATCH = 32
 
 
@@ -24,8 +23,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
-        help="compact: a quarter of the file at the same speed; int8: also computes in int8 (default: float, or as the "
-        "graph is that is given)",
+        help="compact: a quarter of the size at the same speed; int8: also computes in int8 (default: float, or the "
+        "precision of the given graph)",
     )
     parser.add_argument(
         "--calibrate",
@@ -34,9 +33,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
         default=[],
         metavar="PATH",
         help=f"real pictures, folders or zip files, for int8 and --verify; {_CALIBRATION} of them are used. A compact "
-        "graph remembers what int8 needs of them",
+        "graph stores what int8 needs to know about them",
     )
-    parser.add_argument("--verify", action="store_true", help="compare with the network in Keras; needs TensorFlow")
+    parser.add_argument("--verify", action="store_true", help="compare with the Keras network; needs TensorFlow")
     parser.add_argument("--json", action="store_true", help="one JSON line")
     parser.set_defaults(command=run)
 

@@ -1,4 +1,4 @@
-"""Prices of pictures, from a CSV file: so that `search` can keep to a budget."""
+"""Prices of pictures, from a CSV file, so that `search` can keep to a budget."""
 
 import argparse
 import math
@@ -14,7 +14,7 @@ from ml.files.tables import restored
 
 
 def price(text: str) -> float:
-    """For `type=` of an option: not negative, not infinite."""
+    """For `type=` of an option: a finite number, 0 or more."""
     try:
         value = float(text)
     except ValueError:
@@ -27,11 +27,11 @@ def price(text: str) -> float:
 def read_prices(path: Path, names: Sequence[str]) -> np.ndarray:
     """float64 [n], the price of each picture, NaN where the file has none.
 
-    A row may name its picture by the whole name, by any part of it from a folder on, or without its ending:
-    photos.zip/images/1.jpg is images/1.jpg, 1.jpg and 1.
+    A row may name its picture by the whole name, by the end of it from any folder on, or by the file name without
+    its extension: photos.zip/images/1.jpg matches images/1.jpg, 1.jpg and 1.
 
     Raises:
-        Failure: it cannot be read, or has no columns name and price, or something that is no price.
+        Failure: the file cannot be read, lacks the columns name and price, or has an invalid price.
     """
     listed: dict[str, float] = {}
     try:

@@ -1,4 +1,4 @@
-"""`python -m ml search`: which pictures look like this one."""
+"""`python -m ml search`: find similar pictures."""
 
 import argparse
 import json
@@ -26,9 +26,9 @@ from ml.spec import METRICS
 from ml.weights import WeightsError
 
 _DESCRIPTION = """\
-Find the pictures of a features file that look most like each photo, and write a contact sheet of
-them: search.png beside the features file, unless told otherwise (with --json: only where --sheet
-says). A photo is a file, or a picture in a zip file: catalog.zip/images/1163.jpg"""
+Find the pictures in a features file that look most like each photo, and write them to a contact
+sheet, by default search.png next to the features file (with --json, only if --sheet names a file).
+A photo is a file, or a picture in a zip file: catalog.zip/images/1163.jpg"""
 
 _TILE = 140
 
@@ -47,19 +47,21 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     parser = commands.add_parser(
         "search",
         parents=[parents.model, parents.running],
-        help="which pictures look like this one",
+        help="find similar pictures",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("features", type=Path, help="a file that embed wrote")
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="each gets a row of the contact sheet")
-    parser.add_argument("-k", type=positive, default=6, help="how many (default: 6)")
+    parser.add_argument("-k", type=positive, default=6, help="results per photo (default: 6)")
     parser.add_argument("--metric", choices=METRICS, default="cosine", help="default: %(default)s")
     sheet = parser.add_mutually_exclusive_group()
-    sheet.add_argument("--sheet", type=Path, metavar="FILE.png", help="where the contact sheet goes")
+    sheet.add_argument("--sheet", type=Path, metavar="FILE.png", help="where to write the contact sheet")
     sheet.add_argument("--no-sheet", action="store_true", help="no contact sheet")
     parser.add_argument("--prices", type=Path, metavar="FILE.csv", help="columns name and price")
-    parser.add_argument("--price-max", type=price, metavar="P", help="only what costs at most this; needs --prices")
+    parser.add_argument(
+        "--price-max", type=price, metavar="P", help="only pictures with a price of at most P; needs --prices"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON line for each photo")
     parser.set_defaults(command=run)
 
@@ -80,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     prices = read_prices(options.prices, known.names) if options.prices else None
     among = None
     if prices is not None and options.price_max is not None:
-        among = prices <= options.price_max  # no price is NaN, and never within a budget
+        among = prices <= options.price_max  # a missing price is NaN, and never within a budget
     embedder = load(options, weights=maker.weights, pooling=maker.spec.pooling)
     answers = [_answer(photo, embedder, known, options, among) for photo in options.photos]
     for answer in answers:
@@ -155,7 +157,7 @@ def _write_sheet(
         sentence = f"The contact sheet {path} cannot be written: {error.strerror}."
         if options.sheet:
             raise Failure(sentence) from error
-        note(f"{sentence} --sheet FILE.png names another place.")
+        note(f"{sentence} Name another place with --sheet FILE.png.")
         return
     note(f"Contact sheet: {path}")
 
@@ -182,7 +184,7 @@ def _sheet(
 
 
 def _telling(labels: Labels) -> list[tuple[str, float]]:
-    """Without what an earlier one says as well: "blue" after "Navy Blue"."""
+    """Drop labels that repeat an earlier one: "blue" after "Navy Blue"."""
     kept: list[tuple[str, float]] = []
     for label, chance in labels.values():
         words = set(label.casefold().split())
@@ -194,12 +196,12 @@ def _telling(labels: Labels) -> list[tuple[str, float]]:
 def _shared_folder(names: Sequence[str]) -> str:
     try:
         return os.path.commonpath([os.path.dirname(name) for name in names])
-    except ValueError:  # there are none, or some are relative and some are not
+    except ValueError:  # no names, or a mix of relative and absolute ones
         return ""
 
 
 def _tile(name: str, known: Features, lines: Sequence[str]) -> Tile:
-    """Names are as they were given to `embed`, so relative ones start from the folder that it ran in."""
+    """One picture of the sheet. Names are as `embed` got them, so relative ones start from the folder where it ran."""
     for path in (os.path.join(known.meta.get("folder", ""), name), name):
         try:
             return Tile(decode(named(path).read()), "\n".join(lines))

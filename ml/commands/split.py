@@ -14,17 +14,21 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     parser = commands.add_parser(
         "split",
         help="divide a labelled set into train, val and test",
-        description="Divide a labelled set so that no product stands on two sides: pictures that share a display "
-        "name or their pixels stay together.",
+        description="Divide a labelled set so that no product is on two sides: pictures with the same display name or "
+        "the same pixels stay together.",
     )
     parser.add_argument("data", type=Path, help="folder or zip: styles.csv + images/, or a folder per class")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="e.g. split.json")
-    parser.add_argument("--val", type=number(0, 1, below=True), default=0.05, help="share for choosing (default: 0.05)")
     parser.add_argument(
-        "--test", type=number(0, 1, below=True), default=0.1, help="share for the final figure (default: 0.1)"
+        "--val", type=number(0, 1, below=True), default=0.05, help="share for validation (default: 0.05)"
+    )
+    parser.add_argument(
+        "--test", type=number(0, 1, below=True), default=0.1, help="share for the final measurement (default: 0.1)"
     )
     parser.add_argument("--seed", type=not_negative, default=0)
-    parser.add_argument("--hold-out", type=not_negative, default=0, metavar="N", help="so many types go to test whole")
+    parser.add_argument(
+        "--hold-out", type=not_negative, default=0, metavar="N", help="put all products of N types into test"
+    )
     parser.set_defaults(command=_split)
 
 

@@ -1,4 +1,4 @@
-"""A training as a person sees it: progress on standard error, figures, model and report after every epoch."""
+"""A training run with progress on standard error, and metrics, model and report after every epoch."""
 
 import os
 import sys
@@ -38,8 +38,8 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 
 def configure_backend() -> None:
-    """Pictures channel by channel where that is faster: PyTorch on a CPU runs 44 images/s so and 39 otherwise
-    (80 px, 2 cores); TensorFlow on a CPU has no other layout than channels last."""
+    """Use channels first where it is faster: PyTorch on a CPU runs 44 images/s that way and 39 otherwise (80 px,
+    2 cores); TensorFlow on a CPU supports channels last only."""
     if keras.backend.backend() == "torch":
         keras.config.set_image_data_format("channels_first")
         import torch  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 (only where Keras runs on it)
@@ -58,12 +58,12 @@ def train_with_progress(
     held_out_types: Sequence[str] = (),
     restart: bool = False,
 ) -> None:
-    """Train, saying what goes on, and leave model and report; see `Trainer.train` for what it raises.
+    """Train, show progress, and write model and report; see `Trainer.train` for the exceptions.
 
     Args:
-        how: the heads alone at the end; None, not.
-        held_out_types: types that nothing of was trained on, for the model to say.
-        restart: forget what a run before left in the folder; splits stay.
+        how: how to refit the heads at the end; None to skip that.
+        held_out_types: types without training pictures, recorded in the model.
+        restart: discard what an earlier run left in the folder, except splits.
     """
     if restart:
         for name in (CHECKPOINT, MODEL):
@@ -72,7 +72,7 @@ def train_with_progress(
     keras.utils.set_random_seed(run.seed)
     trainer = Trainer(run)
     if trainer.resume():
-        note(f"Going on at epoch {trainer.position.epoch + 1}, step {trainer.position.step + 1}.")
+        note(f"Resuming at epoch {trainer.position.epoch + 1}, step {trainer.position.step + 1}.")
     elif trainer.learner.started:
         note(f"The heads {', '.join(trainer.learner.started)} start from {started_from}.")
     screen = _Screen()
@@ -81,7 +81,7 @@ def train_with_progress(
     origin = {"data": data, "started_from": started_from, "held_out_types": list(held_out_types)}
 
     def report(found: Validation | None, entry: Mapping[str, Any]) -> None:
-        # After every epoch: a training that is killed has its report all the same.
+        # After every epoch, so that a killed run has a report too.
         try:
             write_report(
                 run.folder,
@@ -122,7 +122,7 @@ def train_with_progress(
 def _refit(
     trainer: Trainer, held: Held, how: Refit, screen: "_Screen"
 ) -> tuple[Validation, dict[str, Any], Plan, dict[str, np.ndarray]]:
-    """Heads alone, on the features of the best epoch's backbone; its entry of the history says whether it is better."""
+    """Train only the heads, on features of the best epoch's backbone. The history entry says whether that is better."""
     run = trainer.run
     began = time.monotonic()
     kept, _, _ = read_npz(run.folder / MODEL)
@@ -154,7 +154,7 @@ def _refit(
 
 
 def _name(entry: Mapping[str, Any]) -> str:
-    return "heads alone after epoch " + str(entry["epoch"] - 1) if "heads_alone" in entry else f"epoch {entry['epoch']}"
+    return f"heads after epoch {entry['epoch'] - 1}" if "heads_alone" in entry else f"epoch {entry['epoch']}"
 
 
 def _about(run: Run) -> dict[str, str]:
@@ -202,7 +202,7 @@ def _line(entry: Mapping[str, Any], epochs: int) -> str:
 
 
 class _Screen:
-    """One line that is written over, on a terminal; elsewhere a line now and then."""
+    """One line that is overwritten on a terminal; an occasional line elsewhere."""
 
     def __init__(self) -> None:
         self._said = 0.0
@@ -220,7 +220,7 @@ class _Screen:
         self._show(f"validation {done:,} of {total:,} pictures")
 
     def features(self, done: int, total: int) -> None:
-        self._show(f"features of {done:,} of {total:,} pictures, for the heads alone")
+        self._show(f"features of {done:,} of {total:,} pictures, for the heads")
 
     def clear(self) -> None:
         if self._terminal:

@@ -1,4 +1,4 @@
-"""`python -m ml weights`: which weights would be used, and why."""
+"""`python -m ml weights`: which weights are used, and why."""
 
 import argparse
 import json
@@ -9,7 +9,9 @@ from ml.commands.common import Parents, described, resolve
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
-    parser = commands.add_parser("weights", parents=[parents.model], help="show which weights are used, from where")
+    parser = commands.add_parser(
+        "weights", parents=[parents.model], help="show which weights are used, and their source"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON line")
     parser.set_defaults(command=run)
 
@@ -21,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     spec = found.spec
     print(f"{found.name}  ({found.source})")
-    print(f"  file       {found.path or 'none: drawn from a fixed seed'}")
+    print(f"  file       {found.path or 'none: random, from a fixed seed'}")
     print(f"  sha256     {found.sha256}")
     print(f"  input      {spec.input_size} × {spec.input_size} px, {spec.fit}")
     parts = " + ".join(f"{part.name} {part.dimension}" for part in spec.parts)
@@ -36,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _summary(values: Any) -> str:
-    """The plain values of a JSON object, and of objects in it, on one line; --json shows all."""
+    """The plain values of a JSON object and of nested objects, on one line; --json shows everything."""
     if isinstance(values, dict):
         shown = {key: _summary(value) for key, value in values.items() if not isinstance(value, list)}
         return ", ".join(f"{key}{':' if isinstance(values[key], dict) else ''} {text}" for key, text in shown.items())

@@ -1,4 +1,4 @@
-"""`python -m ml whiten`: a model with shorter vectors, fitted on a features file."""
+"""`python -m ml whiten`: make a model with shorter vectors, fitted on a features file."""
 
 import argparse
 from pathlib import Path
@@ -12,9 +12,11 @@ from ml.weights import WeightsError, read_variables, write_npz
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
     parser = commands.add_parser(
-        "whiten", parents=[parents.model], help="a model with shorter vectors, fitted on your own pictures"
+        "whiten", parents=[parents.model], help="make a model with shorter vectors, fitted on your own pictures"
     )
-    parser.add_argument("features", type=Path, help="what embed wrote of your pictures, with the model to whiten")
+    parser.add_argument(
+        "features", type=Path, help="a file that embed wrote for your pictures with the model to whiten"
+    )
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="e.g. whitened.npz")
     parser.add_argument(
         "--dimension",
@@ -26,7 +28,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
         "--shrinkage",
         type=number(0, 1),
         default=whitening.SHRINKAGE,
-        help="0: every direction counts the same; 1: as much as it varies (default: %(default)s)",
+        help="0: all directions count equally; 1: each in proportion to its variance (default: %(default)s)",
     )
     parser.set_defaults(command=run)
 

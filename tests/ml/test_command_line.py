@@ -147,7 +147,7 @@ def test_a_killed_run_goes_on_where_it_was(many: Path, graph: Path, cache_dir: P
 
     resumed = ml(*command)
     assert (resumed.returncode, resumed.stdout) == (0, f"{out}: 149 pictures × 2048, 1 skipped\n")
-    done = int(resumed.stderr.split("Going on: ")[1].split(" of 150")[0])
+    done = int(resumed.stderr.split("Resuming: ")[1].split(" of 150")[0])
     assert 18 <= done < 150
     assert not folder_for(out).exists()
 
@@ -172,12 +172,12 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(
     assert full.returncode == 1
     assert full.stderr.splitlines()[-1] == (
         f"error: The disk of {out} is full. 40 of 150 pictures are kept in {folder_for(out)}: "
-        "make room and give the same command again."
+        "make room and repeat the command."
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["features.npz.partial", "many"]
     resumed = ml(*command)
     assert resumed.returncode == 0
-    assert "Going on: 40 of 150" in resumed.stderr
+    assert "Resuming: 40 of 150" in resumed.stderr
     assert len(load(out).names) == 149
 
 

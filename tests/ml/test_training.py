@@ -101,7 +101,7 @@ def test_a_killed_training_goes_on_to_the_same_model(shapes: Path, tmp_path: Pat
     assert not (tmp_path / "killed" / "index.html").is_file(), "killed too late to show anything"
 
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "Going on at epoch 1, step" in finished.stderr
+    assert "Resuming at epoch 1, step" in finished.stderr
     # Vectors, not weights: sums in another order change the last bits, and Adam's first steps take only signs.
     pictures = [shapes / name / "3.png" for name in ("Red", "Green", "Blue")]
     whole, resumed = (
@@ -168,7 +168,7 @@ def test_what_cannot_be_trained_is_said_before_anything_is_read(
     assert train(shapes, tmp_path / "run", tmp_path / "cache", "--sizes", "48x1,32x2") == 2
     assert "the last size must be the largest, 48" in capsys.readouterr().err
     assert train(shapes, tmp_path / "run", tmp_path / "cache", "--init", str(inception(tmp_path))) == 2
-    assert "inception is no ResNet50" in capsys.readouterr().err
+    assert "inception is not a ResNet50" in capsys.readouterr().err
 
 
 def inception(folder: Path) -> Path:
@@ -228,7 +228,7 @@ def test_a_class_map_of_another_form_is_refused(
     (tmp_path / "classes.json").write_text(json.dumps({"Verde": other}))
     options = ["--extra", str(shapes), "--extra-classes", str(tmp_path / "classes.json")]
     assert train(shapes, tmp_path / "run", tmp_path / "cache", *options) == 2
-    assert "Verde must be called a name, a list of names, or null" in capsys.readouterr().err
+    assert "Verde must map to a name, a list of names, or null" in capsys.readouterr().err
 
 
 def test_one_class_is_nothing_to_learn_even_beside_an_extra_set(
@@ -378,7 +378,7 @@ def test_a_split_of_another_set_is_called_that(
     assert train(shapes, tmp_path / "run", tmp_path / "cache", *options) == 2
     said = capsys.readouterr().err
     assert "None of the 36 pictures" in said
-    assert "does not know 36 of them" in said
+    assert "lacks 36 of them" in said
     assert f"python -m ml split {shapes}" in said
 
 
@@ -387,7 +387,7 @@ def test_pictures_that_a_split_does_not_know_are_counted(
 ) -> None:
     write_split(tmp_path / "split.json", Split({f"Red/{number}.png": "train" for number in range(12)}))
     assert train(shapes, tmp_path / "run", tmp_path / "cache", "--split", str(tmp_path / "split.json")) == 2
-    assert "does not know 24 of the 36 pictures" in capsys.readouterr().err
+    assert "lacks 24 of the 36 pictures" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
