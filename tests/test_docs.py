@@ -299,6 +299,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(path), f"{names(page)} links to {target}"
 
 
+def test_pages_that_the_source_names_exist() -> None:
+    files = [*sources(), ROOT / "docker-compose.yml", ROOT / ".env.example", *(ROOT / "deploy").iterdir()]
+    named = {(names(path), page) for path in files for page in re.findall(r"docs/[\w/-]+\.md", path.read_text())}
+    assert len(named) > 5, "the search for pages finds nothing any more"
+    assert {(path, page) for path, page in named if not (ROOT / page).is_file()} == set()
+
+
 def linked(page: Path) -> set[Path]:
     return {(page.parent / target).resolve() for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())}
 
