@@ -33,7 +33,7 @@ FILTERS = [
 ]
 
 
-#: Every metric with its type and the labels of its samples, as docs/reference/failures.md lists them.
+#: Every metric with its type and the labels of its samples, as docs/reference/monitoring.md lists them.
 FAMILIES = {
     "lookalike_pictures": ("gauge", {"state"}),
     "lookalike_oldest_pending_seconds": ("gauge", set()),
