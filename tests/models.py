@@ -72,7 +72,7 @@ def plane(db: None) -> EmbeddingModel:
 
 @pytest.fixture
 def coloured(db: None) -> EmbeddingModel:
-    """An active model whose vectors are [kind (2); colour (2)]."""
+    """An active model whose vectors are [shape (2); colour (2)]."""
     spec = ModelSpec("resnet50", 80, "letterbox", "avg", 4, parts=(Part("kind", 2), Part("colour", 2)))
     return EmbeddingModel.objects.create(
         name="coloured", source="file", weights_sha256="0" * 64, graph_sha256="0" * 64, state=ModelState.ACTIVE,
@@ -84,7 +84,7 @@ def stated(model: EmbeddingModel, **changes: Any) -> None:
     """A calibration whose match is 100 times the cosine."""
     made = Calibration(
         MatchBasis.CHANCE, True, Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])),
-        {Word.VERY_CLOSE: 75, Word.CLOSE: 50, Word.SAME_KIND: 30}, 20, 0.02, 900, 120,
+        {Word.VERY_CLOSE: 75, Word.CLOSE: 50, Word.SAME_TYPE: 30}, 20, 0.02, 900, 120,
     )  # fmt: skip
     model.calibration = made.to_json() | changes
     model.save(update_fields=["calibration"])

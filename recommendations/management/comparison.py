@@ -15,7 +15,7 @@ from recommendations.monitoring.model_comparison import Comparison, Row, Shown, 
 
 SAMPLE = 10
 TITLE = 28  # letters of a title that a column shows
-LEGEND = "= both show it, k same kind, c same colour"
+LEGEND = "= both show it, t same type, c same colour"
 
 
 def add_compare_arguments(parser: ArgumentParser) -> None:
@@ -78,7 +78,7 @@ def _write_row(stdout: OutputWrapper, row: Row) -> None:
         stdout.write(f"{place + 1:>4}  {left.ljust(width)}  |  {right}".rstrip())
     stdout.write(
         f"      both show {row.common} of {row.most}, rank-biased overlap {_number(row.rbo)}; "
-        f"same kind {_pair(row, 'kind')}; same colour {_pair(row, 'colour')}{_prices(row)}\n"
+        f"same type {_pair(row, 'same_type')}; same colour {_pair(row, 'colour')}{_prices(row)}\n"
     )
 
 
@@ -88,7 +88,7 @@ def _described(product: Product) -> str:
 
 
 def _cell(one: Shown) -> str:
-    marks = ("=" if one.elsewhere else " ") + ("k" if one.same_kind else " ") + ("c" if one.same_colour else " ")
+    marks = ("=" if one.elsewhere else " ") + ("t" if one.same_type else " ") + ("c" if one.same_colour else " ")
     product = one.match.product
     title = product.title if len(product.title) <= TITLE else f"{product.title[: TITLE - 1]}…"
     return f"{marks}  {product.sku:<10}  {one.match.score or 0.0:6.3f}  {title:<{TITLE}}"
@@ -114,8 +114,8 @@ def _write_summary(stdout: OutputWrapper, found: Comparison) -> None:
     )
     for total in found.totals:
         stdout.write(
-            f"{total.model.name}: same kind {_percent(total.kind)}, same colour {_percent(total.colour)}, searches "
-            f"within a price right {total.prices_kept} of {total.prices_asked}."
+            f"{total.model.name}: same type {_percent(total.same_type)}, same colour {_percent(total.colour)}, "
+            f"searches within a price right {total.prices_kept} of {total.prices_asked}."
         )
 
 

@@ -33,19 +33,20 @@ class Shown:
     Attributes:
         rank: from 1.
         elsewhere: its rank under the other model; None where that one does not show it.
-        same_kind: it is of the category of the product that asks.
-        same_colour: it is of its colour, or of one of that family; None where either has no colour.
+        same_type: whether it has the category of the query product.
+        same_colour: whether it has its colour, or one of that family; None if either has no colour.
     """
 
     match: Match
     rank: int
     elsewhere: int | None
-    same_kind: bool
+    same_type: bool
     same_colour: bool | None
 
     def to_json(self) -> dict[str, Any]:
         return {
-            **self.match.to_json(), "rank": self.rank, "other_rank": self.elsewhere, "same_kind": self.same_kind,
+            **self.match.to_json(), "rank": self.rank, "other_rank": self.elsewhere, "same_type": self.same_type,
+            "same_kind": self.same_type,  # the former name, until 1.0
             "same_colour": self.same_colour,
         }  # fmt: skip
 
@@ -92,9 +93,9 @@ class Side:
     within_price: WithinPrice | None
 
     @property
-    def kind(self) -> float | None:
-        """The share of the same kind, 0 to 1; None where nothing is shown."""
-        return _mean([float(one.same_kind) for one in self.shown])
+    def same_type(self) -> float | None:
+        """The share with the same category, 0 to 1; None if nothing is shown."""
+        return _mean([float(one.same_type) for one in self.shown])
 
     @property
     def colour(self) -> float | None:
@@ -105,7 +106,8 @@ class Side:
         return {
             "model": self.model.name,
             "embedded": self.embedded,
-            "same_kind": self.kind,
+            "same_type": self.same_type,
+            "same_kind": self.same_type,  # the former name, until 1.0
             "same_colour": self.colour,
             "within_price": self.within_price.to_json() if self.within_price else None,
             "results": [one.to_json() for one in self.shown],
@@ -148,14 +150,16 @@ class Total:
     """One model over all rows: means of what its rows say, and how many searches within a budget were right."""
 
     model: EmbeddingModel
-    kind: float | None
+    same_type: float | None
     colour: float | None
     prices_kept: int
     prices_asked: int
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "model": self.model.name, "state": self.model.state, "same_kind": self.kind, "same_colour": self.colour,
+            "model": self.model.name, "state": self.model.state, "same_type": self.same_type,
+            "same_kind": self.same_type,  # the former name, until 1.0
+            "same_colour": self.colour,
             "within_price": {"kept": self.prices_kept, "asked": self.prices_asked},
         }  # fmt: skip
 
@@ -321,7 +325,7 @@ def _total(model: EmbeddingModel, sides: list[Side]) -> Total:
     prices = [side.within_price for side in sides if side.within_price]
     return Total(
         model,
-        _mean([side.kind for side in sides if side.kind is not None]),
+        _mean([side.same_type for side in sides if side.same_type is not None]),
         _mean([side.colour for side in sides if side.colour is not None]),
         sum(price.kept for price in prices),
         len(prices),

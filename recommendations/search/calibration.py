@@ -1,8 +1,8 @@
-"""What a cosine means in this shop: `match`, 0 to 100, made from the shop's own catalog for each model.
+"""What a cosine means in this shop: `match`, 0 to 100, computed from the shop's own catalog for each model.
 
-Where products have labels it is the chance that two pictures with this cosine show the same kind of thing in the same
-family of colours, by isotonic regression on pairs of the catalog (Zadrozny and Elkan 2002). Without labels nobody
-knows that chance, and it is a rank among such pairs.
+Where products have labels, it is the chance that two pictures with this cosine show the same type in the same family of
+colours, by isotonic regression on pairs of the catalog (Zadrozny and Elkan 2002). Without labels that chance is
+unknown, and `match` is a rank among such pairs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 from django.db.models import TextField
 from django.db.models.functions import MD5, Cast
+from django.utils.translation import gettext_lazy
 
 from catalog.models import Product
 from ml.datasets.families import family_of
@@ -24,50 +25,61 @@ from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbeddin
 from recommendations.querysets import similarity
 from recommendations.search.isotonic import Curve, calibration_error, fit
 
-#: 1,000 searches take 4 s at 39,571 pictures; a third of them, held out, tell the error to about ±.015.
+#: 1,000 searches take 4 s at 39,571 pictures; a third of them, held out, measure the error to about ±.015.
 QUERIES = 1000
-NEIGHBOURS = 24  # of each: what pages show
-STRANGERS = 12  # of each, at random: what low cosines mean
-HELD_OUT = 3  # every third query measures, the others fit
-LEAST_PICTURES = 100  # fewer say nothing
-_RANKS = 60  # knots of the curve of ranks
+NEIGHBOURS = 24  # of each query: as many as pages show
+STRANGERS = 12  # of each query, at random: they show what low cosines mean
+HELD_OUT = 3  # every third query measures the error, the others are fitted
+LEAST_PICTURES = 100  # fewer prove nothing
+_RANKS = 60  # knots of a curve of ranks
 
-#: Least matches, in percent, where they are chances: with the bundled model cosines of about .94 and .84.
+#: Lowest matches for each word, in percent, if they are chances: with the bundled model, cosines of about .94 and .84.
 VERY_CLOSE, CLOSE = 70, 50
-#: "Same kind" is said where that is more likely than not, whatever the colour.
-SAME_KIND_CHANCE = 0.5
-#: Where not even one in four would be of the same kind, nothing is really similar.
+#: The chance of the same type, in any colour, from which a match is called "Same type".
+SAME_TYPE_CHANCE = 0.5
+#: Below this chance of the same type, nothing is called similar.
 FLOOR_CHANCE = 0.25
-#: The same for ranks: 50 divides strangers from neighbours, 75 is the middle neighbour.
+#: The same for ranks: 50 divides strangers from neighbours, 75 is the median neighbour.
 RANK_VERY_CLOSE, RANK_CLOSE, RANK_FLOOR = 90, 70, 45
 
 
 class MatchBasis(StrEnum):
-    """What `match` is."""
+    """What `match` rests on."""
 
     CHANCE = "chance"
     RANK = "rank"
 
 
 class Word(StrEnum):
-    """What a shopper is told of a look-alike."""
+    """How close a look-alike is, for shoppers. The values are the keys of stored calibrations."""
 
-    VERY_CLOSE = "Very close"
-    CLOSE = "Close"
-    SAME_KIND = "Same kind"
+    VERY_CLOSE = "VERY_CLOSE"
+    CLOSE = "CLOSE"
+    SAME_TYPE = "SAME_KIND"
+
+    @property
+    def label(self) -> str:
+        return str(_LABELS[self])
+
+
+_LABELS = {
+    Word.VERY_CLOSE: gettext_lazy("Very close"),
+    Word.CLOSE: gettext_lazy("Close"),
+    Word.SAME_TYPE: gettext_lazy("Same type"),
+}
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Attributes:
-    basis: chance, or rank where labels are missing.
-    colours: whether the chance is of kind and colour; else of the kind alone.
+    basis: chance, or rank if labels are missing.
+    colours: whether the chance covers type and colour; otherwise only the type.
     curve: cosine → match / 100.
-    words: the least match of each, best first.
-    floor: below it nothing is really similar.
+    words: the lowest match for each word, best first.
+    floor: the lowest match that counts as similar.
     error: expected calibration error on held-out neighbours; None for ranks.
-    pairs: that the curve was fitted to.
-    pictures: that the model had then.
+    pairs: number of pairs that the curve was fitted to.
+    pictures: number of vectors that the model had at the time.
     """
 
     basis: MatchBasis
@@ -80,19 +92,19 @@ class Calibration:
     pictures: int
 
     def match(self, score: float) -> int:
-        """0 to 100, of a cosine."""
+        """A cosine as a match, 0 to 100."""
         return round(100 * self.curve(score))
 
     def word(self, match: int) -> str:
-        """For shoppers; empty where there is nothing to boast of."""
-        return next((word.value for word, least in self.words.items() if match >= least), "")
+        """The best word for this match, for shoppers; empty if it deserves none."""
+        return next((word.label for word, least in self.words.items() if match >= least), "")
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "kind": self.basis.value,
+            "kind": self.basis.value,  # the stored key of the basis
             "colours": self.colours,
             **self.curve.to_json(),
-            "words": {word.name: least for word, least in self.words.items()},
+            "words": {word.value: least for word, least in self.words.items()},
             "floor": self.floor,
             "error": None if self.error is None else round(self.error, 4),
             "pairs": self.pairs,
@@ -105,7 +117,7 @@ class Calibration:
             basis=MatchBasis(found["kind"]),
             colours=found["colours"],
             curve=Curve.from_json(found),
-            words={word: found["words"][word.name] for word in Word if word.name in found["words"]},
+            words={word: found["words"][word.value] for word in Word if word.value in found["words"]},
             floor=found["floor"],
             error=found["error"],
             pairs=found["pairs"],
@@ -119,21 +131,22 @@ class Pairs:
 
     Attributes:
         scores: float64 [n], cosines.
-        near: bool [n], whether the second is among the neighbours of the first; else it is a stranger.
-        query: int [n], number of the first.
-        kind: bool [n], the same category; None where the catalog has but one.
-        colour: int8 [n], 1 the same family of colours, 0 another, -1 not known; None where few products have one.
+        near: bool [n], whether the second picture is a neighbour of the first; otherwise it is a stranger.
+        query: int [n], number of the first picture.
+        same_type: bool [n], whether both have the same category; None if the catalog has only one.
+        same_colour: int8 [n], 1 for the same family of colours, 0 for another, -1 for unknown; None if fewer than half
+            of the products have a colour.
     """
 
     scores: np.ndarray
     near: np.ndarray
     query: np.ndarray
-    kind: np.ndarray | None
-    colour: np.ndarray | None
+    same_type: np.ndarray | None
+    same_colour: np.ndarray | None
 
 
 def calibration_of(model: EmbeddingModel | None) -> Calibration | None:
-    """None before there is one, and while one that cannot be read waits to be made again."""
+    """The model's calibration; None if it has none yet, or an unreadable one, which `is_due` replaces."""
     if model is None or not model.calibration:
         return None
     try:
@@ -144,7 +157,7 @@ def calibration_of(model: EmbeddingModel | None) -> Calibration | None:
 
 
 def calibrate(model: EmbeddingModel) -> Calibration | None:
-    """Make the model's calibration from the catalog as it is, and store it; None with too few pictures."""
+    """Compute the model's calibration from the current catalog and store it; None if there are too few pictures."""
     pictures = ImageEmbedding.objects.filter(model=model, state=EmbeddingState.READY).count()
     pairs = sample_pairs(model) if pictures >= LEAST_PICTURES else None
     if pairs is None:
@@ -156,7 +169,8 @@ def calibrate(model: EmbeddingModel) -> Calibration | None:
 
 
 def calibrate_if_due(model: EmbeddingModel) -> None:
-    """Once there are enough pictures, and again whenever there are twice as many; not while its index is missing."""
+    """Calibrate once there are enough pictures, and again each time their number has doubled; never while the model's
+    index is missing."""
     if is_due(model) and not index_due(model):
         calibrate(model)
 
@@ -167,31 +181,31 @@ def is_due(model: EmbeddingModel) -> bool:
     ready = ImageEmbedding.objects.filter(model=model, state=EmbeddingState.READY)
     if not known:
         return ready[:LEAST_PICTURES].count() >= LEAST_PICTURES
-    # Asked every minute: a million rows are counted only when the statistics, which cost nothing, say so.
+    # This runs every minute: a million rows are counted only if the planner's statistics, which are free, suggest it.
     expected = json.loads(ready.explain(format="json"))[0]["Plan"]["Plan Rows"]
     return expected >= 2 * known and ready[: 2 * known].count() >= 2 * known
 
 
 def calibrated(pairs: Pairs, pictures: int) -> Calibration:
-    """From pairs, as `sample_pairs` finds them."""
-    if pairs.kind is None:
+    """A calibration from pairs as `sample_pairs` finds them."""
+    if pairs.same_type is None:
         return _ranked(pairs, pictures)
-    alike = pairs.kind if pairs.colour is None else pairs.kind & (pairs.colour == 1)
-    known = np.ones(len(alike), bool) if pairs.colour is None else pairs.colour >= 0
+    alike = pairs.same_type if pairs.same_colour is None else pairs.same_type & (pairs.same_colour == 1)
+    known = np.ones(len(alike), bool) if pairs.same_colour is None else pairs.same_colour >= 0
     held_out = pairs.query % HELD_OUT == 0
     fitted, measured = known & ~held_out, known & held_out & pairs.near
-    if not fitted.any():  # the pictures of two products, one of them without a colour
+    if not fitted.any():  # pictures of only two products, one of them without a colour
         return _ranked(pairs, pictures)
     curve = fit(pairs.scores[fitted], alike[fitted])
-    kinds = fit(pairs.scores[fitted], pairs.kind[fitted])
+    types = fit(pairs.scores[fitted], pairs.same_type[fitted])
     words = {Word.VERY_CLOSE: VERY_CLOSE, Word.CLOSE: CLOSE}
-    likely = kinds.first_score_of(SAME_KIND_CHANCE)
+    likely = types.first_score_of(SAME_TYPE_CHANCE)
     if likely is not None and (least := round(100 * curve(likely))) < CLOSE:
-        words[Word.SAME_KIND] = least
-    floor = kinds.first_score_of(FLOOR_CHANCE)
+        words[Word.SAME_TYPE] = least
+    floor = types.first_score_of(FLOOR_CHANCE)
     return Calibration(
         basis=MatchBasis.CHANCE,
-        colours=pairs.colour is not None,
+        colours=pairs.same_colour is not None,
         curve=curve,
         words=words,
         floor=0 if floor is None else round(100 * curve(floor)),
@@ -202,7 +216,7 @@ def calibrated(pairs: Pairs, pictures: int) -> Calibration:
 
 
 def _ranked(pairs: Pairs, pictures: int) -> Calibration:
-    """The share of pairs that are less alike, neighbours and strangers counting one half each."""
+    """The share of pairs that are less similar; neighbours and strangers count one half each."""
     weights = np.where(pairs.near, 0.5 / max(pairs.near.sum(), 1), 0.5 / max((~pairs.near).sum(), 1))
     order = np.argsort(pairs.scores, kind="stable")
     scores = pairs.scores[order]
@@ -221,8 +235,8 @@ def _ranked(pairs: Pairs, pictures: int) -> Calibration:
 
 
 def sample_pairs(model: EmbeddingModel) -> Pairs | None:
-    """Some pictures, each with its neighbours as a search finds them and with strangers; the same ones every time,
-    while the catalog is the same. None where fewer than two products are on show."""
+    """A sample of pictures, each paired with the neighbours that a search finds and with strangers. The sample is the
+    same as long as the catalog is. None if fewer than two products are published."""
     chosen = ImageEmbedding.objects.servable(model).order_by(MD5(Cast("pk", TextField())))
     rows = list(chosen.values_list("image__product_id", "vector")[:QUERIES])
     first: list[int] = []
@@ -249,18 +263,18 @@ def sample_pairs(model: EmbeddingModel) -> Pairs | None:
             add(number, product, rows[stranger][0], float(vectors[number] @ vectors[stranger]), neighbour=False)
     if not scores:
         return None
-    kinds, colours = _labels({*first, *second})
+    types, colours = _labels({*first, *second})
     return Pairs(
         np.array(scores),
         np.array(near),
         np.array(query),
-        _same_kind(kinds, first, second),
+        _same_type(types, first, second),
         _same_colour(colours, first, second),
     )
 
 
 def _labels(products: Iterable[int]) -> tuple[dict[int, int], dict[int, str | None]]:
-    """Product → category, and → family of colours."""
+    """Product → category, and product → family of colours."""
     rows = list(Product.objects.filter(pk__in=products).values_list("pk", "category_id", "attributes__colour"))
     return (
         {pk: category for pk, category, _ in rows},
@@ -268,10 +282,10 @@ def _labels(products: Iterable[int]) -> tuple[dict[int, int], dict[int, str | No
     )
 
 
-def _same_kind(kinds: dict[int, int], first: list[int], second: list[int]) -> np.ndarray | None:
-    if len(set(kinds.values())) < 2:
+def _same_type(types: dict[int, int], first: list[int], second: list[int]) -> np.ndarray | None:
+    if len(set(types.values())) < 2:
         return None
-    return np.array([kinds.get(one) == kinds.get(other) for one, other in zip(first, second, strict=True)])
+    return np.array([types.get(one) == types.get(other) for one, other in zip(first, second, strict=True)])
 
 
 def _same_colour(colours: dict[int, str | None], first: list[int], second: list[int]) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""What the stored vectors are compared with."""
+"""Query vectors: what stored vectors are compared with."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from ml.spec import ModelSpec
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.querysets import ImageEmbeddingQuerySet
 
-COLOUR = "colour"  # the part of a vector that tells it
-EVEN = 0.5  # kind and colour as they are stored
-#: How much of what is not liked is taken off (Rocchio 1971; Manning et al., "Introduction to Information Retrieval",
-#: 9.1.1, take .15 to .25 for words; pictures of one shop have more in common).
+COLOUR = "colour"  # the name of the part, and of the attribute
+EVEN = 0.5  # the weight of the colour in vectors as they are stored
+#: How much of the disliked products is subtracted (Rocchio 1971; Manning et al., "Introduction to Information
+#: Retrieval", 9.1.1, take .15 to .25 for words; pictures of one shop have more in common).
 DISLIKED = 0.5
 _SWATCH_PRODUCTS = 500  # the newest: a common colour has a hundred times as many
 
 
 class NoColourPart(ValueError):
+    """The colour was to be weighted or replaced, and the model has no part for it."""
+
     def __init__(self) -> None:
-        super().__init__("The model does not tell colour and kind apart.")
+        super().__init__("The model has no separate parts for shape and colour.")
 
 
 @dataclass(frozen=True)
 class Query:
     """Attributes:
-    vector: float32 [D], or the id of a product: its stored vector, which never leaves the database.
-    length: of the vector. Weighted parts make it another than 1; scores are products with the stored unit
-        vectors, so that with weights they are the weighted mean of the parts' cosines.
-    even: the vector before its parts were weighted; None where they are not.
+    vector: float32 [D]; or the id of a product, whose stored vector then stays in the database.
+    length: of the vector; not 1 if its parts are weighted. Scores are products with the stored unit vectors, so that
+        with weights they are the weighted mean of the parts' cosines.
+    even: the vector before its parts were weighted; None if they are not.
     """
 
     vector: np.ndarray | int
@@ -46,20 +48,19 @@ def query_of(vector: np.ndarray) -> Query:
 
 
 def vectors_of(products: Sequence[int], model: EmbeddingModel) -> dict[int, np.ndarray]:
-    """Product → float32 [D] of its first embedded picture, for those that have one."""
+    """Product id → vector of its first embedded picture, float32 [D], for products that have one."""
     rows = _first_pictures(products, model).values_list("image__product_id", "vector")
     return {pk: np.asarray(vector, np.float32) for pk, vector in rows}
 
 
 def picture_vectors(images: Sequence[int], model: EmbeddingModel) -> dict[int, np.ndarray]:
-    """Picture → float32 [D], for those that have one."""
+    """Picture id → vector, float32 [D], for pictures that have one."""
     rows = ImageEmbedding.objects.current(model).filter(image_id__in=images).values_list("image_id", "vector")
     return {pk: np.asarray(vector, np.float32) for pk, vector in rows}
 
 
 def without_colour(vectors: np.ndarray, spec: ModelSpec) -> np.ndarray:
-    """What is left of vectors when their colour is no matter: float32 [n, d], unit length; all of them where the
-    model does not tell."""
+    """The vectors without their colour part, float32 [n, d], unit length; whole if the model has no colour part."""
     kept = [part for name, part in parts_of(spec).items() if name != COLOUR] or [slice(None)]
     rest = np.concatenate([vectors[:, part] for part in kept], axis=1)
     return rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-6)
@@ -71,21 +72,21 @@ def _first_pictures(products: Sequence[int], model: EmbeddingModel) -> ImageEmbe
 
 
 def rocchio(liked: Sequence[np.ndarray], disliked: Sequence[np.ndarray], spec: ModelSpec) -> np.ndarray:
-    """Between what is liked, away from what is not: float32 [D], each part as long as a stored one's.
+    """A vector between the liked ones and away from the disliked ones: float32 [D], each part as long as a stored one.
 
     Raises:
-        ValueError: nothing is liked.
+        ValueError: `liked` is empty.
     """
     if not len(liked):
-        raise ValueError("Name at least one product that is liked.")
+        raise ValueError("Name at least one liked product.")
     towards = np.mean(liked, axis=0)
     wanted = towards - DISLIKED * np.mean(disliked, axis=0) if len(disliked) else towards
     return np.concatenate([_unit(wanted[part], towards[part]) for part in parts_of(spec).values()]) * _length(spec)
 
 
 def weighted(vector: np.ndarray, spec: ModelSpec, colour: float) -> np.ndarray:
-    """The vector with `colour` of its weight on the colour part, the rest on the others: 0 is kind alone, 1 colour
-    alone. Its product with a stored vector is the weighted mean of the parts' cosines.
+    """The vector with `colour` of its weight on the colour part and the rest on the others: 0 compares only the shape,
+    1 only the colour. Its product with a stored vector is the weighted mean of the parts' cosines.
 
     Raises:
         NoColourPart
@@ -100,10 +101,10 @@ def weighted(vector: np.ndarray, spec: ModelSpec, colour: float) -> np.ndarray:
 
 
 def recoloured(vector: np.ndarray, spec: ModelSpec, swatch: np.ndarray) -> np.ndarray:
-    """The same thing in another colour.
+    """The vector of the same product in another colour.
 
     Args:
-        swatch: float32 [d], unit length, as `swatch_of` gives it.
+        swatch: float32 [d], unit length, as `swatch_of` returns it.
     """
     changed = vector.copy()
     changed[parts_of(spec)[COLOUR]] = swatch * _length(spec)
@@ -111,8 +112,8 @@ def recoloured(vector: np.ndarray, spec: ModelSpec, swatch: np.ndarray) -> np.nd
 
 
 def swatch_of(colour: str, model: EmbeddingModel) -> np.ndarray | None:
-    """What products of this colour have in common: the mean colour part of some of them, float32 [d], unit length;
-    None where no embedded product is called that.
+    """The mean colour part of products labelled with this colour, float32 [d], unit length; None if no embedded product
+    is. Only the newest `_SWATCH_PRODUCTS` are read.
 
     Raises:
         NoColourPart
@@ -127,7 +128,7 @@ def swatch_of(colour: str, model: EmbeddingModel) -> np.ndarray | None:
 
 
 def parts_of(spec: ModelSpec) -> dict[str, slice]:
-    """Part → where it stands; a vector without parts is one."""
+    """Part → its place in the vector; a vector without parts counts as one part."""
     found, start = {}, 0
     for part in spec.parts:
         found[part.name] = slice(start, start + part.dimension)
@@ -136,18 +137,18 @@ def parts_of(spec: ModelSpec) -> dict[str, slice]:
 
 
 def has_colour_part(spec: ModelSpec) -> bool:
-    """Whether colour and the rest can be weighted against each other."""
+    """Whether the colour can be weighted against the other parts."""
     parts = parts_of(spec)
     return COLOUR in parts and len(parts) > 1
 
 
 def _length(spec: ModelSpec) -> np.float32:
-    """Of each part of a stored vector."""
+    """The length of each part of a stored vector."""
     return np.float32(len(parts_of(spec)) ** -0.5)
 
 
 def _unit(vector: np.ndarray, otherwise: np.ndarray | None = None) -> np.ndarray:
-    """Of length 1; `otherwise` where the vector has no direction."""
+    """The vector at length 1; `otherwise` if it has no direction."""
     length = float(np.linalg.norm(vector))
     if length < 1e-6 and otherwise is not None:
         return _unit(otherwise)

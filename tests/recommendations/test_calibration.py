@@ -80,40 +80,40 @@ def test_the_calibration_error_is_the_mean_distance_in_ten_bins() -> None:
 
 
 def pairs(count: int, chance: np.random.Generator, **changes: Any) -> Pairs:
-    """Pairs whose chance to be of one kind is their score, and of one colour as well its square."""
+    """Pairs whose chance of the same type is their score, and of the same type and colour its square."""
     scores = chance.uniform(size=count)
-    kind = chance.uniform(size=count) < scores
+    same_type = chance.uniform(size=count) < scores
     colour = (chance.uniform(size=count) < scores).astype(np.int8)
-    fields = {"near": np.ones(count, bool), "query": np.arange(count), "kind": kind, "colour": colour} | changes
-    return Pairs(scores, **fields)
+    fields = {"near": np.ones(count, bool), "query": np.arange(count), "same_type": same_type, "same_colour": colour}
+    return Pairs(scores, **fields | changes)
 
 
-def test_match_is_the_chance_of_kind_and_colour() -> None:
+def test_match_is_the_chance_of_type_and_colour() -> None:
     made = calibrated(pairs(30_000, np.random.default_rng(1)), 1000)
     assert (made.basis, made.colours) == (MatchBasis.CHANCE, True)
     for score in (0.2, 0.5, 0.9):
         assert made.match(score) == pytest.approx(100 * score**2, abs=4)
     assert made.error is not None
     assert made.error <= 0.02
-    # "Same kind" from a chance of one half, which is a score of .5; nothing similar below a quarter.
-    assert made.words[Word.SAME_KIND] == pytest.approx(25, abs=4)
+    # "Same type" from a chance of one half, which is a score of .5; nothing similar below a quarter.
+    assert made.words[Word.SAME_TYPE] == pytest.approx(25, abs=4)
     assert made.floor == pytest.approx(6, abs=3)
-    assert [made.word(match) for match in (90, 60, 30, 10)] == ["Very close", "Close", "Same kind", ""]
+    assert [made.word(match) for match in (90, 60, 30, 10)] == ["Very close", "Close", "Same type", ""]
 
 
-def test_without_colours_it_is_the_chance_of_the_kind() -> None:
-    made = calibrated(pairs(30_000, np.random.default_rng(2), colour=None), 1000)
+def test_without_colours_it_is_the_chance_of_the_type() -> None:
+    made = calibrated(pairs(30_000, np.random.default_rng(2), same_colour=None), 1000)
     assert (made.basis, made.colours) == (MatchBasis.CHANCE, False)
     assert made.match(0.6) == pytest.approx(60, abs=4)
-    assert Word.SAME_KIND not in made.words, "nothing lies between close and the same kind"
+    assert Word.SAME_TYPE not in made.words, "nothing lies between close and the same type"
 
 
 def test_pairs_of_unknown_colour_say_nothing() -> None:
     chance = np.random.default_rng(3)
     known = pairs(20_000, chance)
-    assert known.colour is not None
-    blind = np.where(np.arange(20_000) % 2, known.colour, -1).astype(np.int8)
-    made = calibrated(Pairs(known.scores, known.near, known.query, known.kind, blind), 1000)
+    assert known.same_colour is not None
+    blind = np.where(np.arange(20_000) % 2, known.same_colour, -1).astype(np.int8)
+    made = calibrated(Pairs(known.scores, known.near, known.query, known.same_type, blind), 1000)
     assert made.pairs == pytest.approx(20_000 / 2 * 2 / 3, rel=0.02)
     assert made.match(0.5) == pytest.approx(25, abs=5)
 
@@ -128,28 +128,28 @@ def test_without_labels_it_is_a_rank_between_strangers_and_neighbours() -> None:
 
 
 def test_without_a_pair_of_known_colours_it_is_a_rank_too() -> None:
-    known = pairs(300, np.random.default_rng(5), colour=np.full(300, -1, np.int8))
+    known = pairs(300, np.random.default_rng(5), same_colour=np.full(300, -1, np.int8))
     made = calibrated(known, 300)
     assert (made.basis, made.error, made.pairs) == (MatchBasis.RANK, None, 300)
 
 
 @pytest.fixture
 def rails(shop: Shopkeeper, plane: EmbeddingModel) -> EmbeddingModel:
-    """120 products around four directions: two kinds in two colours each."""
+    """120 products around four directions: two types in two colours each."""
     chance = np.random.default_rng(4)
     corners = {("dresses", "Red"): [1, 1, 0], ("dresses", "Blue"): [1, 0.4, 0],
                ("shoes", "Red"): [-1, 1, 0], ("shoes", "Navy Blue"): [-1, 0.4, 0]}  # fmt: skip
-    for (kind, colour), corner in corners.items():
+    for (name, colour), corner in corners.items():
         for number in range(30):
             vector = np.array(corner) + chance.normal(scale=0.12, size=3)
-            shop.embedded(plane, f"{colour} {number}", list(vector), category=kind, attributes={"colour": colour})
+            shop.embedded(plane, f"{colour} {number}", list(vector), category=name, attributes={"colour": colour})
     return plane
 
 
 def test_the_shops_own_catalog_tells_what_a_cosine_means(rails: EmbeddingModel) -> None:
     out = io.StringIO()
     call_command("embedding_models", "calibrate", stdout=out)
-    assert "the chance of the same kind and colour" in out.getvalue()
+    assert "the chance of the same type and colour" in out.getvalue()
     rails.refresh_from_db()
     made = calibration_of(rails)
     assert made is not None
@@ -184,7 +184,7 @@ def test_few_pictures_say_nothing(shop: Shopkeeper, plane: EmbeddingModel) -> No
         call_command("embedding_models", "calibrate", "--model", "nope")
 
 
-def test_a_catalog_of_one_kind_gives_ranks(rails: EmbeddingModel, shop: Shopkeeper) -> None:
+def test_a_catalog_of_one_type_gives_ranks(rails: EmbeddingModel, shop: Shopkeeper) -> None:
     Product.objects.update(category=shop.category("dresses"))
     out = io.StringIO()
     call_command("embedding_models", "calibrate", "--model", rails.name, stdout=out)
@@ -217,7 +217,7 @@ def test_product_pages_show_words_not_numbers(shop: Shopkeeper, plane: Embedding
     assert "Close" not in page[page.index("stranger") :]
 
 
-def test_a_match_of_kind_and_colour_does_not_follow_the_slider(shop: Shopkeeper, coloured: EmbeddingModel) -> None:
+def test_a_match_of_type_and_colour_does_not_follow_the_slider(shop: Shopkeeper, coloured: EmbeddingModel) -> None:
     stated(coloured)
     red = shop.embedded(coloured, "red dress", [1, 0, 1, 0])
     shop.embedded(coloured, "red shoe", [0, 1, 1, 0])

@@ -123,12 +123,12 @@ def test_each_model_answers_for_itself_and_agreements_are_marked(
     assert skus(row, 0) == ["GOWN", "FROCK"]
     assert skus(row, 1) == ["BOOT", "GOWN"]
     gown, frock = row.sides[0].shown
-    assert (gown.rank, gown.elsewhere, gown.same_kind, gown.same_colour) == (1, 2, True, True), "maroon is a red"
+    assert (gown.rank, gown.elsewhere, gown.same_type, gown.same_colour) == (1, 2, True, True), "maroon is a red"
     assert (frock.elsewhere, frock.same_colour) == (None, False)
     boot = row.sides[1].shown[0]
-    assert (boot.same_kind, boot.same_colour) == (False, None), "no colour is known of it"
+    assert (boot.same_type, boot.same_colour) == (False, None), "no colour is known of it"
     assert (row.common, row.most, row.overlap) == (1, 2, 0.5)
-    assert [side.kind for side in row.sides] == [1.0, 0.5]
+    assert [side.same_type for side in row.sides] == [1.0, 0.5]
     assert [side.colour for side in row.sides] == [0.5, 1.0], "of those that have one"
     assert boot.match.score == pytest.approx(9 / np.sqrt(82), abs=1e-3), "a cosine under either metric"
 
@@ -171,7 +171,7 @@ def test_totals_are_means_over_the_products(dress: Product, plane: EmbeddingMode
     found = compare(plane, other, products, 2)
     assert found.overlap == np.mean([row.overlap for row in found.rows])
     first, second = found.totals
-    assert (first.kind, second.kind) == (0.5, 0.25), "nothing else is a boot"
+    assert (first.same_type, second.same_type) == (0.5, 0.25), "nothing else is a boot"
     assert (first.prices_kept, first.prices_asked) == (2, 2)
 
 
@@ -204,11 +204,11 @@ def test_the_table_has_both_answers_side_by_side(dress: Product) -> None:
     assert "DRESS  Red dress · Dresses · Red · 20.00 USD" in said
     lines = [line for line in said.splitlines() if re.match(r" +\d  ", line)]
     assert [re.findall(r"GOWN|FROCK|BOOT", line) for line in lines] == [["GOWN", "BOOT"], ["FROCK", "GOWN"]]
-    assert "1  =kc  GOWN" in lines[0]
+    assert "1  =tc  GOWN" in lines[0]
     assert "both show 1 of 2" in said
-    assert "same kind 100 % | 50 %; same colour 50 % | 100 %; within 20.00 USD: 2 of 2 | 2 of 2" in said
+    assert "same type 100 % | 50 %; same colour 50 % | 100 %; within 20.00 USD: 2 of 2 | 2 of 2" in said
     assert "1 product: both show 50 % of the same" in said
-    assert "line: same kind 50 %, same colour 100 %, searches within a price right 1 of 1." in said
+    assert "line: same type 50 %, same colour 100 %, searches within a price right 1 of 1." in said
 
 
 def test_programs_get_the_same_as_json(dress: Product) -> None:

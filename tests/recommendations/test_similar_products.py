@@ -234,7 +234,7 @@ def test_a_model_that_knows_no_colours_says_so(shop: Shopkeeper, plane: Embeddin
     red = shop.embedded(plane, "red", [1, 0, 0])
     response = APIClient().get(f"/api/v1/products/{red.slug}/similar/?colour_weight=0.3")
     assert (response.status_code, response.json()["code"]) == (400, "no_colour_part")
-    with pytest.raises(CommandError, match="does not tell colour and kind apart"):
+    with pytest.raises(CommandError, match="no separate parts for shape and colour"):
         call_command("similar", red.sku, "--colour-weight", "0.3")
 
 

@@ -281,7 +281,8 @@ def _described(model: EmbeddingModel) -> dict[str, Any]:
         "ready": None if found is None else found.ready,
         "failed": None if found is None else found.failed,
         "index_bytes": index_bytes(model),
-        "match_kind": model.calibration.get("kind"),
+        "match_basis": model.calibration.get("kind"),
+        "match_kind": model.calibration.get("kind"),  # the former name, until 1.0
         "calibration_error": model.calibration.get("error"),
         "activated_at": model.activated_at.isoformat() if model.activated_at else None,
     }
@@ -307,7 +308,7 @@ def _meaning(model: EmbeddingModel, made: Calibration) -> str:
             f"{model.name}: the products lack labels (categories and colours), so `match` is a rank among "
             f"{made.pairs:,} pairs, not a chance."
         )
-    what = "the same kind and colour" if made.colours else "the same kind, as few products have a colour"
+    what = "the same type and colour" if made.colours else "the same type, because few products have a colour"
     error = "" if made.error is None else f" Calibration error on held-out neighbours: {made.error:.3f}."
     return f"{model.name}: `match` is the chance of {what}, from {made.pairs:,} pairs.{error}"
 
