@@ -5,13 +5,27 @@ PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: demo test cases lint bench setup clean lock tools
+# Tests wait a good part of their time, so one process more than there are cores keeps the cores busy.
+PROCESSES := $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+PYTEST := $(PY) -m pytest --numprocesses $(PROCESSES) --maxprocesses 4
+
+# Folders in which every test is slow or a drill.
+SLOW_FOLDERS := tests/e2e tests/faults tests/processes tests/serving
+
+.PHONY: demo check test drills cases lint bench setup clean lock tools
 
 demo: setup  ## the whole shop in one terminal: make demo [CATALOG=path] [LIMIT=n] [PORT=n]
 	@$(PY) manage.py demo $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(LIMIT),--limit $(LIMIT)) $(if $(PORT),--port $(PORT))
 
-test: setup tools  ## every test, on real Postgres, Redis, workers and browser
-	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+check: setup lint  ## lint, types, and every test that starts no process or browser and breaks nothing: for between edits
+	$(PYTEST) -m "not slow and not drill" $(SLOW_FOLDERS:%=--ignore %) -p no:schemathesis -p no:faker -p no:anyio \
+	  --dist loadfile -q $(ARGS)
+
+test: setup tools  ## every test but the drills, on real Postgres, Redis, workers and browser
+	$(PYTEST) -m "not drill" --dist loadfile --no-loadscope-reorder $(ARGS)
+
+drills: setup tools  ## the long ones: shops that are broken on purpose, training, chaos
+	$(PYTEST) -m drill --dist load --maxschedchunk 1 $(ARGS)
 
 cases: setup tools  ## the tests that repeat reported failures; LOOKALIKE_CASES=folder adds those that read files
 	$(PY) -m pytest -m case $(ARGS)

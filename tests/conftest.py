@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +14,18 @@ from django.conf import settings
 from django.test import override_settings
 
 from shop.embedded import roles, servers
+from tests.prepared import prepared
+from tests.running import ROOT
 from tests.shopkeeper import Shopkeeper
 
 pytest_plugins = ["tests.models"]
 
-
+#: For databases that end with the run.
+FORGETFUL = """
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+"""
 #: Markers of tests that need files from outside the repository, and the variables that name their folders.
 OUTSIDE = {"realdata": "LOOKALIKE_DATA", "casefile": "LOOKALIKE_CASES"}
 
@@ -70,9 +81,31 @@ def quick_passwords() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+def cluster(request: pytest.FixtureRequest) -> Path:
+    """The data directory of a stopped Postgres whose database is migrated. It need not survive a power cut."""
+
+    def migrate(folder: Path) -> None:
+        var = Path(tempfile.mkdtemp(prefix="lookalike-template-"))
+        try:
+            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+            subprocess.run(command, cwd=ROOT, env={**os.environ, "VAR_DIR": str(var)}, check=True)
+            shutil.copytree(servers.Layout(var).postgres_data, folder / "postgres")
+        finally:
+            shutil.rmtree(var, ignore_errors=True)
+        with (folder / "postgres" / "postgresql.conf").open("a") as conf:
+            conf.write(FORGETFUL)
+
+    sources = ["*/migrations/*.py", "shop/embedded/*.py", "shop/settings.py", "tests/conftest.py"]
+    return prepared(request.config, "cluster", sources, migrate) / "postgres"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, cluster: Path) -> None:
     """Tests make databases of their own, which the shop's role may not."""
+    layout = servers.Layout(settings.VAR_DIR)
+    if not layout.postgres_data.exists():
+        shutil.copytree(cluster, layout.postgres_data)
+        settings.DATABASES["default"]["TEST"]["TEMPLATE"] = servers.DATABASE
     servers.services(settings.VAR_DIR).ensure_postgres()
-    sockets = str(servers.Layout(settings.VAR_DIR).sockets)
-    with psycopg.connect(host=sockets, user=roles.SUPERUSER, dbname="postgres", autocommit=True) as superuser:
-        superuser.execute(f"ALTER ROLE {roles.ROLE} CREATEDB")
+    with psycopg.connect(host=str(layout.sockets), user=roles.SUPERUSER, dbname="postgres", autocommit=True) as owner:
+        owner.execute(f"ALTER ROLE {roles.ROLE} CREATEDB")

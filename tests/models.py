@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from django.conf import settings
 from django.utils import timezone
 
 from ml.runtimes.exporting import export_in_own_process
@@ -21,7 +23,10 @@ from recommendations.lifecycle.publishing import Published, find_weights, publis
 from recommendations.models import EmbeddingModel, ModelState
 from recommendations.search.calibration import Calibration, MatchBasis, Word
 from recommendations.search.isotonic import Curve
+from tests.prepared import prepared
 
+#: What the networks of the tests are made from.
+NETWORK_SOURCES = ["ml/**/*.py", "recommendations/lifecycle/*.py", "tests/models.py"]
 # Two small networks with nothing in common: 2048 numbers compared by cosine, 24 in two parts by Euclidean distance.
 WIDE = ModelSpec("resnet50", 32, "letterbox", "avg", 2048)
 SPLIT = ModelSpec(
@@ -32,13 +37,23 @@ Added = Callable[[str], EmbeddingModel]
 
 
 @pytest.fixture(scope="session")
-def exported_network() -> dict[str, Any]:
+def exported_network(request: pytest.FixtureRequest) -> dict[str, Any]:
     """A seeded untrained ResNet50 as the product exports it; the graph lies in the cache."""
-    partial = settings.VAR_DIR / "cache" / "models" / "exporting.onnx"
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    exported = export_in_own_process("untrained", partial, settings.VAR_DIR / "cache")
-    partial.rename(artifacts.cache_path(exported["graph_sha256"]))
+
+    def export(folder: Path) -> None:
+        exported = export_in_own_process("untrained", folder / "graph.onnx", folder / "cache")
+        (folder / "exported.json").write_text(json.dumps(exported))
+
+    folder = prepared(request.config, "exported-network", NETWORK_SOURCES, export)
+    exported: dict[str, Any] = json.loads((folder / "exported.json").read_text())
+    _into_cache(folder / "graph.onnx", exported["graph_sha256"])
     return exported
+
+
+def _into_cache(graph: Path, sha256: str) -> None:
+    place = Path(artifacts.cache_path(sha256))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(graph, place)
 
 
 @pytest.fixture
@@ -91,17 +106,32 @@ def stated(model: EmbeddingModel, **changes: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def weights_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """`wide` and `split`, seeded and untrained."""
-    folder, chance = tmp_path_factory.mktemp("weights"), np.random.default_rng(5)
-    files = {"wide": folder / "wide.npz", "split": folder / "split.npz"}
-    backbone = untrained_variables()
+def networks(request: pytest.FixtureRequest) -> Path:
+    """`wide` and `split`, seeded and untrained: their weights, and what `embedding_models add` makes of them."""
+
+    def make(folder: Path) -> None:
+        for file in _write_weights(folder):
+            made = publish(find_weights(str(file), pooling=None, log=print), log=print)
+            shutil.copy(artifacts.cache_path(made.graph_sha256), file.with_suffix(".onnx"))
+            file.with_suffix(".pickle").write_bytes(pickle.dumps(made))
+
+    return prepared(request.config, "networks", NETWORK_SOURCES, make)
+
+
+def _write_weights(folder: Path) -> list[Path]:
+    chance, backbone = np.random.default_rng(5), untrained_variables()
     heads = {
         path: chance.normal(scale=0.1, size=shape).astype(np.float32) for path, shape in head_shapes(SPLIT).items()
     }
-    write_npz(files["wide"], backbone, WIDE)
-    write_npz(files["split"], backbone | heads, SPLIT)
-    return files
+    write_npz(folder / "wide.npz", backbone, WIDE)
+    write_npz(folder / "split.npz", backbone | heads, SPLIT)
+    return [folder / "wide.npz", folder / "split.npz"]
+
+
+@pytest.fixture(scope="session")
+def weights_files(networks: Path) -> dict[str, Path]:
+    """The weights of `wide` and `split`."""
+    return {name: networks / f"{name}.npz" for name in ("wide", "split")}
 
 
 @pytest.fixture
@@ -116,16 +146,13 @@ def split(weights_files: dict[str, Path]) -> str:
 
 
 @pytest.fixture(scope="session")
-def published(
-    weights_files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, tuple[Published, Path]]:
+def published(networks: Path, weights_files: dict[str, Path]) -> dict[str, tuple[Published, Path]]:
     """What `embedding_models add` makes of them, and a copy of each network."""
-    folder, made = tmp_path_factory.mktemp("networks"), {}
-    for name, file in weights_files.items():
-        network = publish(find_weights(str(file), pooling=None, log=print), log=print)
-        made[name] = network, folder / f"{name}.onnx"
-        shutil.copy(artifacts.cache_path(network.graph_sha256), made[name][1])
-    return made
+    found = {}
+    for name, weights in weights_files.items():
+        made = pickle.loads(weights.with_suffix(".pickle").read_bytes())
+        found[name] = replace(made, weights=str(weights)), weights.with_suffix(".onnx")
+    return found
 
 
 @pytest.fixture

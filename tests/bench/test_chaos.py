@@ -23,7 +23,7 @@ KINDS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_half_a_minute_of_chaos_loses_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench", "chaos", "--minutes", "0.4", "--seed", "3"],

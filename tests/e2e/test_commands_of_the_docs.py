@@ -27,6 +27,7 @@ ELSEWHERE = {
     "make demo": "tests/e2e/test_demo.py",
     "VAR_DIR=$HOME/my-shop make demo CATALOG=fashion.zip LIMIT=2000": "tests/e2e/test_demo.py",
     "VAR_DIR=$HOME/better-shop EMBEDDING_WEIGHTS=imagenet make demo": "tests/ml/test_weights.py",
+    "make check": "tests/e2e/test_commands_of_the_docs.py",
     "make test": "tests/e2e/test_commands_of_the_docs.py",
 }
 COMMANDS = {page: [step for step in steps(page) if step.command not in ELSEWHERE] for page in (README, TUTORIAL, API)}

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.own_shop import OwnShop
+from tests.prepared import SHOP, prepared
 
-# Several of these may run at once on a small machine.
+# Several of these may run at once on a small machine. They are killed, but the machine goes on.
 POSTGRES_CONF = """
+fsync = off
 shared_buffers = 16MB
 maintenance_work_mem = 16MB
 max_wal_size = 64MB
@@ -20,19 +22,23 @@ min_wal_size = 32MB
 
 
 @pytest.fixture(scope="session")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def furnished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The VAR_DIR of a shop with tables, staff and a model, its servers stopped; copied for each test."""
-    shop = OwnShop(tmp_path_factory.mktemp("furnished"))
-    try:
-        shop.postgres.start()
-        shop.redis.start()
-        shop.chore("furnish()")
-        shop.postgres.stop()
-    finally:
-        shop.close()
-    with (shop.postgres.data / "postgresql.conf").open("a") as conf:
-        conf.write(POSTGRES_CONF)
-    return shop.var
+
+    def furnish(folder: Path) -> None:
+        shop = OwnShop(tmp_path_factory.mktemp("furnished"))
+        try:
+            shop.postgres.start()
+            shop.redis.start()
+            shop.chore("furnish()")
+            shop.postgres.stop()
+        finally:
+            shop.close()
+        with (shop.postgres.data / "postgresql.conf").open("a") as conf:
+            conf.write(POSTGRES_CONF)
+        shutil.copytree(shop.var, folder / "var")
+
+    return prepared(request.config, "furnished", [*SHOP, "tests/faults/**/*.py"], furnish) / "var"
 
 
 @pytest.fixture

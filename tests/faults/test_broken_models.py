@@ -15,7 +15,7 @@ from tests.faults.own_shop import OwnShop, Web
 from tests.pictures import picture
 from tests.running import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.drill
 
 
 def run(shop: OwnShop, **environment: str) -> None:

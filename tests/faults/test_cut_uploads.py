@@ -16,7 +16,7 @@ from tests.faults.own_shop import OwnShop
 from tests.pictures import picture
 from tests.running import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.drill
 
 # At the commit, when the file lies in the storage and its row in the transaction. Only for pictures of this width, so
 # that others can be added at the same time.

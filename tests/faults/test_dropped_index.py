@@ -7,7 +7,7 @@ import pytest
 from tests.faults.own_shop import RECOVERY, OwnShop
 from tests.running import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.drill
 
 INDEXES = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'embedding_hnsw_model_%%'"
 

@@ -15,7 +15,7 @@ from tests.faults.disks import fill, small_disk
 from tests.faults.doors import Staff
 from tests.faults.own_shop import OwnShop
 
-pytestmark = [pytest.mark.slow, pytest.mark.mounts]
+pytestmark = [pytest.mark.drill, pytest.mark.mounts]
 
 PIECE = 150_000  # bytes, about, of a picture of noise
 

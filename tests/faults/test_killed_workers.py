@@ -7,7 +7,7 @@ import pytest
 from tests.faults.own_shop import OwnShop
 from tests.running import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.drill
 
 
 def test_a_child_killed_in_the_middle_of_its_batch_costs_one_attempt(own_shop: OwnShop) -> None:

@@ -12,7 +12,7 @@ from tests.faults.own_shop import RECOVERY, OwnShop
 from tests.pictures import picture
 from tests.running import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.drill
 
 ROWS = "SELECT count(*) FROM recommendations_imageembedding"
 PHOTO = picture(seed=1, size=(32, 40))

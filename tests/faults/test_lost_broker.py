@@ -15,7 +15,7 @@ from tests.faults.proxy import Proxy
 from tests.pictures import picture
 from tests.running import Process, until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.drill
 
 INTERACTIVE = "interactive"
 LOG_TASKS = {"FAULT_LOG_TASKS": "1"}

@@ -16,7 +16,7 @@ from tests.faults.own_shop import RECOVERY, OwnShop, Web
 from tests.pictures import picture
 from tests.running import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.drill
 
 
 def test_a_database_that_crashes_in_the_middle_of_a_task_keeps_what_was_committed(own_shop: OwnShop) -> None:

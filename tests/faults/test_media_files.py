@@ -15,7 +15,7 @@ from tests.faults.network import SPEC
 from tests.faults.own_shop import OwnShop
 from tests.pictures import picture
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.drill
 
 
 def file_of(shop: OwnShop, image: int) -> Path:

@@ -13,7 +13,7 @@ from tests.pictures import picture
 from tests.poison import WEAKNESS, poisoned
 from tests.running import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.drill
 
 OUTCOME = """
     SELECT e.state, e.error_code, e.attempts FROM recommendations_imageembedding e

@@ -19,7 +19,7 @@ from tests.faults.own_shop import RECOVERY, OwnShop
 from tests.pictures import picture
 from tests.running import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.drill
 
 
 def run(*command: object) -> str:

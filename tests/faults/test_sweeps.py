@@ -13,7 +13,7 @@ from tests.faults.clocks import skewed
 from tests.faults.own_shop import RECOVERY, OwnShop
 from tests.running import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.drill
 
 EMBED = [sys.executable, "manage.py", "embed_catalog", "--missing"]
 

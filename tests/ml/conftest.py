@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from ml.embedder import cached_graph
 from ml.weights import Weights, resolve
+from tests.prepared import prepared
 
 
 def draw(width: int = 60, height: int = 80, *, seed: int = 0) -> Image.Image:
@@ -98,6 +99,11 @@ def untrained(cache_dir: Path) -> Weights:
 
 
 @pytest.fixture(scope="session")
-def graph(untrained: Weights, cache_dir: Path) -> Path:
-    """The untrained network as ONNX, exported once for all tests, by the command that everybody uses."""
-    return cached_graph(untrained, cache_dir)
+def graph(request: pytest.FixtureRequest, untrained: Weights) -> Path:
+    """The untrained network as ONNX, exported once for all tests."""
+    folder = prepared(request.config, "untrained", ["ml/**/*.py"], lambda folder: _export(untrained, folder))
+    return cached_graph(untrained, folder)
+
+
+def _export(weights: Weights, folder: Path) -> None:
+    cached_graph(weights, folder)

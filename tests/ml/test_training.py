@@ -48,7 +48,7 @@ def train(data: Path, out: Path, cache: Path, *options: str) -> int:
     return main(["train", str(data), "--out", str(out), "--cache-dir", str(cache), *QUICK, *options])
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.parametrize(
     ("loss", "dimension", "labels"),
     [
@@ -83,7 +83,7 @@ def test_each_loss_gives_a_model_that_embeds(
         assert (tmp_path / "run" / name).stat().st_size > 0
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_a_killed_training_goes_on_to_the_same_model(shapes: Path, tmp_path: Path) -> None:
     options = ["--loss", "joint", "--checkpoint-minutes", "0"]
     assert train(shapes, tmp_path / "whole", tmp_path / "cache", *options) == 0
@@ -111,7 +111,7 @@ def test_a_killed_training_goes_on_to_the_same_model(shapes: Path, tmp_path: Pat
     assert (whole * resumed).sum(axis=1).min() > 0.999
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_a_trained_model_is_where_the_next_training_starts(
     shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,7 +122,7 @@ def test_a_trained_model_is_where_the_next_training_starts(
     assert resolve(str(tmp_path / "second" / "model.npz"), cache_dir=tmp_path).spec.dimension == 256
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_other_options_than_the_checkpoint_has_are_refused(
     shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,7 +132,7 @@ def test_other_options_than_the_checkpoint_has_are_refused(
     assert "belongs to a training with another margin" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_no_model(
     shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -184,7 +184,7 @@ def test_an_empty_folder_is_refused_before_anything_is_loaded(
     assert "contains no labelled pictures" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_a_type_held_out_of_training_stays_out_whatever_an_extra_set_calls_it(shapes: Path, tmp_path: Path) -> None:
     sides = {
         f"{name}/{number}.png": "val" if number < 2 else "train" for name in ("Red", "Green") for number in range(12)

@@ -26,7 +26,7 @@ from tests.processes.conftest import Process, Start, services, until
 from tests.processes.test_worker import write_pictures
 from tests.shopkeeper import Shopkeeper
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
 # A lease that outlasts every test: what is not given back stays `processing`.
 LONG = {"EMBEDDING_LEASE_SECONDS": "600", "EMBEDDING_BATCH_SIZE": "8"}

@@ -27,7 +27,7 @@ from tests.processes.conftest import Start, until
 from tests.processes.test_worker import answers
 from tests.processes.traffic import LIMIT, Answer, Traffic, drawn, stored
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
 PORT = "8472"
 QUICK = {"EMBEDDING_LEASE_SECONDS": "10", "EMBEDDING_SWEEP_SECONDS": "2", "EMBEDDING_INDEX_MIN_ROWS": "100"}

@@ -19,7 +19,7 @@ from tests.processes.conftest import Start, until
 from tests.processes.test_worker import write_pictures
 from tests.shopkeeper import Shopkeeper
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
 QUICK = {"EMBEDDING_LEASE_SECONDS": "4", "EMBEDDING_SWEEP_SECONDS": "2", "EMBEDDING_BATCH_SIZE": "8"}
 TOTAL = 400

@@ -25,7 +25,7 @@ from tests.processes.test_worker import answers, write_pictures
 from tests.processes.traffic import drawn, fetch, posted
 from tests.shopkeeper import Shopkeeper
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
 KEYS = {"AWS_ACCESS_KEY_ID": "only-for-tests", "AWS_SECRET_ACCESS_KEY": "only-for-tests"}
 STORE = {"MEDIA_S3_BUCKET": "pictures", "MEDIA_S3_REGION": "us-east-1", **KEYS}

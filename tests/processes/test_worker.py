@@ -20,7 +20,7 @@ from tests.pictures import picture
 from tests.processes.conftest import Start, until
 from tests.shopkeeper import Shopkeeper
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
 QUICK = {"EMBEDDING_LEASE_SECONDS": "4", "EMBEDDING_SWEEP_SECONDS": "2"}
 

@@ -15,7 +15,7 @@ from bench.slow import KINDS, SlowClients, ask_for
 from recommendations.models import EmbeddingModel
 from tests.processes.conftest import Process, Start, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
 
 class Server:
