@@ -1,4 +1,4 @@
-"""The shop's back office."""
+"""The admin of products and categories."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from django.db.models import Model, Q, QuerySet
 from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from treebeard.forms import MoveNodeForm, movenodeform_factory
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminFileFieldWidget
@@ -36,7 +38,7 @@ from ml.pictures.codec import ImageRejected
 from ml.pictures.decoding import DecoderUnavailable
 
 logger = logging.getLogger(__name__)
-PRODUCTS_NAMED = 10  # where a category cannot be deleted
+PRODUCTS_NAMED = 10  # when a category cannot be deleted
 
 
 class PicturesInput(UnfoldAdminFileFieldWidget):
@@ -44,7 +46,7 @@ class PicturesInput(UnfoldAdminFileFieldWidget):
 
 
 class PicturesField(forms.FileField):
-    """Several pictures at once. Cleans to what `attach_image` takes: each has been decoded completely, once."""
+    """Several pictures at once. Cleans to pictures for `attach_image`: each has been decoded completely, once."""
 
     widget = PicturesInput
 
@@ -65,7 +67,7 @@ class PicturesField(forms.FileField):
 
 
 class AttributesField(forms.JSONField):
-    """JSON as staff type it. What is wrong is shown again as it was typed, with what is wrong about it."""
+    """JSON that staff type. Invalid JSON is shown again as typed, with the error."""
 
     def to_python(self, value: Any) -> Any:
         if self.disabled:
@@ -81,8 +83,8 @@ class AttributesField(forms.JSONField):
 class ProductForm(forms.ModelForm):
     new_pictures = PicturesField(
         required=False,
-        label="Add pictures",
-        help_text="JPEG, PNG, WebP, GIF or AVIF; several at once. They become searchable within seconds.",
+        label=_("Add pictures"),
+        help_text=_("JPEG, PNG, WebP, GIF or AVIF. Choose one or more; they become searchable within seconds."),
         widget=PicturesInput(attrs={"accept": "image/*", "multiple": True}),
     )
 
@@ -101,21 +103,21 @@ class ProductImageInline(TabularInline):
     fields = ["thumbnail", "position", "alt", "size"]
     readonly_fields = ["thumbnail", "size"]
     ordering_field = "position"
-    verbose_name = "picture"
-    verbose_name_plural = "pictures"
+    verbose_name = _("picture")
+    verbose_name_plural = _("pictures")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # new ones come through "Add pictures"
+        return False  # staff add pictures with "Add pictures"
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whoever may add pictures sees what became of them."""
+        """Users who may add pictures also see them."""
         return super().has_view_permission(request, obj) or may_add_pictures(request)
 
-    @admin.display(description="Picture")
+    @admin.display(description=_("Picture"))
     def thumbnail(self, image: ProductImage) -> str:
         return thumbnail(image)
 
-    @admin.display(description="Size")
+    @admin.display(description=_("Size"))
     def size(self, image: ProductImage) -> str:
         return f"{image.width} × {image.height}"
 
@@ -125,7 +127,7 @@ def may_add_pictures(request: HttpRequest) -> bool:
 
 
 def thumbnail(image: ProductImage | None) -> str:
-    """A small picture on white; a file that is gone breaks only its own place."""
+    """A small picture on white. A missing file breaks only its own image."""
     if image is None:
         return "–"
     return format_html(
@@ -148,15 +150,15 @@ class ProductAdmin(ModelAdmin):
     show_full_result_count = False
     fieldsets = [
         (None, {"fields": ["title", ("sku", "category"), ("condition", "size"), "new_pictures", "description"]}),
-        ("Price and stock", {"fields": [("price", "compare_at_price"), ("currency", "stock"), "url", "published"]}),
-        ("More", {"fields": [("brand", "gtin"), "slug", "attributes"], "classes": ["collapse"]}),
+        (_("Price and stock"), {"fields": [("price", "compare_at_price"), ("currency", "stock"), "url", "published"]}),
+        (_("More"), {"fields": [("brand", "gtin"), "slug", "attributes"], "classes": ["collapse"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         return super().get_queryset(request).select_related("category").prefetch_related("images")
 
     def withheld_fields(self, request: HttpRequest, obj: Model | None = None) -> set[str]:
-        """Of the form's own fields, which write other models than products: those that this user may not write."""
+        """Extra form fields that write other models and that this user may not write."""
         may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         return set() if may_edit and may_add_pictures(request) else {"new_pictures"}
 
@@ -169,7 +171,7 @@ class ProductAdmin(ModelAdmin):
         return [(title, options) for title, options in fieldsets if options["fields"]]
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
-        """Without the fields withheld: one that is merely not shown would still take what is sent."""
+        """Without the withheld fields. A field that is only hidden would still accept data."""
         form = super().get_form(request, obj, change=change, **kwargs)
         return type(form.__name__, (form,), dict.fromkeys(self.withheld_fields(request, obj)))
 
@@ -177,9 +179,9 @@ class ProductAdmin(ModelAdmin):
     def picture(self, product: Product) -> str:
         return thumbnail(product.main_image)
 
-    @admin.display(description="Price", ordering="price")
+    @admin.display(description=_("Price"), ordering="price")
     def shown_price(self, product: Product) -> str:
-        return money(product.price, product.currency) or "on request"
+        return money(product.price, product.currency) or gettext("on request")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -201,7 +203,7 @@ class ProductAdmin(ModelAdmin):
 
 
 def without(fields: Iterable[Any], names: Collection[str]) -> list[Any]:
-    """A fieldset's fields, of which several on one line are a tuple."""
+    """A fieldset's fields without `names`. Fields on one line are a tuple."""
     lines = [tuple(without(each, names)) if isinstance(each, list | tuple) else each for each in fields]
     return [line for line in lines if line and line not in names]
 
@@ -212,7 +214,7 @@ class CategoryForm(MoveNodeForm):
         fields = ["name", "slug"]
 
     def clean(self) -> dict[str, Any]:
-        """The address is made from the tree, so the form has to look whether it is free."""
+        """The address comes from the tree, so the form checks that it is free."""
         cleaned = super().clean() or self.cleaned_data
         if not self.errors:
             beside = cleaned.get("treebeard_ref_node")
@@ -221,14 +223,13 @@ class CategoryForm(MoveNodeForm):
             planned = Category(name=cleaned["name"], slug=cleaned.get("slug", ""))
             address = planned.address_below(parent)
             others = Category.objects.filter(address=address).exclude(pk=self.instance.pk)
-            # Those below it move along, and their addresses grow by as much.
+            # Its subcategories move with it, and their addresses grow by the same length.
             below = Category.objects.filter(address__startswith=f"{self.instance.address}/") if self.instance.pk else []
             longest = max((len(each.address) for each in below), default=len(self.instance.address))
             too_long = len(address) + longest - len(self.instance.address) > 255
             if too_long or others.exists():
-                reason = (
-                    "There is such a category at this place already." if others.exists() else "Too deep in the tree."
-                )
+                taken, too_deep = _("This category already exists here."), _("This category is nested too deeply.")
+                reason = taken if others.exists() else too_deep
                 self.add_error("name", forms.ValidationError(reason, code="bad_address"))
         return cleaned
 
@@ -241,15 +242,16 @@ class CategoryAdmin(ModelAdmin):
     ordering = ["path"]
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """With all below them, which go along. Products keep their categories from being deleted."""
+        """Includes subcategories. A category with products cannot be deleted."""
         doomed = Category.objects.filter(reduce(or_, (Q(path__startswith=each.path) for each in objs), Q(pk=None)))
         products = Product.objects.filter(category__in=doomed)
         count = products.count()
         if not count:
             return super().get_deleted_objects(doomed, request)
         named = [f"{product.title} ({product.sku})" for product in products.defer("search")[:PRODUCTS_NAMED]]
-        more = [f"… and {count - len(named):,} more"] if count > len(named) else []
-        remedy = "Move these products to another category, or delete them, first:"
+        rest = count - len(named)
+        more = [ngettext("… and %(count)s more", "… and %(count)s more", rest) % {"count": f"{rest:,}"}] if rest else []
+        remedy = gettext("First move these products to another category, or delete them:")
         return [str(each) for each in doomed], {}, set(), [remedy, *named, *more]
 
     def delete_model(self, request: HttpRequest, obj: Category) -> None:
@@ -261,16 +263,16 @@ class CategoryAdmin(ModelAdmin):
         super().delete_queryset(request, queryset)
 
     def _changeform_view(self, request: HttpRequest, *args: Any) -> Any:
-        """Within the transaction, before the form looks at the tree."""
+        """Lock the tree within the transaction, before the form reads it."""
         if request.method == "POST":
             lock_tree()
         return super()._changeform_view(request, *args)
 
-    @admin.display(description="Name")
+    @admin.display(description=_("Name"))
     def indented(self, category: Category) -> str:
         return "\u2003" * (category.depth - 1) + category.name
 
     def save_model(self, request: HttpRequest, obj: Category, form: Any, change: bool) -> None:
-        """The form has moved and saved the node; addresses below it follow."""
+        """The form has moved and saved the node. Update the addresses below it."""
         for category in [Category.objects.get(pk=obj.pk), *Category.objects.get_descendants(obj)]:
             category.save()

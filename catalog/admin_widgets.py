@@ -1,4 +1,4 @@
-"""What Django's admin takes on trust from a form: keys that are none, and any number of rows."""
+"""Checks that Django's admin lacks: keys that are not keys, and too many rows in one form."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from django.db.models import Model
 from django.forms.models import _get_foreign_key
 from django.http import HttpRequest
 
-MOST_ADDED = 100  # rows in one form, beside those that are stored
+MOST_ADDED = 100  # new rows in one form, besides stored ones
 
 
 class SoundKeys:
-    """Shows only what can be a key; the field says what is wrong with the rest."""
+    """Renders only values that can be keys. The field reports the others."""
 
     def optgroups(self, name: str, value: list[Any], attrs: dict[str, Any] | None = None) -> list[Any]:
         keys = [key for key in value if re.fullmatch("[0-9]{1,18}", str(key))]
@@ -27,7 +27,7 @@ class SoundSelectMultiple(SoundKeys, AutocompleteSelectMultiple):  # type: ignor
 
 
 class SoundFields:
-    """For a ModelAdmin or an inline: its autocomplete fields take odd values."""
+    """For a ModelAdmin or an inline: its autocomplete fields accept any value without failing."""
 
     def formfield_for_dbfield(self, *args: Any, **options: Any) -> forms.Field | None:
         field = super().formfield_for_dbfield(*args, **options)  # type: ignore[misc]
@@ -40,7 +40,7 @@ class SoundFields:
 
 
 class BoundedInline:
-    """For an inline: a form states how many rows it sends, and each costs queries. Django reads 2,000."""
+    """For an inline: limits the rows that a form may send, since each costs queries. Django allows 2,000."""
 
     def get_formset(self, request: HttpRequest, obj: Model | None = None, **options: Any) -> Any:
         stated = self.get_max_num(request, obj)  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
-"""What is known of a product beside its columns: `{"colour": "Navy Blue", "sizes": ["38", "40"], "lined": true}`.
+"""Attributes of products besides their columns: `{"colour": "Navy Blue", "sizes": ["38", "40"], "lined": true}`.
 
-One rule for every door: model, admin, API, importers, and a CHECK constraint of the database.
+Model, admin, API, importers and a CHECK constraint of the database all apply the same rule.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import BooleanField, Func, Q
+from django.utils.translation import gettext as _
 
-MOST = 100  # attributes of a product, and texts of a list
+MOST = 100  # attributes per product, and texts per list
 NAME_LENGTH = 100
 TEXT_LENGTH = 1000
-#: Characters of all of them as JSON. Postgres takes a megabyte of search text, description included.
+#: Characters of all attributes as JSON. Postgres indexes at most a megabyte of search text, description included.
 TOTAL_LENGTH = 20_000
-LARGEST, SMALLEST = 10**15, 1e-15  # what a double holds without surprises
+LARGEST, SMALLEST = 10**15, 1e-15  # numbers that a double represents exactly enough
 
-#: What is known about a product in columns of its own, and may also be an attribute.
+#: Columns of products that may also be attributes.
 COLUMNS = ("condition", "size")
 KINDS = "text, a number, true, false or a list of texts"
 
 
 class AreAttributes(Func):
-    """Whether a jsonb column is an object of texts, numbers, booleans and lists of texts."""
+    """Whether a jsonb column contains an object of texts, numbers, booleans and lists of texts."""
 
     function = "jsonb_path_match"
     template = (
@@ -40,23 +41,26 @@ class AreAttributes(Func):
 def validate_attributes(value: Any) -> None:
     """
     Raises:
-        ValidationError: names the attribute, and what it may be.
+        ValidationError: names the attribute and what it may be.
     """
     if not isinstance(value, dict):
-        raise ValidationError('This must be an object, for instance {"colour": "Navy Blue"}.', "not_an_object")
+        raise ValidationError(_('Enter a JSON object, for example {"colour": "Navy Blue"}.'), "not_an_object")
     if len(value) > MOST:
-        raise ValidationError(f"{len(value)} attributes; at most {MOST} are allowed.", "too_many_attributes")
+        message = _("%(count)d attributes; at most %(most)d are allowed.")
+        raise ValidationError(message % {"count": len(value), "most": MOST}, "too_many_attributes")
     for name, entry in value.items():
         if not isinstance(name, str) or not name.strip() or len(name) > NAME_LENGTH:
-            raise ValidationError(f"An attribute's name has 1 to {NAME_LENGTH} characters.", "bad_attribute_name")
+            message = _("Attribute names must have 1 to %(most)d characters.") % {"most": NAME_LENGTH}
+            raise ValidationError(message, "bad_attribute_name")
         _check_text(name, name)
         _check(name, entry)
     if len(json.dumps(value, ensure_ascii=False)) > TOTAL_LENGTH:
-        raise ValidationError(f"Longer than {TOTAL_LENGTH:,} characters in all.", "too_long")
+        message = _("All attributes together are longer than %(most)s characters.") % {"most": f"{TOTAL_LENGTH:,}"}
+        raise ValidationError(message, "too_long")
 
 
 def parse_attributes(text: str) -> Any:
-    """Strict JSON: no NaN or Infinity, no name twice.
+    """Strict JSON: no NaN or Infinity, no repeated name.
 
     Raises:
         ValidationError
@@ -64,30 +68,31 @@ def parse_attributes(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats)
     except RecursionError as error:
-        raise ValidationError("Too deeply nested.", "bad_attribute") from error
+        raise ValidationError(_("This JSON is nested too deeply."), "bad_attribute") from error
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise ValidationError(f"This is not JSON: {error.msg} ({where}).", "invalid_json") from error
+        message = _("This is not valid JSON: %(problem)s (line %(line)d, column %(column)d).")
+        where = {"problem": error.msg, "line": error.lineno, "column": error.colno}
+        raise ValidationError(message % where, "invalid_json") from error
     except ValueError as error:  # a number of thousands of digits
-        raise ValidationError("This holds a number with too many digits.", "bad_attribute") from error
+        raise ValidationError(_("A number has too many digits."), "bad_attribute") from error
 
 
 def text_of(value: Any) -> str:
-    """An attribute's value for people; empty where there is nothing to show."""
+    """An attribute's value for people; empty if there is nothing to show."""
     if isinstance(value, list):
         return ", ".join(str(entry) for entry in value)
     if isinstance(value, bool):
-        return "Yes" if value else "No"
+        return _("Yes") if value else _("No")
     return "" if value is None else str(value)
 
 
 def attribute_is(name: str, text: str, *, prefix: str = "") -> Q:
-    """For `filter`: the attribute is this text, this number, this truth value, or a list with this text in it.
+    """A condition for `filter`: the attribute equals this text, number or boolean, or is a list with this text.
 
-    Containment throughout, because it has an index. Condition and size may also be in their columns.
+    It uses containment only, which the index supports. Condition and size may also be in their columns.
 
     Args:
-        prefix: from the rows that are filtered to their product, e.g. "image__product__".
+        prefix: the path from the filtered rows to their product, e.g. "image__product__".
     """
     forms: list[Any] = [text, [text]]
     if re.fullmatch(r"-?[0-9]{1,16}", text):
@@ -103,7 +108,7 @@ def attribute_is(name: str, text: str, *, prefix: str = "") -> Q:
 
 
 def mended(value: Any) -> dict[str, Any]:
-    """What was stored before there was a rule, as near to it as the rule allows."""
+    """Attributes stored before the rule existed, changed as little as it requires."""
     if isinstance(value, str):
         try:
             parsed = json.loads(value)
@@ -136,25 +141,30 @@ def _check(name: str, entry: Any) -> None:
         return
     elif isinstance(entry, int | float):
         if entry and not SMALLEST <= abs(entry) <= LARGEST:  # NaN is not either
-            raise ValidationError(f'"{name}" holds a number that is too large or too small.', "bad_attribute")
+            message = _('The number in "%(name)s" is too large or too small.') % {"name": name}
+            raise ValidationError(message, "bad_attribute")
     elif isinstance(entry, list):
         if len(entry) > MOST or not all(isinstance(item, str) for item in entry):
-            raise ValidationError(f'"{name}" must be {KINDS} (at most {MOST}).', "bad_attribute")
+            message = _('"%(name)s" must be text, a number, true, false or a list of at most %(most)d texts.')
+            raise ValidationError(message % {"name": name, "most": MOST}, "bad_attribute")
         for item in entry:
             _check_text(name, item)
     else:
-        raise ValidationError(f'"{name}" must be {KINDS}.', "bad_attribute")
+        message = _('"%(name)s" must be text, a number, true, false or a list of texts.') % {"name": name}
+        raise ValidationError(message, "bad_attribute")
 
 
 def _check_text(name: str, text: str) -> None:
     if len(text) > TEXT_LENGTH:
-        raise ValidationError(f'"{name[:NAME_LENGTH]}" is longer than {TEXT_LENGTH:,} characters.', "too_long")
+        message = _('"%(name)s" is longer than %(most)s characters.')
+        raise ValidationError(message % {"name": name[:NAME_LENGTH], "most": f"{TEXT_LENGTH:,}"}, "too_long")
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValidationError(f"{json.dumps(name)} holds a character that cannot be stored.", "bad_text")
+        message = _("%(name)s contains a character that cannot be stored.") % {"name": json.dumps(name)}
+        raise ValidationError(message, "bad_text")
 
 
 def _refuse_constant(constant: str) -> Any:
-    raise ValidationError(f"{constant} is not a number in JSON.", "bad_attribute")
+    raise ValidationError(_("%(constant)s is not a JSON number.") % {"constant": constant}, "bad_attribute")
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -162,5 +172,5 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValidationError(f'"{twice}" is there twice.', "bad_attribute")
+        raise ValidationError(_('"%(name)s" appears twice.') % {"name": twice}, "bad_attribute")
     return found

@@ -1,7 +1,7 @@
-"""Every picture that somebody sent is opened by a process of its own, within the limits that the settings name.
+"""Opens every uploaded picture in a separate process, within the limits of the settings.
 
-Where a client waits for the answer, it has its turn among others and may be told that the shop is busy; imports and
-workers wait as long as it takes.
+A waiting client takes turns with others and may learn that the shop is busy. Imports and workers wait as long as it
+takes.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ml.pictures.decoding import Decoders
 
 @cache
 def decoders() -> Decoders:
-    """Those of this process."""
+    """This process's decoders."""
     return Decoders(
         settings.IMAGE_DECODERS, memory_bytes=settings.IMAGE_DECODE_BYTES, encode_bytes=settings.IMAGE_ENCODE_BYTES
     )
 
 
 def clean(data: bytes) -> tuple[bytes, ImageInfo]:
-    """The bytes to publish and what they are; see `ml.pictures.codec.clean`.
+    """The bytes to publish and their description; see `ml.pictures.codec.clean`.
 
     Raises:
         ImageRejected, DecoderUnavailable
@@ -45,7 +45,7 @@ def to_input(data: bytes, spec: InputSpec, *, fitted: Callable[[float], None] = 
     """A model's input, uint8 [S, S, 3]; see `ml.pictures.codec.to_input`.
 
     Args:
-        fitted: called with the seconds that fitting took.
+        fitted: called with the seconds spent on fitting.
 
     Raises:
         ImageRejected, DecoderUnavailable

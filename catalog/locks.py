@@ -1,4 +1,4 @@
-"""Postgres advisory locks: work that only one process may do at a time."""
+"""Postgres advisory locks for work that only one process may do at a time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LOOK_SECONDS = 0.5
 
 @contextmanager
 def session_lock(key: int, *, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Held by this database session, not by a transaction, for work of minutes. The lock of a process that dies goes
-    with its session.
+    """A lock of this database session, not of a transaction, for work that takes minutes. It ends with the session if
+    the process dies.
 
-    It is asked for again and again rather than waited for in the database: a waiting statement would run into the
-    statement timeout, and would hold up concurrent index builds.
+    It polls instead of waiting in the database: a waiting statement would hit the statement timeout and block
+    concurrent index builds.
 
     Args:
-        on_wait: called once, when somebody else has the lock.
+        on_wait: called once if another session has the lock.
     """
     if not _taken(key):
         on_wait()
@@ -35,7 +35,7 @@ def session_lock(key: int, *, on_wait: Callable[[], None] = lambda: None) -> Ite
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
         except (OperationalError, InterfaceError):
-            connection.close()  # the session broke, and the lock went with it
+            connection.close()  # the session broke, and the lock ended with it
 
 
 def _taken(key: int) -> bool:
@@ -45,7 +45,7 @@ def _taken(key: int) -> bool:
 
 
 def lock_tree() -> None:
-    """Until this transaction ends nobody else changes the category tree: inserting or moving a node rewrites the paths
-    of others, and two who do so at once would give two nodes the same path, or wait for each other."""
+    """Keep others from changing the category tree until this transaction ends. Inserting or moving a node rewrites the
+    paths of others; two such transactions at once could give two nodes the same path, or deadlock."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TREE_LOCK])

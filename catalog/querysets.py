@@ -1,4 +1,4 @@
-"""Each non-trivial question about products, once."""
+"""The non-trivial queries on products."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from catalog.models import Category, Product  # noqa: F401  (the base class below)
 
 
-#: Words that more products contain than this are common.
+#: Words that more products contain are common.
 FEW = 1000
-#: How many products with common words are ranked. Twice as many as numbered pages show (`catalog.pages`).
+#: How many products with common words are ranked: twice as many as numbered pages show (`catalog.pages`).
 RANKED = 2000
 CONFIG = "english"
 
@@ -24,9 +24,9 @@ def _query(text: str) -> SearchQuery:
 
 
 def _few(text: str) -> list[int] | None:
-    """Ids of all products that contain the words, on show or not; None where there are more than `FEW`.
+    """Ids of all products that contain the words, published or not; None if there are more than `FEW`.
 
-    By the text index only: it knows at once of words that stand together nowhere.
+    It uses only the text index, which quickly finds that no product contains all the words.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
@@ -35,7 +35,7 @@ def _few(text: str) -> list[int] | None:
             [CONFIG, text],
         )
         needed = cursor.fetchall()[0][1]
-        if needed == "T":  # nothing that must be there ("-red"): nearly everything is found
+        if needed == "T":  # no required word ("-red"), so nearly everything matches
             found = None
         else:
             cursor.execute(
@@ -43,7 +43,7 @@ def _few(text: str) -> list[int] | None:
                 [CONFIG, text, FEW + 1],
             )
             found = [pk for (pk,) in cursor.fetchall()]
-        transaction.set_rollback(True)  # or the settings would last as long as a transaction around this one
+        transaction.set_rollback(True)  # or the settings would last for an enclosing transaction
     return None if found is None or len(found) > FEW else found
 
 
@@ -55,17 +55,17 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return self.filter(category__path__startswith=category.path)
 
     def containing(self, text: str) -> Self:
-        """Full-text search in the notation of web search engines ("red dress" -long), in no order.
+        """Full-text search in web search syntax ("red dress" -long), unordered.
 
-        One query is made at once: whether the words are rare. Then their products are named one by one. Left to the
-        planner, words that are common each, and stand together nowhere ("men women"), had the whole catalog read.
+        It first runs a query to find out whether the words are rare; if so, it filters by their products' ids. The
+        planner alone reads the whole catalog for words that are each common but never occur together ("men women").
         """
         found = _few(text)
         return self.filter(search=_query(text)) if found is None else self.filter(pk__in=found)
 
     def matching(self, text: str) -> Self:
-        """The same, best first. Of common words, the newest `RANKED` are ranked: of "women" all are as good, and
-        ranking all of them took 0.4 s of 300,000 products."""
+        """`containing`, best first. For common words only the newest `RANKED` products are ranked: for "women" all are
+        equally good, and ranking all of them took 0.4 s at 300,000 products."""
         found, query = _few(text), _query(text)
         if found is None:
             newest = self.filter(search=query).order_by("-id").values("pk")[:RANKED]
@@ -75,7 +75,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return products.order_by(SearchRank(F("search"), query).desc(), "-id")
 
     def for_cards(self) -> Self:
-        """With what a product card shows: two queries, however many products."""
+        """With the data of product cards: two queries, however many products."""
         return self.prefetch_related("images")
 
     def for_page(self) -> Self:

@@ -1,5 +1,5 @@
-"""One line in the log for each picture that the shop refuses, at whatever door: enough to find the file again and to
-see why it was refused, and nothing that identifies who sent it."""
+"""Logs one line for each refused picture, wherever it came from: enough to find the file and the reason, and nothing
+that identifies the sender."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ml.pictures.codec import ImageRejected, format_of, size_of
 
 logger = logging.getLogger(__name__)
 
-#: The doors, as the log names them.
+#: Where pictures come from, as the log names it.
 API_UPLOAD, API_SEARCH = "API upload", "API photo search"
 ADMIN, IMPORT, PAGE, COMMAND = "admin upload", "import", "photo search page", "search_image"
-UPLOAD, SEARCH = "upload", "photo search"  # where a caller does not say
+UPLOAD, SEARCH = "upload", "photo search"  # if a caller does not say
 
 
 @contextlib.contextmanager
 def logged(door: str, data: bytes) -> Iterator[None]:
-    """Log the refusal of `data` inside, and let it pass."""
+    """Log a refusal of `data` raised inside, and raise it again."""
     try:
         yield
     except ImageRejected as rejected:
@@ -31,7 +31,7 @@ def logged(door: str, data: bytes) -> Iterator[None]:
 
 
 def log_upload(rejected: ImageRejected, door: str, upload: UploadedFile) -> None:
-    """The same for a file that is too large to be read into memory."""
+    """Log a refused file that is too large to read into memory."""
     digest, length, head = hashlib.sha256(), 0, b""
     for chunk in upload.chunks():
         head = head or bytes(chunk)
@@ -41,7 +41,7 @@ def log_upload(rejected: ImageRejected, door: str, upload: UploadedFile) -> None
 
 
 def log(rejected: ImageRejected, door: str, *, head: bytes, digest: str, length: int) -> None:
-    """`head`: the file, or as much of its beginning as there is at hand."""
+    """`head`: the file, or the available part of its beginning."""
     size = size_of(head)
     logger.info(
         "Picture refused (%s): code=%s sha256=%s format=%s bytes=%d pixels=%s: %s",
@@ -56,5 +56,5 @@ def log(rejected: ImageRejected, door: str, *, head: bytes, digest: str, length:
 
 
 def _on_one_line(text: str) -> str:
-    """A decoder quotes from files, and a file must not write lines of its own into the log."""
+    """Keep a message on one line: decoders quote files, and a file must not forge log lines."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:300]

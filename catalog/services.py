@@ -1,4 +1,4 @@
-"""Writes to the catalog. Admin, API, importer and tests all come through here."""
+"""Writes to the catalog, for admin, API, importer and tests."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.db.models import Max
+from django.utils.translation import gettext
 
 from catalog import refusals
 from catalog.decoding import clean
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class AcceptedImage:
-    """The bytes to store, what they are, and the SHA-256 of the file as it was sent, metadata and all."""
+    """The bytes to store, their description, and the SHA-256 of the file as sent, including its metadata."""
 
     data: bytes
     info: ImageInfo
@@ -35,20 +36,20 @@ class AcceptedImage:
 
 
 class StorageUnavailable(Exception):
-    """The media storage takes no file now; the message is for the uploader."""
+    """The media storage cannot store files at the moment; the message is for the uploader."""
 
 
 def accept_image(data: bytes, *, door: str = refusals.UPLOAD) -> AcceptedImage:
-    """The bytes to store for an uploaded picture, and what they are.
+    """Validate an uploaded picture and return the bytes to store.
 
-    The picture has been decoded completely; metadata (a phone's GPS position, say) is gone.
+    The picture is decoded completely, and metadata such as a phone's GPS position is removed.
 
     Args:
-        door: where it came in, for the log.
+        door: where the picture came from, for the log.
 
     Raises:
         ImageRejected: with a code and a sentence for the uploader.
-        DecoderUnavailable: none is free, or none can be started.
+        DecoderUnavailable: no decoder is free or can be started.
     """
     with refusals.logged(door, data):
         cleaned, info = clean(data)
@@ -56,18 +57,19 @@ def accept_image(data: bytes, *, door: str = refusals.UPLOAD) -> AcceptedImage:
 
 
 def read_upload(upload: UploadedFile, *, door: str = refusals.UPLOAD) -> bytes:
-    """The uploaded bytes; a file over the cap is refused before it is read into memory.
+    """The uploaded bytes. A file above the limit is refused before it is read into memory.
 
     Args:
-        door: where it came in, for the log.
+        door: where the picture came from, for the log.
 
     Raises:
-        ImageRejected: too large.
+        ImageRejected: the file is too large.
     """
     if upload.size is not None and upload.size > settings.IMAGE_MAX_BYTES:
         limit = settings.IMAGE_MAX_BYTES / 2**20
         rejected = ImageRejected(
-            "too_many_bytes", f"The file is larger than {limit:g} MB. Please choose a smaller one."
+            "too_many_bytes",
+            gettext("The file is larger than %(limit)s MB. Choose a smaller one.") % {"limit": f"{limit:g}"},
         )
         refusals.log_upload(rejected, door, upload)
         raise rejected
@@ -78,7 +80,7 @@ def store_file(data: bytes, info: ImageInfo) -> str:
     """Write an accepted picture under a generated name.
 
     Raises:
-        StorageUnavailable: the disk is full or away; nothing is left behind.
+        StorageUnavailable: the disk is full or unavailable; no partial file remains.
     """
     name = generated_name(info.extension)
     try:
@@ -86,11 +88,13 @@ def store_file(data: bytes, info: ImageInfo) -> str:
     except OSError as error:
         _discard_file(name)
         logger.error("A picture could not be stored: %s", error)
-        raise StorageUnavailable("The picture could not be stored just now. Please tell the shop's staff.") from error
+        raise StorageUnavailable(
+            gettext("The picture could not be stored. Contact your shop's administrator.")
+        ) from error
 
 
 def _discard_file(name: str) -> None:
-    """One that no row can name: it was not written completely, or its row was refused."""
+    """Delete a file that no row names: it was incomplete, or its row was refused."""
     try:
         default_storage.delete(name)
     except OSError as error:
@@ -98,10 +102,10 @@ def _discard_file(name: str) -> None:
 
 
 def add_image(*, product: Product, data: bytes, alt: str = "", door: str = refusals.UPLOAD) -> ProductImage:
-    """Validate, store and attach a picture, after those that the product has, and tell the workers.
+    """Validate and store a picture, attach it after the product's other pictures, and notify the workers.
 
     Raises:
-        ImageRejected: not a picture we take, or one that the product has already ("duplicate").
+        ImageRejected: not an accepted picture, or one that the product already has ("duplicate").
         DecoderUnavailable: see `accept_image`.
         StorageUnavailable: see `store_file`.
     """
@@ -113,12 +117,12 @@ def add_image(*, product: Product, data: bytes, alt: str = "", door: str = refus
 
 
 def attach_image(*, product: Product, accepted: AcceptedImage, alt: str = "") -> ProductImage:
-    """The second half of `add_image`, without the message: for callers that validate first and announce together."""
+    """The second half of `add_image`, without notifying: for callers that validate first and announce together."""
     info = accepted.info
     name = store_file(accepted.data, info)
     try:
         with transaction.atomic():
-            # The lock orders two uploads at once, so that positions stay distinct.
+            # The lock serialises concurrent uploads, so that positions stay distinct.
             Product.objects.select_for_update().only("pk").get(pk=product.pk)
             last = product.images.aggregate(last=Max("position"))["last"]
             image = ProductImage.objects.create(
@@ -136,7 +140,7 @@ def attach_image(*, product: Product, accepted: AcceptedImage, alt: str = "") ->
     except IntegrityError as error:
         _discard_file(name)
         if "image_once_per_product" in str(error):
-            raise ImageRejected("duplicate", "This product has this very picture already.") from error
+            raise ImageRejected("duplicate", gettext("This product already has this picture.")) from error
         raise
     except BaseException:
         files.discard_rowless([name])
@@ -145,7 +149,7 @@ def attach_image(*, product: Product, accepted: AcceptedImage, alt: str = "") ->
 
 
 def announce_images(image_ids: list[int], *, interactive: bool) -> None:
-    """Tell whoever listens, once the rows are committed."""
+    """Notify listeners after the rows are committed."""
     transaction.on_commit(
         lambda: images_added.send(ProductImage, image_ids=image_ids, interactive=interactive), robust=True
     )

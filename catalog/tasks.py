@@ -10,14 +10,14 @@ logger = logging.getLogger(__name__)
 
 @shared_task(ignore_result=True)
 def check_media_if_due() -> None:
-    """Asked every hour, done once a day."""
+    """Runs hourly; checks once a day."""
     if files.is_due():
         check_media()
 
 
 @shared_task(ignore_result=True)
 def check_media() -> None:
-    """What is wrong is in the log, in `/readyz` and in the admin."""
+    """Reports problems in the log, on `/readyz` and in the admin."""
     try:
         swept = files.sweep()
     except (RowsWentBackwards, files.SuspiciousSweep) as error:

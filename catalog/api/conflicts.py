@@ -1,4 +1,4 @@
-"""A constraint's refusal as an answer of the API."""
+"""Turns a constraint's refusal into an API error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Conflict(APIException):
 
 
 def conflict_error(error: Exception) -> APIException:
-    """What `refusal` makes of it: 400 by field, as when the serializer finds it, or 409 where no value is at fault."""
+    """The API error for `error`: 400 by field, like a serializer error, or 409 if no value is at fault."""
     refused = refusal(error)
     if refused.code in {"conflict", "in_use"}:
         return Conflict(refused.message, refused.code)

@@ -15,7 +15,7 @@ TOO_LARGE = {"too_many_bytes", "too_many_pixels"}
 class BodyTooLarge(APIException):
     status_code = 413
     default_code = "too_many_bytes"
-    default_detail = "The request is too large."
+    default_detail = "The request body is too large."
 
 
 class StorageProblem(APIException):
@@ -24,7 +24,7 @@ class StorageProblem(APIException):
 
 
 class DecoderProblem(APIException):
-    """No fault of the picture's: `busy`, with the seconds after which another try may succeed, or `unavailable`."""
+    """The server's problem, not the picture's: `busy`, with the seconds to wait before a retry, or `unavailable`."""
 
     status_code = 503
 
@@ -36,7 +36,7 @@ class DecoderProblem(APIException):
 
 
 class ImageProblem(APIException):
-    """An uploaded picture that is not taken: 413 when it is too large, 409 when it is there already, else 400."""
+    """A refused picture: 413 if it is too large, 409 if the product already has it, otherwise 400."""
 
     def __init__(self, rejected: ImageRejected) -> None:
         self.status_code = 413 if rejected.code in TOO_LARGE else 409 if rejected.code == "duplicate" else 400

@@ -1,6 +1,6 @@
-"""Fields that accept what the API's schema says, and nothing else.
+"""Fields that accept exactly what the API's schema says.
 
-REST framework's own are lenient: they take "1_000", "٣" and "yes", a number for a text, `NaN` for a share.
+REST framework's own fields are lenient: they accept "1_000", "٣" and "yes", numbers as text, and `NaN` as a number.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Slug(Text, serializers.SlugField):
 
 
 class WholeNumber(serializers.IntegerField):
-    """Digits in a query string; in JSON a number."""
+    """Digits in a query string, a number in JSON."""
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, str):
@@ -48,14 +48,14 @@ class WholeNumber(serializers.IntegerField):
     {"anyOf": [{"type": "string", "format": "decimal", "pattern": AMOUNT}, {"type": "number", "minimum": 0}]}
 )
 class Amount(serializers.DecimalField):
-    """An amount of money: `"49.90"`, and in JSON also `49.9`."""
+    """An amount of money: `"49.90"`; in JSON also `49.9`."""
 
     def __init__(self, **options: Any) -> None:
         limits: dict[str, Any] = {"max_digits": 10, "decimal_places": 2, "min_value": Decimal(0)}
         super().__init__(**limits | options)
 
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
-        if isinstance(data, str) and not data.strip():  # REST framework takes it for null
+        if isinstance(data, str) and not data.strip():  # REST framework treats it as null
             self.fail("invalid")
         return super().validate_empty_values(data)
 
@@ -70,7 +70,7 @@ class Amount(serializers.DecimalField):
 
 @extend_schema_field({"type": "string", "format": "decimal", "pattern": AMOUNT})
 class QueryAmount(Amount):
-    """The same in a query string or form."""
+    """An amount of money in a query string or form."""
 
 
 class Share(serializers.FloatField):
@@ -98,14 +98,14 @@ class TrueOrFalse(serializers.BooleanField):
 
 
 class CategoryAddress(Text):
-    """Cleans to the category."""
+    """A category by its address; cleans to the category."""
 
-    default_error_messages = {"no_category": 'There is no category with the address "{address}".'}
+    default_error_messages = {"no_category": 'No category has the address "{address}".'}
 
     def __init__(self, **options: Any) -> None:
         described: dict[str, Any] = {
             "max_length": 255,
-            "help_text": 'The category\'s address, for instance "apparel/topwear/shirts".',
+            "help_text": 'The category\'s address, for example "apparel/topwear/shirts".',
         }
         super().__init__(**described | options)
 
@@ -152,5 +152,5 @@ class Attributes(serializers.Field):
 
 
 def _from_form(field: serializers.Field) -> bool:
-    """Whether everything is text, as in query strings and forms."""
+    """Whether all values are text, as in query strings and forms."""
     return is_html_input(getattr(field.root, "initial_data", None))

@@ -10,11 +10,11 @@ from rest_framework.parsers import JSONParser
 
 from catalog.api.errors import BodyTooLarge
 
-MOST_DIGITS = 1000  # far more than any column takes; Python itself stops at 4,300
+MOST_DIGITS = 1000  # far more than any column stores; Python's own limit is 4,300
 
 
 class StrictJSONParser(JSONParser):
-    """JSON in UTF-8, of a bounded size and depth, without NaN, Infinity or a name given twice."""
+    """UTF-8 JSON of bounded size and depth, without NaN, Infinity or repeated names."""
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -32,7 +32,7 @@ class StrictJSONParser(JSONParser):
         except UnicodeDecodeError as error:
             raise ParseError(f"The body is not UTF-8: {error.reason} at byte {error.start}.") from error
         except ValueError as error:
-            raise ParseError(f"The body is not JSON: {error}.") from error
+            raise ParseError(f"The body is not valid JSON: {error}.") from error
 
 
 def _refuse(constant: str) -> Any:
@@ -48,5 +48,5 @@ def _whole(digits: str) -> int:
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name is given twice in one object")
+        raise ValueError("a name appears twice in one object")
     return found

@@ -1,4 +1,4 @@
-"""Who may write through the API: the model permissions that the admin asks for, too."""
+"""Who may write through the API: users with the model permissions that the admin requires, too."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rest_framework.request import Request
 
 
 class HoldsPermissions(BasePermission):
-    """Reading is free. Writing is for staff who hold the permissions that the view names for its action in
-    `permissions_needed`; what a view does not name nobody may do, be it the shop's superuser."""
+    """Anyone may read. Writing requires a staff account with the permissions that the view lists for the action in
+    `permissions_needed`. Actions that a view does not list are denied to everyone, even superusers."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.method in SAFE_METHODS:
@@ -19,7 +19,7 @@ class HoldsPermissions(BasePermission):
         if not (request.user and request.user.is_staff):
             return False
         action = getattr(view, "action", "")
-        if action is None:  # of a viewset that has no such method: the answer is 405
+        if action is None:  # the viewset has no such method: 405 follows
             return True
         needed: Mapping[str, tuple[str, ...]] = getattr(view, "permissions_needed", {})
         return action in needed and request.user.has_perms(needed[action])

@@ -11,19 +11,17 @@ from catalog.models import Product, ProductImage
 from catalog.models.product import FORMER_PRICE
 from ml.files.catalog.records import DESCRIPTION_LENGTH
 
-MOST_PRODUCTS = 100  # on a page
+MOST_PRODUCTS = 100  # per page
 
 
 class ProductListParameters(Strict):
-    q = Text(
-        required=False, max_length=200, help_text='Full-text search, as in web search engines: `"red dress" -long`.'
-    )
-    category = CategoryAddress(required=False, help_text="Address of a category; with all below it.")
-    brand = Text(required=False, max_length=100, help_text="Exactly this brand.")
+    q = Text(required=False, max_length=200, help_text='Full-text search in web search syntax: `"red dress" -long`.')
+    category = CategoryAddress(required=False, help_text="Address of a category; includes its subcategories.")
+    brand = Text(required=False, max_length=100, help_text="Exact brand name.")
     price_min = QueryAmount(required=False)
     price_max = QueryAmount(required=False)
-    limit = WholeNumber(required=False, min_value=1, max_value=MOST_PRODUCTS, help_text="Products on a page.")
-    cursor = Text(required=False, max_length=200, help_text="Where a page begins: from `next` and `previous`.")
+    limit = WholeNumber(required=False, min_value=1, max_value=MOST_PRODUCTS, help_text="Products per page.")
+    cursor = Text(required=False, max_length=200, help_text="Start of a page, taken from `next` or `previous`.")
 
 
 class ImageSerializer(serializers.ModelSerializer):

@@ -1,7 +1,7 @@
-"""One strict reading of what clients send, in the query string, a form or JSON.
+"""Strict parsing of query strings, forms and JSON.
 
-What is misspelt, sent twice or left empty is refused by name, never passed over: an ignored `price_maks` would answer
-with products that nobody can afford.
+Unknown, repeated and empty parameters are refused by name, never ignored: with an ignored `price_maks` the answer would
+contain products above the budget.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rest_framework.utils.html import is_html_input
 
 
 class Strict(serializers.Serializer):
-    """A serializer that refuses unknown names, and of a form also values that are repeated or empty."""
+    """A serializer that refuses unknown names and, in forms, repeated or empty values."""
 
     def to_internal_value(self, data: Any) -> Any:
         problems = self._problems(data) if isinstance(data, Mapping) else {}
@@ -36,24 +36,24 @@ class Strict(serializers.Serializer):
         for name in data:
             field = fields.get(name)
             if field is None:
-                known = f"Known: {', '.join(fields)}." if fields else "None is known here."
-                problems[name] = [ErrorDetail(f"This is not known here. {known}", "unknown")]
+                known = f"Known parameters: {', '.join(fields)}." if fields else "No parameters are accepted here."
+                problems[name] = [ErrorDetail(f"Unknown parameter. {known}", "unknown")]
             elif is_html_input(data):
                 values = data.getlist(name)
                 if len(values) > 1 and not isinstance(field, serializers.ListField):
-                    problems[name] = [ErrorDetail("Send this once.", "repeated")]
+                    problems[name] = [ErrorDetail("Send this parameter once.", "repeated")]
                 elif "" in values and not getattr(field, "allow_blank", False):
-                    problems[name] = [ErrorDetail("This is empty. Give a value, or leave it out.", "empty")]
+                    problems[name] = [ErrorDetail("Send a value, or omit this parameter.", "empty")]
         return problems
 
 
 class NoParameters(Strict):
-    """For addresses that take none."""
+    """For addresses without parameters."""
 
 
 class StrictView:
-    """Mixed into an API view: a wrong method is refused before credentials are asked for, and wrong query parameters
-    before anything is looked up. What was read is in `parameters`."""
+    """A mixin for API views: refuses a wrong method before authentication, and wrong query parameters before any
+    query. The parsed parameters are in `parameters`."""
 
     parameters_class: type[Strict] = NoParameters
     parameters: Any
@@ -64,7 +64,7 @@ class StrictView:
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         try:
             return super().perform_content_negotiation(request, force)  # type: ignore[misc]
-        except (ValueError, LookupError) as error:  # a header Accept that cannot be read
+        except (ValueError, LookupError) as error:  # an unreadable Accept header
             raise NotAcceptable from error
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Products for API clients. Anyone may read what is published; staff write what their permissions allow."""
+"""Products for API clients. Anyone may read published products; staff write what their permissions allow."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from catalog.querysets import ProductQuerySet
 from ml.pictures.codec import ImageRejected
 from ml.pictures.decoding import DecoderUnavailable
 
-NOWHERE = Cursor(0, False, None)  # what REST framework makes of text that is no cursor
+NOWHERE = Cursor(0, False, None)  # REST framework's result for text that is not a cursor
 
 
 class NewestFirst(CursorPagination):
-    """`limit` and `cursor` have been read by `ProductListParameters`."""
+    """`ProductListParameters` has validated `limit` and `cursor`."""
 
     ordering = "-id"
 
@@ -43,7 +43,7 @@ class NewestFirst(CursorPagination):
             cursor = NOWHERE
         position = "0" if cursor is None or cursor.position is None else str(cursor.position)
         if cursor == NOWHERE or not re.fullmatch("[0-9]{1,18}", position):
-            message = "This is not a cursor of an answer of this list."
+            message = "This is not a cursor from this list."
             raise ValidationError({"cursor": [ErrorDetail(message, "invalid")]})
         return cursor
 
@@ -84,11 +84,11 @@ class ProductViewSet(
 
     @extend_schema(parameters=[ProductListParameters])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Published products, newest first; staff also see the others."""
+        """List published products, newest first. Staff also see unpublished ones."""
         return super().list(request, *args, **kwargs)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """One product."""
+        """Retrieve a product."""
         return super().retrieve(request, *args, **kwargs)
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -98,7 +98,7 @@ class ProductViewSet(
     @extend_schema(request={"multipart/form-data": ImageUploadSerializer}, responses={201: ImageSerializer})
     @action(methods=["post"], detail=True, parser_classes=[MultiPartParser], pagination_class=None)
     def images(self, request: Request, slug: str) -> Response:
-        """Attach a picture to a product. It becomes searchable in the background within seconds."""
+        """Attach a picture to a product. It becomes searchable within seconds."""
         upload = ImageUploadSerializer(data=request.data)
         upload.is_valid(raise_exception=True)
         try:
@@ -108,7 +108,7 @@ class ProductViewSet(
                 alt=upload.validated_data["alt"],
                 door=refusals.API_UPLOAD,
             )
-        except Product.DoesNotExist as error:  # deleted while the picture was looked at
+        except Product.DoesNotExist as error:  # deleted while the picture was decoded
             raise NotFound from error
         except ImageRejected as error:
             raise ImageProblem(error) from error

@@ -1,1 +1,1 @@
-"""Which client a request comes from, and how much one client may ask."""
+"""Which client a request comes from, and how many requests one client may send."""

@@ -1,4 +1,4 @@
-"""Which client a request comes from, for everything that limits or shares work by client."""
+"""Which client a request comes from, for limits and fair sharing by client."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from django.http import HttpRequest
 from rest_framework.settings import api_settings
 
-#: An IPv6 subscriber is given a whole network of this size, and can use any address in it.
+#: IPv6 subscribers get a whole network of this size and can use any address in it.
 IPV6_PREFIX = 64
 _served: ContextVar[str | None] = ContextVar("served", default=None)
 
 
 @contextmanager
 def served(client: str) -> Iterator[None]:
-    """What runs in here does so for this client, who waits for an answer."""
+    """Code inside runs for this client, who waits for an answer."""
     token = _served.set(client)
     try:
         yield
@@ -26,18 +26,18 @@ def served(client: str) -> Iterator[None]:
 
 
 def served_client() -> str | None:
-    """Whom this thread works for; None in workers and commands, for which nobody waits."""
+    """The client this thread works for; None in workers and commands, where nobody waits."""
     return _served.get()
 
 
 def client_address(request: HttpRequest) -> str:
-    """The network address that counts as one client: an IPv4 address, or the /64 network of an IPv6 one.
+    """The network address that counts as one client: an IPv4 address, or the /64 network of an IPv6 address.
 
-    Behind NUM_PROXIES proxies it is what the outermost of them saw: the address that many places from the end of
-    X-Forwarded-For. What a client writes there itself stands further left and is not read.
+    Behind NUM_PROXIES proxies it is the address that the outermost one saw: that many places from the end of
+    X-Forwarded-For. Entries that the client wrote are further left and ignored.
 
     Returns:
-        "203.0.113.7" or "2001:db8:1:2::/64"; text that is no address comes back as it is, so that it is one client.
+        "203.0.113.7" or "2001:db8:1:2::/64". Text that is not an address is returned unchanged, as one client.
     """
     address = request.META.get("REMOTE_ADDR", "")
     proxies = api_settings.NUM_PROXIES or 0

@@ -1,4 +1,4 @@
-"""Tells all that happens for a request which client it is for."""
+"""Records the client of each request for the code that serves it."""
 
 from __future__ import annotations
 

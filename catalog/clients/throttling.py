@@ -1,8 +1,8 @@
-"""How many requests one client may send: counted in the cache, and so over all processes of the shop together.
+"""Limits the requests of each client, counted in the cache and so across all processes of the shop.
 
-A window slides over two fixed ones: what was counted in the one before weighs as much as of it lies within the last
-`duration` seconds (Cloudflare, "How we built rate limiting capable of scaling to millions of domains"). Counting is one
-atomic step of Redis, so that however many processes ask at once, no more than the limit are let through.
+A sliding window is approximated by two fixed ones: the previous window's count is weighted by the part of it that lies
+within the last `duration` seconds (Cloudflare, "How we built rate limiting capable of scaling to millions of domains").
+Counting is one atomic step of Redis, so concurrent processes never let more than the limit through.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from catalog.clients.address import client_address
 
 
 class ClientThrottle(SimpleRateThrottle):
-    """By network address, see `catalog.clients.address`. Signed-in people are not limited.
+    """Limits by network address (`catalog.clients.address`). Signed-in users are not limited.
 
     Attributes:
-        scope: its rate is `DEFAULT_THROTTLE_RATES[scope]`; None there for no limit.
+        scope: the rate is `DEFAULT_THROTTLE_RATES[scope]`; None means no limit.
     """
 
     num_requests: int
@@ -33,7 +33,7 @@ class ClientThrottle(SimpleRateThrottle):
     _wait = 0.0
 
     def allow_request(self, request: Request | HttpRequest, view: Any = None) -> bool:
-        """Counts the request, unless it is refused."""
+        """Counts the request unless it is refused."""
         if self.rate is None:
             return True
         window, passed = divmod(time.time(), self.duration)
@@ -42,26 +42,26 @@ class ClientThrottle(SimpleRateThrottle):
         count = self._counted(f"{key}.{window:.0f}")
         if count is None or before * (1 - passed / self.duration) + count <= self.num_requests:
             return True
-        if _is_signed_in(request):  # asked last, for it costs a query
+        if _is_signed_in(request):  # checked last because it costs a query
             return True
         self._wait = self._until_allowed(before, count - 1, passed)
         self._uncounted(f"{key}.{window:.0f}")
         return False
 
     def wait(self) -> float:
-        """Seconds until another request would be taken."""
+        """Seconds until another request would be accepted."""
         return self._wait
 
     def get_cache_key(self, request: Request, view: Any) -> str:
         return f"throttle.{self.scope}.{self._ident(request)}"
 
     def _ident(self, request: Request | HttpRequest) -> str:
-        """Not the address itself: what is personal need not lie in Redis, and a forged one may hold anything."""
+        """A hash: addresses are personal data, and a forged one may contain anything."""
         asked = request._request if isinstance(request, Request) else request
         return hashlib.sha256(client_address(asked).encode()).hexdigest()[:24]
 
     def _counted(self, key: str) -> int | None:
-        """Requests of this window, this one among them; None where nobody can count."""
+        """Requests in this window, including this one; None if the cache is unavailable."""
         try:
             return int(cache.incr(key))
         except ValueError:
@@ -73,14 +73,14 @@ class ClientThrottle(SimpleRateThrottle):
             return None
 
     def _uncounted(self, key: str) -> None:
-        """Or a client that goes on asking would never be let in again."""
+        """Uncount a refused request. Otherwise a client that keeps asking would never be admitted again."""
         try:
             cache.decr(key)
         except ValueError:
             return
 
     def _until_allowed(self, before: int, count: int, passed: float) -> float:
-        """Seconds until `before` has faded enough for one more, or, where this window is full, `count` in the next."""
+        """Seconds until `before` has faded enough for one more request, or `count` in the next window."""
         room = self.num_requests - 1 - count
         if room >= 0 and before:
             return max(1.0, math.ceil(self.duration * (1 - room / before) - passed))
@@ -91,7 +91,7 @@ class ClientThrottle(SimpleRateThrottle):
 def _is_signed_in(request: Request | HttpRequest) -> bool:
     try:
         return bool(request.user.is_authenticated)
-    except (DatabaseError, InterfaceError):  # away: then nobody is
+    except (DatabaseError, InterfaceError):  # unavailable: treat everyone as signed out
         return False
 
 
@@ -102,7 +102,7 @@ class ApiThrottle(ClientThrottle):
 
 
 class SearchThrottle(ClientThrottle):
-    """What ranks or compares many products: searches by words or likeness, on pages and through the API together."""
+    """Searches by words or pictures, on pages and through the API together."""
 
     scope = "search"
 

@@ -1,1 +1,1 @@
-"""The files of pictures: where they are kept, what is set aside, and what the storage knows of its database."""
+"""Picture files: their storage, their quarantine, and the storage's record of its database."""

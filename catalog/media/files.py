@@ -1,8 +1,8 @@
-"""The files of the media storage against the rows of pictures: what either has that the other lacks.
+"""Compares the files of the media storage with the rows of pictures.
 
-Files without a row are what killed uploads and imports leave behind, or a database that lost rows. They are set aside
-(`catalog.media.quarantine`), never deleted for lack of a row. Rows without a file are pictures that were lost: nothing
-can make those again, so they are counted and named.
+Files without a row come from killed uploads and imports, or from a database that lost rows. They are moved to
+quarantine (`catalog.media.quarantine`), never deleted directly. Rows without a file are lost pictures, which nothing
+can recreate, so they are counted and named.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ logger = logging.getLogger(__name__)
 
 # An upload writes its file first and its row within the same request.
 GRACE = timedelta(hours=1)
-# What killed imports leave behind in a day is a chunk or two each.
+# Killed imports leave behind a chunk or two each.
 MOST_AT_ONCE = 2000
 DUE = timedelta(hours=24)
 SHARDS = [f"{number:02x}" for number in range(256)]
-NAMED = 1000  # lost files that are kept by name
+NAMED = 1000  # lost files recorded by name
 Advance = Callable[[int], None]
 
 
 class SuspiciousSweep(Exception):
-    """Too many files to set aside without a person's word."""
+    """Too many files to quarantine without confirmation."""
 
 
 @dataclass
 class Comparison:
     """Attributes:
-    pictures: rows.
-    rowless: files without one, untouched for the grace.
-    lost: how many rows have no file.
-    lost_names: the first `NAMED` of the files that they name.
+    pictures: number of rows.
+    rowless: files without a row, older than the grace period.
+    lost: number of rows without a file.
+    lost_names: the first `NAMED` missing files.
     """
 
     pictures: int = 0
@@ -54,7 +54,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep did: files that are there again, set aside, and deleted after their time in quarantine."""
+    """The result of a sweep: files returned, quarantined, and deleted after their time in quarantine."""
 
     returned: int
     set_aside: int
@@ -63,11 +63,11 @@ class Swept:
 
 
 def compare(*, older_than: timedelta = GRACE, advance: Advance = lambda _: None) -> Comparison:
-    """A listing and a query for each of the folders below `products/`: 256 at most, 4,000 files each at a million.
+    """List and query each folder below `products/`: at most 256, with 4,000 files each at a million pictures.
 
     Args:
-        older_than: younger files may belong to an upload whose row is on its way.
-        advance: called with 1 after each folder, `SHARDS` and any others.
+        older_than: younger files may belong to an upload whose row is not written yet.
+        advance: called with 1 after each folder: `SHARDS` and any others.
     """
     before = timezone.now() - older_than
     result = Comparison(pictures=ProductImage.objects.count())
@@ -87,7 +87,7 @@ def compare(*, older_than: timedelta = GRACE, advance: Advance = lambda _: None)
 
 
 def _count_lost(result: Comparison, missing: set[str], shard: str) -> None:
-    """Looked at once more: uploads and deletes go on between a listing and a query."""
+    """Check again: uploads and deletes may happen between the listing and the query."""
     still = ProductImage.objects.filter(file__startswith=f"{FOLDER}/{shard}/").values_list("file", flat=True)
     missing = missing.intersection(still) - _listed(shard)
     result.lost += len(missing)
@@ -110,20 +110,20 @@ def _listed(shard: str) -> set[str]:
 
 
 def rowless_files(*, older_than: timedelta = GRACE) -> Iterator[str]:
-    """Names below `products/` without a row, untouched for `older_than`."""
+    """Files below `products/` without a row and older than `older_than`."""
     yield from compare(older_than=older_than).rowless
 
 
 def sweep(*, older_than: timedelta = GRACE, confirmed: bool = False, advance: Advance = lambda _: None) -> Swept:
-    """Bring back what pictures name again, note what is lost, set rowless files aside, and delete what has been in
-    quarantine for long enough.
+    """Return files that pictures name again, record lost ones, quarantine files without a row, and delete those whose
+    time in quarantine is over.
 
     Args:
-        confirmed: a person said that this database is the right one.
+        confirmed: a person confirmed that this is the right database.
 
     Raises:
-        RowsWentBackwards: the database lacks rows that the storage remembers. Nothing was set aside or deleted.
-        SuspiciousSweep: the same, because there are too many.
+        RowsWentBackwards: the database lacks rows that the storage recorded. Nothing was quarantined or deleted.
+        SuspiciousSweep: too many files have no row. Nothing was quarantined or deleted.
         OSError: the storage does not answer.
     """
     if confirmed:
@@ -140,17 +140,17 @@ def sweep(*, older_than: timedelta = GRACE, confirmed: bool = False, advance: Ad
 
 
 def check(*, older_than: timedelta = GRACE, advance: Advance = lambda _: None) -> Comparison:
-    """Compare, and note for `/readyz` and the admin what is lost. Moves nothing."""
+    """Compare, and record lost files for `/readyz` and the admin. Moves nothing."""
     found = compare(older_than=older_than, advance=advance)
     _note(found)
     return found
 
 
 def bring_back(advance: Advance = lambda _: None) -> list[str]:
-    """Put back from quarantine what pictures name again; the names.
+    """Return files from quarantine that pictures name again, and return their names.
 
     Args:
-        advance: called with the number of files looked at.
+        advance: called with the number of files checked.
     """
     returned = quarantine.bring_back_named(advance)
     if returned:
@@ -160,8 +160,8 @@ def bring_back(advance: Advance = lambda _: None) -> list[str]:
 
 def _suspicion(rowless: int, pictures: int) -> str:
     return (
-        f"{rowless:,} files below {FOLDER}/ have no row, and only {pictures:,} have one. Nothing was set aside: is "
-        "this the right database for this media storage, and is it complete? If it is, run "
+        f"{rowless:,} files below {FOLDER}/ have no row, and only {pictures:,} have one. Nothing was quarantined. "
+        "Check that this is the complete database of this media storage. If it is, run "
         "`manage.py media sweep --confirm`."
     )
 
@@ -171,7 +171,7 @@ def _note(found: Comparison) -> None:
     back = {name for name in set(state.lost_names).difference(found.lost_names) if default_storage.exists(name)}
     state.checked_at = timezone.now()
     state.pictures, state.lost, state.lost_names = found.pictures, found.lost, found.lost_names
-    state.rowless = len(found.rowless)  # until they are set aside
+    state.rowless = len(found.rowless)  # until they are quarantined
     state.save(update_fields=["checked_at", "pictures", "lost", "lost_names", "rowless"])
     if back:
         files_returned.send(ProductImage, names=sorted(back))
@@ -184,7 +184,7 @@ def is_due() -> bool:
 
 
 def problems() -> list[str]:
-    """What an operator has to know of the files, as the last check found it; a sentence or two each."""
+    """Problems that the last file check found, for operators; one or two sentences each."""
     state = MediaState.objects.first()
     if state is None:
         return []
@@ -196,14 +196,13 @@ def problems() -> list[str]:
     if state.lost:
         found.append(
             f"{state.lost:,} of {state.pictures:,} pictures have lost their file. Restore the media storage from a "
-            "backup, then run `manage.py media check`, which also names them; what cannot be restored has to be "
-            "uploaded again."
+            "backup, then run `manage.py media check`, which lists them. Upload again what cannot be restored."
         )
     return found
 
 
 def lost_pictures(limit: int) -> list[ProductImage]:
-    """Some of those that had no file when they were last looked for, with `product` at hand."""
+    """Up to `limit` pictures that had no file at the last check, with `product` fetched."""
     state = MediaState.objects.first()
     if state is None or not state.lost:
         return []
@@ -212,15 +211,15 @@ def lost_pictures(limit: int) -> list[ProductImage]:
 
 
 def discard_rowless(names: Iterable[str]) -> None:
-    """Set those of these files aside whose rows never came to be. What cannot be moved now is left to the sweep.
+    """Quarantine those of these files whose rows were never committed. The sweep handles what cannot be moved now.
 
-    The database is asked: where a connection broke in the middle of a commit, the row may be there all the same. Even
-    then such a commit may still be under way, so nothing is deleted: if the row appears, the file comes back.
+    It asks the database, because after a connection breaks during a commit the row may exist nevertheless. Such a
+    commit may even still be running, so nothing is deleted: if the row appears, the file returns.
     """
     names = list(names)
     try:
         known = set(ProductImage.objects.filter(file__in=names).values_list("file", flat=True))
     except (DatabaseError, InterfaceError, transaction.TransactionManagementError) as error:
-        logger.warning("%d files without a row, perhaps, are left to the sweep: %s", len(names), error)
+        logger.warning("%d files that may have no row are left to the sweep: %s", len(names), error)
         return
     quarantine.set_aside_quietly(name for name in names if name not in known)

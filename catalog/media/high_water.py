@@ -1,10 +1,10 @@
-"""How far the database was, as the media storage remembers it.
+"""The media storage's record of how far its database was.
 
-A database that is restored from a backup, or exchanged for another, lacks rows of pictures whose files are there. So
-the storage keeps a mark beside the pictures, `database.json`: which shop's database it belongs to, a generation that
-rises with every new mark, and the highest number that a picture ever had. The database keeps the same and is always
-written first, so that after a crash it is ahead of its mark, never behind. A database that is behind its mark has lost
-rows, and while that is so no file is set aside or deleted.
+A database restored from a backup, or replaced by another, lacks rows of pictures whose files exist. The storage
+therefore keeps a mark next to the pictures, `database.json`: the id of the shop's database, a generation that increases
+with every mark, and the highest picture id so far. The database keeps the same values and is always written first,
+so after a crash it is ahead of its mark, never behind. A database behind its mark has lost rows; until that is
+resolved, no file is quarantined or deleted.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ logger = logging.getLogger(__name__)
 
 NAME = "database.json"
 LOCK = 0x100CA15  # Postgres advisory lock: one process writes the mark at a time
-UPLOAD_SECONDS = 30.0  # between the marks that the uploads of one process write; sweeps write theirs as well
+UPLOAD_SECONDS = 30.0  # between marks written by one process's uploads; sweeps write marks, too
 REMEDY = (
-    "Restore the newer database, or, if this one is right, tell the shop so with `manage.py media sweep --confirm`. "
-    "Until then no file is set aside or deleted; everything else works."
+    "Restore the newer database. If this one is right, confirm it with `manage.py media sweep --confirm`. Until then "
+    "no file is quarantined or deleted; everything else works."
 )
 
 
 class RowsWentBackwards(Exception):
-    """The database lacks rows that the media storage remembers; the message says which and what to do."""
+    """The database lacks rows that the media storage recorded. The message says which and what to do."""
 
 
 @dataclass(frozen=True)
 class Mark:
     """Attributes:
-    shop: of the database, made up with its first mark.
-    generation: of the mark.
-    highest_image: the highest id of a picture so far.
+    shop: the database's id, generated with its first mark.
+    generation: increases with every mark.
+    highest_image: the highest picture id so far.
     """
 
     shop: str
@@ -59,14 +59,14 @@ class Mark:
 
 
 def keep(*, wait: bool = False) -> None:
-    """Compare the database with the storage's mark, and raise the mark. On an idle shop that costs a few short queries
-    and reading a file of 100 bytes.
+    """Compare the database with the storage's mark, and update the mark. On an idle shop this takes a few short queries
+    and one read of 100 bytes.
 
     Args:
-        wait: for another process that is at it; otherwise what the last comparison found counts.
+        wait: wait for another process that does the same. Otherwise rely on the last comparison.
 
     Raises:
-        RowsWentBackwards: the mark was not raised.
+        RowsWentBackwards: the mark was not updated.
         OSError: the storage does not answer.
     """
     with _lock(wait=wait) as ours:
@@ -81,7 +81,7 @@ def _compare(state: MediaState) -> None:
     try:
         mark = _read()
     except _DamagedMark:
-        _note(state, f"{NAME} in the media storage is damaged: nobody knows how far the database was. {REMEDY}")
+        _note(state, f"{NAME} in the media storage is damaged, so it is unknown how far the database was. {REMEDY}")
         return
     highest = _highest_image()
     reason = _disagreement(state, mark, highest)
@@ -91,7 +91,7 @@ def _compare(state: MediaState) -> None:
 
 
 def confirm() -> None:
-    """This database is the right one, whatever the mark says: it begins a new generation."""
+    """Accept this database, whatever the mark says, and start a new generation."""
     with _lock(wait=True):
         state = MediaState.current()
         try:
@@ -111,7 +111,7 @@ _marked_at = -float("inf")
 
 
 def _on_images_added(**_: Any) -> None:
-    """So that not even the pictures of the last minute can be lost without a word."""
+    """Update the mark on uploads, so that even the loss of the last minute's pictures is noticed."""
     global _marked_at
     with _marked:
         if time.monotonic() - _marked_at < UPLOAD_SECONDS:
@@ -122,7 +122,7 @@ def _on_images_added(**_: Any) -> None:
     except RowsWentBackwards:
         pass  # the log has it
     except (OSError, DatabaseError, InterfaceError) as error:
-        logger.warning("How far the database is could not be written to the media storage: %s", error)
+        logger.warning("The database mark could not be written to the media storage: %s", error)
 
 
 class _DamagedMark(Exception):
@@ -130,15 +130,15 @@ class _DamagedMark(Exception):
 
 
 def _disagreement(state: MediaState, mark: Mark | None, highest: int) -> str:
-    """Why the rows are not those that the storage remembers; empty if they are."""
+    """Why the database does not match the mark; empty if it does."""
     if mark is None:
         return ""
     if mark.shop != str(state.shop):
-        return f"The media storage belongs to another database: this one has never seen its {NAME}. {REMEDY}"
+        return f"The media storage belongs to another database, according to its {NAME}. {REMEDY}"
     if state.generation < mark.generation or highest < mark.highest_image:
         return (
-            f"The database is older than the media storage, which knew it at picture number {mark.highest_image:,}; "
-            f"this one was last known at {min(highest, state.highest_image):,}. Was a backup restored? {REMEDY}"
+            f"The database is older than the media storage: the storage recorded picture {mark.highest_image:,}, the "
+            f"database only {min(highest, state.highest_image):,}. Was a backup restored? {REMEDY}"
         )
     return ""
 
@@ -161,7 +161,7 @@ def _raise(state: MediaState, mark: Mark | None, highest: int) -> None:
 
 
 def _highest_image() -> int:
-    """Of the sequence, which deletes do not lower and a restored dump brings along."""
+    """The highest id from the sequence, which deletes do not lower and dumps include."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('catalog_productimage', 'id')::regclass), 0)"
@@ -185,12 +185,12 @@ def _read() -> Mark | None:
 
 
 def _write(mark: Mark) -> None:
-    """At once, or not at all: half a mark would be none."""
+    """Write the mark atomically, because half a mark would be useless."""
     data = json.dumps(asdict(mark)).encode()
     try:
         path = Path(default_storage.path(NAME))
     except NotImplementedError:
-        default_storage.save(NAME, ContentFile(data))  # a bucket replaces what is there
+        default_storage.save(NAME, ContentFile(data))  # a bucket replaces the object
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f"{NAME}.")
@@ -208,7 +208,7 @@ def _write(mark: Mark) -> None:
 
 @contextmanager
 def _lock(*, wait: bool) -> Iterator[bool]:
-    """Whether it is ours. Who does not wait relies on what the process that has it finds."""
+    """Yields whether the lock is ours. Without waiting, rely on the process that has it."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {'pg_advisory_lock' if wait else 'pg_try_advisory_lock'}(%s)", [LOCK])
         ours = wait or bool(cursor.fetchone()[0])

@@ -1,8 +1,8 @@
-"""Files that no row names any more. None is deleted for that: it is moved to `quarantine/<day>/<name>` of the same
-storage, comes back when a row names it again, and is deleted after MEDIA_QUARANTINE_DAYS.
+"""Quarantine for files that no row names. They are moved to `quarantine/<day>/<name>` in the same storage, return when
+a row names them again, and are deleted after MEDIA_QUARANTINE_DAYS.
 
-Nothing below `quarantine/` is ever served: pages and proxies give out generated names below `products/` only.
-Days are those of the database's clock, so that a host whose clock is wrong deletes nothing too early.
+Nothing below `quarantine/` is served: pages and proxies serve only generated names below `products/`. Days follow the
+database's clock, so a host with a wrong clock deletes nothing too early.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "quarantine"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_CHUNK = 1000  # names a query
+_CHUNK = 1000  # names per query
 
 
 class _MovingStorage(Protocol):
-    """A storage without folders of its own, such as `shop.storage.s3`."""
+    """A storage without folders, such as `shop.storage.s3`."""
 
     def move(self, old: str, new: str) -> None: ...
 
@@ -49,20 +49,20 @@ def _on_delete(instance: ProductImage, **_: object) -> None:
 
 
 def set_aside_quietly(names: Iterable[str]) -> None:
-    """What cannot be moved now is left to the daily sweep (`catalog.media.files`)."""
+    """Quarantine files; the daily sweep (`catalog.media.files`) handles those that cannot be moved now."""
     for name in names:
         try:
             set_aside(name)
         except (OSError, DatabaseError, InterfaceError) as error:
-            logger.warning("%s could not be set aside and is left to the daily sweep: %s", name, error)
+            logger.warning("%s could not be quarantined and is left to the daily sweep: %s", name, error)
 
 
 def set_aside(name: str) -> bool:
-    """Move a file into quarantine; False if it is not there.
+    """Move a file into quarantine; False if it does not exist.
 
     Raises:
-        OSError: the storage refuses, or does not answer. The file is where it was.
-        DatabaseError: nobody says what day it is.
+        OSError: the storage refuses or does not answer. The file has not moved.
+        DatabaseError: the database, whose date counts, is unavailable.
     """
     try:
         _move(name, place(today(), name))
@@ -72,7 +72,7 @@ def set_aside(name: str) -> bool:
 
 
 def bring_back(name: str) -> bool:
-    """Put a file back that somebody names again; False if it is not in quarantine."""
+    """Return a file from quarantine; False if it is not there."""
     for day in reversed(list(days())):
         kept = place(day, name)
         if default_storage.exists(kept):
@@ -84,15 +84,18 @@ def bring_back(name: str) -> bool:
 
 
 def recover(name: str) -> bool:
-    """The same for a picture's file, if a picture has it."""
+    """Return a file from quarantine if a picture names it."""
     return ProductImage.objects.filter(file=name).exists() and bring_back(name)
 
 
 def bring_back_named(advance: Callable[[int], None] = lambda _: None) -> list[str]:
-    """Put all files back that pictures name again; their names.
+    """Return all files that pictures name again from quarantine.
 
     Args:
-        advance: called with the number of files looked at.
+        advance: called with the number of files checked.
+
+    Returns:
+        The names of the returned files.
     """
     found = []
     for day in days():
@@ -103,12 +106,12 @@ def bring_back_named(advance: Callable[[int], None] = lambda _: None) -> list[st
                     found.append(name)
             advance(len(names))
     if found:
-        logger.info("%d files are back from quarantine: pictures name them again.", len(found))
+        logger.info("%d files are back from quarantine because pictures name them again.", len(found))
     return found
 
 
 def expire() -> int:
-    """Delete what has been in quarantine for MEDIA_QUARANTINE_DAYS and is still named by no picture; how many files."""
+    """Delete files that were in quarantine for MEDIA_QUARANTINE_DAYS and that no picture names; the number of files."""
     before = today() - timedelta(days=settings.MEDIA_QUARANTINE_DAYS)
     deleted = 0
     for day in [day for day in days() if day < before]:
@@ -124,7 +127,7 @@ def expire() -> int:
 
 
 def delete(day: date, name: str) -> bool:
-    """One file, for good; False if it is not there."""
+    """Delete a file permanently; False if it does not exist."""
     kept = place(day, name)
     if not default_storage.exists(kept):
         return False
@@ -133,7 +136,7 @@ def delete(day: date, name: str) -> bool:
 
 
 def days() -> Iterator[date]:
-    """On which files were set aside, the first one first."""
+    """The days on which files were quarantined, oldest first."""
     try:
         folders, _ = default_storage.listdir(FOLDER)
     except FileNotFoundError:
@@ -145,7 +148,7 @@ def days() -> Iterator[date]:
 
 
 def contents(day: date) -> Iterator[str]:
-    """The names that files set aside on this day had."""
+    """The original names of files quarantined on this day."""
     top = f"{FOLDER}/{day:%Y-%m-%d}"
     for path in _files(top):
         yield path.removeprefix(f"{top}/")
@@ -157,7 +160,7 @@ def count() -> int:
 
 
 def place(day: date, name: str) -> str:
-    """Where the storage has it."""
+    """The path in the storage of a quarantined file."""
     return f"{FOLDER}/{day:%Y-%m-%d}/{name}"
 
 
@@ -185,7 +188,7 @@ def _files(folder: str) -> Iterator[str]:
 
 
 def _move(old: str, new: str) -> None:
-    """Within the storage: by renaming, or by copying where its folders are on several disks."""
+    """Move within the storage: by renaming, or by copying if its folders are on several disks."""
     try:
         source, target = Path(default_storage.path(old)), Path(default_storage.path(new))
     except NotImplementedError:
@@ -198,7 +201,7 @@ def _move(old: str, new: str) -> None:
 
 
 def _remove_empty_folders(day: date) -> None:
-    """Of a file system; a bucket has none."""
+    """Remove empty folders in a file system; buckets have none."""
     try:
         top = Path(default_storage.path(f"{FOLDER}/{day:%Y-%m-%d}"))
     except NotImplementedError:

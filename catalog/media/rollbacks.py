@@ -1,7 +1,7 @@
-"""Files of pictures whose rows came and went: a transaction around the upload, such as the admin's, was rolled back.
+"""Finds files of pictures whose rows were rolled back with a transaction around the upload, such as the admin's.
 
-Django tells nobody of a rollback. So each file is noted until its commit, and what is still noted when the request
-ends had none.
+Django has no rollback signal. So each file is noted until its commit, and files still noted at the end of the request
+were not committed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _uncommitted = _Notes()
 
 
 def note(name: str) -> None:
-    """Call this within the transaction of the file's row."""
+    """Note a file. Call this within the transaction of its row."""
     names = _uncommitted.names
     names.add(name)
     transaction.on_commit(lambda: names.discard(name))

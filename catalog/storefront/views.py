@@ -1,4 +1,4 @@
-"""The storefront. Every list is one page of cards and costs the same number of queries, however long."""
+"""The storefront. Every list shows one page of cards and takes the same number of queries, however long it is."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 @csp({"default-src": [NONE], "sandbox": True})
 def media(request: HttpRequest, name: str) -> FileResponse | HttpResponse:
-    """Product pictures, where no proxy serves them. Nothing else of the storage is public."""
+    """Product pictures, if no proxy serves them. Nothing else in the storage is public."""
     matched = re.fullmatch(rf"{FOLDER}/[0-9a-f]{{2}}/[0-9a-f]{{32}}\.({'|'.join(MIME)})", name)
     if matched is None:
         raise Http404
@@ -97,12 +97,12 @@ def media(request: HttpRequest, name: str) -> FileResponse | HttpResponse:
             if not quarantine.recover(name):
                 raise
             file = default_storage.open(name)
-    except ConnectionError:  # a store on other hosts, away for now
+    except ConnectionError:  # a storage on other hosts that is unavailable
         return HttpResponse(status=503, headers={"Retry-After": "5"})
     except OSError as error:
         raise Http404 from error
     response = FileResponse(file, content_type=MIME[matched[1]])
-    response["Cache-Control"] = "public, max-age=31536000, immutable"  # names are never used twice
+    response["Cache-Control"] = "public, max-age=31536000, immutable"  # names are never reused
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
@@ -112,19 +112,19 @@ def _page(request: HttpRequest, products: QuerySet[Product]) -> Page[Product]:
 
 
 def _end_of(page: Page[Product]) -> str | None:
-    """The id below which a list goes on that is longer than its numbered pages, on the last of these."""
+    """On the last numbered page of a longer list, the id below which the list continues."""
     shown = list(page)
     return str(shown[-1].pk) if shown and page.paginator.count.more and not page.has_next() else None  # type: ignore[attr-defined]
 
 
 def _older_than(request: HttpRequest) -> int | None:
-    """Where the numbered pages of a category end, its products go on below an id."""
+    """The id below which a category's products continue after its numbered pages."""
     text = request.GET.get("before", "")
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def _details(shown: Product) -> list[tuple[str, str]]:
-    """The attributes as rows for people: `{"sleeve_length": "Long"}` is "Sleeve length", "Long"."""
+    """The attributes as labels and values: `{"sleeve_length": "Long"}` gives "Sleeve length", "Long"."""
     return [
         (name.replace("_", " ").capitalize(), text)
         for name, value in sorted(shown.attributes.items())

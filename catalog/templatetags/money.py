@@ -12,7 +12,7 @@ SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
 
 @register.filter
 def money(amount: Decimal | None, currency: str = "USD") -> str:
-    """For people: `$49.90`, or `49.90 CHF` where no sign is usual."""
+    """A price for people: `$49.90`, or `49.90 CHF` for currencies without a common symbol."""
     if amount is None:
         return ""
     number = intcomma(f"{amount:.2f}", use_l10n=False)

@@ -60,7 +60,7 @@ def zipped(tmp_path: Path) -> Callable[[dict[str, bytes]], Path]:
 
 @pytest.fixture
 def staff_api(db: None) -> APIClient:
-    """With the token of a user who may do everything."""
+    """An API client with the token of a superuser."""
     client = APIClient()
     token = Token.objects.create(user=User.objects.create_superuser("api-keeper"))
     client.credentials(HTTP_AUTHORIZATION=f"Token {token.key}")

@@ -1,4 +1,4 @@
-"""Attributes are an object of texts, numbers, booleans and lists of texts, at every door."""
+"""Attributes are an object of texts, numbers, booleans and lists of texts, wherever they come from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GOOD: list[dict[str, Any]] = [
     {"sizes": ["38", "40"], "none": []},
     {"größe": "Übergröße", "emoji": "👗", "script": "<script>alert(1)</script>"},
 ]
-#: Of any JSON: as Python has it, and as staff may type it.
+#: Invalid attributes as Python values, which staff may also type as JSON.
 BAD = {
     "a list": "[1, 2]",
     "an empty list": "[]",
@@ -56,7 +56,7 @@ BAD = {
     "many": json.dumps({f"a{number}": "x" for number in range(101)}),
     "long in all": json.dumps({f"a{number}": "x" * 900 for number in range(30)}),
 }
-#: What only a parser sees.
+#: Invalid JSON text.
 BAD_JSON = {
     "NaN": "NaN",
     "NaN inside": '{"size": NaN}',

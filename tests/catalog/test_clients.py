@@ -1,4 +1,4 @@
-"""One client is one address, however many it can use."""
+"""A client counts as one address, however many addresses it can use."""
 
 import pytest
 from django.http import HttpRequest

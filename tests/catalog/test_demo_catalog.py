@@ -1,4 +1,4 @@
-"""The photos that ship with the shop: complete, described, and imported like any other table."""
+"""The bundled demo photos: complete, described, and imported like any other table."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_table_has_the_header_that_its_readme_names(rows: list[dict[str, str
 
 
 def test_red_things_are_redder_than_blue_ones(rows: list[dict[str, str]]) -> None:
-    """Measured in the middle of the photo, where the piece is."""
+    """Measured in the middle of the photo, where the item is."""
 
     def redness(row: dict[str, str]) -> float:
         with Image.open(DEMO / row["image"], formats=["WEBP"]) as image:

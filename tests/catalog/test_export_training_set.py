@@ -1,4 +1,4 @@
-"""The catalog as a training set: Kaggle's layout, complete or not there."""
+"""The catalog as a training set in Kaggle's layout: complete, or not written."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_an_imported_catalog_goes_out_as_it_came_in(kaggle_folder: Callable[...,
     call_command("import_catalog", folder, stdout=io.StringIO(), stderr=io.StringIO())
     said, _ = run(out)
     assert f"{out}: 4 pictures of 4 products, 0 left out. Next: `python -m ml train {out} --out runs/first`." in said
-    rows[2]["usage"] = ""  # what stood for nothing is nothing
+    rows[2]["usage"] = ""  # a placeholder is exported as an empty cell
     assert table(out) == {line["id"]: line for line in rows}
     assert next(csv.reader((out / "styles.csv").open())) == list(COLUMNS)
     for number in range(1, 5):
@@ -102,13 +102,13 @@ def test_one_category_or_a_few_products_are_enough(shop: Shopkeeper, tmp_path: P
     run(tmp_path / "few", "--limit", "3")
     assert sorted(table(tmp_path / "few")) == ["P0", "P2", "P4"], "spread over the catalog"
     said = refusal(tmp_path / "none", "--category", "hats")
-    assert said == "There is no category 'hats'. At the top are: clothes, shoes."
+    assert said == "There is no category 'hats'. Top-level categories: clothes, shoes."
     assert "--limit" in refusal(tmp_path / "none", "--limit", "0")
 
 
 def test_a_shop_without_pictures_has_nothing_to_export(shop: Shopkeeper, tmp_path: Path) -> None:
     shop.product()
-    assert refusal(tmp_path / "out") == "No product with a picture to export."
+    assert refusal(tmp_path / "out") == "There is no product with a picture to export."
     assert not (tmp_path / "out").exists()
 
 
@@ -121,7 +121,7 @@ def test_a_folder_with_files_is_left_alone_unless_it_is_to_be_completed(shop: Sh
     (out / "images" / "P2.jpg").write_bytes(b"half")
     shop.image(shop.product(sku="P9"))
     said, _ = run(out, "--continue")
-    assert "5 pictures of 5 products, 2 of them there already" in said
+    assert "5 pictures of 5 products, 2 of them already exported" in said
     assert sorted(table(out)) == ["P0", "P1", "P2", "P3", "P9"]
     with images[2].file.open() as file:
         assert (out / "images" / "P2.jpg").read_bytes() == file.read()

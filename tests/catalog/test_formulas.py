@@ -1,4 +1,4 @@
-"""Formulas in the catalog: harmless in an exported table, and unchanged where it is imported again."""
+"""Formulas in the catalog are harmless in an exported table, and unchanged when it is imported again."""
 
 from __future__ import annotations
 

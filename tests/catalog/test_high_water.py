@@ -1,4 +1,4 @@
-"""A database that is older than its media storage is noticed, and nothing is set aside or deleted for it."""
+"""A database older than its media storage is noticed, and nothing is quarantined or deleted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def own_storage(settings: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def restored(shop: Shopkeeper) -> list[ProductImage]:
-    """Rows are those of a backup; the pictures that came afterwards have only files."""
+    """The rows of a backup; later pictures have only files."""
     for _ in range(3):
         shop.image(shop.product())
     high_water.keep()

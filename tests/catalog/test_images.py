@@ -1,4 +1,4 @@
-"""Uploads: what is taken, what is refused, and that nothing is half-written."""
+"""Uploads: what is accepted, what is refused, and that nothing is half-written."""
 
 from __future__ import annotations
 

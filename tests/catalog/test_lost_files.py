@@ -1,4 +1,4 @@
-"""Pictures whose file is gone: noticed without anybody asking for them, counted, named, and whole again with it."""
+"""Pictures without their file are noticed without a request, counted and named, and work again once it is restored."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_folder_that_is_gone_is_noticed(images: list[ProductImage], own_storag
 def test_the_command_names_them_and_fails(images: list[ProductImage]) -> None:
     default_storage.delete(images[3].file.name)
     out = StringIO()
-    with pytest.raises(CommandError, match="upload those pictures again"):
+    with pytest.raises(CommandError, match="upload the pictures again"):
         call_command("media", "check", stdout=out)
     assert f"lost: {images[3].file.name}" in out.getvalue()
     out = StringIO()
@@ -175,6 +175,6 @@ def test_restore_brings_back_what_pictures_name_again(images: list[ProductImage]
     for image in images[:3]:
         quarantine.set_aside(image.file.name)
     ProductImage.objects.filter(pk=images[0].pk)._raw_delete("default")
-    assert "2 files are back" in run("restore")
+    assert "2 files returned" in run("restore")
     assert MediaState.objects.count() <= 1
     assert quarantine.count() == 1

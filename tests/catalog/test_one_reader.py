@@ -19,12 +19,12 @@ HEADER = "id,gender,masterCategory,subCategory,articleType,baseColour,season,yea
 PICTURES = {number: picture(seed=number, format="PNG") for number in (1, 2, 3)}
 
 Files = dict[str, bytes]
-#: What is known of one picture: SHA-256 of its file, type, colour, gender, display name.
+#: One picture: SHA-256 of its file, type, colour, gender, display name.
 Known = tuple[str, str, str | None, str | None, str]
 
 
 def styles(*rows: str, header: str = HEADER, encoding: str = "utf-8", newline: str = "\n") -> Files:
-    """A table in Kaggle's layout, with a picture for each id that is a number."""
+    """A table in Kaggle's layout, with a picture for each numeric id."""
     text = newline.join([header, *rows, ""])
     return {"styles.csv": text.encode(encoding)} | {f"images/{number}.png": PICTURES[number] for number in PICTURES}
 

@@ -1,4 +1,4 @@
-"""Whatever is sent, every door says the same: what is a query may be uploaded, and what is uploaded is embedded."""
+"""Uploads, embedding and photo search give the same verdict on any file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that one door took and another refused: now uploaded, embedded and searched with over HTTP."""
+"""Pictures that one entry point accepted and another refused: now uploaded, embedded and searched with over HTTP."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def staff(admin_user: User) -> APIClient:
 
 
 class Doors:
-    """Each answers with a status and a code."""
+    """Each method returns a status and a code."""
 
     def __init__(self, staff: APIClient, shop: Shopkeeper) -> None:
         self.staff, self.shop = staff, shop
@@ -100,7 +100,7 @@ def test_a_13_megabyte_jpeg_on_its_side_is_stored_no_larger_and_embedded(doors: 
 
 
 def test_a_sample_of_the_odd_pictures_is_answered_alike_over_http(doors: Doors) -> None:
-    """Under a name that says something else; the answer comes from the content alone."""
+    """Under a misleading name: only the content decides."""
     answers = set()
     for number, (name, data) in enumerate(odd_pictures()):
         if number % 60:

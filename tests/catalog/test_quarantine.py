@@ -1,4 +1,4 @@
-"""No file is deleted because a row is missing: it is set aside, comes back when a row names it, and expires."""
+"""A file without a row is not deleted but quarantined. It returns when a row names it, or expires."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def bucket_server() -> Iterator[str]:
 
 @pytest.fixture(params=["folder", "bucket"])
 def storage(request: pytest.FixtureRequest, settings: Any, bucket_server: str, tmp_path: Any) -> str:
-    """An empty media storage of either kind."""
+    """An empty media storage: a folder or a bucket."""
     if request.param == "folder":
         settings.MEDIA_ROOT = tmp_path
         return "folder"
@@ -50,14 +50,14 @@ def kept() -> list[str]:
 
 
 def without_row(shop: Shopkeeper) -> ProductImage:
-    """A file whose row is gone without a word, as after a restore; the row, to be put back."""
+    """A file whose row has disappeared, as after a restore. Returns the row, to put back."""
     image = shop.image(shop.product())
     ProductImage.objects.filter(pk=image.pk)._raw_delete("default")
     return image
 
 
 def age(days: int) -> None:
-    """As if everything in quarantine had been there for so long."""
+    """Pretend that everything in quarantine has been there for this long."""
     then = quarantine.today() - timedelta(days=days)
     for day in list(quarantine.days()):
         for name in list(quarantine.contents(day)):
@@ -118,7 +118,7 @@ def test_a_deleted_picture_goes_to_quarantine_so_that_a_restored_database_finds_
 def test_a_commit_whose_answer_was_lost_finds_its_file_again(
     shop: Shopkeeper, storage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The commit ends after the shop has asked, in vain, whether there is a row."""
+    """The commit ends after the shop has looked for the row and not found it."""
     image = without_row(shop)
     files.discard_rowless([image.file.name])
     assert kept() == [image.file.name]

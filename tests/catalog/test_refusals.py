@@ -1,4 +1,4 @@
-"""Each refused picture leaves one line in the log, whatever door it came to: why, and what it was."""
+"""Each refused picture leaves one log line with the reason and a description, wherever it came from."""
 
 from __future__ import annotations
 

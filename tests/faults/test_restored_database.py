@@ -109,7 +109,7 @@ def test_restoring_an_older_database_deletes_nothing_and_the_newer_one_finds_all
 
     # A person decides for the older database: its surplus is set aside, not deleted …
     code, said = command(own_shop, "media", "sweep", "--confirm")
-    assert (code, "5 set aside" in said) == (0, True), said
+    assert (code, "5 quarantined" in said) == (0, True), said
     assert files(own_shop) == named(own_shop)
     assert len(files(own_shop, "quarantine")) == 5
     assert web.get("/readyz").json["files"] == "ok"
@@ -118,10 +118,10 @@ def test_restoring_an_older_database_deletes_nothing_and_the_newer_one_finds_all
     web.process.kill()
     worker.kill()
     restore(own_shop, newer)
-    assert "5 files are back" in command(own_shop, "media", "restore")[1]
+    assert "5 files returned" in command(own_shop, "media", "restore")[1]
     assert files(own_shop) == everything
     code, said = command(own_shop, "media", "sweep", "--confirm")
-    assert (code, "0 of 17 pictures lack their file" in said) == (0, True), said
+    assert (code, "0 of 17 pictures have no file" in said) == (0, True), said
     own_shop.start("worker")
     own_shop.start("scheduler")
     own_shop.assert_nothing_lost([*old, *new])

@@ -225,7 +225,7 @@ def test_one_category_six_times_at_once_is_one_category(shop: Shopkeeper, boss: 
     form = {"name": "Shirts", "treebeard_position": "sorted-child"}
     answers = together([partial(admin(boss).post, "/admin/catalog/category/add/", form) for _ in SIX])
     assert Counter(answer.status_code for answer in answers) == {302: 1, 200: 5}
-    assert "There is such a category at this place already" in next(
+    assert "This category already exists here" in next(
         answer.content.decode() for answer in answers if answer.status_code == 200
     )
 
@@ -421,15 +421,15 @@ def test_every_unique_constraint_is_known() -> None:
         (lambda s: Product.objects.create(sku="A", slug="x", title="x", category=s.category()), ("sku",), "unique",
          "Product with this SKU already exists."),
         (lambda s: Pin.objects.create(product_id=s.two[0], shown_id=s.two[1]), ("product", "shown"), "unique",
-         "This product is pinned here already."),
+         "This product is already pinned here."),
         (lambda s: Veto.objects.create(a_id=s.two[0], b_id=s.two[1]), ("a", "b"), "unique",
          "Veto with this A and B already exists."),
         (lambda s: Rule.objects.create(effect="exclude"), (), "not_allowed",
-         "Name a category, a brand or both: a rule for everything changes nothing."),
+         "Enter a category, a brand or both. A rule for every product has no effect."),
         (lambda s: Product.objects.create(sku="B", title="x", category_id=0), ("category",), "gone",
-         "This category was just deleted. Please choose another one."),
+         "This category was just deleted. Choose another one."),
         (lambda s: Category.objects.filter(pk=s.category().pk)._raw_delete("default"), (), "in_use",
-         "It is still used by products."),
+         "Still in use by products."),
         (lambda s: Product.objects.create(sku="C", title=None, category=s.category()), ("title",), "null",
          "This field cannot be empty."),
     ],

@@ -200,7 +200,7 @@ def test_products_keep_their_category_and_the_page_names_them(shop: Shopkeeper, 
     ):  # fmt: skip
         page = answer.content.decode()
         assert answer.status_code == status
-        assert "Move these products to another category" in page
+        assert "First move these products to another category" in page
         assert "Dress 11 (D11)" in page
         assert "… and 2 more" in page
     assert Category.objects.count() == 3
@@ -219,7 +219,7 @@ def test_a_product_that_arrives_meanwhile_is_a_message_not_a_fault(
     answer = editor.post(f"{CATEGORIES}{category.pk}/delete/", {"post": "yes"}, follow=True)
     page = answer.content.decode()
     assert answer.status_code == 200
-    assert "It is still used by products." in page
+    assert "Still in use by products." in page
     assert "was deleted successfully" not in page
     assert Category.objects.filter(pk=category.pk).exists()
 
@@ -268,8 +268,8 @@ def test_what_the_shop_writes_by_itself_is_not_deleted_by_hand_and_the_page_says
     row = ImageEmbedding.objects.first()
     assert row is not None
     for name, pk, reason in (
-        ("imageembedding", row.pk, "The shop writes these rows by itself"),
-        ("searchhealth", check.pk, "The shop writes these rows by itself"),
+        ("imageembedding", row.pk, "These records are created automatically"),
+        ("searchhealth", check.pk, "These records are created automatically"),
         ("embeddingmodel", plane.pk, "`manage.py embedding_models`"),
     ):
         for answer in (

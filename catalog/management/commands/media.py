@@ -1,4 +1,4 @@
-"""The files of the media storage: compare them with the rows, and look after what is in quarantine."""
+"""Compares media files with rows of pictures, and manages the quarantine."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from catalog.models import MediaState
 from common.arguments import whole_number
 from common.progress import meter
 
-NAMED = 20  # in the terminal; --json has more
+NAMED = 20  # in the terminal; --json lists more
 
 HELP = """\
-Compare the files of the media storage with the rows of pictures, and look after the quarantine.
+Compare the files of the media storage with the rows of pictures, and manage the quarantine.
 
-A file that no row names is never deleted for that. It is moved to quarantine, comes back by itself when a row names it
-again, for instance after a newer backup was restored, and is deleted after MEDIA_QUARANTINE_DAYS. A database that is
-older than its media storage stops both: nothing is set aside and nothing deleted until a person decides.
+A file that no row names is not deleted but moved to quarantine. It returns automatically if a row names it again, for
+example after a newer backup was restored, and is deleted after MEDIA_QUARANTINE_DAYS. If the database is older than its
+media storage, nothing is quarantined or deleted until a person confirms the database.
 """
 EPILOG = """\
 After a restore:
-  manage.py media check             what is missing, and whether the database is the newest
-  manage.py media restore           bring back from quarantine what pictures name again
-  manage.py media sweep --confirm   the database is older on purpose: go on with it
+  manage.py media check             list missing files and check that the database is the newest
+  manage.py media restore           return files from quarantine that pictures name again
+  manage.py media sweep --confirm   accept a database that is older on purpose
 
-A product was deleted by mistake, and there is no backup:
-  manage.py media export FOLDER     copies of all files in quarantine, to be uploaded again
+If a product was deleted by mistake and there is no backup:
+  manage.py media export FOLDER     copy all files out of quarantine, to upload them again
 """
 
 
@@ -47,24 +47,26 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-        check = actions.add_parser("check", help="name pictures without a file and count files without a row")
-        check.add_argument("--json", action="store_true", help=f"for programs; names up to {files.NAMED:,} files")
-        sweep = actions.add_parser("sweep", help="what the daily task does: check, restore, set aside, delete")
-        sweep.add_argument(
-            "--confirm", action="store_true", help="this database is the right one, although it is older or lacks rows"
+        check = actions.add_parser("check", help="list pictures without a file and count files without a row")
+        check.add_argument(
+            "--json", action="store_true", help=f"machine-readable output with up to {files.NAMED:,} file names"
         )
-        listed = actions.add_parser("list", help="the files in quarantine")
-        listed.add_argument("--json", action="store_true", help="for programs")
-        actions.add_parser("restore", help="bring back now what pictures name again")
+        sweep = actions.add_parser("sweep", help="do what the daily task does: check, restore, quarantine, delete")
+        sweep.add_argument(
+            "--confirm", action="store_true", help="accept this database although it is older or lacks rows"
+        )
+        listed = actions.add_parser("list", help="list the files in quarantine")
+        listed.add_argument("--json", action="store_true", help="machine-readable output")
+        actions.add_parser("restore", help="return files now that pictures name again")
         export = actions.add_parser("export", help="copy files out of quarantine; they stay there")
-        export.add_argument("folder", metavar="FOLDER", type=Path, help="made if it is missing")
+        export.add_argument("folder", metavar="FOLDER", type=Path, help="created if missing")
         export.add_argument("names", metavar="NAME", nargs="*", help="as `list` shows them; default: all")
-        purge = actions.add_parser("purge", help="delete files in quarantine for good")
+        purge = actions.add_parser("purge", help="delete files in quarantine permanently")
         purge.add_argument("names", metavar="NAME", nargs="*", help="as `list` shows them")
         purge.add_argument(
-            "--older-than", metavar="DAYS", type=whole_number(0, 36500), help="all that were set aside that long ago"
+            "--older-than", metavar="DAYS", type=whole_number(0, 36500), help="all files quarantined at least DAYS ago"
         )
-        purge.add_argument("--yes", action="store_true", help="do it; without, only say how many they are")
+        purge.add_argument("--yes", action="store_true", help="delete them; without it, only count them")
 
     def handle(self, *, action: str, **options: Any) -> None:
         try:
@@ -95,12 +97,12 @@ class Command(BaseCommand):
             for name in found.lost_names[:NAMED]:
                 self.stdout.write(f"  lost: {name}")
             if found.lost > NAMED:
-                self.stdout.write(f"  and {found.lost - NAMED:,} more; --json names {len(found.lost_names):,}.")
+                self.stdout.write(f"  and {found.lost - NAMED:,} more; --json lists {len(found.lost_names):,}.")
             if behind:
                 self.stderr.write(behind)
         if found.lost or behind:
             raise CommandError(
-                "Restore the files from a backup, or upload those pictures again."
+                "Restore the files from a backup, or upload the pictures again."
                 if found.lost
                 else "The database is not the newest.",
                 returncode=1,
@@ -113,8 +115,8 @@ class Command(BaseCommand):
         except (high_water.RowsWentBackwards, files.SuspiciousSweep) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
-            f"{swept.returned:,} files back from quarantine, {swept.set_aside:,} set aside, {swept.deleted:,} deleted "
-            f"after their time. {swept.found.lost:,} of {swept.found.pictures:,} pictures lack their file."
+            f"{swept.returned:,} files returned from quarantine, {swept.set_aside:,} quarantined, {swept.deleted:,} "
+            f"deleted after their time. {swept.found.lost:,} of {swept.found.pictures:,} pictures have no file."
         )
 
     def _list(self, options: dict[str, Any]) -> None:
@@ -129,9 +131,9 @@ class Command(BaseCommand):
         self.stdout.write(f"{shown:,} file{'' if shown == 1 else 's'} in quarantine.")
 
     def _restore(self, _: dict[str, Any]) -> None:
-        with meter(self.stderr, "Looking", quarantine.count()) as progress:
+        with meter(self.stderr, "Checking", quarantine.count()) as progress:
             returned = files.bring_back(advance=progress.advance)
-        self.stdout.write(f"{len(returned):,} files are back: pictures name them again.")
+        self.stdout.write(f"{len(returned):,} files returned because pictures name them again.")
 
     def _export(self, options: dict[str, Any]) -> None:
         chosen = list(_chosen(options["names"]))
@@ -145,18 +147,18 @@ class Command(BaseCommand):
     def _purge(self, options: dict[str, Any]) -> None:
         age = options["older_than"]
         if (age is None) == (not options["names"]):
-            raise CommandError("Name files, or say --older-than DAYS (0 for all).")
+            raise CommandError("Name files, or use --older-than DAYS (0 for all).")
         before = None if age is None else quarantine.today() - timedelta(days=age)
         chosen = [(day, name) for day, name in _chosen(options["names"]) if before is None or day <= before]
         if not options["yes"]:
-            self.stdout.write(f"{len(chosen):,} files would be deleted for good. Repeat with --yes to do it.")
+            self.stdout.write(f"{len(chosen):,} files would be deleted permanently. Add --yes to delete them.")
             return
         with meter(self.stderr, "Deleting", len(chosen)) as progress:
             for day, name in chosen:
                 quarantine.delete(day, name)
                 progress.advance()
         MediaState.objects.filter(pk=1).update(quarantined=quarantine.count())
-        self.stdout.write(f"{len(chosen):,} files deleted for good.")
+        self.stdout.write(f"{len(chosen):,} files deleted permanently.")
 
     def _behind(self) -> str:
         try:
@@ -182,7 +184,7 @@ def _kept() -> Iterator[tuple[date, str]]:
 
 
 def _chosen(names: list[str]) -> Iterator[tuple[date, str]]:
-    """Those of these names, or all without any.
+    """The files in quarantine with these names, or all of them if none is given.
 
     Raises:
         CommandError: one is not in quarantine.
