@@ -1,4 +1,4 @@
-"""Arguments and output that commands share."""
+"""Arguments and output shared by commands."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def search_request_of(options: Mapping[str, Any]) -> SearchRequest:
     """The request that the arguments of `add_search_arguments` describe.
 
     Raises:
-        CommandError: there is no such category.
+        CommandError: the category does not exist.
     """
     category = None
     if options["category"]:
         category = Category.objects.filter(address=options["category"]).first()
         if category is None:
-            raise CommandError(f"There is no category with the address {options['category']!r}.")
+            raise CommandError(f"No category has the address {options['category']!r}.")
     return build_request({**options, "limit": options["k"], "category": category}, default_limit=DEFAULT_LIMIT)
 
 
@@ -83,17 +83,17 @@ def money(text: str) -> Decimal:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not (amount.is_finite() and 0 <= amount < 10**8):  # as far as prices go
+    if not (amount.is_finite() and 0 <= amount < 10**8):  # the range of prices
         raise ArgumentTypeError(f"{text!r} is not an amount of money")
     return amount
 
 
 def chosen_model(name: str | None) -> EmbeddingModel:
-    """The model of this name; without one, the active one."""
+    """The model with this name, or the active one if no name is given."""
     model = EmbeddingModel.objects.filter(name=name).first() if name else EmbeddingModel.objects.active()
     if model is None:
         raise CommandError(
-            f"There is no model {name!r}; see `manage.py embedding_models list`."
+            f"There is no model {name!r}. See `manage.py embedding_models list`."
             if name
             else "There is no embedding model yet. Run `manage.py embed_catalog` first."
         )
@@ -104,7 +104,9 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
     if as_json:
         stdout.write(dumps(results.to_json(), indent=2, ensure_ascii=False))
         return
-    if results.types and not results.nothing_similar:  # the votes of neighbours that are not similar mean nothing
+    if results.nothing_similar:  # then the votes of the neighbours mean nothing
+        stdout.write("No close matches. These are the nearest products:")
+    elif results.types:
         types = ", ".join(f"{each.category.address} {each.share:.0%}" for each in results.types)
         stdout.write(f"Seems to show: {types}.")
     if results.matches:
@@ -115,13 +117,11 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
         score = "" if match.score is None else f"{match.score:.4f}"
         likely = "" if match.match is None else f"{match.match}"
         stdout.write(f"{score:>7} {likely:>6}  {match.product.sku:<14} {price:>14}  {match.product.title}")
-    if results.nothing_similar:
-        stdout.write("Nothing really similar: this is the nearest there is.")
     if results.above:
         above = results.above
         stdout.write(
-            f"Nothing within the budget. {above.count} products cost more, from {above.lowest}; of those that look "
-            f"alike {above.match.product.sku} is the cheapest, at {above.match.product.price}."
+            f"No products within the budget. {above.count} products cost more, from {above.lowest}. The nearest of "
+            f"them is {above.match.product.sku}, at {above.match.product.price}."
         )
     elif not results.matches:
-        stdout.write("Nothing found.")
+        stdout.write("No products found.")

@@ -1,4 +1,4 @@
-"""Two models side by side, in a terminal."""
+"""Prints the comparison of two models."""
 
 from __future__ import annotations
 
@@ -14,44 +14,43 @@ from recommendations.models import EmbeddingModel
 from recommendations.monitoring.model_comparison import Comparison, Row, Shown, colour_of, products_of, sample_products
 
 SAMPLE = 10
-TITLE = 28  # letters of a title that a column shows
-LEGEND = "= both show it, t same type, c same colour"
+TITLE = 28  # characters of a title per column
+LEGEND = "= found by both, t same type, c same colour"
 
 
 def add_compare_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("first", metavar="A")
     parser.add_argument("second", metavar="B")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--sku", action="append", help="beside this product; may be repeated")
+    which.add_argument("--sku", action="append", help="compare on this product; may be repeated")
     which.add_argument(
-        "--sample", type=count, default=SAMPLE, metavar="N", help=f"beside N products drawn by lot (default {SAMPLE})"
+        "--sample", type=count, default=SAMPLE, metavar="N", help=f"compare on N random products (default {SAMPLE})"
     )
-    parser.add_argument("--seed", type=not_negative, default=0, metavar="S", help="another number draws other products")
-    parser.add_argument("-k", type=count, default=10, metavar="N", help="look-alikes a product (default 10)")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--seed", type=not_negative, default=0, metavar="S", help="seed of the random sample")
+    parser.add_argument("-k", type=count, default=10, metavar="N", help="look-alikes per product (default 10)")
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
 
 
 def chosen_products(skus: list[str]) -> list[Product]:
     """
     Raises:
-        CommandError: a SKU that no product has.
+        CommandError: no product has one of the SKUs.
     """
     products, unknown = products_of(skus)
     if unknown:
-        raise CommandError(f"There is no product with the SKU {', '.join(unknown)}.")
+        raise CommandError(f"No product has the SKU {', '.join(unknown)}.")
     return products
 
 
 def drawn_products(first: EmbeddingModel, second: EmbeddingModel, size: int, seed: int) -> list[Product]:
     """
     Raises:
-        CommandError: there is nothing to draw from.
+        CommandError: there are no products to choose from.
     """
     products = sample_products(first, second, size, seed)
     if not products:
         raise CommandError(
-            f"There is no product that both {first.name} and {second.name} have a vector of. See "
-            "`manage.py embedding_models list`."
+            f"No product has a vector from both {first.name} and {second.name}. See `manage.py embedding_models list`."
         )
     return products
 
@@ -71,13 +70,13 @@ def _write_row(stdout: OutputWrapper, row: Row) -> None:
     columns = [[_cell(one) for one in side.shown] for side in row.sides]
     for column, side in zip(columns, row.sides, strict=True):
         if not side.embedded:
-            column.append(f"no vector of {side.model.name}")
+            column.append(f"no vector from {side.model.name}")
     width = max((len(cell) for cell in columns[0]), default=0)
     for place in range(max(map(len, columns))):
         left, right = (column[place] if place < len(column) else "" for column in columns)
         stdout.write(f"{place + 1:>4}  {left.ljust(width)}  |  {right}".rstrip())
     stdout.write(
-        f"      both show {row.common} of {row.most}, rank-biased overlap {_number(row.rbo)}; "
+        f"      {row.common} of {row.most} found by both, rank-biased overlap {_number(row.rbo)}; "
         f"same type {_pair(row, 'same_type')}; same colour {_pair(row, 'colour')}{_prices(row)}\n"
     )
 
@@ -109,13 +108,13 @@ def _prices(row: Row) -> str:
 def _write_summary(stdout: OutputWrapper, found: Comparison) -> None:
     count = len(found.rows)
     stdout.write(
-        f"{count} product{'s' if count != 1 else ''}: both show {_percent(found.overlap)} of the same, rank-biased "
-        f"overlap {_number(found.rbo)}."
+        f"{count} product{'s' if count != 1 else ''}: {_percent(found.overlap)} found by both, rank-biased overlap "
+        f"{_number(found.rbo)}."
     )
     for total in found.totals:
         stdout.write(
             f"{total.model.name}: same type {_percent(total.same_type)}, same colour {_percent(total.colour)}, "
-            f"searches within a price right {total.prices_kept} of {total.prices_asked}."
+            f"within price limit {total.prices_kept} of {total.prices_asked}."
         )
 
 

@@ -17,7 +17,7 @@ LOOK_SECONDS = 2.0
 
 @contextmanager
 def meter_with_index(stream: Any, title: str, total: int, *, done: int = 0) -> Iterator[Meter]:
-    """`common.progress.meter`, whose place a second one takes as soon as an index is being built."""
+    """`common.progress.meter`, replaced by a second bar as soon as an index is being built."""
     with meter(stream, title, total, done=done) as first:
         stop = threading.Event()
         watcher = threading.Thread(target=_watch, args=(stream, first, stop), name="index progress", daemon=True)
@@ -41,7 +41,7 @@ def _watch(stream: Any, first: Meter, stop: threading.Event) -> None:
                 second = Meter(getattr(stream, "_out", stream), "Indexing (%)", 100)
             second.set(int(100 * share), 100)
     except DatabaseError:
-        pass  # a display is not worth a failure
+        pass  # a progress bar must not fail the command
     finally:
         connection.close()  # this thread's own
         if second is not None:

@@ -1,4 +1,4 @@
-"""Columns on a terminal."""
+"""Formats tables for the terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table(rows: Sequence[Sequence[str]], *, numbers: int = 0) -> str:
-    """`rows`: the first one is the head. The last `numbers` columns are flush right."""
+    """Format `rows`, the first of which is the header. The last `numbers` columns are right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     first_number = len(widths) - numbers
     lines = (

@@ -261,7 +261,7 @@ def test_people_read_rates_and_intervals(db: None) -> None:
 def test_no_figures_and_senseless_days(db: None) -> None:
     out = io.StringIO()
     call_command("click_through", stdout=out)
-    assert "Nothing was counted" in out.getvalue()
+    assert "Nothing has been counted" in out.getvalue()
     for senseless in ("0", "-1", "many", "99999999999"):
         with pytest.raises(CommandError, match="not a whole number, 1 to 36500"):
             call_command("click_through", f"--days={senseless}")

@@ -134,7 +134,7 @@ def test_importing_again_writes_nothing(
     assert "split is ready." in out
     before = vectors_of(EmbeddingModel.objects.get())
     out, _ = run("import_embeddings", file)
-    assert "0 vectors of split written; 8 pictures had theirs" in out
+    assert "0 vectors of split written; 8 pictures already had one" in out
     assert vectors_of(EmbeddingModel.objects.get()) == before
 
 
@@ -204,8 +204,8 @@ def test_pictures_without_a_vector_are_left_to_the_workers(
     features.save(tmp_path / "f.npz", computed(pictures))
     out, err = run("import_embeddings", tmp_path / "f.npz")
     assert "5 of 6 names matched" in out
-    assert "split is building, 3 pictures to go." in out
-    assert "1 names are no pictures of this shop:" in err
+    assert "split is building, 3 pictures left." in out
+    assert "1 names match no picture of this shop:" in err
     assert "images/4711.jpg" in err
     assert "8 of 8" in run("embedding_models", "build", "split")[0]
 
@@ -337,6 +337,6 @@ def test_a_damaged_network_cannot_compare_and_nothing_is_imported(
 def test_files_that_cannot_be_used_are_named(shop_of: list[Product], plane: EmbeddingModel, tmp_path: Path) -> None:
     assert "absent.npz does not exist" in refusal("import_embeddings", tmp_path / "absent.npz")
     assert "must end in .npz or .parquet" in refusal("export_embeddings", tmp_path / "vectors.txt")
-    assert "There are no vectors of plane yet" in refusal("export_embeddings", tmp_path / "f.npz")
+    assert "plane has no vectors yet" in refusal("export_embeddings", tmp_path / "f.npz")
     assert "There is no model 'x'" in refusal("export_embeddings", tmp_path / "f.npz", "--model", "x")
     assert "--sample" in refusal("import_embeddings", tmp_path / "f.npz", "--sample", "-1")

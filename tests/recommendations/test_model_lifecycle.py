@@ -217,7 +217,7 @@ def test_a_strip_in_the_moment_of_the_switch_is_wholly_of_one_model(both: list[P
 
 def test_an_upload_during_a_build_gets_a_vector_of_both_models(running: list[Product], added: Added) -> None:
     added("split")
-    assert "Left to the workers" in run("build", "split", "--enqueue")
+    assert "Workers build it" in run("build", "split", "--enqueue")
     assert states("split") == {"ready": 0, "pending": 12, "failed": 0}
 
     image = Shopkeeper().image(Shopkeeper().product())
@@ -342,7 +342,7 @@ def test_a_model_that_lacks_pictures_is_not_activated_and_they_are_named(running
 
     said = run("activate", "split", "--force")
     assert "split is active" in said
-    assert "lacks 12 of 12 pictures, which workers embed now" in said
+    assert "Workers now embed the 12 of 12 pictures that it lacks" in said
     worker.drain()
     assert find_similar(running[0], SearchRequest(3)).model == model("split")
     answers_like(running[0], oracle("split"))
@@ -370,7 +370,7 @@ def test_a_model_that_lost_pictures_is_not_activated_until_they_are_tried_again(
         assert "0 of 12 pictures" in run("build", "split")
     said = refusal("activate", "split")
     assert "split failed on 12 pictures that wide has vectors of. SKU" in said
-    assert "`manage.py embed_catalog --failed --model split` tries them again" in said
+    assert "`manage.py embed_catalog --failed --model split` retries them" in said
     assert EmbeddingModel.objects.active() == model("wide")
     call_command("embed_catalog", "--failed", "--model", "split", stdout=io.StringIO(), stderr=io.StringIO())
     assert "split is active" in run("activate", "split")
@@ -392,7 +392,7 @@ def test_a_model_without_its_index_is_not_activated(both: list[Product], setting
     EmbeddingModel.objects.filter(name="split").update(state=ModelState.BUILDING)
     assert "The index of split is not built yet" in refusal("activate", "split")
     assert EmbeddingModel.objects.active() == model("wide")
-    assert "It has no index yet, which workers build now" in run("activate", "split", "--force")
+    assert "Workers now build its index" in run("activate", "split", "--force")
     run("rollback")
     assert not index_exists(model("split"))
     run("activate", "split")
@@ -467,7 +467,7 @@ def test_weights_added_before_the_first_picture_become_the_first_model(
 def test_a_retired_model_leaves_only_its_record(both: list[Product]) -> None:
     network = default_storage.path(artifacts.storage_name(model("split").graph_sha256))
     assert Path(network).exists()
-    assert "12 vectors dropped" in run("retire", "split")
+    assert "12 vectors deleted" in run("retire", "split")
     assert model("split").state == ModelState.RETIRED
     assert not ImageEmbedding.objects.filter(model__name="split").exists()
     assert not Path(network).exists()
@@ -488,7 +488,7 @@ def test_retiring_waits_for_searches_that_began_before_the_switch(
 
     monkeypatch.setattr(switching, "time", SimpleNamespace(sleep=wait))
     run("activate", "split")
-    assert "12 vectors dropped" in run("retire", "wide")
+    assert "12 vectors deleted" in run("retire", "wide")
     assert waited == [(pytest.approx(switching.ANSWER_SECONDS, abs=5), 12)]
     run("retire", "wide")
     EmbeddingModel.objects.filter(name="split").update(activated_at=timezone.now() - timedelta(minutes=1))

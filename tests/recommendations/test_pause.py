@@ -72,9 +72,11 @@ def test_the_status_says_since_when_by_whom_and_why(network: EmbeddingModel) -> 
 
 
 def test_the_command_pauses_and_resumes() -> None:
-    assert run("pipeline", "pause", "--bulk-only", "--reason", "an import").startswith("Paused, but for uploads, since")
+    assert run("pipeline", "pause", "--bulk-only", "--reason", "an import").startswith(
+        "Paused except for uploads since"
+    )
     assert Pause.objects.get().reason == "an import"
-    assert run("pipeline", "resume") == "The pipeline goes on.\n"
+    assert run("pipeline", "resume") == "Pipeline resumed.\n"
     assert run("pipeline", "resume") == "The pipeline was not paused.\n"
 
 

@@ -184,7 +184,7 @@ def test_the_command_finds_the_same_by_either_metric(wardrobe: dict[str, Product
 
 def test_the_command_refuses_what_is_no_photo(wardrobe: dict[str, Product], tmp_path: Path) -> None:
     file = tmp_path / "photo.jpg"
-    with pytest.raises(CommandError, match="cannot be read"):
+    with pytest.raises(CommandError, match="Cannot read"):
         call_command("search_image", file)
     file.write_text("text")
     with pytest.raises(CommandError, match="unsupported_format"):

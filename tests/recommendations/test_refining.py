@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.core.signing import TimestampSigner
 from django.db import connection
 from django.test import Client
@@ -250,8 +253,8 @@ def test_refining_is_not_counted_as_a_photo_search(
     assert client.post(PAGE, {"photo": photo()}).status_code == 429
 
 
-def test_nothing_really_similar_shows_the_nearest_and_where_to_go(
-    wardrobe: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch
+def test_without_close_matches_the_nearest_are_shown_and_where_to_go(
+    wardrobe: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stated(wardrobe)
     assert "No close matches" not in search(client, photo=photo())
@@ -260,6 +263,11 @@ def test_nothing_really_similar_shows_the_nearest_and_where_to_go(
     assert "No close matches" in page
     assert len(shown(page)) == 4, "still offered"
     assert f'href="{Category.objects.get(slug="shoes").get_absolute_url()}"' in page
+    file, out = tmp_path / "photo.jpg", StringIO()
+    file.write_bytes(picture("red"))
+    call_command("search_image", file, stdout=out)
+    assert out.getvalue().startswith("No close matches. These are the nearest products:")
+    assert "Seems to show" not in out.getvalue(), "what the nearest are says nothing of the photo"
 
 
 def test_words_stand_on_the_cards_and_no_numbers(wardrobe: EmbeddingModel, client: Client) -> None:

@@ -193,7 +193,7 @@ def test_the_command_prints_json_in_the_published_shape(shop: Shopkeeper, plane:
 
 
 def test_the_command_names_an_unknown_sku(db: None) -> None:
-    with pytest.raises(CommandError, match="no product with the SKU 'nope'"):
+    with pytest.raises(CommandError, match="No product has the SKU 'nope'"):
         call_command("similar", "nope")
 
 

@@ -1,4 +1,4 @@
-"""What a merchant cannot see from any one page: which products no page leads to."""
+"""Measures how well look-alikes cover the catalog, which no single page shows."""
 
 from __future__ import annotations
 
@@ -21,23 +21,25 @@ from recommendations.monitoring.catalog_health import NAMED, CatalogHealth, cata
 
 class Command(BaseCommand):
     help = (
-        "Compare every product with every other: how much of the catalog look-alikes lead to, which products no other "
-        "one shows, which have no close look-alike, and which are shown everywhere."
+        "Compare every product with every other one: how much of the catalog appears among look-alikes, which products "
+        "never appear, which have no close look-alike, and which appear everywhere."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("-k", type=count, default=10, metavar="N", help="places of a list (default: %(default)s)")
-        parser.add_argument("--model", metavar="NAME", help="default: the active one")
-        parser.add_argument("--sample", type=positive, metavar="N", help="only the lists of N products, drawn by lot")
-        parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="another number, another sample")
+        parser.add_argument(
+            "-k", type=count, default=10, metavar="N", help="length of each list (default: %(default)s)"
+        )
+        parser.add_argument("--model", metavar="NAME", help="embedding model (default: the active one)")
+        parser.add_argument("--sample", type=positive, metavar="N", help="use only the lists of N random products")
+        parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="seed of the random sample")
         parser.add_argument(
             "--close",
             type=share,
             metavar="C",
-            help="cosine from which a look-alike is close; default: what is unusual in this catalog",
+            help="lowest cosine of a close look-alike (default: estimated from this catalog)",
         )
-        parser.add_argument("--csv", type=Path, metavar="FILE", help="write every product's figures there")
-        parser.add_argument("--json", action="store_true", help="for programs")
+        parser.add_argument("--csv", type=Path, metavar="FILE", help="write the figures of every product to FILE")
+        parser.add_argument("--json", action="store_true", help="machine-readable output")
 
     def handle(self, *, k: int, csv: Path | None, json: bool, sample: int | None, **options: Any) -> None:
         model = chosen_model(options["model"])
@@ -58,7 +60,7 @@ class Command(BaseCommand):
             try:
                 _write(csv, found)
             except OSError as error:
-                raise CommandError(f"{csv} cannot be written: {error.strerror}.") from error
+                raise CommandError(f"Cannot write {csv}: {error.strerror}.") from error
         self.stdout.write(dumps(found.to_json(), indent=2, ensure_ascii=False) if json else _readable(found))
 
 
@@ -67,28 +69,28 @@ def _readable(found: CatalogHealth) -> str:
     lists = f"{len(found.asked):,}, of {found.k} look-alikes each"
     lines = [
         f"Model     {found.model.name}",
-        f"On show   {found.published:,} products, {len(found.products):,} with a vector of this model",
+        f"Published {found.published:,} products, {len(found.products):,} with a vector from this model",
         f"Lists     {lists}",
     ]
     if not len(found.products):
         return "\n".join(lines)
     if found.complete:
         lines += [
-            f"Coverage  {found.coverage:.2%} of what is on show stands in a list",
-            f"Orphans   {len(found.orphans):,} stand in none, though they have a vector",
+            f"Coverage  {found.coverage:.2%} of published products appear in a list",
+            f"Orphans   {len(found.orphans):,} have a vector but appear in no list",
         ]
     else:
-        lines.append("Coverage  and orphans take every list: leave out --sample")
+        lines.append("Coverage  and orphans need every list: omit --sample")
     lines += [
-        f"Lonely    {len(found.lonely):,} of these have no look-alike at {found.close:.3f} or closer (cosine)",
-        f"Hubs      {len(found.hubs):,} in {found.hub_lists:.0f} lists or more; skewness of lists {found.skewness:.2f}",
+        f"Lonely    {len(found.lonely):,} of these have no look-alike with a cosine of {found.close:.3f} or more",
+        f"Hubs      {len(found.hubs):,} appear in {found.hub_lists:.0f} lists or more; skewness {found.skewness:.2f}",
     ]
     for title, part in (("orphans", report["orphans"]), ("lonely", report["lonely"]), ("hubs", report["hubs"])):
         if part and part["count"]:
             head = (title, "title", "nearest", "score", "lists")
             lines += ["", table([head, *map(_row, part["products"])], numbers=2)]
             if part["count"] > NAMED:
-                lines.append(f"… and {part['count'] - NAMED:,} more; --csv writes them all.")
+                lines.append(f"… and {part['count'] - NAMED:,} more; --csv writes all of them.")
     return "\n".join(lines)
 
 
@@ -98,7 +100,7 @@ def _row(product: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _write(path: Path, found: CatalogHealth) -> None:
-    """Every product, the most shown first."""
+    """Write every product, the most frequent first."""
     flags = {name: set(getattr(found, name).tolist()) for name in ("lonely", "hubs")}
     order = np.argsort(-found.lists, kind="stable")
     with path.open("w", newline="", encoding="utf-8") as stream:

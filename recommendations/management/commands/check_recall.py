@@ -1,4 +1,4 @@
-"""Whether the vector index, and the choice when to use it, still find what there is: before shoppers notice."""
+"""Checks that searches still find the nearest products, before shoppers notice that they do not."""
 
 from __future__ import annotations
 
@@ -19,24 +19,33 @@ from recommendations.search.query_vectors import NoColourPart
 
 class Command(BaseCommand):
     help = (
-        f"Compare the search with an exact one on a sample of products: recall@{K} and milliseconds, by how much of "
-        "the catalog a budget leaves. Exit code 1: below the floor."
+        f"Compare searches with exact ones on a sample of products: recall@{K} and milliseconds, by the share of the "
+        "catalog within a budget. Exits with code 1 below the floor."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--sample", type=positive, default=100, metavar="N", help="products (default: %(default)s)")
+        parser.add_argument(
+            "--sample", type=positive, default=100, metavar="N", help="number of products (default: %(default)s)"
+        )
         parser.add_argument(
             "--selectivity",
             type=selectivity,
             nargs="+",
             default=SHARES,
             metavar="S",
-            help="shares of the catalog that the filters leave, 1 for no filter (default: 1 .5 .1 .01)",
+            help="shares of the catalog within the budget, 1 for no filter (default: 1 .5 .1 .01)",
         )
-        parser.add_argument("--floor", type=share, default=FLOOR, metavar="R", help="default: %(default)s")
-        parser.add_argument("--colour-weight", type=share, metavar="W", help="of every query: 0 kind, 1 colour alone")
-        parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="another number, other products")
-        parser.add_argument("--json", action="store_true", help="for programs")
+        parser.add_argument(
+            "--floor", type=share, default=FLOOR, metavar="R", help="lowest acceptable recall (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--colour-weight",
+            type=share,
+            metavar="W",
+            help="weight of colour in every query: 0 shape only, 1 colour only",
+        )
+        parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="seed of the random sample")
+        parser.add_argument("--json", action="store_true", help="machine-readable output")
 
     def handle(self, *, sample: int, floor: float, json: bool, **options: Any) -> None:
         model = chosen_model(None)
@@ -48,7 +57,7 @@ class Command(BaseCommand):
         except (ModelChanged, NoColourPart) as error:
             raise CommandError(str(error)) from error
         if set(shares) >= set(SHARES) and colour is None:
-            keep(check)  # what pages and `pipeline_status` warn of
+            keep(check)  # for the warnings on pages and in `pipeline_status`
         report = {"model": model.name, **check.to_json(), "floor": floor}
         self.stdout.write(dumps(report, indent=2) if json else _readable(report))
         if check.lowest is not None and check.lowest < floor:
@@ -58,7 +67,7 @@ class Command(BaseCommand):
 def _readable(report: dict[str, Any]) -> str:
     lines = [f"{report['model']}, {report['products']:,} products, the first {report['k']} look-alikes of each."]
     if report["lowest"] is None:
-        lines.append("Nothing to measure: no published product has a vector of this model.")
+        lines.append("Nothing to measure: no published product has a vector from this model.")
     else:
         head = ("budget", "by", "leaves", f"recall@{report['k']}", "p50 ms", "p95 ms", "too short")
         lines.append(table([head, *map(_row, report["filters"])], numbers=5))
@@ -80,5 +89,5 @@ def _row(tally: dict[str, Any]) -> tuple[str, ...]:
 def selectivity(text: str) -> float:
     found = share(text)
     if not found:
-        raise ArgumentTypeError(f"{text!r}: a filter that leaves nothing has nothing to find")
+        raise ArgumentTypeError(f"{text!r}: must be above 0")
     return found

@@ -1,4 +1,4 @@
-"""Whether one model's strips are followed more often than another's."""
+"""Compares how often shoppers click the strips of different models."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--days", type=whole_number(1, 36_500), default=30, metavar="N", help="the last N days (default 30)"
+            "--days", type=whole_number(1, 36_500), default=30, metavar="N", help="count the last N days (default 30)"
         )
-        parser.add_argument("--json", action="store_true", help="for programs")
+        parser.add_argument("--json", action="store_true", help="machine-readable output")
 
     def handle(self, *, days: int, json: bool, **options: Any) -> None:
         since = timezone.localdate() - timedelta(days=days - 1)
         found = click_through(since)
         if not settings.STRIP_CLICKS:
-            self.stderr.write("STRIP_CLICKS is off: nothing is being counted.")
+            self.stderr.write("STRIP_CLICKS is off, so nothing is counted.")
         if json:
             self.stdout.write(dumps({"since": since.isoformat(), "rates": [rate.to_json() for rate in found]}))
             return
         if not found:
-            self.stdout.write(f"Nothing was counted since {since}.")
+            self.stdout.write(f"Nothing has been counted since {since}.")
             return
-        self.stdout.write(f"Since {since}. The interval is Wilson's, of 95 % confidence.")
+        self.stdout.write(f"Since {since}. Intervals are 95 % Wilson intervals.")
         self.stdout.write(ROW.format("model", "strip", "source", "position", "seen", "clicked", "rate", "interval"))
         for rate in found:
             self.stdout.write(_row(rate))

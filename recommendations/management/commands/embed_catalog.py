@@ -1,4 +1,4 @@
-"""Embed in this process, with a progress bar: for a first backfill, or a machine without workers."""
+"""Embeds pictures in this process, with a progress bar: for a first backfill, or a machine without workers."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from recommendations.pipeline import in_hand, nudges, shutdown, worker
 
 class Command(BaseCommand):
     help = (
-        "Compute the embeddings that product pictures lack. Safe to interrupt, to run again and to run beside "
-        "the workers: each picture is claimed by one of them."
+        "Compute missing embeddings of product pictures. It is safe to interrupt this command, to repeat it, and to "
+        "run it next to workers: each picture is claimed by one process."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group()
-        which.add_argument("--missing", action="store_true", help="what has none yet (the default)")
-        which.add_argument("--failed", action="store_true", help="also what failed, afresh")
-        which.add_argument("--all", action="store_true", help="everything, afresh")
-        parser.add_argument("--model", metavar="NAME", help="for a model being built or ready; default: the active one")
-        parser.add_argument("--enqueue", action="store_true", help="leave it to the workers")
+        which.add_argument("--missing", action="store_true", help="pictures without an embedding (the default)")
+        which.add_argument("--failed", action="store_true", help="also retry failed pictures")
+        which.add_argument("--all", action="store_true", help="compute every embedding again")
+        parser.add_argument(
+            "--model", metavar="NAME", help="a model that is building, ready or active (default: the active one)"
+        )
+        parser.add_argument("--enqueue", action="store_true", help="leave the work to the workers")
 
     def handle(self, *, failed: bool, all: bool, enqueue: bool, **options: Any) -> None:
         try:
@@ -38,7 +40,7 @@ class Command(BaseCommand):
             claims.add_missing_rows(model)
             if enqueue:
                 nudges.nudge_bulk()
-                self.stdout.write("Left to the workers; `manage.py pipeline_status` shows how far they are.")
+                self.stdout.write("Workers embed these pictures. `manage.py pipeline_status` shows their progress.")
                 return
             meter = meter_with_index(self.stderr, "Embedding", claims.unfinished(model))
             with meter as progress, shutdown.on_signals(in_hand.give_back):
@@ -50,7 +52,7 @@ class Command(BaseCommand):
         status = coverage(model)
         self.stdout.write(
             f"{progress.done:,} pictures embedded with {model.name}, {progress.rate:,.0f}/s. "
-            f"In all: {status.ready:,} ready, {status.failed:,} failed, {status.processing:,} with other workers."
+            f"Total: {status.ready:,} ready, {status.failed:,} failed, {status.processing:,} in progress elsewhere."
         )
         for code, count in sorted(status.failures.items()):
             self.stdout.write(f"  failed: {count:,} {code}")
@@ -60,5 +62,7 @@ class Command(BaseCommand):
     def _kept(self, name: str) -> EmbeddingModel:
         model = EmbeddingModel.objects.kept().filter(name=name).first()
         if model is None:
-            raise CommandError(f"No model {name!r} is being built, ready or active. See `embedding_models list`.")
+            raise CommandError(
+                f"No building, ready or active model is named {name!r}. See `manage.py embedding_models list`."
+            )
         return model

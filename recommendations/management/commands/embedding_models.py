@@ -1,4 +1,4 @@
-"""Changing the network that the shop runs on, without a moment in which shoppers notice."""
+"""Changes the shop's embedding model without downtime."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ from recommendations.search import calibration
 from recommendations.search.calibration import Calibration, MatchBasis
 
 HELP = """\
-Add, build, switch and retire embedding models. The usual course:
+Add, build, switch and retire embedding models. The usual steps:
 
-  manage.py embedding_models add better.npz      its network, as a draft
-  manage.py embedding_models build better        a vector of every picture, beside the active model
-  manage.py embedding_models compare fashion better   what each shows beside the same products
-  manage.py embedding_models activate better     pages and searches use it from the next request on
-  manage.py embedding_models rollback            ... and the former one again
-  manage.py embedding_models retire better       gives its space back
-  manage.py embedding_models calibrate           finds out anew what its cosines mean in this shop
+  manage.py embedding_models add better.npz           create a draft
+  manage.py embedding_models build better             embed every picture, while the active model serves
+  manage.py embedding_models compare fashion better   compare their look-alikes of the same products
+  manage.py embedding_models activate better          use it from the next request on
+  manage.py embedding_models rollback                 switch back to the previous model
+  manage.py embedding_models retire better            free its space
+  manage.py embedding_models calibrate                measure again what its scores mean in this shop
 
-A model is draft, building, ready, active or retired. Workers keep the active model, those ready and those being
-built complete; retire what is not wanted, or every upload is embedded once more.
+A model is draft, building, ready, active or retired. Workers keep building, ready and active models complete. Retire
+models that you no longer need, because every upload is embedded for each of them.
 """
-NAMED = 10  # products that a message names
+NAMED = 10  # products named in a message
 RECOUNT_SECONDS = 3.0
-UPLOADS_BETWEEN = 5  # times that an upload may come between the last look and the switch
+UPLOADS_BETWEEN = 5  # attempts to switch while new uploads arrive
 
 
 class Command(BaseCommand):
@@ -66,33 +66,37 @@ class Command(BaseCommand):
             parser: ArgumentParser = actions.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
             return parser
 
-        listing = action("list", "every model, how complete it is and which one is active")
-        listing.add_argument("--json", action="store_true", help="for programs")
-        add = action("add", "make a draft model of weights")
+        listing = action("list", "list models, their coverage and the active one")
+        listing.add_argument("--json", action="store_true", help="machine-readable output")
+        add = action("add", "create a draft model from weights")
         add.add_argument(
             "weights",
             metavar="WEIGHTS",
-            help="as for EMBEDDING_WEIGHTS: bundled, imagenet, untrained, a file, …",
+            help="as in EMBEDDING_WEIGHTS: bundled, imagenet, untrained, a file, …",
         )
-        add.add_argument("--name", help="default: the weights' own name")
-        add.add_argument("--pooling", choices=POOLINGS, help="in place of what the weights were made with")
+        add.add_argument("--name", help="name of the model (default: the name of the weights)")
+        add.add_argument("--pooling", choices=POOLINGS, help="override the pooling of the weights")
         build = action(
             "build",
-            "embed every picture with it, beside the active model, and index it; goes on where it was interrupted",
+            "embed every picture with a model and index it, while the active model serves; resumes where it stopped",
         )
         build.add_argument("name", metavar="NAME")
-        build.add_argument("--enqueue", action="store_true", help="leave it to the workers")
-        add_compare_arguments(action("compare", "what two models show beside the same products"))
-        activate = action("activate", "switch to it, once every picture has its vector; names those that do not")
+        build.add_argument("--enqueue", action="store_true", help="leave the work to the workers")
+        add_compare_arguments(action("compare", "compare the look-alikes that two models find"))
+        activate = action(
+            "activate", "switch to a model once every picture has a vector; otherwise list those without one"
+        )
         activate.add_argument("name", metavar="NAME")
         activate.add_argument(
-            "--force", action="store_true", help="also while pictures have no vector of it, or its index is missing"
+            "--force", action="store_true", help="switch even if pictures lack a vector or the index is missing"
         )
-        action("rollback", "switch back to the model that was active before; again: forth")
-        retire = action("retire", "drop its vectors, index and network; its row stays as a record")
+        action("rollback", "switch back to the previous model; repeat to return")
+        retire = action("retire", "delete a model's vectors, index and artifact; its row remains as a record")
         retire.add_argument("name", metavar="NAME")
-        calibrate = action("calibrate", "find out what its cosines mean in this shop; done by itself as it grows")
-        calibrate.add_argument("--model", metavar="NAME", help="default: the active one")
+        calibrate = action(
+            "calibrate", "measure what a model's scores mean in this shop; also done automatically as the shop grows"
+        )
+        calibrate.add_argument("--model", metavar="NAME", help="embedding model (default: the active one)")
 
     def handle(self, *, action: str, **options: Any) -> None:
         run: Callable[..., None] = getattr(self, f"_{action}")
@@ -107,7 +111,7 @@ class Command(BaseCommand):
             self.stdout.write(dumps({"models": models}, indent=2, ensure_ascii=False))
             return
         if not models:
-            self.stdout.write("No model yet: the first one is made with the first picture, or by `add`.")
+            self.stdout.write("There is no model yet. The first picture creates one, or use `add`.")
             return
         titles = ("name", "state", "source", "backbone", "dim", "px", "coverage", "index", "activated")
         self.stdout.write(table([titles, *map(_row, models)]))
@@ -127,7 +131,7 @@ class Command(BaseCommand):
         claims.add_missing_rows(model)
         if enqueue:
             nudges.nudge_bulk()
-            self.stdout.write("Left to the workers, who see to uploads first. `list` shows how far they are.")
+            self.stdout.write("Workers build it, after uploads. `list` shows their progress.")
             return
         self._complete(model)
         found = coverage(model)
@@ -157,23 +161,23 @@ class Command(BaseCommand):
         except NotCovered as error:
             raise CommandError(
                 f"{error} {_some(uncovered_skus(error.model, NAMED), error.coverage.missing)} Run `manage.py "
-                f"embedding_models build {name}` first, or activate with --force: products whose pictures it lacks "
-                "have no look-alikes until workers have embedded them."
+                f"embedding_models build {name}` first, or use --force: products without a vector have no look-alikes "
+                "until workers have embedded them."
             ) from error
         except FailedInstead as error:
             lost = failed_instead(error.model, error.active).values_list("image__product__sku", flat=True)
             raise CommandError(
                 f"{error} {_some(list(lost[:NAMED]), error.count)} `manage.py embed_catalog --failed --model {name}` "
-                "tries them again. With --force it is activated all the same, and these pictures have no look-alikes."
+                "retries them. With --force the model is activated anyway, and these pictures have no look-alikes."
             ) from error
         self._report(switch)
 
     def _complete_and_activate(self, model: EmbeddingModel) -> Switch:
-        """Embeds what was uploaded a moment ago first. While staff upload, that may be true again a moment later."""
+        """First embed the latest uploads. While staff keep uploading, repeat this a few times."""
         for _ in range(UPLOADS_BETWEEN):
             if coverage(model).missing or index_due(model):
                 self._complete(model)
-            calibration.calibrate_if_due(model)  # so that shoppers have words from the first moment
+            calibration.calibrate_if_due(model)  # so that shoppers see match words at once
             with suppress(NotCovered):
                 return switching.activate(model.name)
         return switching.activate(model.name)
@@ -185,20 +189,20 @@ class Command(BaseCommand):
         model = EmbeddingModel.objects.filter(name=name).first()
         with meter(self.stderr, f"Retiring {name}", model.embeddings.count() if model else 0) as progress:
             switching.retire(name, advance=progress.advance, log=self.stderr.write)
-        self.stdout.write(f"{name} is retired: {progress.done:,} vectors dropped.")
+        self.stdout.write(f"{name} is retired: {progress.done:,} vectors deleted.")
 
     def _calibrate(self, *, model: str | None, **_: Any) -> None:
         chosen = chosen_model(model)
         made = calibration.calibrate(chosen)
         if made is None:
             raise CommandError(
-                f"{chosen.name} has vectors of fewer than {calibration.LEAST_PICTURES} pictures of products on show: "
-                "too few to say what a cosine means."
+                f"{chosen.name} has vectors of fewer than {calibration.LEAST_PICTURES} pictures of published products, "
+                "which is too few for calibration."
             )
         self.stdout.write(_meaning(chosen, made))
 
     def _complete(self, model: EmbeddingModel) -> None:
-        """`pipeline.build` under a bar that counts what the workers do, too."""
+        """`worker.build` with a progress bar that includes the work of other processes."""
         found = coverage(model)
         done = found.total - found.missing
         with meter_with_index(self.stderr, f"Building {model.name}", found.total, done=done) as progress:
@@ -208,15 +212,15 @@ class Command(BaseCommand):
 
     def _report(self, switch: Switch) -> None:
         model, found = switch.model, switch.coverage
-        former = f"{switch.previous.name} stays ready: `rollback` goes back." if switch.previous else ""
+        former = f"{switch.previous.name} stays ready; `rollback` switches back." if switch.previous else ""
         self.stdout.write(f"{model.name} is active. {former}".rstrip())
         if found.missing:
             self.stdout.write(
-                f"It lacks {found.missing:,} of {found.total:,} pictures, which workers embed now. "
+                f"Workers now embed the {found.missing:,} of {found.total:,} pictures that it lacks. "
                 f"{_some(uncovered_skus(model, NAMED), found.missing)}"
             )
         if index_due(model):
-            self.stdout.write("It has no index yet, which workers build now: until then searches take longer.")
+            self.stdout.write("Workers now build its index. Until then searches take longer.")
         if found.missing or index_due(model):
             nudges.nudge_bulk()
         self._name_failed(model, found)
@@ -231,7 +235,7 @@ class Command(BaseCommand):
 
     @contextmanager
     def _download(self) -> Iterator[Callable[[int, int | None], None]]:
-        """A bar that appears with the first byte."""
+        """A progress bar that appears with the first byte."""
         bars: list[Meter] = []
         with ExitStack() as stack:
 
@@ -244,7 +248,7 @@ class Command(BaseCommand):
 
 
 class _Recount:
-    """Sets a bar from the database now and then: other processes may be at the same work."""
+    """Updates a progress bar from the database now and then, because other processes may do the same work."""
 
     def __init__(self, model: EmbeddingModel, progress: Meter) -> None:
         self._model, self._progress = model, progress
@@ -291,7 +295,7 @@ def _described(model: EmbeddingModel) -> dict[str, Any]:
 def _row(model: dict[str, Any]) -> tuple[str, ...]:
     covered = "–"
     if model["coverage"] is not None:
-        # Rounded down: 100 % is said only of what is complete.
+        # Rounded down, so that only complete coverage shows 100 %.
         covered = f"{floor(model['coverage'] * 1000) / 10:g} %"
         covered += f", {model['failed']:,} failed" if model["failed"] else ""
     index = f"{model['index_bytes'] / 2**20:,.1f} MiB" if model["index_bytes"] else "–"
@@ -305,8 +309,8 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
 def _meaning(model: EmbeddingModel, made: Calibration) -> str:
     if made.basis == MatchBasis.RANK:
         return (
-            f"{model.name}: the products lack labels (categories and colours), so `match` is a rank among "
-            f"{made.pairs:,} pairs, not a chance."
+            f"{model.name}: `match` is a rank among {made.pairs:,} pairs, not a chance, because products lack labels "
+            "(categories and colours)."
         )
     what = "the same type and colour" if made.colours else "the same type, because few products have a colour"
     error = "" if made.error is None else f" Calibration error on held-out neighbours: {made.error:.3f}."
@@ -314,7 +318,7 @@ def _meaning(model: EmbeddingModel, made: Calibration) -> str:
 
 
 def _some(skus: list[str], count: int) -> str:
-    """A sentence that names them, and how many pictures more there are."""
+    """A sentence with the SKUs and the number of further pictures."""
     named = list(dict.fromkeys(skus))
     more = f" and {count - len(skus):,} more pictures" if count > len(skus) else ""
     return f"SKU {', '.join(named)}{more}." if named else ""

@@ -1,4 +1,4 @@
-"""The shop's vectors for other programs, and for a second shop with the same pictures."""
+"""Exports the shop's vectors for other programs, or for a second shop with the same pictures."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from recommendations.management.arguments import chosen_model
 
 class Command(BaseCommand):
     help = (
-        "Write the vectors of every picture to a file, .npz or .parquet, with the SKU and the file's SHA-256 beside "
-        "each. `python -m ml search` reads it, and `import_embeddings` takes it back."
+        "Write the vector of every picture to a .npz or .parquet file, with the SKU and the SHA-256 of its file. "
+        "`python -m ml search` and `import_embeddings` read it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE", help="features.npz or features.parquet")
-        parser.add_argument("--model", metavar="NAME", help="default: the active one")
+        parser.add_argument("--model", metavar="NAME", help="embedding model (default: the active one)")
 
     def handle(self, *, file: Path, **options: Any) -> None:
         model = chosen_model(options["model"])
@@ -34,12 +34,12 @@ class Command(BaseCommand):
             with meter(self.stderr, "Exporting", found.ready) as progress:
                 exported = export_features(model, progress.advance)
             if not exported.names:
-                raise CommandError(f"There are no vectors of {model.name} yet; see `manage.py embedding_models list`.")
+                raise CommandError(f"{model.name} has no vectors yet. See `manage.py embedding_models list`.")
             features.save(file, exported)
         except FeaturesError as error:
             raise CommandError(str(error)) from error
         except OSError as error:
-            raise CommandError(f"{file} cannot be written: {error.strerror or error}.") from error
+            raise CommandError(f"Cannot write {file}: {error.strerror or error}.") from error
         rest = found.total - len(exported.names)
-        without = f" {rest:,} pictures have none yet." if rest > 0 else ""
+        without = f" {rest:,} pictures have no vector yet." if rest > 0 else ""
         self.stdout.write(f"{file}: {len(exported.names):,} pictures × {model.dimension}, {model.name}.{without}")

@@ -1,4 +1,4 @@
-"""Vectors that `python -m ml embed` has computed, on a faster machine perhaps, without computing them again."""
+"""Imports vectors that `python -m ml embed` computed, for example on a faster machine."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ from recommendations.lifecycle.vector_files import Matched, TransferError
 from recommendations.management.indexing import meter_with_index
 from recommendations.models import EmbeddingModel, ModelState
 
-NAMED = 10  # unmatched names that are shown
+NAMED = 10  # unmatched names shown
 
 
 class Command(BaseCommand):
     help = (
-        "Load the vectors of a features file, as `python -m ml embed` and `export_embeddings` write them. A picture "
-        "is found by the SHA-256 of its file, by its file name, or by a name that gives its product's SKU. Pictures "
-        "that have a vector of the model keep it, so running this again is harmless."
+        "Import the vectors of a features file from `python -m ml embed` or `export_embeddings`. Pictures are matched "
+        "by the SHA-256 of the file, the file name, or a name that contains the product's SKU. Pictures that already "
+        "have a vector from the model keep it, so repeating the import is harmless."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE", help="features.npz or features.parquet")
-        parser.add_argument("--model", metavar="NAME", help="refuse vectors of another; default: the file says which")
-        parser.add_argument("--activate", action="store_true", help="complete the model and switch to it")
+        parser.add_argument(
+            "--model", metavar="NAME", help="refuse vectors from another model (default: the model named in the file)"
+        )
+        parser.add_argument("--activate", action="store_true", help="complete the model, then switch to it")
         parser.add_argument(
             "--sample", type=not_negative, default=vector_files.SAMPLE, metavar="N",
-            help="pictures embedded anew and compared first, 0 for none (default: %(default)s)",
+            help="pictures to embed again and compare first, 0 for none (default: %(default)s)",
         )  # fmt: skip
 
     def handle(self, *, file: Path, activate: bool, sample: int, **options: Any) -> None:
@@ -46,9 +48,9 @@ class Command(BaseCommand):
             matched = vector_files.match(read)
             if not matched.images:
                 raise TransferError(
-                    f"None of its {len(read.names):,} names is a picture of this shop (for instance {read.names[0]})."
+                    f"None of its {len(read.names):,} names matches a picture of this shop (e.g. {read.names[0]})."
                     if read.names
-                    else "It holds no vectors."
+                    else "It contains no vectors."
                 )
             with meter_with_index(self.stderr, "Importing", len(matched.images)) as progress:
                 written = vector_files.store(read, matched, model, sample=sample, advance=progress.advance)
@@ -65,15 +67,15 @@ class Command(BaseCommand):
         how = ", ".join(f"{count:,} by {RULES[rule]}" for rule, count in matched.found.items())
         self.stdout.write(
             f"{sum(matched.found.values()):,} of {names:,} names matched ({how}). {written:,} vectors of {model.name} "
-            f"written; {len(matched.images) - written:,} pictures had theirs."
+            f"written; {len(matched.images) - written:,} pictures already had one."
         )
         if matched.unmatched:
-            self.stderr.write(f"{len(matched.unmatched):,} names are no pictures of this shop:")
+            self.stderr.write(f"{len(matched.unmatched):,} names match no picture of this shop:")
             for name in matched.unmatched[:NAMED]:
                 self.stderr.write(f"  {name}")
         model.refresh_from_db()
         missing = coverage(model).missing
-        rest = f", {missing:,} pictures to go" if missing else ""
+        rest = f", {missing:,} pictures left" if missing else ""
         self.stdout.write(f"{model.name} is {model.state}{rest}.")
 
 

@@ -1,4 +1,4 @@
-"""What an operator looks at first."""
+"""Shows the state of the pipeline."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from common.arguments import number
 from recommendations.monitoring.status import PipelineStatus, pipeline_status
 
 LEAST_SECONDS = 1.0
-SHARE = 10  # of the time that `--watch` takes, what the database may spend on it: one in this many
-ERASE = "\x1b[{0}F\x1b[0J"  # to the first column, so many lines up, and clear what is below
+SHARE = 10  # `--watch` may use 1/10 of the database's time
+ERASE = "\x1b[{0}F\x1b[0J"  # move up {0} lines and clear the rest of the screen
 
 
 class Command(BaseCommand):
-    help = "How many pictures are embedded, waiting, in work and failed, and why; how fast it goes, and until when."
+    help = "Show how many pictures are ready, pending, processing and failed, the causes, the rate and the time left."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="for programs; with --watch one line each time")
+        parser.add_argument(
+            "--json", action="store_true", help="machine-readable output; one line per update with --watch"
+        )
         parser.add_argument(
             "--watch", nargs="?", type=number(0, 86_400), const=2.0, metavar="SECONDS",
-            help="again every so many seconds (default 2), until Ctrl-C",
+            help="update every SECONDS seconds (default 2) until Ctrl-C",
         )  # fmt: skip
 
     def handle(self, *, json: bool, watch: float | None, **options: Any) -> None:
@@ -55,21 +57,21 @@ class Command(BaseCommand):
         return dumps(status.to_json()) if json else "\n".join(self._lines(status))
 
     def _lines(self, status: PipelineStatus) -> Iterator[str]:
-        yield f"Model       {status.model or 'none yet: made with the first picture'}"
+        yield f"Model       {status.model or 'none yet: the first picture creates it'}"
         for state in ("total", "ready", "pending", "processing", "failed"):
             yield f"{state.capitalize():<11} {getattr(status, state):,}"
         for group in status.reasons:
             yield f"  {group.code}: {group.count:,}. {group.reason.means} {group.reason.remedy}"
             for row in group.examples:
-                yield f"    for instance {row.image.product.sku}: {row.error}"
+                yield f"    for example {row.image.product.sku}: {row.error}"
         if status.failed:
-            yield "Try the failed ones again with `manage.py embed_catalog --failed`."
+            yield "Retry them with `manage.py embed_catalog --failed`."
         if status.per_minute:
             yield f"Rate        {status.per_minute:,.0f} a minute"
         if status.missing:
             yield status.outlook
         if status.paused:
-            yield self.style.WARNING(f"{status.paused['text']} `manage.py pipeline resume` goes on.")
+            yield self.style.WARNING(f"{status.paused['text']} Resume with `manage.py pipeline resume`.")
         if status.oldest_pending_s is not None:
             yield f"The oldest pending picture has waited {status.oldest_pending_s:,.0f} s."
         if status.recall:

@@ -1,4 +1,4 @@
-"""The photo search page, in a terminal."""
+"""Searches by photo in a terminal."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from recommendations.search.service import search_photo
 
 
 class Command(BaseCommand):
-    help = "List the products that look most like a photo."
+    help = "List the products most similar to a photo."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
         add_search_arguments(parser)
-        parser.add_argument("--metric", choices=sorted(DISTANCES), help="default: the model's own")
+        parser.add_argument("--metric", choices=sorted(DISTANCES), help="default: the model's metric")
 
     def handle(self, *, file: Path, json: bool, **options: Any) -> None:
         request = search_request_of(options)
         try:
             data = file.read_bytes()
         except OSError as error:
-            raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
+            raise CommandError(f"Cannot read {file}: {error.strerror}.") from error
         try:
             results = search_photo(data, request, door=refusals.COMMAND)
         except ImageRejected as error:
