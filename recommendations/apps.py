@@ -1,9 +1,10 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class RecommendationsConfig(AppConfig):
     name = "recommendations"
-    verbose_name = "Similar products"
+    verbose_name = _("Similar products")
 
     def ready(self) -> None:
         from recommendations.embeddings import deletions  # noqa: PLC0415 (Django: after the registry is ready)

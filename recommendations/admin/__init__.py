@@ -1,3 +1,3 @@
-"""The admin of embeddings, of what stands beside a product, and of the pipeline."""
+"""The admin of embeddings, merchandising and the pipeline."""
 
 from recommendations.admin import embeddings, merchandising  # noqa: F401  (registers them)

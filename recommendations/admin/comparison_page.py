@@ -1,4 +1,4 @@
-"""The page on which staff look at two models side by side before they switch."""
+"""The page where staff compare two models before switching."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from django.conf import settings
 from django.contrib.admin.options import BaseModelAdmin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from recommendations.embeddings.coverage import coverage
@@ -22,52 +24,63 @@ SAMPLES = (4, 8, 16)
 LENGTHS = (6, 10, 20)
 
 
+def sample_choices() -> list[tuple[int, str]]:
+    return [(size, ngettext("%d product", "%d products", size) % size) for size in SAMPLES]
+
+
 class ModelChoice(forms.ModelChoiceField):
     widget = UnfoldAdminSelectWidget
 
     def label_from_instance(self, model: EmbeddingModel) -> str:
-        return f"{model.name} ({model.state}{_progress(model)})"
+        state = model.get_state_display()
+        if model.state != ModelState.BUILDING:
+            return gettext("%(model)s (%(state)s)") % {"model": model.name, "state": state}
+        # Rounded down, so that only a complete build shows 100 %.
+        percent = int(100 * coverage(model).share)
+        return gettext("%(model)s (%(state)s, %(percent)d %% of the pictures)") % {
+            "model": model.name, "state": state, "percent": percent,
+        }  # fmt: skip
 
 
 class ComparisonForm(forms.Form):
-    first = ModelChoice(EmbeddingModel.objects.kept(), label="Model", empty_label=None)
-    second = ModelChoice(EmbeddingModel.objects.kept(), label="Beside it", empty_label=None)
+    first = ModelChoice(EmbeddingModel.objects.kept(), label=_("Model"), empty_label=None)
+    second = ModelChoice(EmbeddingModel.objects.kept(), label=_("Compare with"), empty_label=None)
     sku = forms.CharField(
-        label="Products (SKUs)",
+        label=_("Products (SKUs)"),
         required=False,
         max_length=1000,
-        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "Empty: drawn by lot"}),
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": _("Leave empty for a random sample")}),
     )
     sample = forms.TypedChoiceField(
-        label="Drawn by lot",
+        label=_("Random sample"),
         coerce=int,
-        choices=[(size, f"{size} products") for size in SAMPLES],
+        choices=sample_choices,
         widget=UnfoldAdminSelectWidget,
     )
     k = forms.TypedChoiceField(
-        label="Look-alikes", coerce=int, choices=[(k, k) for k in LENGTHS], widget=UnfoldAdminSelectWidget
+        label=_("Look-alikes"), coerce=int, choices=[(k, k) for k in LENGTHS], widget=UnfoldAdminSelectWidget
     )
     seed = forms.IntegerField(min_value=0, max_value=2**31, widget=forms.HiddenInput)
 
     def clean_sku(self) -> list[str]:
         skus = re.split(r"[\s,;]+", self.cleaned_data["sku"].strip())
         if len(skus) > MOST_SKUS:
-            raise forms.ValidationError(f"Name {MOST_SKUS} products at most.")
+            raise forms.ValidationError(_("Enter at most %(most)s SKUs."), params={"most": MOST_SKUS})
         return [sku for sku in skus if sku]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("first") and cleaned.get("first") == cleaned.get("second"):
-            self.add_error("second", "Choose two different models.")
+            self.add_error("second", _("Choose two different models."))
         return cleaned
 
 
 def comparison_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResponse:
-    """With nothing chosen it compares the active model with the newest other one."""
+    """By default, compare the active model with the newest other one."""
     request.current_app = model_admin.admin_site.name
     context = {
         **model_admin.admin_site.each_context(request),
-        "title": "Compare two models",
+        "title": gettext("Compare two models"),
         "opts": EmbeddingModel._meta,
         "model_admin": model_admin,
         **_found(request),
@@ -104,7 +117,7 @@ def _defaults(models: list[EmbeddingModel]) -> dict[str, Any]:
 
 
 def _another(form: ComparisonForm) -> str:
-    """The address of the same comparison on other products."""
+    """The address of the same comparison with other random products."""
     chosen = form.cleaned_data
     return "?" + urlencode(
         {
@@ -112,10 +125,3 @@ def _another(form: ComparisonForm) -> str:
             "seed": chosen["seed"] + 1,
         }
     )  # fmt: skip
-
-
-def _progress(model: EmbeddingModel) -> str:
-    if model.state != ModelState.BUILDING:
-        return ""
-    # Rounded down: 100 % is said only of what is complete.
-    return f", {int(100 * coverage(model).share)} % of the pictures"

@@ -1,4 +1,4 @@
-"""What staff see and do about embeddings, also on the catalog's own pages."""
+"""The admin of embeddings, including their part of the product pages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from django.db.models import Model, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
@@ -53,7 +56,9 @@ MODEL_LABELS = {
 
 
 def recall_column(share: float) -> Callable[[SearchHealth], str]:
-    @admin.display(description="No filter" if share == ALL else f"Budget for {share:.0%}")
+    @admin.display(
+        description=_("No filter") if share == ALL else format_lazy(_("{share} within budget"), share=f"{share:.0%}")
+    )
     def recall(row: SearchHealth) -> str:
         found = [each["recall"] for each in row.report["filters"] if each["share"] == share]
         return "–" if not found or found[0] is None else f"{found[0]:.3f}"
@@ -62,7 +67,7 @@ def recall_column(share: float) -> Callable[[SearchHealth], str]:
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    reason = "The shop writes these rows by itself. They can be looked at, not changed."
+    reason = _("These records are created automatically and are read-only.")
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         raise PermissionDenied(self.reason)
@@ -81,7 +86,7 @@ class ReadOnlyAdmin(ModelAdmin):
 
 
 class SearchableImageInline(ProductImageInline):
-    """The catalog's pictures, with whether they can be found by their looks."""
+    """The product's pictures, and whether each one is among similar items yet."""
 
     fields = [*ProductImageInline.fields, "searchable"]
     readonly_fields = [*ProductImageInline.readonly_fields, "searchable"]
@@ -90,25 +95,27 @@ class SearchableImageInline(ProductImageInline):
         rows = ImageEmbedding.objects.filter(model__state=ModelState.ACTIVE).defer("vector")
         return super().get_queryset(request).prefetch_related(Prefetch("embeddings", rows, to_attr="active_embeddings"))
 
-    @admin.display(description="Similar items")
+    @admin.display(description=_("Similar items"))
     def searchable(self, image: ProductImage) -> str:
         rows = [row for row in image.active_embeddings if row.digest == image.digest]  # type: ignore[attr-defined]
         if not rows or rows[0].state in {EmbeddingState.PENDING, EmbeddingState.PROCESSING}:
-            return "waiting: will appear in a moment"
+            return gettext("Pending: appears in a moment")
         if rows[0].state == EmbeddingState.FAILED:
-            return f"failed, not among similar items: {rows[0].error} [{rows[0].error_code}]"
-        return "ready"
+            return gettext("Failed, not in similar items: %(error)s [%(code)s]") % {
+                "error": rows[0].error, "code": rows[0].error_code,
+            }  # fmt: skip
+        return gettext("Ready")
 
 
 class SearchableProductAdmin(ProductAdmin):
     form = MerchandisedProductForm
     inlines = [SearchableImageInline, PinInline]
-    fieldsets = [*ProductAdmin.fieldsets, ("Similar items", {"fields": ["never_with", "never_shown_with"]})]
+    fieldsets = [*ProductAdmin.fieldsets, (_("Similar items"), {"fields": ["never_with", "never_shown_with"]})]
     readonly_fields = ["never_shown_with"]
 
-    @admin.display(description="Never shown with")
+    @admin.display(description=_("Never shown with"))
     def never_shown_with(self, product: Product) -> str:
-        """The list for those who may see it and not change it."""
+        """The list, for users who may view but not change it."""
         titles = Product.objects.filter(pk__in=vetoed_with(product)).values_list("title", flat=True)
         return ", ".join(titles) or "–"
 
@@ -139,9 +146,9 @@ admin.site.register(Product, SearchableProductAdmin)
 
 @admin.register(EmbeddingModel)
 class EmbeddingModelAdmin(ReadOnlyAdmin):
-    """To look at; `manage.py embedding_models` changes them, as most steps take minutes."""
+    """Read-only: `manage.py embedding_models` changes models, because most steps take minutes."""
 
-    reason = "Models are added, switched and retired with `manage.py embedding_models`."
+    reason = _("Use `manage.py embedding_models` to add, switch or retire models.")
 
     list_display = [
         "name", "status", "source", "backbone", "dimension", "input_size", "pooling", "covered", "index",
@@ -150,23 +157,25 @@ class EmbeddingModelAdmin(ReadOnlyAdmin):
     ordering = ["pk"]
     actions_list = ["compare"]
 
-    @action(description="Compare two models", url_path="compare", permissions=["view"])
+    @action(description=_("Compare two models"), url_path="compare", permissions=["view"])
     def compare(self, request: HttpRequest) -> HttpResponse:
         return comparison_page(request, self)
 
-    @display(description="State", ordering="state", label=MODEL_LABELS)
-    def status(self, model: EmbeddingModel) -> str:
-        return model.state
+    @display(description=_("State"), ordering="state", label=MODEL_LABELS)
+    def status(self, model: EmbeddingModel) -> tuple[str, str]:
+        return model.state, model.get_state_display()
 
-    @admin.display(description="Pictures")
+    @admin.display(description=_("Pictures"))
     def covered(self, model: EmbeddingModel) -> str:
         if model.state not in KEPT:
             return "–"
         found = coverage(model)
-        failed = f", {found.failed:,} failed" if found.failed else ""
-        return f"{found.ready:,} of {found.total:,}{failed}"
+        counts = {name: f"{getattr(found, name):,}" for name in ("ready", "total", "failed")}
+        if found.failed:
+            return gettext("%(ready)s of %(total)s, %(failed)s failed") % counts
+        return gettext("%(ready)s of %(total)s") % counts
 
-    @admin.display(description="Index")
+    @admin.display(description=_("Index"))
     def index(self, model: EmbeddingModel) -> str:
         size = index_bytes(model)
         return filesizeformat(size) if size else "–"
@@ -174,16 +183,16 @@ class EmbeddingModelAdmin(ReadOnlyAdmin):
 
 @admin.register(SearchHealth)
 class SearchHealthAdmin(ReadOnlyAdmin):
-    """Recall@10 of the last checks, by how much of the catalog a budget leaves."""
+    """Recall@10 of the latest checks, by the share of the catalog that a budget keeps."""
 
     list_display = ["measured_at", "model", "verdict", *map(recall_column, SHARES)]
     list_filter = ["model"]
     list_select_related = ["model"]
     ordering = ["-pk"]
 
-    @display(description="Search", ordering="lowest", label={"sound": "success", "low": "danger"})
-    def verdict(self, row: SearchHealth) -> str:
-        return "low" if row.lowest < FLOOR else "sound"
+    @display(description=_("Search"), ordering="lowest", label={"sound": "success", "low": "danger"})
+    def verdict(self, row: SearchHealth) -> tuple[str, str]:
+        return ("low", gettext("Low recall")) if row.lowest < FLOOR else ("sound", gettext("Good"))
 
 
 @admin.register(ImageEmbedding)
@@ -203,27 +212,28 @@ class ImageEmbeddingAdmin(ReadOnlyAdmin):
     def picture(self, row: ImageEmbedding) -> str:
         return thumbnail(row.image)
 
-    @admin.display(description="Product", ordering="image__product__title")
+    @admin.display(description=_("Product"), ordering="image__product__title")
     def product(self, row: ImageEmbedding) -> str:
         return row.image.product.title
 
-    @display(description="State", ordering="state", label=LABELS)
-    def status(self, row: ImageEmbedding) -> str:
-        return row.state
+    @display(description=_("State"), ordering="state", label=LABELS)
+    def status(self, row: ImageEmbedding) -> tuple[str, str]:
+        return row.state, row.get_state_display()
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION)
 
-    @action(description="Try again", permissions=["retry"])
+    @action(description=_("Try again"), permissions=["retry"])
     def retry(self, request: HttpRequest, rows: QuerySet[ImageEmbedding]) -> None:
         count = claims.retry_rows(list(rows.values_list("pk", flat=True)))
         nudges.nudge_bulk()
-        self.message_user(request, f"{count} pictures will be tried again.")
+        message = ngettext("%(count)s picture will be tried again.", "%(count)s pictures will be tried again.", count)
+        self.message_user(request, message % {"count": f"{count:,}"})
 
 
 @admin.register(Pipeline)
 class PipelineAdmin(ReadOnlyAdmin):
-    """One page, and what its buttons do."""
+    """One page and the actions of its buttons."""
 
     def get_urls(self) -> list[URLPattern]:
         return [

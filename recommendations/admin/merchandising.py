@@ -1,4 +1,4 @@
-"""Where staff say what is shown beside a product: on its own page, and in rules."""
+"""Where staff curate similar items: pins and vetoes on the product page, and rules."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
@@ -20,17 +22,20 @@ from recommendations.strips.curation import scope_of
 
 
 class MerchandisedProductForm(ProductForm):
-    """A product with those that it is never shown with: one list, seen from both sides."""
+    """A product form with the products it is never shown with. The list is the same from both sides."""
 
     never_with = forms.ModelMultipleChoiceField(
         Product.objects.defer("search"),
         required=False,
-        label="Never shown with",
-        help_text="Neither appears beside the other. This outweighs pins, and lasts when pictures or models change.",
+        label=_("Never shown with"),
+        help_text=_(
+            "These products and this one never appear in each other's similar items. Overrides pins, and stays in "
+            "place when pictures or models change."
+        ),
         widget=SoundSelectMultiple(Veto._meta.get_field("b"), admin.site),
     )
 
-    #: What the user may do to the list, see `veto_permissions`.
+    #: What the user may do with the list; see `veto_permissions`.
     may_add_vetoes = may_delete_vetoes = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,11 +49,11 @@ class MerchandisedProductForm(ProductForm):
         others: QuerySet[Product] = self.cleaned_data["never_with"]
         wanted = {other.pk for other in others}
         if self.instance.pk in wanted:
-            raise forms.ValidationError("A product is not shown beside itself anyway.", code="itself")
+            raise forms.ValidationError(_("A product never appears in its own similar items."), code="itself")
         if wanted - self._vetoed and not self.may_add_vetoes:
-            raise forms.ValidationError("Your account may remove products here, not add any.", code="may_not")
+            raise forms.ValidationError(_("Your account can remove products here but not add them."), code="may_not")
         if self._vetoed - wanted and not self.may_delete_vetoes:
-            raise forms.ValidationError("Your account may add products here, not remove any.", code="may_not")
+            raise forms.ValidationError(_("Your account can add products here but not remove them."), code="may_not")
         return others
 
 
@@ -59,15 +64,15 @@ def vetoed_with(product: Product) -> set[int]:
 
 
 def veto_permissions(request: HttpRequest) -> set[str]:
-    """Of "view", "add", "change" and "delete". With any of them the list is seen, or a user would overwrite what
-    she cannot see; it is written with "add" and "delete"."""
+    """The user's permissions on vetoes, out of "view", "add", "change" and "delete". Any of them shows the list, so
+    that no user overwrites entries they cannot see. Writing needs "add" or "delete"."""
     actions = ("view", "add", "change", "delete")
     return {action for action in actions if request.user.has_perm(f"recommendations.{action}_veto")}
 
 
 class PinFormSet(forms.BaseInlineFormSet):
     def get_unique_error_message(self, unique_check: Sequence[str]) -> str:
-        return "The same product is pinned twice."
+        return gettext("This product is pinned twice. Remove one of the pins.")
 
 
 class PinInline(TabularInline):
@@ -80,8 +85,8 @@ class PinInline(TabularInline):
     readonly_fields = ["thumbnail", "availability"]
     autocomplete_fields = ["shown"]
     ordering_field = "position"
-    verbose_name = "pinned product"
-    verbose_name_plural = "pinned: shown first among similar items"
+    verbose_name = _("pinned product")
+    verbose_name_plural = _("pinned products, shown first in similar items")
 
     class Media:
         css = {"all": ["css/admin.css"]}
@@ -91,43 +96,45 @@ class PinInline(TabularInline):
         pins = super().get_queryset(request).annotate(vetoed=Exists(Veto.objects.filter(pair)))
         return pins.select_related("shown").defer("shown__search").prefetch_related("shown__images")
 
-    @admin.display(description="Picture")
+    @admin.display(description=_("Picture"))
     def thumbnail(self, pin: Pin) -> str:
         return thumbnail(pin.shown.main_image if pin.shown_id else None)
 
-    @admin.display(description="Now")
+    @admin.display(description=_("Status"))
     def availability(self, pin: Pin) -> str:
         if pin.shown_id is None:
             return "–"
         if getattr(pin, "vetoed", False):
-            return "not shown: never to be shown with this product"
+            return gettext("Hidden: never shown with this product")
         if not pin.shown.published:
-            return "not shown: unpublished"
-        return "shown" if pin.shown.in_stock else "sold out: shown only where the shop shows what is sold out"
+            return gettext("Hidden: not published")
+        return (
+            gettext("Shown") if pin.shown.in_stock else gettext("Sold out: shown only if the shop shows sold-out items")
+        )
 
 
 @admin.register(Rule)
 class RuleAdmin(ModelAdmin):
-    list_display = ["sentence", "kind", "boost", "active"]
+    list_display = ["sentence", "shown_effect", "boost", "active"]
     list_filter = ["effect", "active"]
     list_select_related = ["category", "beside"]
     autocomplete_fields = ["category", "beside"]
     fieldsets = [
         (None, {"fields": ["effect", "boost", "active"]}),
-        ("Of what is shown", {"fields": [("category", "brand")]}),
-        ("Where", {"fields": ["beside"]}),
+        (_("Affected products"), {"fields": [("category", "brand")]}),
+        (_("Product pages"), {"fields": ["beside"]}),
     ]
 
     def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if not Product.objects.published().filter(scope_of(obj).conditions()).exists():
-            said = "No product on show is of this category and brand. Brands are written as on the product's page."
-            self.message_user(request, said, messages.WARNING)
+            warning = _("No published product matches this category and brand. Check the spelling of the brand.")
+            self.message_user(request, warning, messages.WARNING)
 
-    @admin.display(description="Rule")
+    @admin.display(description=_("Rule"))
     def sentence(self, rule: Rule) -> str:
         return str(rule)
 
-    @display(description="Effect", ordering="effect", label={Effect.EXCLUDE: "danger", Effect.BOOST: "info"})
-    def kind(self, rule: Rule) -> tuple[str, str]:
+    @display(description=_("Effect"), ordering="effect", label={Effect.EXCLUDE: "danger", Effect.BOOST: "info"})
+    def shown_effect(self, rule: Rule) -> tuple[str, str]:
         return rule.effect, rule.get_effect_display()

@@ -1,4 +1,4 @@
-"""The page on which staff see how far the pipeline is, hold it, and try again what failed."""
+"""The page where staff watch the pipeline, pause it and retry failed pictures."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpR
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 
 from catalog.media import files
 from recommendations.embeddings import claims
@@ -24,12 +25,13 @@ from recommendations.monitoring.failures import FailureGroup, failure_groups
 from recommendations.pipeline import control, nudges
 from recommendations.pipeline.heartbeat import ALIVE, alive
 
-EXAMPLES = 8  # of each reason
+EXAMPLES = 8  # per reason
 WORKERS = 20  # listed by name
-LOST = 12  # pictures without a file, the same
-BUSY_SECONDS, IDLE_SECONDS, MOST_SECONDS = 3, 15, 120  # between two looks
-SHARE = 20  # looking may take one second in so many: at a million pictures the count alone takes one
+LOST = 12  # pictures without a file, listed by name
+BUSY_SECONDS, IDLE_SECONDS, MOST_SECONDS = 3, 15, 120  # between two updates
+SHARE = 20  # an update may take 1/20 of the time: at a million pictures, counting alone takes a second
 PERMISSION = "recommendations.change_pipeline"
+BAR = (EmbeddingState.READY, EmbeddingState.PROCESSING, EmbeddingState.PENDING, EmbeddingState.FAILED)
 
 
 @dataclass(frozen=True)
@@ -44,23 +46,23 @@ class Row:
 
     @property
     def rate(self) -> str:
-        """Rounded as in the outlook."""
-        return f"{self.per_minute:,.0f} a minute" if self.per_minute else ""
+        """Rounded like the outlook; empty when nothing was embedded recently."""
+        return gettext("%(rate)s a minute") % {"rate": f"{self.per_minute:,.0f}"} if self.per_minute else ""
 
     @property
     def oldest(self) -> str:
-        """For how long the oldest pending picture has waited; empty for none."""
+        """How long the oldest pending picture has waited; empty if none is pending."""
         return "" if self.found.oldest_pending_s is None else throughput.duration(self.found.oldest_pending_s)
 
     @property
-    def parts(self) -> list[tuple[str, int, float]]:
-        """Of the bar: state, pictures, per cent of all. Whatever there is can be seen, if only just."""
-        counts = [(state, getattr(self.found, state)) for state in ("ready", "processing", "pending", "failed")]
+    def parts(self) -> list[tuple[EmbeddingState, int, float]]:
+        """The sections of the bar: state, pictures, percentage. Every section stays wide enough to see."""
+        counts = [(state, getattr(self.found, state.value)) for state in BAR]
         return [(state, count, max(100 * count / self.found.total, 0.5)) for state, count in counts if count]
 
 
 def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResponse:
-    """Whole, or, where a script on it asks (`?seen=`), the parts that have changed."""
+    """The whole page, or the changed parts if the page's script requests them (`?seen=`)."""
     request.current_app = model_admin.admin_site.name
     began = time.monotonic()
     paused = control.current()
@@ -88,18 +90,22 @@ def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResp
     if "seen" in request.GET:
         context["failures_changed"] = request.GET["seen"] != seen
         return TemplateResponse(request, "recommendations/_pipeline_update.html", context)
-    context |= {**model_admin.admin_site.each_context(request), "title": "Pipeline", "model_admin": model_admin}
+    context |= {
+        **model_admin.admin_site.each_context(request),
+        "title": gettext("Pipeline"),
+        "model_admin": model_admin,
+    }
     return TemplateResponse(request, "recommendations/pipeline.html", context)
 
 
 def retry(request: HttpRequest) -> HttpResponse:
-    """POST `row`, or `model` with or without `code`: that picture, the failures for that reason, or all of them."""
+    """POST `row` to retry one picture, `model` and `code` those with one reason, `model` all failed ones."""
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
     try:
         numbers = {name: int(request.POST[name]) for name in ("row", "model") if name in request.POST}
     except ValueError:
-        return HttpResponseBadRequest("Not a number.")
+        return HttpResponseBadRequest("`row` and `model` must be numbers.")
     if "row" in numbers:
         row = get_object_or_404(ImageEmbedding.objects.filter(state=EmbeddingState.FAILED), pk=numbers["row"])
         count = claims.retry_rows([row.pk])
@@ -108,9 +114,10 @@ def retry(request: HttpRequest) -> HttpResponse:
         code = request.POST.get("code")
         count = claims.retry_reason(model, code) if code else claims.retry(model)
     else:
-        return HttpResponseBadRequest("Name a row or a model.")
+        return HttpResponseBadRequest("Send `row` or `model`.")
     nudges.nudge_bulk()
-    messages.success(request, f"{count:,} picture{'' if count == 1 else 's'} will be tried again.")
+    message = ngettext("%(count)s picture will be tried again.", "%(count)s pictures will be tried again.", count)
+    messages.success(request, message % {"count": f"{count:,}"})
     return _back()
 
 
@@ -121,12 +128,14 @@ def switch(request: HttpRequest) -> HttpResponse:
     to = request.POST.get("to")
     if to == "pause":
         control.pause(by=request.user.get_username())
-        messages.success(request, "Paused. What is in hand is finished or given back within seconds.")
+        messages.success(
+            request, gettext("Pipeline paused. Workers finish or release claimed pictures within seconds.")
+        )
     elif to == "resume":
         control.resume()
-        messages.success(request, "The pipeline goes on.")
+        messages.success(request, gettext("Pipeline resumed."))
     else:
-        return HttpResponseBadRequest("Pause or resume?")
+        return HttpResponseBadRequest("`to` must be pause or resume.")
     return _back()
 
 
@@ -151,7 +160,7 @@ def _rows(paused: bool) -> list[Row]:
 
 
 def _fingerprint(rows: list[Row]) -> str:
-    """Of all that the failures' part of the page shows."""
+    """A hash of everything that the failures section shows."""
     shown = [(row.model.pk, g.code, g.count, [e.pk for e in g.examples]) for row in rows for g in row.groups]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
@@ -161,6 +170,6 @@ def _pause(took: float, *, busy: bool) -> int:
 
 
 def _failed_rows_address() -> str:
-    """The list of single pictures, to which the page adds model and code."""
+    """The address of the list of failed pictures. The page adds model and code."""
     address = reverse("admin:recommendations_imageembedding_changelist")
     return f"{address}?{urlencode({'state__exact': EmbeddingState.FAILED.value})}"

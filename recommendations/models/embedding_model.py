@@ -1,4 +1,4 @@
-"""A way to turn pictures into vectors. Vectors of different models are never compared."""
+"""Embedding models turn pictures into vectors. Vectors of different models are never compared."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from typing import Any, Self
 
 from django.db import models
 from django.db.models import Case, Q, Value, When
+from django.utils.translation import gettext_lazy as _
 
 from ml.spec import ModelSpec
 
 
 class ModelState(models.TextChoices):
-    DRAFT = "draft"
-    BUILDING = "building"
-    READY = "ready"
-    ACTIVE = "active"
-    RETIRED = "retired"
+    DRAFT = "draft", _("draft")
+    BUILDING = "building", _("building")
+    READY = "ready", _("ready")
+    ACTIVE = "active", _("active")
+    RETIRED = "retired", _("retired")
 
 
-#: States whose vectors are kept complete, in the order in which workers see to them: shoppers see the active
-#: model; a ready one may become it at any moment; a build has all the pictures before it and takes what is left.
+#: States whose vectors are kept complete, in the order in which workers serve them. Shoppers see the active model, a
+#: ready one may become active at any moment, and a build gets what time is left.
 KEPT = (ModelState.ACTIVE, ModelState.READY, ModelState.BUILDING)
 
 
@@ -27,20 +28,20 @@ _ACTIVE = "SELECT * FROM recommendations_embeddingmodel WHERE state = %s"
 
 
 class WeightsSource(models.TextChoices):
-    FILE = "file", "weights file"
-    BUNDLED = "bundled", "bundled fashion weights"
-    IMAGENET = "imagenet", "ImageNet"
-    UNTRAINED = "untrained", "untrained"
+    FILE = "file", _("weights file")
+    BUNDLED = "bundled", _("bundled fashion weights")
+    IMAGENET = "imagenet", _("ImageNet")
+    UNTRAINED = "untrained", _("untrained")
 
 
 class EmbeddingModelQuerySet(models.QuerySet["EmbeddingModel"]):
     def active(self) -> EmbeddingModel | None:
         """The model that pages and searches use; None before the first one exists."""
-        # Every search begins with this; Django would take longer to write the statement than all the rest of it takes.
+        # Every search starts here, and building the statement with the ORM takes longer than running it.
         return next(iter(self.raw(_ACTIVE, [ModelState.ACTIVE])), None)
 
     def kept(self) -> Self:
-        """Those that every picture gets a vector of, the active one first."""
+        """Models that every picture gets a vector from, the active one first."""
         turn = Case(*(When(state=state, then=Value(place)) for place, state in enumerate(KEPT)))
         return self.filter(state__in=KEPT).order_by(turn, "pk")
 
@@ -49,11 +50,12 @@ class EmbeddingModel(models.Model):
     name = models.CharField(max_length=100, unique=True)
     source = models.CharField(max_length=20, choices=WeightsSource)
     weights = models.TextField(
-        blank=True, help_text="What finds the weights again: a file, imagenet or untrained. Empty: the best there is."
+        blank=True,
+        help_text=_("Where the weights come from: a file, imagenet or untrained. Leave empty for the best available."),
     )
     backbone = models.CharField(max_length=40)
     weights_sha256 = models.CharField(max_length=64)
-    graph_sha256 = models.CharField(max_length=64, help_text="SHA-256 of the exported network.")
+    graph_sha256 = models.CharField(max_length=64, help_text=_("SHA-256 of the artifact."))
     input_size = models.PositiveSmallIntegerField()
     fit = models.CharField(max_length=20)
     pooling = models.CharField(max_length=20)
@@ -62,12 +64,12 @@ class EmbeddingModel(models.Model):
     spec_meta = models.JSONField(
         default=dict,
         blank=True,
-        help_text="All that the network says of its vectors, parts and labels included. Empty: what the columns say.",
+        help_text=_("The artifact's full metadata, including parts and labels. If empty, the columns apply."),
     )
     calibration = models.JSONField(
         default=dict,
         blank=True,
-        help_text="What its cosines mean in this shop. Empty: not yet known.",
+        help_text=_("What this model's scores mean in this shop. Empty until calibrated."),
     )
     state = models.CharField(max_length=10, choices=ModelState, default=ModelState.DRAFT)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -88,7 +90,7 @@ class EmbeddingModel(models.Model):
 
     @staticmethod
     def fields_of(spec: ModelSpec) -> dict[str, Any]:
-        """`spec` as column values: what queries and the admin read by itself, and the whole in `spec_meta`."""
+        """`spec` as column values: single columns for queries and the admin, and all of it in `spec_meta`."""
         return {
             "backbone": spec.backbone,
             "input_size": spec.input_size,

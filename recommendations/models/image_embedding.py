@@ -1,9 +1,10 @@
-"""What is known of one picture under one model: the record of the pipeline's work, done and to do."""
+"""One picture under one model: the pipeline's record of work that is done or to do."""
 
 from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
 from catalog.models import ProductImage
@@ -12,16 +13,16 @@ from recommendations.querysets import ImageEmbeddingQuerySet
 
 
 class EmbeddingState(models.TextChoices):
-    PENDING = "pending"
-    PROCESSING = "processing"
-    READY = "ready"
-    FAILED = "failed"
+    PENDING = "pending", _("pending")
+    PROCESSING = "processing", _("processing")
+    READY = "ready", _("ready")
+    FAILED = "failed", _("failed")
 
 
 class ImageEmbedding(models.Model):
     image = models.ForeignKey(ProductImage, on_delete=models.CASCADE, related_name="embeddings")
     model = models.ForeignKey(EmbeddingModel, on_delete=models.CASCADE, related_name="embeddings")
-    digest = models.CharField(max_length=64, help_text="SHA-256 of the file that this row describes.")
+    digest = models.CharField(max_length=64, help_text=_("SHA-256 of the picture's file."))
     state = models.CharField(max_length=10, choices=EmbeddingState, default=EmbeddingState.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
@@ -29,7 +30,7 @@ class ImageEmbedding(models.Model):
     error = models.TextField(blank=True)
     vector = HalfVectorField(null=True, blank=True)
     created_at = models.DateTimeField(
-        auto_now_add=True, help_text="When this was asked for: with the picture, its new file, or another try."
+        auto_now_add=True, help_text=_("When the picture was added, replaced or last retried.")
     )
     embedded_at = models.DateTimeField(null=True, blank=True)
 

@@ -1,4 +1,4 @@
-"""Hosts that found that they would compute wrong vectors, and therefore compute none."""
+"""Hosts that would compute wrong vectors, and so compute none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from recommendations.models.embedding_model import EmbeddingModel
 
 
 class Refusal(models.Model):
-    """One for each host and model. The host takes it back when the network is right again."""
+    """One for each host and model. The host deletes it when its vectors are right again."""
 
     host = models.CharField(max_length=200)
     model = models.ForeignKey(EmbeddingModel, on_delete=models.CASCADE, related_name="refusals")

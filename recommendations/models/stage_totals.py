@@ -1,4 +1,4 @@
-"""What the stages of the pipeline took and did, added up over all workers of all hosts since the shop began."""
+"""Time and pictures of each pipeline stage, totalled over all workers of all hosts since the shop began."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db import connection, models
 
 
 class Stage(models.TextChoices):
-    """One picture at a time in `READ`, `DECODE` and `PREPROCESS`, a batch at a time in the others."""
+    """`READ`, `DECODE` and `PREPROCESS` handle one picture at a time, the other stages a batch."""
 
     CLAIM = "claim"
     READ = "read"
@@ -20,9 +20,9 @@ class Stage(models.TextChoices):
 
 class StageTimeQuerySet(models.QuerySet["StageTime"]):
     def add(self, times: Mapping[tuple[str, float], tuple[int, float]]) -> None:
-        """Add `(count, seconds)` to each `(stage, le)`: one statement, exact however many run at once.
+        """Add `(count, seconds)` to each `(stage, le)` in one statement, which is exact under concurrency.
 
-        In the order of the keys, or two of them could wait for each other's rows.
+        Rows are sorted by key, so that two statements cannot deadlock.
         """
         rows = sorted((stage, le, *amount) for (stage, le), amount in times.items())
         with connection.cursor() as cursor:
@@ -39,9 +39,9 @@ class StageTimeQuerySet(models.QuerySet["StageTime"]):
 
 class StageTime(models.Model):
     stage = models.CharField(max_length=20, choices=Stage)
-    le = models.FloatField(help_text="Seconds: what took longer than the next smaller one, and no longer than this.")
+    le = models.FloatField(help_text="Upper limit of the bucket in seconds, inclusive.")
     count = models.BigIntegerField()
-    seconds = models.FloatField(help_text="Of all these together.")
+    seconds = models.FloatField(help_text="Total seconds in this bucket.")
 
     objects = StageTimeQuerySet.as_manager()
 
@@ -54,7 +54,7 @@ class StageTime(models.Model):
 
 class StagePicturesQuerySet(models.QuerySet["StagePictures"]):
     def add(self, pictures: Mapping[tuple[str, str], int]) -> None:
-        """Add to each `(stage, outcome)`; as `StageTimeQuerySet.add`."""
+        """Add to each `(stage, outcome)`, as `StageTimeQuerySet.add` does."""
         rows = sorted((stage, outcome, count) for (stage, outcome), count in pictures.items())
         with connection.cursor() as cursor:
             cursor.execute(
@@ -69,7 +69,7 @@ class StagePicturesQuerySet(models.QuerySet["StagePictures"]):
 
 class StagePictures(models.Model):
     stage = models.CharField(max_length=20, choices=Stage)
-    outcome = models.CharField(max_length=40, help_text="ok, or the code with which pictures failed here.")
+    outcome = models.CharField(max_length=40, help_text="ok, or the code of the failure.")
     count = models.BigIntegerField()
 
     objects = StagePicturesQuerySet.as_manager()

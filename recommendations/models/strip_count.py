@@ -1,4 +1,4 @@
-"""How often the places of strips were seen and followed, added up by day: no row tells of one shopper."""
+"""How often the positions of strips were seen and clicked, totalled by day. No row describes a single shopper."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Strip(models.TextChoices):
 
 class Place(NamedTuple):
     """Attributes:
-    model: its name; empty where no model had a part in the strip.
-    source: why the product was there, see `search.Source`.
+    model: its name; empty if no model took part.
+    source: why the product was shown; see `search.Source`.
     position: in the strip, from 1.
     """
 
@@ -31,9 +31,9 @@ class Place(NamedTuple):
 
 class StripCountQuerySet(models.QuerySet["StripCount"]):
     def add(self, day: date, counts: Mapping[Place, tuple[int, int]]) -> None:
-        """Count `(seen, clicked)` of each place more: one statement, exact however many run at once.
+        """Add `(seen, clicked)` to each place in one statement, which is exact under concurrency.
 
-        In the order of the places, or two of them could wait for each other's rows.
+        Rows are sorted by place, so that two statements cannot deadlock.
         """
         places = sorted(counts)
         if not places:
@@ -60,7 +60,9 @@ class StripCountQuerySet(models.QuerySet["StripCount"]):
 
 class StripCount(models.Model):
     day = models.DateField()
-    model = models.CharField(max_length=100, blank=True, help_text="Name of the embedding model; empty: none.")
+    model = models.CharField(
+        max_length=100, blank=True, help_text="Name of the embedding model; empty if none took part."
+    )
     strip = models.CharField(max_length=20, choices=Strip)
     source = models.CharField(max_length=20)
     position = models.PositiveSmallIntegerField()

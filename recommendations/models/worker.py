@@ -1,4 +1,4 @@
-"""The workers that have lately said that they live. Nothing depends on it: claims have leases of their own."""
+"""Workers and their latest heartbeats, for information only: claims rely on their own leases."""
 
 from __future__ import annotations
 

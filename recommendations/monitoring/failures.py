@@ -37,8 +37,8 @@ class FailureGroup:
         return {
             "code": self.code,
             "count": self.count,
-            "means": self.reason.means,
-            "remedy": self.reason.remedy,
+            "means": str(self.reason.means),
+            "remedy": str(self.reason.remedy),
             "example": None
             if example is None
             else {"image": example.image_id, "sku": example.image.product.sku, "error": example.error},

@@ -1,14 +1,16 @@
-"""How fast pictures are embedded, and when that will be done."""
+"""How fast pictures are embedded, and how long the rest will take."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.utils.translation import gettext, ngettext
+
 from recommendations.embeddings.coverage import embedded_lately
 from recommendations.models import EmbeddingModel
 
-WINDOW_S = 300  # what counts as lately
-LEAST_S = 60  # over less time than this a rate is chance
+WINDOW_S = 300  # the period that a rate is measured over
+LEAST_S = 60  # a rate over a shorter time would be chance
 
 
 def pictures_a_minute(models: Iterable[EmbeddingModel]) -> dict[int, float]:
@@ -31,26 +33,30 @@ def remaining_s(missing: int, per_minute: float) -> float | None:
 
 
 def outlook(missing: int, per_minute: float, *, paused: bool = False) -> str:
-    """The same as a sentence."""
+    """`remaining_s` as a sentence for staff."""
     if not missing:
-        return "Nothing is waiting."
+        return gettext("Nothing is waiting.")
     if paused:
-        return "Paused: what waits is embedded when the pipeline goes on."
+        return gettext("Paused: pending pictures are embedded after the pipeline resumes.")
     seconds = remaining_s(missing, per_minute)
     if seconds is None:
-        return f"No picture was embedded in the last {WINDOW_S // 60} minutes. Look whether a worker runs."
-    return f"{duration(seconds).capitalize()} left, at {per_minute:,.0f} pictures a minute."
+        return gettext("No picture was embedded in the last %(minutes)d minutes. Check that a worker is running.") % {
+            "minutes": WINDOW_S // 60,
+        }  # fmt: skip
+    return gettext("%(duration)s left, at %(rate)s pictures a minute.") % {
+        "duration": duration(seconds).capitalize(), "rate": f"{per_minute:,.0f}",
+    }  # fmt: skip
 
 
 def duration(seconds: float) -> str:
-    """In the one unit that a person would use."""
+    """A duration in the unit that people would use, such as "about 5 minutes"."""
     if seconds < 60:
-        return "less than a minute"
-    for unit, size, limit in (("minute", 60, 5400), ("hour", 3600, 48 * 3600)):
-        if seconds < limit:
-            return _about(round(seconds / size), unit)
-    return _about(round(seconds / 86400), "day")
-
-
-def _about(count: int, unit: str) -> str:
-    return f"about {count:,} {unit}{'' if count == 1 else 's'}"
+        return gettext("less than a minute")
+    if seconds < 5400:
+        count = round(seconds / 60)
+        return ngettext("about %(count)s minute", "about %(count)s minutes", count) % {"count": count}
+    if seconds < 48 * 3600:
+        count = round(seconds / 3600)
+        return ngettext("about %(count)s hour", "about %(count)s hours", count) % {"count": count}
+    count = round(seconds / 86400)
+    return ngettext("about %(count)s day", "about %(count)s days", count) % {"count": f"{count:,}"}

@@ -1,4 +1,4 @@
-"""The demo as a newcomer starts it, and a real browser."""
+"""The demo, as a newcomer starts it, and a real browser."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Closed with its module: while it is open, Playwright's loop runs in the thread of every test that follows,
-    and Django refuses such a thread the database."""
+    """Closed after its module: while it is open, Playwright's event loop runs in the thread of the following tests, and
+    Django refuses database access in such a thread."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert path, "No Chromium here: tests/tools.sh, which `make test` runs, installs it on Debian."
     with sync_playwright() as playwright:

@@ -1,5 +1,5 @@
-"""Every command in README.md, docs/tutorial.md and docs/api.md is run in a fresh demo shop, and its output compared
-with what the page shows."""
+"""Runs every command in README.md, docs/tutorial.md and docs/api.md in a fresh demo shop and compares its output with
+the page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.fenced import Step, differences, json_without_a_command, steps
 ROOT = Path(__file__).resolve().parents[2]
 README, TUTORIAL, API = ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "api.md"
 
-# Commands that would install, download or test everything: where their parts are run instead.
+# Commands that would install, download or test everything, and the tests that run their parts instead.
 ELSEWHERE = {
     "make demo": "tests/e2e/test_demo.py",
     "VAR_DIR=$HOME/my-shop make demo CATALOG=fashion.zip LIMIT=2000": "tests/e2e/test_demo.py",
@@ -31,19 +31,19 @@ ELSEWHERE = {
     "make test": "tests/e2e/test_commands_of_the_docs.py",
 }
 COMMANDS = {page: [step for step in steps(page) if step.command not in ELSEWHERE] for page in (README, TUTORIAL, API)}
-START_SECONDS = 300  # importing 482 products, on a machine that does much else
+START_SECONDS = 300  # to import 482 products on a busy machine
 
 
 @dataclass
 class DemoShop:
-    """`manage.py demo`, as `make demo` starts it, and a folder in which to run commands."""
+    """`manage.py demo`, as `make demo` starts it, and a folder to run commands in."""
 
     folder: Path
     url: str
     environment: dict[str, str]
 
     def type_in(self, commands: list[Step]) -> list[tuple[int, str]]:
-        """Run the commands one after the other in one shell; exit status and output of each."""
+        """Run the commands in order in one shell. Returns the exit status and output of each."""
         script = "".join(
             f"{{ {step.command.replace('http://127.0.0.1:8000', self.url)}\n}} >out.{number} 2>err.{number}\n"
             f"echo $? >status.{number}\n"

@@ -75,7 +75,7 @@ def test_staff_upload_a_photo_and_shoppers_see_similar_items(demo: Demo, page: P
     page.goto("/p/brand-new-red-thing--BRANDNEW/")
     expect(page.get_by_role("heading", name="Brand new red thing")).to_be_visible()
     strip = page.get_by_role("region", name="Similar items")
-    # Before the worker has come round, the strip shows the same category and says so.
+    # Until the worker has embedded the picture, the strip shows the same category and says so.
     for _ in range(60):
         if strip.get_by_text("from the same category").count() == 0 and strip.get_by_role("link").count() > 0:
             break

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture(scope="module", autouse=True)
 def database_beside_playwright() -> Iterator[None]:
-    """Playwright's loop runs in this thread, in which Django would refuse to speak to the database."""
+    """Allows database access in this thread, where Playwright's event loop runs."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     cache.clear()
     yield

@@ -162,7 +162,7 @@ def test_a_product_that_one_model_has_no_vector_of_says_so(
     assert [side.embedded for side in row.sides] == [True, False]
     assert (row.overlap, row.rbo) == (0.0, None)
     assert fresh not in sample_products(plane, other, 10)
-    assert "no vector of line" in run("plane", "line", "--sku", "FRESH")
+    assert "no vector from line" in run("plane", "line", "--sku", "FRESH")
 
 
 def test_totals_are_means_over_the_products(dress: Product, plane: EmbeddingModel, other: EmbeddingModel) -> None:
@@ -205,10 +205,10 @@ def test_the_table_has_both_answers_side_by_side(dress: Product) -> None:
     lines = [line for line in said.splitlines() if re.match(r" +\d  ", line)]
     assert [re.findall(r"GOWN|FROCK|BOOT", line) for line in lines] == [["GOWN", "BOOT"], ["FROCK", "GOWN"]]
     assert "1  =tc  GOWN" in lines[0]
-    assert "both show 1 of 2" in said
+    assert "1 of 2 found by both" in said
     assert "same type 100 % | 50 %; same colour 50 % | 100 %; within 20.00 USD: 2 of 2 | 2 of 2" in said
-    assert "1 product: both show 50 % of the same" in said
-    assert "line: same type 50 %, same colour 100 %, searches within a price right 1 of 1." in said
+    assert "1 product: 50 % found by both" in said
+    assert "line: same type 50 %, same colour 100 %, within price limit 1 of 1." in said
 
 
 def test_programs_get_the_same_as_json(dress: Product) -> None:
@@ -228,7 +228,7 @@ def test_what_is_not_there_is_named(dress: Product) -> None:
 
 
 def test_a_shop_whose_models_have_no_picture_in_common_says_so(plane: EmbeddingModel, other: EmbeddingModel) -> None:
-    with pytest.raises(CommandError, match="no product that both plane and line have a vector of"):
+    with pytest.raises(CommandError, match="No product has a vector from both plane and line"):
         run("plane", "line")
 
 
@@ -281,7 +281,7 @@ def test_the_page_without_pictures_says_so(plane: EmbeddingModel, other: Embeddi
         ({"first": "1", "second": "0"}, "Select a valid choice"),
         ({"first": "x"}, "Select a valid choice"),
         ({"k": "5000"}, "Select a valid choice"),
-        ({"sku": "A B, " * 30}, "Name 20 products at most"),
+        ({"sku": "A B, " * 30}, "Enter at most 20 SKUs."),
         ({"sku": "A\0B"}, "Null characters are not allowed"),
         ({"seed": "-1"}, "Seed: Ensure this value"),
     ],

@@ -152,9 +152,9 @@ def test_several_rules_move_no_further_than_one_may(shop: Shopkeeper, dresses: d
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"effect": "exclude"}, "Name a category, a brand or both"),
-        ({"effect": "exclude", "brand": "Tindra", "boost": 0.1}, "To move takes a number"),
-        ({"effect": "boost", "brand": "Tindra"}, "To move takes a number"),
+        ({"effect": "exclude"}, "Enter a category, a brand or both"),
+        ({"effect": "exclude", "brand": "Tindra", "boost": 0.1}, "A boost needs a value"),
+        ({"effect": "boost", "brand": "Tindra"}, "A boost needs a value"),
         ({"effect": "boost", "brand": "Tindra", "boost": 0.5}, "less than or equal to 0.2"),
         ({"effect": "boost", "brand": "Tindra", "boost": -0.5}, "greater than or equal to -0.2"),
     ],
@@ -167,9 +167,9 @@ def test_a_senseless_rule_is_refused(db: None, fields: dict[str, Any], sentence:
 def test_rules_read_as_sentences(shop: Shopkeeper) -> None:
     shoes, clothes = shop.category("shoes"), shop.category("clothes")
     assert str(Rule(effect="exclude", category=shoes, brand="Tindra", beside=clothes)) == (
-        "Never Tindra in Shoes beside Clothes"
+        "Never show Tindra in Shoes on pages in Clothes"
     )
-    assert str(Rule(effect="boost", brand="Tindra", boost=-0.1)) == "Tindra later"
+    assert str(Rule(effect="boost", brand="Tindra", boost=-0.1)) == "Show Tindra later"
 
 
 # The admin
@@ -215,9 +215,9 @@ def test_the_form_says_which_pins_are_not_shown(shop: Shopkeeper, admin_client: 
         Pin.objects.create(product=red, shown=shown, position=position)
     set_vetoes(vetoed, [red])
     page = admin_client.get(f"/admin/catalog/product/{red.pk}/change/").content.decode()
-    assert "sold out: shown only where" in page
-    assert "not shown: unpublished" in page
-    assert page.count("not shown: never to be shown with this product") == 1
+    assert "Sold out: shown only if" in page
+    assert "Hidden: not published" in page
+    assert page.count("Hidden: never shown with this product") == 1
 
 
 def test_a_veto_from_the_other_side_does_not_lock_a_product_with_that_pin(
@@ -235,12 +235,10 @@ def test_a_veto_from_the_other_side_does_not_lock_a_product_with_that_pin(
 def test_senseless_pins_and_vetoes_are_refused_in_plain_words(shop: Shopkeeper, admin_client: Client) -> None:
     red, other, vetoed = shop.product("red"), shop.product("other"), shop.product("vetoed")
     set_vetoes(red, [vetoed])
-    assert "A product is not shown beside itself." in save(admin_client, red, (red, 0), never_with=[vetoed.pk])
-    assert "The same product is pinned twice." in save(
-        admin_client, red, (other, 0), (other, 1), never_with=[vetoed.pk]
-    )
-    assert "never to be shown together" in save(admin_client, red, (vetoed, 0), never_with=[vetoed.pk])
-    assert "not shown beside itself anyway" in save(admin_client, red, never_with=[red.pk])
+    assert "A product cannot be pinned to itself." in save(admin_client, red, (red, 0), never_with=[vetoed.pk])
+    assert "This product is pinned twice." in save(admin_client, red, (other, 0), (other, 1), never_with=[vetoed.pk])
+    assert "never shown together" in save(admin_client, red, (vetoed, 0), never_with=[vetoed.pk])
+    assert "never appears in its own similar items" in save(admin_client, red, never_with=[red.pk])
     assert not Pin.objects.exists()
     assert Veto.objects.count() == 1
 
@@ -257,15 +255,15 @@ def test_staff_write_rules(shop: Shopkeeper, admin_client: Client) -> None:
     shoes = shop.category("shoes")
     url = "/admin/recommendations/rule/add/"
     empty = admin_client.post(url, {"effect": "exclude", "active": "on"})
-    assert "Name a category, a brand or both" in empty.content.decode()
+    assert "Enter a category, a brand or both" in empty.content.decode()
     assert admin_client.post(url, {"effect": "exclude", "category": shoes.pk, "active": "on"}).status_code == 302
     assert admin_client.get(url).status_code == 200
-    assert "Never Shoes" in admin_client.get("/admin/recommendations/rule/").content.decode()
+    assert "Never show Shoes" in admin_client.get("/admin/recommendations/rule/").content.decode()
 
 
 def test_a_rule_that_is_about_nothing_says_so(shop: Shopkeeper, admin_client: Client) -> None:
     shop.product("red", brand="Tindra")
-    said = "No product on show is of this"
+    said = "No published product matches this"
     for brand, says in (("Tindra", False), ("tindra", True)):
         fields = {"effect": "exclude", "brand": brand, "active": "on"}
         page = admin_client.post("/admin/recommendations/rule/add/", fields, follow=True).content.decode()

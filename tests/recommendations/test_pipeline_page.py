@@ -212,7 +212,7 @@ def test_staff_pause_and_resume_and_everybody_sees_who_did(
     found = text(admin_client)
     assert "by admin" in found
     assert "New uploads are still accepted." in found
-    assert "Paused: what waits is embedded when the pipeline goes on." in found
+    assert "Paused: pending pictures are embedded after the pipeline resumes." in found
     assert claims.claim_batch(plane, 1) == []
     assert "Paused since" in text(staff("view_pipeline"))
     admin_client.post(SWITCH, {"to": "resume"})

@@ -80,7 +80,7 @@ def test_the_rate_is_pictures_over_the_time_since_the_first_of_them(
         (9000, 600, 900, "About 15 minutes left, at 600 pictures a minute."),
         (1_000_000, 6000, 10_000, "About 3 hours left, at 6,000 pictures a minute."),
         (1_000_000, 100, 600_000, "About 7 days left, at 100 pictures a minute."),
-        (5, 0, None, "No picture was embedded in the last 5 minutes. Look whether a worker runs."),
+        (5, 0, None, "No picture was embedded in the last 5 minutes. Check that a worker is running."),
     ],
 )
 def test_what_is_left_is_told_in_the_unit_that_a_person_would_use(
@@ -230,7 +230,7 @@ def test_the_command_tells_what_failed_with_an_example_and_the_remedy(
     }  # fmt: skip
     text = answered()
     assert f"missing_file: 1. {REASONS['missing_file'].means} {REASONS['missing_file'].remedy}" in text
-    assert f"for instance {last.image.product.sku}: It is missing_file." in text
+    assert f"for example {last.image.product.sku}: It is missing_file." in text
     assert found["outlook"] in text
     assert "embed_catalog --failed" in text
 

@@ -244,7 +244,7 @@ def test_the_admin_lists_what_checks_found(small: Shop, admin_client: Client) ->
     poor.save()
     page = admin_client.get("/admin/recommendations/searchhealth/").content.decode()
     assert re.findall(r">\s*(low|sound)\s*<", page) == ["low", "sound"], "the newest first"
-    assert "Budget for 50%" in page
+    assert "50% within budget" in page
     assert "0.900" in page
     assert admin_client.get(f"/admin/recommendations/searchhealth/{poor.pk}/change/").status_code == 200
     assert admin_client.get("/admin/recommendations/searchhealth/add/").status_code == 403
