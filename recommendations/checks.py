@@ -1,4 +1,4 @@
-"""What must hold before anything is served."""
+"""Django system checks that must pass before anything is served."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def pgvector_version(alias: str = "default") -> str | None:
 
 
 def pgvector_problem(alias: str = "default") -> str | None:
-    """Earlier versions could corrupt HNSW indexes on vacuum and overflow in parallel builds (its CHANGELOG)."""
+    """What is wrong with the server's pgvector, or None. Earlier versions could corrupt HNSW indexes on vacuum and
+    overflow in parallel builds (see its changelog)."""
     version = pgvector_version(alias)
     needed = ".".join(map(str, PGVECTOR_MINIMUM))
     if version is None:

@@ -1,1 +1,1 @@
-"""What is stored: the rows of embeddings, their states and their indexes."""
+"""Storage of embeddings: rows, states, claims, indexes, and all SQL on their table."""

@@ -1,7 +1,7 @@
-"""Who works on which picture. Every statement here stands for itself and uses the database's clock.
+"""Claims: which worker embeds which picture. Each statement is atomic and uses the database's clock.
 
-Rows are made, claimed and stored for models that are kept complete (`KEPT`) and no others: what is computed for a
-model that was retired meanwhile is dropped.
+Rows are created, claimed and stored only for models that are kept complete (`KEPT`): vectors that were computed for a
+model that has been retired since are dropped.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from recommendations.embeddings.binary import vector_cursor
 from recommendations.models import KEPT, EmbeddingModel
 
 KEPT_STATES = [state.value for state in KEPT]
-CRASHED = "The worker died {0} times on this picture."
+CRASHED = "The worker died {0} times while embedding this picture."
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to work on one picture until the lease ends. `attempts` tells this claim from later ones."""
+    """The right to embed one picture until the lease ends. `attempts` distinguishes this claim from later ones."""
 
     id: int
     image_id: int
     attempts: int
     digest: str
     file: str
-    request_id: str = ""  # of the upload
+    request_id: str = ""  # of the request that uploaded the picture
 
 
 def add_missing_rows(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> int:
-    """A pending row for every picture that has none, or whose file was replaced; how many there were."""
+    """Give a pending row to every picture that has none or whose file was replaced; returns how many there were."""
     sql = """
         WITH kept AS (SELECT id FROM recommendations_embeddingmodel
                        WHERE id = %(model)s AND state = ANY(%(kept)s) FOR SHARE)
@@ -64,7 +64,7 @@ def add_missing_rows(model: EmbeddingModel, image_ids: Sequence[int] | None = No
 
 
 def _despite_deletes(insert: Callable[[], int]) -> int:
-    """Pictures may be deleted between an insert's SELECT and its INSERT: it is then tried again."""
+    """Retry an insert that fails because pictures were deleted between its SELECT and its INSERT."""
     for _ in range(2):
         try:
             return insert()
@@ -74,16 +74,17 @@ def _despite_deletes(insert: Callable[[], int]) -> int:
 
 
 def claim_batch(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None = None) -> list[Claim]:
-    """Take up to `size` pictures never tried before, or else one that was: a picture that kills its worker
-    takes nobody with it twice. The attempt is counted, durably, before any byte of the picture is decoded.
+    """Claim up to `size` pictures that were never tried, or else a single one that was: a picture that kills its worker
+    drags no others along the second time. The attempt is committed before any byte of the picture is decoded.
 
-    None while the pipeline is paused. A pause for bulk work only leaves out `image_ids`: somebody waits for those.
+    Nothing is claimed while the pipeline is paused. A pause of bulk work does not apply to `image_ids`, because
+    somebody is waiting for those.
     """
     return _claim(model, size, image_ids, "attempts = 0") or _claim(model, 1, image_ids, "attempts > 0")
 
 
 def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, which: str) -> list[Claim]:
-    # Materialised: a nested loop would look for free pictures again and again, and take more than `size` in all.
+    # Materialised: a nested loop would evaluate it repeatedly and claim more than `size` pictures in total.
     sql = f"""
           WITH free AS MATERIALIZED (
                 SELECT id FROM recommendations_imageembedding
@@ -117,7 +118,7 @@ def _claim(model: EmbeddingModel, size: int, image_ids: Sequence[int] | None, wh
 
 
 def store_vectors(claims: Sequence[Claim], vectors: np.ndarray) -> int:
-    """Write float32 [n, D], one row a claim, in one statement; how many claims were still ours."""
+    """Write float32 [n, D], one row for each claim, in one statement; returns how many claims were still valid."""
     sql = """
         UPDATE recommendations_imageembedding e
            SET state = 'ready', vector = done.vector, embedded_at = clock_timestamp(),
@@ -140,10 +141,12 @@ def store_vectors(claims: Sequence[Claim], vectors: np.ndarray) -> int:
 
 
 def store_known(model: EmbeddingModel, images: Sequence[tuple[int, str]], vectors: np.ndarray) -> int:
-    """Write vectors that were computed elsewhere, float32 [n, D], for (image id, digest) each; how many were needed.
+    """Write vectors that were computed elsewhere, float32 [n, D]; returns how many were needed.
 
-    A picture that has its vector keeps it, and one whose file is another by now is left alone. Each image at most
-    once.
+    A picture that already has its vector keeps it, and one whose file was replaced is skipped.
+
+    Args:
+        images: (image id, digest) for each vector, each image at most once.
     """
     sql = """
         WITH kept AS (SELECT id FROM recommendations_embeddingmodel
@@ -168,13 +171,13 @@ def _half_vectors(vectors: np.ndarray) -> list[HalfVector]:
 
 
 def _execute_binary(sql: str, parameters: Sequence[Any]) -> int:
-    """Rows changed."""
+    """Number of rows changed."""
     with vector_cursor() as cursor:
         return cursor.execute(sql, parameters).rowcount
 
 
 def store_failures(failures: Sequence[tuple[Claim, str, str]]) -> int:
-    """Mark claims as failed, each with (code, message); how many were still ours."""
+    """Mark claims as failed, each with (code, message); returns how many were still valid."""
     sql = """
         UPDATE recommendations_imageembedding e
            SET state = 'failed', error_code = done.code, error = done.message, lease_expires_at = NULL
@@ -198,12 +201,12 @@ def store_failures(failures: Sequence[tuple[Claim, str, str]]) -> int:
 
 
 def release(claims: Sequence[Claim]) -> None:
-    """Give claims back untried: the fault was not the pictures'."""
+    """Release claims without counting the attempt: the pictures were not at fault."""
     _give_back(claims, tries=0)
 
 
 def try_again(claims: Sequence[Claim]) -> None:
-    """Give claims back after an attempt that counts."""
+    """Release claims and count the attempt."""
     _give_back(claims, tries=1)
 
 
@@ -221,7 +224,7 @@ def _give_back(claims: Sequence[Claim], *, tries: int) -> None:
 
 
 def fail_exhausted(model: EmbeddingModel) -> int:
-    """Pictures whose last permitted attempt ended without a word: whatever they do, they do it to the worker."""
+    """Mark pictures as failed whose last permitted attempt ended with neither result nor error: they crash workers."""
     most = settings.EMBEDDING_MAX_ATTEMPTS
     with connection.cursor() as cursor:
         cursor.execute(
@@ -248,7 +251,7 @@ WITH_FILES = "SELECT id FROM catalog_productimage WHERE file = ANY(%s)"
 
 
 def retry(model: EmbeddingModel, *, everything: bool = False) -> int:
-    """Failed pictures, or all of them, become pending again; how many."""
+    """Make failed pictures, or all of them, pending again; returns how many."""
     states = ["failed", "ready"] if everything else ["failed"]
     with connection.cursor() as cursor:
         cursor.execute(f"{RETRY} model_id = %s AND state = ANY(%s)", [model.pk, states])
@@ -256,14 +259,14 @@ def retry(model: EmbeddingModel, *, everything: bool = False) -> int:
 
 
 def retry_reason(model: EmbeddingModel, code: str) -> int:
-    """Pictures that failed for this reason become pending again; how many."""
+    """Make pictures that failed for this reason pending again; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute(f"{RETRY} model_id = %s AND state = 'failed' AND error_code = %s", [model.pk, code])
         return cursor.rowcount
 
 
 def retry_files(names: Sequence[str]) -> int:
-    """Pictures with these files that failed because they were missing become pending again; how many."""
+    """Make pictures with these files pending again if they failed as missing; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"{RETRY} state = 'failed' AND error_code = 'missing_file' AND image_id IN ({WITH_FILES})",
@@ -273,14 +276,14 @@ def retry_files(names: Sequence[str]) -> int:
 
 
 def retry_rows(ids: Sequence[int]) -> int:
-    """These rows become pending again, except those being worked on; how many."""
+    """Make these rows pending again, except those in progress; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute(f"{RETRY} id = ANY(%s)", [list(ids)])
         return cursor.rowcount
 
 
 def has_unfinished(model: EmbeddingModel) -> bool:
-    """Whether `unfinished` is above zero, without counting."""
+    """Whether any picture is pending or processing; cheaper than counting them."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM recommendations_imageembedding "
@@ -291,7 +294,7 @@ def has_unfinished(model: EmbeddingModel) -> bool:
 
 
 def delete_rows(model: EmbeddingModel, size: int) -> int:
-    """Delete up to `size` rows of a retired model; how many, 0 when none is left."""
+    """Delete up to `size` rows of a retired model; returns how many, 0 when none is left."""
     with connection.cursor() as cursor:
         while True:
             cursor.execute(
@@ -315,11 +318,11 @@ def delete_rows(model: EmbeddingModel, size: int) -> int:
             )
             if not cursor.fetchone()[0]:
                 return 0
-            time.sleep(0.1)  # some are locked by a statement of a worker, or by a product's deletion
+            time.sleep(0.1)  # the rest are locked by a worker's statement or by the deletion of a product
 
 
 def unfinished(model: EmbeddingModel) -> int:
-    """Pictures that a drain could take now or when a lease ends."""
+    """Number of pictures that workers can claim now or when a lease ends."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM recommendations_imageembedding "

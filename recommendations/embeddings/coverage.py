@@ -1,4 +1,4 @@
-"""How much of the catalog a model has vectors of."""
+"""How much of the catalog a model has embedded: coverage, failures, pace."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from recommendations.querysets import ImageEmbeddingQuerySet
 
 @dataclass
 class Coverage:
-    """`total` is the sum of the four states; `pending` counts pictures without a row and stale rows too.
+    """`total` is the sum of the four states; `pending` includes pictures without a row and stale rows.
 
-    `oldest_pending_s` counts from the upload, or from when the picture was last replaced or asked for again.
+    `oldest_pending_s` counts from when the picture was uploaded, replaced or last retried.
     """
 
     total: int = 0
@@ -31,17 +31,17 @@ class Coverage:
 
     @property
     def missing(self) -> int:
-        """Pictures that may still get a vector. A failed one counts as covered: no waiting will help it."""
+        """Pictures that may still get a vector. A failed one counts as covered, because waiting does not help it."""
         return self.pending + self.processing
 
     @property
     def share(self) -> float:
-        """0 to 1; an empty shop is covered."""
+        """Share of pictures that are covered, 0 to 1; 1 for an empty shop."""
         return 1 - self.missing / self.total if self.total else 1.0
 
 
 def coverage(model: EmbeddingModel | None) -> Coverage:
-    """Of all accepted pictures; without a model all of them are pending."""
+    """The coverage of all pictures; without a model, all of them are pending."""
     if model is None:
         images = ProductImage.objects.aggregate(count=Count("id"), oldest=Min("created_at"))
         waited = (timezone.now() - images["oldest"]).total_seconds() if images["oldest"] else None
@@ -52,7 +52,7 @@ def coverage(model: EmbeddingModel | None) -> Coverage:
             SELECT CASE WHEN e.id IS NULL OR e.digest <> i.digest THEN 'pending' ELSE e.state END AS state,
                    CASE WHEN e.state = 'failed' AND e.digest = i.digest THEN e.error_code ELSE '' END AS code,
                    count(*),
-                   -- of a file that was replaced nobody knows when, until the next sweep makes it pending
+                   -- when a file was replaced is unknown until the next sweep makes its row pending
                    extract(epoch FROM clock_timestamp() - min(CASE WHEN e.id IS NULL THEN i.created_at
                                                                    WHEN e.digest = i.digest THEN e.created_at END))
               FROM catalog_productimage i
@@ -73,15 +73,14 @@ def coverage(model: EmbeddingModel | None) -> Coverage:
     return found
 
 
-RECENT = 1000  # uploads that are looked at for lack of a row
+RECENT = 1000  # uploads that are checked for a missing row
 
 
 def waiting_s(model: EmbeddingModel | None) -> float:
-    """For how long the oldest picture has waited that nobody works on, 0 for none: the same as `oldest_pending_s`,
-    claims of dead workers included, and cheap enough for a health page.
+    """How many seconds the oldest unclaimed picture has waited, 0 if none is waiting. The same as `oldest_pending_s`,
+    but it includes claims of dead workers and is cheap enough for a health page.
 
-    Pictures that no worker has heard of have no row, and are found among the last `RECENT` uploads: any sweep gives
-    rows to all of them.
+    Pictures without a row are looked for among the last `RECENT` uploads only: every sweep gives rows to all others.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -103,17 +102,17 @@ def waiting_s(model: EmbeddingModel | None) -> float:
 
 
 def uncovered_skus(model: EmbeddingModel, limit: int) -> list[str]:
-    """The products of `Coverage.missing` pictures, in order of picture, `limit` at most."""
+    """SKUs of the products of `Coverage.missing` pictures, in order of picture, at most `limit`."""
     return _skus(model, limit, "e.id IS NULL OR e.digest <> i.digest OR e.state IN ('pending', 'processing')")
 
 
 def failed_skus(model: EmbeddingModel, limit: int) -> list[str]:
-    """The products of its failed pictures."""
+    """SKUs of the products of the model's failed pictures, in the same way."""
     return _skus(model, limit, "e.digest = i.digest AND e.state = 'failed'")
 
 
 def failed_instead(model: EmbeddingModel, other: EmbeddingModel) -> ImageEmbeddingQuerySet:
-    """Failed rows of `model` whose pictures have a vector of `other`, in order of picture."""
+    """Failed rows of `model` whose pictures `other` has embedded, in order of picture."""
     failed = ImageEmbedding.objects.filter(model=model, state=EmbeddingState.FAILED, digest=F("image__digest"))
     return failed.filter(image__in=ImageEmbedding.objects.current(other).values("image")).order_by("image")
 

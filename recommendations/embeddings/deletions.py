@@ -1,4 +1,4 @@
-"""Deleting a picture while a worker makes its row."""
+"""Deletes a picture safely while a worker creates its row."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def connect() -> None:
 
 
 def lock_picture(instance: ProductImage, **_: Any) -> None:
-    """Before its embeddings go, in the same transaction: nobody may add one between their deletion and its own, or
-    the commit would be refused. The worker who tries waits, and then finds the picture gone (`claims`)."""
+    """Lock the picture before its embeddings are deleted, in the same transaction: a row added between the two
+    deletions would make the commit fail. A worker that tries to add one waits, then finds the picture gone
+    (`claims`)."""
     list(ProductImage.objects.select_for_update().filter(pk=instance.pk).values_list("pk"))

@@ -1,4 +1,4 @@
-"""The vector index of each model: built when it pays, dropped with its model, never inside a transaction."""
+"""The vector index of each model: built once it pays, dropped with its model, never inside a transaction."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ INDEX_LOCK = 0x100CA12  # Postgres advisory lock: one build or drop at a time
 
 
 def ensure_index(model: EmbeddingModel) -> bool:
-    """Build the model's HNSW index once it pays; whether it exists afterwards.
+    """Build the model's HNSW index once it pays; returns whether it exists afterwards.
 
-    Below EMBEDDING_INDEX_MIN_ROWS an exact scan is as fast. Building after the backfill is several times cheaper
-    than keeping the index up to date during it. CONCURRENTLY: searches and stores go on meanwhile.
+    Below EMBEDDING_INDEX_MIN_ROWS an exact scan is as fast. Building after the backfill is several times cheaper than
+    updating the index during it. With CONCURRENTLY, searches and writes continue during the build.
     """
     if not index_due(model):
         return index_exists(model)
     with _index_lock() as ours:
         if not ours:
             return False  # another process is building it
-        # Asked again under the lock: a model that was retired meanwhile must not be left with an index.
+        # Checked again under the lock: a model that was retired in the meantime must not keep an index.
         if not index_exists(model) and EmbeddingModel.objects.filter(pk=model.pk, state__in=KEPT).exists():
             with connection.cursor() as cursor:
-                # An interrupted concurrent build leaves an invalid index under the name. CONCURRENTLY again: a plain
-                # drop locks the whole table, and behind its wait for one long query all searches would queue.
+                # An interrupted concurrent build leaves an invalid index under this name. It is dropped concurrently
+                # too: a plain drop locks the whole table, and while it waits for one long query, all searches queue.
                 cursor.execute(f'DROP INDEX CONCURRENTLY IF EXISTS "{model.index_name}"')
                 cursor.execute(index_sql(model))
                 cursor.execute("ANALYZE recommendations_imageembedding")
@@ -37,7 +37,7 @@ def ensure_index(model: EmbeddingModel) -> bool:
 
 
 def drop_index(model: EmbeddingModel) -> bool:
-    """Drop it, if there is one; False while another process builds an index."""
+    """Drop the model's index, if it has one; returns False while another process builds an index."""
     with _index_lock() as ours:
         if ours:
             with connection.cursor() as cursor:
@@ -46,7 +46,7 @@ def drop_index(model: EmbeddingModel) -> bool:
 
 
 def index_due(model: EmbeddingModel) -> bool:
-    """Whether there is no index yet, and enough vectors for one."""
+    """Whether the model has no index yet and enough vectors for one."""
     if index_exists(model):
         return False
     enough = settings.EMBEDDING_INDEX_MIN_ROWS
@@ -61,16 +61,16 @@ def index_exists(model: EmbeddingModel) -> bool:
 
 
 def index_bytes(model: EmbeddingModel) -> int:
-    """Its size on disk; 0 without one."""
+    """Size of the model's index on disk; 0 if it has none."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(pg_relation_size(to_regclass(%s)), 0)", [model.index_name])
         return cursor.fetchone()[0]
 
 
 def index_sql(model: EmbeddingModel) -> str:
-    """The statement for the model's partial HNSW index; not inside a transaction.
+    """The statement that creates the model's partial HNSW index; it cannot run inside a transaction.
 
-    Per model, because a partial index holds one dimension, and because dropping a model is dropping its index.
+    One index for each model, because an index has one dimension, and because a model is dropped with its index.
     """
     return (
         f'CREATE INDEX CONCURRENTLY IF NOT EXISTS "{model.index_name}" ON recommendations_imageembedding '
@@ -92,8 +92,8 @@ def build_progress() -> float | None:
 
 @contextmanager
 def _index_lock() -> Iterator[bool]:
-    """Whether the lock is ours. Not waiting: a waiting statement holds a snapshot, and a concurrent build waits for
-    all older snapshots."""
+    """Yields whether this process has the lock, without waiting for it: a waiting statement keeps a snapshot, and a
+    concurrent build waits for all older snapshots."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [INDEX_LOCK])
         ours = bool(cursor.fetchone()[0])

@@ -1,1 +1,1 @@
-"""From a product or a photo to the products that look most like it."""
+"""Searching: from a product or a photo to the products that look most like it."""

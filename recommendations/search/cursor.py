@@ -1,8 +1,8 @@
-"""Where a page of results ends: the products that were shown.
+"""Cursors of result pages: the ids of the products that were shown.
 
-A search by likeness has no order that a position or a last score could be kept in: an approximate scan may find on
-the second page what belonged on the first, and the catalog changes between the two. Products that were shown are left
-out instead, so that none repeats, and one that was missed comes next.
+A position or a last score would not do. An approximate scan may find on the second page what belonged on the first, and
+the catalog changes between the two. Excluding the products that were shown means that none repeats, and that one that
+was missed comes next.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import base64
 import binascii
 from collections.abc import Iterable
 
-#: Products that a cursor may name: some 4,000 characters of an address.
+#: Most products that a cursor may contain: about 4,000 characters of a URL.
 DEPTH = 1200
 
 
@@ -19,11 +19,11 @@ class BadCursor(ValueError):
     """Not a cursor that `to_cursor` made."""
 
     def __init__(self) -> None:
-        super().__init__("This is not a cursor of an answer of this search.")
+        super().__init__("This is not a cursor that a search returned.")
 
 
 def to_cursor(shown: Iterable[int]) -> str:
-    """Ids → text for an address: the differences of the sorted ids, seven bits a byte. Empty for no ids."""
+    """Ids → text for a URL: the differences of the sorted ids, seven bits per byte. Empty for no ids."""
     encoded = bytearray()
     last = 0
     for pk in sorted(set(shown)):
@@ -36,12 +36,12 @@ def to_cursor(shown: Iterable[int]) -> str:
 
 
 def from_cursor(text: str) -> frozenset[int]:
-    """The inverse.
+    """The inverse of `to_cursor`.
 
     Raises:
-        BadCursor: it is not one, or names more than `DEPTH` products.
+        BadCursor: it is not a cursor, or contains more than `DEPTH` products.
     """
-    if len(text) > 12 * DEPTH:  # nine bytes an id, which are twelve characters
+    if len(text) > 12 * DEPTH:  # nine bytes per id, which are twelve characters
         raise BadCursor
     try:
         encoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

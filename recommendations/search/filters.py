@@ -1,4 +1,4 @@
-"""Which products may be found, whatever they look like."""
+"""Filters: which products a search may find, whatever they look like."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from catalog.models import Category
 
 @dataclass(frozen=True)
 class Scope:
-    """Products of a category with all below it, of a brand, or of both.
+    """Products of a category and those below it, of a brand, or of both.
 
     Attributes:
-        path: of the category; empty for any.
+        path: tree path of the category; empty for any.
         brand: empty for any.
     """
 
@@ -35,15 +35,16 @@ class Scope:
 
 @dataclass(frozen=True)
 class Filters:
-    """All of them hold; of several brands or values of an attribute, one does.
+    """A product must meet every filter. Several brands, or several values for one attribute, are alternatives.
 
     Attributes:
-        category: this one and all below it.
-        price_min, price_max, price_above: both bounds included, or costing more; products without a price meet none.
-        in_stock: only what can be sent today.
+        category: this one and those below it.
+        price_min, price_max: both inclusive.
+        price_above: exclusive. Products without a price meet no price filter.
+        in_stock: only products in stock.
         attributes: name → values, as in `Product.attributes`.
-        excluded: ids of products that are not wanted.
-        barred: and whole ranges of them.
+        excluded: ids of products to leave out.
+        barred: scopes of products to leave out.
     """
 
     category: Category | None = None
@@ -57,10 +58,10 @@ class Filters:
     barred: tuple[Scope, ...] = ()
 
     def conditions(self, prefix: str = "") -> Q:
-        """For `filter`; without `excluded`, and without `published`, which every search asks for.
+        """The conditions for `filter`, without `excluded` and `published`, which every search applies itself.
 
         Args:
-            prefix: from the rows that are filtered to their product, e.g. "image__product__".
+            prefix: path from the filtered rows to their product, for example "image__product__".
         """
         found = Q()
         if self.category is not None:
@@ -86,15 +87,15 @@ class Filters:
 
     @property
     def narrows(self) -> bool:
-        """Whether anything but single products is left out."""
+        """Whether the filters exclude more than single products."""
         return bool(self.conditions())
 
     def without(self, products: set[int] | frozenset[int]) -> Filters:
-        """The same, and none of these."""
+        """The same filters, with these products excluded too."""
         return replace(self, excluded=self.excluded | products)
 
     def above_budget(self) -> Filters:
-        """The same, but for what costs more than `price_max`."""
+        """The same filters for products that cost more than `price_max`."""
         return replace(self, price_max=None, price_above=self.price_max)
 
 

@@ -1,4 +1,4 @@
-"""Isotonic regression: the non-decreasing step function nearest to what was seen. Numbers in, numbers out."""
+"""Isotonic regression: the non-decreasing step function that is nearest to the observations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-#: Scores are pooled into so many equally full bins before the regression: what is stored stays small, and one odd
-#: pair among thousands makes no step of its own.
+#: Scores are pooled into this many equally full bins before the regression: the stored curve stays small, and one odd
+#: pair among thousands makes no separate step.
 BINS = 100
 
 
@@ -32,7 +32,7 @@ class Curve:
         return np.interp(scores, self.scores, self.values)
 
     def first_score_of(self, value: float) -> float | None:
-        """The lowest score at which the curve reaches `value`; None where it never does."""
+        """The lowest score at which the curve reaches `value`; None if it never does."""
         place = int(np.searchsorted(self.values, value))
         if place == len(self.values):
             return None
@@ -76,12 +76,12 @@ def pool_adjacent_violators(values: np.ndarray, weights: np.ndarray) -> np.ndarr
 
 
 def fit(scores: np.ndarray, outcomes: np.ndarray, *, bins: int = BINS) -> Curve:
-    """How the mean outcome grows with the score.
+    """The mean outcome as a function of the score.
 
-    Between the centres of the regression's steps it is interpolated, so that two scores seldom get one value.
+    It is interpolated between the centres of the regression's steps, so that two scores rarely get the same value.
 
     Args:
-        scores: float [n], n from 1.
+        scores: float [n], n at least 1.
         outcomes: [n], 0 to 1.
     """
     order = np.argsort(scores, kind="stable")
@@ -95,11 +95,11 @@ def fit(scores: np.ndarray, outcomes: np.ndarray, *, bins: int = BINS) -> Curve:
 
 
 def calibration_error(predicted: np.ndarray, outcomes: np.ndarray, *, bins: int = 10) -> float:
-    """Expected calibration error (Naeini, Cooper and Hauskrecht 2015): the mean, over equally wide bins of what was
-    predicted and by the pairs in each, of |mean outcome - mean prediction|.
+    """Expected calibration error (Naeini, Cooper and Hauskrecht 2015): |mean outcome - mean prediction| in equally wide
+    bins of the predictions, averaged over the bins by their number of pairs.
 
     Args:
-        predicted: float [n], 0 to 1, n from 1.
+        predicted: float [n], 0 to 1, n at least 1.
         outcomes: [n], 0 or 1.
     """
     places = np.minimum((predicted * bins).astype(int), bins - 1)

@@ -1,4 +1,4 @@
-"""The order of what was found: numbers in, an order out. No database."""
+"""The order of results, computed from numbers only, without the database."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 def by_value(scores: np.ndarray, prices: np.ndarray, reference: float, weight: float) -> np.ndarray:
-    """Cheaper look-alikes first: likeness, and what is saved.
+    """Order by similarity plus saving, so that cheaper look-alikes come first.
 
     Args:
         scores: float [n], cosines.
-        prices: float [n]; NaN where there is none, which saves nothing.
-        reference: the price to save from; from 0 nothing is saved.
-        weight: a saving of everything weighs as much as this much cosine.
+        prices: float [n]; NaN for products without a price, which save nothing.
+        reference: the price that savings are counted from; 0 means no savings.
+        weight: a saving of the whole price weighs as much as this much cosine.
 
     Returns:
         int [n], positions.
@@ -22,8 +22,8 @@ def by_value(scores: np.ndarray, prices: np.ndarray, reference: float, weight: f
 
 
 def diverse(scores: np.ndarray, vectors: np.ndarray, count: int, weight: float) -> np.ndarray:
-    """Maximal marginal relevance (Carbonell and Goldstein 1998): each next one is like the query and unlike what was
-    chosen before.
+    """Maximal marginal relevance (Carbonell and Goldstein 1998): each choice is similar to the query and dissimilar to
+    the earlier choices.
 
     Args:
         scores: float [n].

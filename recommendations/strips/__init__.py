@@ -1,1 +1,1 @@
-"""Which products stand beside a product, for a photo or on the home page, and in which order."""
+"""Strips: which products appear next to a product, for a photo or on the home page, and in which order."""

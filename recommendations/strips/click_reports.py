@@ -1,5 +1,5 @@
-"""Which places of strips are seen and followed, as browsers report it. Nobody is told apart, so nothing personal is
-ever there: no addresses, no cookies, no rows of one visit."""
+"""Which cards of strips are seen and clicked, as browsers report it. Shoppers are not distinguished, and nothing
+personal is stored: no IP addresses, no cookies, no record of a single visit."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from recommendations.models import Place, Strip, StripCount
 from recommendations.search.results import Results
 
 SALT = "recommendations.counting"
-MAX_AGE = timedelta(days=1)  # of a page whose report counts
+MAX_AGE = timedelta(days=1)  # reports on older pages are ignored
 MAX_BYTES = 16 * 1024
 MAX_STRIPS = 10
 Counts = Mapping[Place, tuple[int, int]]
 
 
 class BadReport(ValueError):
-    """Not what the shop's own pages send."""
+    """Not a report that the shop's own pages send."""
 
 
 def label_of(strip: Strip, results: Results) -> str:
-    """Names what is shown, model and sources included: signed, so that a report cannot invent them. Of the shopper it
-    holds nothing."""
+    """Describes what a strip shows, with model and sources, signed, so that reports cannot invent them. It contains
+    nothing about the shopper."""
     sources = [match.source.value for match in results.matches]
     described = [strip.value, results.model.name if results.model else "", sources]
     return signing.dumps(described, salt=SALT, compress=True)
 
 
 def read_report(data: bytes) -> Counts:
-    """`(seen, clicked)` of every place that a page reports:
-    `{"strips": [{"label": ..., "seen": [0, 1], "clicked": [1]}]}`, places from 0.
+    """`(seen, clicked)` of every place in a page's report, which has the form
+    `{"strips": [{"label": ..., "seen": [0, 1], "clicked": [1]}]}` with places from 0.
 
     Raises:
         BadReport
@@ -63,7 +63,7 @@ def count(counts: Counts) -> None:
 
 
 def prune() -> int:
-    """Remove what is older than STRIP_CLICKS_DAYS; how many rows that were."""
+    """Delete rows older than STRIP_CLICKS_DAYS; returns how many."""
     first = timezone.localdate() - timedelta(days=settings.STRIP_CLICKS_DAYS)
     return StripCount.objects.before(first).delete()[0]
 

@@ -1,4 +1,4 @@
-"""How often strips are followed, and how sure that is."""
+"""Click-through rates of strips, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from django.db.models import Sum
 
 from recommendations.models import StripCount
 
-Z95 = 1.959964  # of the normal distribution: 95 % lie within
+Z95 = 1.959964  # of the normal distribution: 95 % are within
 
 
 @dataclass(frozen=True)
 class ClickThrough:
     """Attributes:
-    position: from 1; None for all of them.
+    position: from 1; None for the total of all positions.
     """
 
     model: str
@@ -53,10 +53,10 @@ class ClickThrough:
 
 
 def click_through(since: date) -> list[ClickThrough]:
-    """From that day on; of each model, strip and source all positions together first, then one by one."""
+    """Rates since that day: for each model, strip and source first the total of all positions, then each position."""
     keys = ("model", "strip", "source", "position")
     summed = StripCount.objects.since(since).values(*keys).annotate(seen=Sum("seen"), clicked=Sum("clicked"))
-    # A card that is seen before midnight and followed after it is a click without a view on the second day.
+    # A card that is seen before midnight and clicked after it is a click without a view on the second day.
     places = [ClickThrough(**{**row, "clicked": min(row["clicked"], row["seen"])}) for row in summed.order_by(*keys)]
     found: list[ClickThrough] = []
     for _, group in groupby(places, key=lambda place: (place.model, place.strip, place.source)):
@@ -65,10 +65,10 @@ def click_through(since: date) -> list[ClickThrough]:
 
 
 def wilson(hits: int, trials: int, z: float = Z95) -> tuple[float, float]:
-    """The interval in which the rate lies, at the confidence of `z`; (0, 1) of nothing.
+    """Wilson score interval of a rate, at the confidence of `z`; (0, 1) without trials.
 
     E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927). Unlike mean ± z
-    standard errors it holds for few trials and for rates near 0, as rates of clicks are.
+    standard errors, it is valid for few trials and for rates near 0, which click rates are.
     """
     if not trials:
         return 0.0, 1.0

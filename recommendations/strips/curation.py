@@ -1,4 +1,4 @@
-"""What the shop wants in a product's strip; and the writing of vetoes."""
+"""Curation: the pins, vetoes and rules for a product's strip, and writing vetoes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Boost:
     """Attributes:
     categories: ids; None for any.
     brand: empty for any.
-    cosine: what is added to the likeness.
+    cosine: added to the similarity.
     """
 
     categories: frozenset[int] | None
@@ -34,9 +34,9 @@ class Boost:
 @dataclass(frozen=True)
 class Curation:
     """Attributes:
-    pins: products to show first, in order, be they on show or not.
-    vetoed: ids of products never to be shown here. They outweigh pins.
-    barred: what rules leave out. Pins outweigh them, as they name the product.
+    pins: products to show first, in order, published or not.
+    vetoed: ids of products that must not appear. A veto outweighs a pin.
+    barred: scopes that rules exclude. A pin outweighs them, because it names the product.
     """
 
     pins: list[Product]
@@ -45,13 +45,14 @@ class Curation:
     boosts: tuple[Boost, ...]
 
     def moved(self, products: Sequence[Product]) -> np.ndarray:
-        """What rules add to the likeness of each, float [n]; all together no more than one may."""
+        """What rules add to each product's similarity, float [n]; together at most as much as one rule may."""
         total = [sum(boost.cosine for boost in self.boosts if boost.moves(product)) for product in products]
         return np.clip(np.array(total, float), -MOST_BOOST, MOST_BOOST)
 
 
 def curation_for(product: Product) -> Curation:
-    """Three queries, and two more where products are pinned or categories are moved."""
+    """The curation of a product's strip. Three queries, and up to two more if there are pins or rules that move
+    categories."""
     pins = Pin.objects.filter(product=product).select_related("shown").defer("shown__search")
     pairs = Veto.objects.of(product.pk).values_list("a_id", "b_id")
     rules = [rule for rule in Rule.objects.filter(active=True).select_related("category", "beside") if
@@ -65,14 +66,14 @@ def curation_for(product: Product) -> Curation:
 
 
 def set_vetoes(product: Product, others: Iterable[Product]) -> None:
-    """`product` and each of these never stand in the strip of the other; those left out may again.
+    """Make `others` the products that never share a strip with `product`; earlier vetoes with other products end.
 
     Raises:
         ValueError: the product itself is among them.
     """
     wanted = {other.pk for other in others}
     if product.pk in wanted:
-        raise ValueError("A product is not shown beside itself anyway.")
+        raise ValueError("A product is never shown next to itself anyway.")
     with transaction.atomic():
         Veto.objects.of(product.pk).exclude(Q(a__in=wanted) | Q(b__in=wanted)).delete()
         Veto.objects.bulk_create(
@@ -81,13 +82,13 @@ def set_vetoes(product: Product, others: Iterable[Product]) -> None:
 
 
 def barred_everywhere() -> tuple[Scope, ...]:
-    """What rules leave out beside whatever product: one query."""
+    """Scopes that rules exclude from the strips of all products. One query."""
     rules = Rule.objects.filter(active=True, effect=Effect.EXCLUDE, beside=None).select_related("category")
     return tuple(scope_of(rule) for rule in rules)
 
 
 def scope_of(rule: Rule) -> Scope:
-    """What the rule is about."""
+    """The products that the rule applies to."""
     return Scope(rule.category.path if rule.category else "", rule.brand)
 
 

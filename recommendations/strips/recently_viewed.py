@@ -1,4 +1,4 @@
-"""What a shopper looked at last: in a signed cookie of theirs, and nowhere else."""
+"""The products that a shopper viewed last, stored only in a signed cookie in their browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST = 20
 
 class Viewed:
     """Attributes:
-    ids: of products, the last one first, each once. Empty for shoppers who are not remembered.
+    ids: product ids, the last one first, without duplicates. Empty for shoppers who are not remembered.
     """
 
     def __init__(self, request: HttpRequest) -> None:
@@ -27,11 +27,11 @@ class Viewed:
         self.ids: tuple[int, ...] = ()
         self.changed = False
         if self._has_cookie and self._remembers:
-            # None for a cookie that is broken, forged, too old or signed with a former key.
+            # None if the cookie is broken, forged, too old or signed with a former key.
             self.ids = _decode(request.get_signed_cookie(COOKIE, default=None, salt=SALT, max_age=MAX_AGE))
 
     def add(self, product_id: int) -> None:
-        """For a shopper who asked for privacy meanwhile: forget what there is."""
+        """Remember a view; for a shopper who has since requested privacy, forget them all."""
         if not self._remembers:
             self.changed = self._has_cookie
             return
@@ -57,7 +57,7 @@ class Viewed:
 
 
 def viewed_of(request: HttpRequest) -> Viewed:
-    """What is remembered of this shopper. Who asks makes the response private, see `ViewedMiddleware`."""
+    """What this shopper viewed. Calling it makes the response private, see `ViewedMiddleware`."""
     if not hasattr(request, "_viewed"):
         request._viewed = Viewed(request)  # type: ignore[attr-defined]
     return request._viewed  # type: ignore[attr-defined]
@@ -73,7 +73,7 @@ def connect() -> None:
 
 
 def on_product_viewed(*, request: HttpRequest, product: Product, **_: Any) -> None:
-    # A browser that fetches pages ahead of their need shows them to nobody.
+    # Prefetching a page is not viewing it.
     is_view = request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", "")
     if settings.PERSONAL_STRIP and is_view:
         viewed_of(request).add(product.pk)
@@ -82,5 +82,5 @@ def on_product_viewed(*, request: HttpRequest, product: Product, **_: Any) -> No
 def _decode(text: str | None) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split("."))[:MOST] if text else ()
-    except ValueError:  # signed by a version that wrote it otherwise
+    except ValueError:  # signed by a version that used another format
         return ()

@@ -1,9 +1,9 @@
-"""Which products a shopper takes for one: the same picture under another number, or one style in several colours.
+"""Which products shoppers take for one thing: the same picture under another SKU, or one style in several colours.
 
-A shop that knows says so in the attribute `style`. Elsewhere names tell: "Nike Men Zeus Olive Sandals" and "Nike Men
-Black Zeus Sandals" are one without their colours. But names are also careless, and "Catwalk Women Heels" in some colour
-is what 163 different pairs are called. So a name counts only where no two different pictures of one colour bear it, and
-between products of different colours whose pictures, colour aside, look the same.
+A shop that knows its styles gives products the attribute `style`. Otherwise their names are compared without colours:
+"Nike Men Zeus Olive Sandals" and "Nike Men Black Zeus Sandals" are one style. But names can be vague: 163 different
+pairs are called "Catwalk Women Heels" in some colour. A name therefore counts only if no two different pictures of one
+colour have it, and only between products of different colours whose pictures look the same apart from the colour.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import numpy as np
 from catalog.attributes import text_of
 from catalog.models import Product
 
-#: Above this cosine two pictures are of one product to a shopper.
+#: Above this cosine, two pictures show one product to a shopper.
 SAME_PICTURE = 0.995
-#: Above this cosine, colour aside, two products of one name are one style. Of what it puts together in the real catalog
-#: 33 % bear a name that at most 6 products bear, 46 % one that more than 20 do. At .9 that is twice as much, of which
-#: 48 % bear such a common name; the kind part of the bundled model draws what is of one type together.
+#: Above this cosine of the shapes, two products with one name are one style. Of the products that it puts together in
+#: the real catalog, 33 % have a name that at most 6 products have, and 46 % one that more than 20 have. At .9 it puts
+#: twice as many together, 48 % of them with such a common name: the shape part of the bundled model pulls one type
+#: together.
 SAME_SHAPE = 0.98
 
 _COLOURS = """
@@ -35,15 +36,15 @@ _COLOURS = """
 COLOUR_WORDS = frozenset(re.findall(r"\w+", _COLOURS))
 _SHADES = frozenset({"bright", "dark", "deep", "light", "pale", "pastel"})
 _FILLERS = frozenset({"and", "color", "colored", "colour", "coloured"})
-_LEAST_WORDS = 2  # what is left of "Red dress" names no style
+_LEAST_WORDS = 2  # one word, as in "Red dress" without its colour, names no style
 
 
 @dataclass(frozen=True)
 class Style:
     """Attributes:
-    key: equal for products that may be one style; None for one of its own.
-    told: the shop said so, and no picture is asked.
-    colour: empty where it is not known.
+    key: equal for products that may be one style; None if the product shares its style with none.
+    told: the shop named the style, so pictures are not compared.
+    colour: empty if unknown.
     """
 
     key: tuple[object, ...] | None
@@ -57,8 +58,8 @@ class Look:
 
     Attributes:
         digest: of its picture's file.
-        vector: float32 [D], unit length; None where the picture has none.
-        shape: likewise, without its colour.
+        vector: float32 [D], unit length; None if the picture has none.
+        shape: the vector without its colour part, likewise.
     """
 
     style: Style
@@ -87,14 +88,14 @@ def style_of(product: Product) -> Style:
 
 
 def collapsed(looks: Sequence[Look], apart: int = 0, shape: float = SAME_SHAPE) -> list[list[int]]:
-    """One card for what a shopper takes for one.
+    """Group products that shoppers take for one thing.
 
     Args:
-        apart: so many of the first have a card each, whatever they look like.
-        shape: the cosine, colour aside, above which products of one name are one style.
+        apart: the first `apart` products are in separate groups, whatever they look like.
+        shape: the cosine of the shapes above which products with one name are one style.
 
     Returns:
-        Groups of positions, in the order of their first.
+        Groups of positions, ordered by the first of each.
     """
     careless = _careless(looks)
     groups: list[list[int]] = []
@@ -109,7 +110,7 @@ def collapsed(looks: Sequence[Look], apart: int = 0, shape: float = SAME_SHAPE) 
 
 
 def _careless(looks: Sequence[Look]) -> list[object]:
-    """Names that two things of one colour bear."""
+    """Names that two different things of one colour have."""
     bearers: dict[str, list[Look]] = {}
     for look in looks:
         if look.style.key is not None and not look.style.told and look.style.colour:
