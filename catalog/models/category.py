@@ -8,20 +8,24 @@ from typing import Any
 from django.db import models
 from django.urls import reverse
 from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
 from treebeard.mp_tree import MP_Node
 
 
 class Category(MP_Node):
-    name = models.CharField(max_length=100)
+    name = models.CharField(_("name"), max_length=100)
     slug = models.SlugField(
-        max_length=100, blank=True, help_text="The last part of its address. Empty: made from the name."
+        max_length=100,
+        blank=True,
+        help_text=_("The last part of the category's address. Leave empty to use the name."),
     )
     address = models.CharField(max_length=255, unique=True, editable=False)
 
     node_order_by = ["name"]
 
     class Meta:
-        verbose_name_plural = "categories"
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
 
     def __str__(self) -> str:
         return self.name
@@ -31,7 +35,7 @@ class Category(MP_Node):
         super().save(*args, **kwargs)
 
     def address_below(self, parent: Category | None) -> str:
-        """The part of the URL that names this category: the slugs from the top of the tree down."""
+        """This category's part of the URL: the slugs from the root down."""
         self.slug = self.slug or slugify(self.name) or f"category-{sha256(self.name.encode()).hexdigest()[:8]}"
         return f"{parent.address}/{self.slug}" if parent else self.slug
 
@@ -40,5 +44,5 @@ class Category(MP_Node):
 
     @property
     def trail(self) -> list[Category]:
-        """From the top of the tree down to this category, itself included: the breadcrumbs."""
+        """The breadcrumbs: the categories from the root down to this one, included."""
         return [*Category.objects.get_ancestors(self), self] if self.depth > 1 else [self]

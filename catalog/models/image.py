@@ -5,6 +5,8 @@ from __future__ import annotations
 from uuid import uuid4
 
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from catalog.models.product import Product
 
@@ -19,7 +21,7 @@ MIME = {
 
 
 def generated_name(extension: str) -> str:
-    """A name that owes nothing to the uploader's: no traversal, no clash, no executable extension."""
+    """A random name, independent of the uploader's: no path traversal, no clash, no executable extension."""
     if extension not in MIME:
         raise ValueError(f"not an image extension: {extension!r}")
     token = uuid4().hex
@@ -30,12 +32,12 @@ class ProductImage(models.Model):
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="images")
     file = models.FileField(max_length=120, unique=True, editable=False)
     alt = models.CharField(
-        "alternative text",
+        _("alternative text"),
         max_length=255,
         blank=True,
-        help_text="What the picture shows, for those who cannot see it.",
+        help_text=_("Describe the picture for people who cannot see it."),
     )
-    position = models.PositiveSmallIntegerField(default=0)
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
     width = models.PositiveIntegerField(editable=False)
     height = models.PositiveIntegerField(editable=False)
     digest = models.CharField(max_length=64, editable=False, help_text="SHA-256 of the stored file.")
@@ -45,7 +47,7 @@ class ProductImage(models.Model):
         db_default="",
         editable=False,
         blank=True,
-        help_text="SHA-256 of the file as it was sent, before its metadata was removed. Empty: not known.",
+        help_text="SHA-256 of the file as sent, before its metadata was removed. Empty if unknown.",
     )
     request_id = models.CharField(
         max_length=64,
@@ -53,21 +55,23 @@ class ProductImage(models.Model):
         db_default="",
         editable=False,
         blank=True,
-        help_text="Of the request that uploaded it, as the log has it. Empty: by a command, or not known.",
+        help_text="The id of the upload request in the log. Empty if a command added the picture, or unknown.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = _("product image")
+        verbose_name_plural = _("product images")
         ordering = ["position", "id"]
         constraints = [
-            # Uploading the same file twice is a slip, and a repeated import must change nothing.
+            # Uploading the same file twice is a mistake, and repeating an import must change nothing.
             models.UniqueConstraint(fields=["product", "digest"], name="image_once_per_product"),
             models.CheckConstraint(condition=models.Q(width__gt=0, height__gt=0), name="image_has_size"),
             models.CheckConstraint(condition=models.Q(digest__regex=r"^[0-9a-f]{64}$"), name="image_has_digest"),
         ]
 
     def __str__(self) -> str:
-        return self.alt or f"Picture {self.position + 1}"
+        return self.alt or gettext("Picture %(number)d") % {"number": self.position + 1}
 
     @property
     def alt_text(self) -> str:

@@ -1,4 +1,4 @@
-"""A thing for sale."""
+"""A product for sale."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
 
 from catalog.attributes import AreAttributes, validate_attributes
 from catalog.models.category import Category
@@ -24,7 +25,7 @@ from catalog.models.validators import validate_gtin, validate_web_address
 from catalog.querysets import ProductQuerySet
 from ml.files.catalog.records import DESCRIPTION_LENGTH
 
-FORMER_PRICE = "The former price must be above the price."
+FORMER_PRICE = _("The former price must be above the price.")
 
 
 def default_currency() -> str:
@@ -32,66 +33,75 @@ def default_currency() -> str:
 
 
 class Product(models.Model):
-    sku = models.CharField("SKU", max_length=64, unique=True)
-    slug = models.SlugField(max_length=255, unique=True, blank=True, help_text="Empty: made from title and SKU.")
-    title = models.CharField(max_length=255)
-    description = models.TextField(blank=True, validators=[MaxLengthValidator(DESCRIPTION_LENGTH)])
-    brand = models.CharField(max_length=100, blank=True)
-    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="+")
+    sku = models.CharField(_("SKU"), max_length=64, unique=True)
+    slug = models.SlugField(
+        _("slug"), max_length=255, unique=True, blank=True, help_text=_("Leave empty to use the title and SKU.")
+    )
+    title = models.CharField(_("title"), max_length=255)
+    description = models.TextField(_("description"), blank=True, validators=[MaxLengthValidator(DESCRIPTION_LENGTH)])
+    brand = models.CharField(_("brand"), max_length=100, blank=True)
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="+", verbose_name=_("category"))
     price = models.DecimalField(
+        _("price"),
         max_digits=10,
         decimal_places=2,
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text="Empty: on request.",
+        help_text=_("Leave empty for “Price on request”."),
     )
     compare_at_price = models.DecimalField(
+        _("former price"),
         max_digits=10,
         decimal_places=2,
         null=True,
         blank=True,
-        help_text="The former price, shown struck through.",
+        help_text=_("Shown struck through next to the price."),
     )
     currency = models.CharField(
+        _("currency"),
         max_length=3,
         default=default_currency,
-        validators=[RegexValidator(r"^[A-Z]{3}$", "Three capital letters.")],
+        validators=[RegexValidator(r"^[A-Z]{3}$", _("Enter a three-letter code such as EUR."))],
     )
-    stock = models.PositiveIntegerField(default=0)
-    published = models.BooleanField(default=True)
+    stock = models.PositiveIntegerField(_("stock"), default=0)
+    published = models.BooleanField(_("published"), default=True)
     condition = models.CharField(
+        _("condition"),
         max_length=50,
         blank=True,
         default="",
         db_default="",
-        help_text="For instance New, or Very good for something second-hand.",
+        help_text=_("For example New, or Very good for a second-hand item."),
     )
-    size = models.CharField(max_length=50, blank=True, default="", db_default="")
+    size = models.CharField(_("size"), max_length=50, blank=True, default="", db_default="")
     gtin = models.CharField(
-        "GTIN",
+        _("GTIN"),
         max_length=14,
         blank=True,
         default="",
         db_default="",
         validators=[validate_gtin],
-        help_text="The number below the barcode (EAN, UPC or ISBN-13).",
+        help_text=_("The number below the barcode (EAN, UPC or ISBN-13)."),
     )
     url = models.CharField(
-        "buy link",
+        _("buy link"),
         max_length=2000,
         blank=True,
         default="",
         db_default="",
         validators=[validate_web_address],
-        help_text="Where to buy the product, if not here. Its page then links there.",
+        help_text=_("Where to buy the product, if not here. The product page links to it."),
     )
     attributes = models.JSONField(
+        _("attributes"),
         default=dict,
         blank=True,
         validators=[validate_attributes],
-        help_text='For instance {"colour": "Navy Blue", "sizes": ["38", "40"]}: texts, numbers, true, false, '
-        "or lists of texts.",
+        help_text=_(
+            'For example {"colour": "Navy Blue", "sizes": ["38", "40"]}. Values are text, numbers, true, false or '
+            "lists of texts."
+        ),
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -104,13 +114,15 @@ class Product(models.Model):
     objects = ProductQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("product")
+        verbose_name_plural = _("products")
         ordering = ["-id"]
         indexes = [
             GinIndex(fields=["search"], name="product_search"),  # ProductQuerySet.matching
             models.Index(  # category pages, newest first
                 fields=["category", "-id"], name="product_by_category", condition=Q(published=True)
             ),
-            # Filters of searches: budgets, brands, and colour, gender and the like (`attributes__contains`).
+            # Search filters: budgets, brands, and attributes such as colour and gender (`attributes__contains`).
             models.Index(fields=["price"], name="product_by_price", condition=Q(published=True)),
             models.Index(fields=["brand"], name="product_by_brand", condition=Q(published=True)),
             GinIndex(fields=["attributes"], name="product_attributes", opclasses=["jsonb_path_ops"]),
@@ -129,12 +141,12 @@ class Product(models.Model):
             models.CheckConstraint(
                 condition=Q(gtin="") | Q(gtin__regex=r"^([0-9]{8}|[0-9]{12,14})$"),
                 name="product_gtin_is_digits",
-                violation_error_message="A GTIN has 8, 12, 13 or 14 digits.",
+                violation_error_message=_("Enter a GTIN of 8, 12, 13 or 14 digits."),
             ),
             models.CheckConstraint(
                 condition=Q(url="") | Q(url__iregex=r"^https?://[^[:space:]]+$"),
                 name="product_url_is_a_web_address",
-                violation_error_message="A buy link begins with https:// or http://.",
+                violation_error_message=_("Enter a link that starts with https:// or http://."),
             ),
             models.CheckConstraint(condition=AreAttributes("attributes"), name="product_attributes_are_plain"),
         ]
@@ -150,7 +162,7 @@ class Product(models.Model):
         return reverse("catalog:product", args=[self.slug])
 
     def clean(self) -> None:
-        if not self.attributes:  # `clean_fields` skips what it takes for empty: an empty list, null
+        if not self.attributes:  # `clean_fields` skips empty values such as [] and null
             try:
                 validate_attributes(self.attributes)
             except ValidationError as error:
@@ -170,15 +182,15 @@ class Product(models.Model):
 
     @property
     def sold_at(self) -> str:
-        """Host name of the buy link, for people: `shop.example`."""
+        """The host name of the buy link: `shop.example`."""
         return (urlsplit(self.url).hostname or "").removeprefix("www.")
 
 
 def product_slug(title: str, sku: str) -> str:
-    """Readable, and as unique as the SKU: `red-dress--A17`.
+    """A readable slug as unique as the SKU: `red-dress--A17`.
 
-    The title's part never holds a double hyphen; what a URL cannot show of a SKU, a few digits of its hash replace.
-    So do they where a SKU alone would look like a title and another SKU.
+    The title's part never contains a double hyphen. Part of the SKU's hash is added if the SKU has characters that a
+    URL cannot show, or if the SKU alone would look like a title with another SKU.
     """
     head, tail = slugify(title)[:150].strip("-"), sku
     if not re.fullmatch(r"[A-Za-z0-9_-]+", sku) or (not head and "--" in sku):

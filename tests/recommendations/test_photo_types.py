@@ -98,5 +98,5 @@ def test_the_command_names_no_type_when_nothing_is_similar(wardrobe: None, netwo
     types = [PhotoType(shown[0].product.category, 0.98)]
     out = io.StringIO()
     write_results(OutputWrapper(out), Results(network, shown, types=types), as_json=False)
-    assert "Nothing really similar" in out.getvalue()
+    assert "No close matches" in out.getvalue()
     assert "Seems to show" not in out.getvalue()
