@@ -161,7 +161,7 @@ def bring_back(advance: Advance = lambda _: None) -> list[str]:
 def _suspicion(rowless: int, pictures: int) -> str:
     return (
         f"{rowless:,} files below {FOLDER}/ have no row, and only {pictures:,} have one. Nothing was quarantined. "
-        "Check that this is the complete database of this media storage. If it is, run "
+        "Check that this is the right database for this media storage, and complete. If it is, run "
         "`manage.py media sweep --confirm`."
     )
 
