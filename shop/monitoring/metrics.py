@@ -155,8 +155,8 @@ def _stages() -> Iterator[Metric]:
         "Pictures that left a pipeline stage, by outcome: ok, dropped or a failure code.",
         labels=["stage", "outcome"],
     )
-    for row in StagePictures.objects.order_by("stage", "outcome"):
-        pictures.add_metric([row.stage, row.outcome], row.count)
+    for left in StagePictures.objects.order_by("stage", "outcome"):
+        pictures.add_metric([left.stage, left.outcome], left.count)
     yield pictures
 
 

@@ -13,17 +13,19 @@ from django.test import Client
 
 from catalog.models import ProductImage
 from common.request_ids import accepted, current_request_id, request_id
-from shop.monitoring.logs import JsonFormatter, LineFormatter, RefusalFilter, RequestIdFilter
+from shop.monitoring.logs import formatter
 from tests.shopkeeper import Shopkeeper
 
 FRESH = re.compile(r"[0-9a-f]{32}")
 
 
-def line(formatter: logging.Formatter, message: str, *args: object, **extra: object) -> str:
+LINE, JSON = formatter("line"), formatter("json")
+TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} "
+
+
+def line(form: logging.Formatter, message: str, *args: object, **extra: object) -> str:
     logger = logging.getLogger("tests.lines")
-    record = logger.makeRecord("tests.lines", logging.WARNING, "file", 1, message, args, None, extra=extra)
-    RequestIdFilter().filter(record)
-    return formatter.format(record)
+    return form.format(logger.makeRecord("tests.lines", logging.WARNING, "file", 1, message, args, None, extra=extra))
 
 
 @pytest.mark.parametrize("given", ["0123abcd", "a-proxy_made.this:1", "A" * 64])
@@ -55,7 +57,7 @@ def test_a_picture_keeps_the_id_of_its_upload_and_of_nobody(shop: Shopkeeper) ->
 
 def test_json_is_one_object_a_line_whatever_the_message_holds() -> None:
     with request_id("upload-0001"):
-        text = line(JsonFormatter(), 'Refused "%s"', "a\nb", images=[1], code="corrupt")
+        text = line(JSON, 'Refused "%s"', "a\nb", images=[1], code="corrupt")
     assert "\n" not in text
     found = json.loads(text)
     assert found["message"] == 'Refused "a\nb"'
@@ -70,17 +72,18 @@ def test_json_holds_tracebacks_and_leaves_out_whole_requests() -> None:
     except ValueError:
         record = logging.getLogger("x").makeRecord("x", logging.ERROR, "f", 1, "Oh", (), sys.exc_info())
     record.request = object()
-    found = json.loads(JsonFormatter().format(record))
+    found = json.loads(JSON.format(record))
     assert "ValueError: inside" in found["traceback"]
     assert not {"request", "args", "msg", "exc_info"} & found.keys()
 
 
 def test_a_line_for_people_ends_with_the_id_where_there_is_one() -> None:
-    lines = LineFormatter(fmt="{levelname} {name}: {message}", style="{")
-    assert line(lines, "Said") == "WARNING tests.lines: Said"
-    assert line(lines, "Said", request_id="by the caller") == "WARNING tests.lines: Said [by the caller]"
+    assert re.fullmatch(TIME + "WARNING tests.lines: Said", line(LINE, "Said"))
+    given = line(LINE, "Said", request_id="by the caller")
+    assert re.fullmatch(TIME + r"WARNING tests.lines: Said \[by the caller\]", given)
     with request_id("upload-0001"):
-        assert line(lines, "Said") == "WARNING tests.lines: Said [upload-0001]"
+        assert re.fullmatch(TIME + r"WARNING tests.lines: Said \[upload-0001\]", line(LINE, "Said"))
+        assert line(LINE, "Said", request_id="").endswith("Said"), "a batch of several uploads has no id of its own"
 
 
 @pytest.mark.parametrize(
@@ -98,8 +101,8 @@ def test_what_django_refuses_is_one_line(
     records = [record for record in caplog.records if record.name.endswith(logger)]
     assert records
     for record in records:
-        assert RefusalFilter().filter(record)
-        assert "\n" not in LineFormatter().format(record)
+        assert "\n" not in LINE.format(record)
+        assert "traceback" not in json.loads(JSON.format(record))
 
 
 def test_the_shop_s_own_faults_keep_their_traceback() -> None:
@@ -108,10 +111,11 @@ def test_the_shop_s_own_faults_keep_their_traceback() -> None:
     except ValueError:
         record = logging.getLogger("x").makeRecord("x", logging.ERROR, "f", 1, "Oh", (), sys.exc_info())
     record.status_code = 500
-    assert RefusalFilter().filter(record)
-    assert "ValueError: inside" in LineFormatter().format(record)
+    assert "ValueError: inside" in LINE.format(record)
 
 
-def test_every_handler_of_the_shop_has_every_filter() -> None:
-    expected = ["request_id", "refusals"]
-    assert all(handler["filters"] == expected for handler in settings.LOGGING["handlers"].values())
+def test_every_handler_of_the_shop_uses_this_formatter() -> None:
+    config = settings.LOGGING
+    assert config["handlers"]
+    for handler in config["handlers"].values():
+        assert config["formatters"][handler["formatter"]] == {"()": formatter, "form": settings.LOG_FORMAT}
