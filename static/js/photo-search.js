@@ -1,23 +1,20 @@
-// The photo form works without this script. With it, shoppers can drop or paste a photo and preview it, and only the
-// results are replaced. The options above the results (photo type, shape or colour, order, budget) belong to the same
+// The photo form works without this script. With it, shoppers can drop or paste a photo and preview it, and htmx replaces
+// only the results: the form's `hx-` attributes say when to search. The options above the results (photo type, shape or colour, order, budget) belong to the same
 // form. Changing one searches again at once, with the token that the page keeps instead of the photo.
 // The sentences come from the form's `data-say-…` attributes, so that they can be translated.
-
-const PAUSE = 300; // milliseconds without a change before a search
 
 function start(form, results) {
   const find = (name) => form.querySelector(`[data-${name}]`);
   const [drop, input, preview, name] = ["photo-drop", "photo-input", "photo-preview", "photo-name"].map(find);
-  const [submit, submitText, camera] = ["photo-submit", "photo-submit-text", "photo-camera"].map(find);
-  const [photoError, status, hint, budget] = ["photo-error", "photo-status", "photo-hint", "budget"].map(find);
+  const [submit, camera, hint, budget] = ["photo-submit", "photo-camera", "photo-hint", "budget"].map(find);
+  const [photoError, status] = ["photo-error", "photo-status"].map(find);
   const tips = document.querySelector("[data-photo-tips]");
-  const words = { name: name.textContent, submit: submitText.textContent };
+  const choose = name.textContent;
   const say = form.dataset;
   const refusals = { 403: say.sayExpired, 413: say.sayTooLarge, 429: say.sayTooMany };
   const isTouch = matchMedia("(pointer: coarse)").matches;
-  let search = null;
+  let asked = null; // the photo that was chosen when the last search began
   let searched = null; // the photo that the results are of
-  let waiting = 0;
 
   form.classList.add("is-enhanced");
   form.noValidate = true; // an input that covers its area has no good place for the browser's own bubble
@@ -30,6 +27,11 @@ function start(form, results) {
       place.querySelector("[data-price-error]").textContent = place.hidden ? "" : price;
       place.querySelector("input").setAttribute("aria-invalid", String(Boolean(price) && !place.hidden));
     }
+  }
+
+  function fail(sentence) {
+    status.textContent = "";
+    complain(sentence);
   }
 
   // One budget field: next to the results if there are any, otherwise next to the photo.
@@ -47,7 +49,7 @@ function start(form, results) {
     preview.hidden = true;
     preview.removeAttribute("src");
     form.classList.toggle("has-photo", Boolean(file));
-    name.textContent = file ? file.name : words.name;
+    name.textContent = file ? file.name : choose;
     complain("");
     if (file) preview.src = URL.createObjectURL(file);
   }
@@ -65,95 +67,61 @@ function start(form, results) {
     submit.focus();
   }
 
-  function setBusy(busy) {
-    form.classList.toggle("is-busy", busy);
-    results.classList.toggle("is-busy", busy);
-    results.setAttribute("aria-busy", String(busy));
-    submitText.textContent = busy ? say.saySearching : words.submit;
-    if (busy) status.textContent = say.saySearching;
-  }
-
-  function swap(page, isMore) {
-    const text = (selector) => page.querySelector(selector)?.textContent.trim() ?? "";
-    const found = page.querySelector("[data-photo-results]");
-    const part = (selector) => [results.querySelector(selector), found.querySelector(selector)];
-    const [photo, price] = [text("[data-photo-error]"), text("[data-price-error]")];
-    const [seen, seenNow] = part("[data-seen]");
-    const [list, listNow] = part("[data-results-list]");
-    const isSame = list && seenNow?.value === seen?.value;
-    if (isSame) {
-      // The same photo: the options above the results stay as they are, because the shopper is using one of them.
-      if (isMore) append(...part("[data-results-grid]"), ...part("[data-more]"));
-      else if (!photo && !price) list.replaceChildren(...listNow.childNodes);
-    } else {
-      results.replaceChildren(...found.childNodes);
-    }
-    settle();
-    complain(photo, price);
-    status.textContent = text("[data-photo-results] [data-results-summary]");
-    if (tips) tips.hidden = results.childElementCount > 0;
-    // Last, when everything above has its final height.
-    if (!isSame && results.childElementCount) results.scrollIntoView({ block: "start" });
-  }
-
-  function append(grid, gridNow, more, moreNow) {
-    const first = gridNow?.querySelector("a");
-    grid.append(...(gridNow?.childNodes ?? []));
-    if (moreNow) more.value = moreNow.value;
-    else more.parentElement.remove();
-    first?.focus({ preventScroll: true });
-  }
-
-  // `more`: the button that requests the next page.
-  async function run(more = null) {
-    clearTimeout(waiting);
-    waiting = 0;
-    const photo = input.files[0];
+  form.addEventListener("htmx:configRequest", (event) => {
+    const { formData, triggeringEvent } = event.detail;
     const seen = results.querySelector("[data-seen]");
-    if (!photo && !seen) {
+    asked = input.files[0];
+    if (!asked && !seen) {
+      event.preventDefault();
       complain(say.sayChoose);
       return input.focus();
     }
-    search?.abort();
-    const own = (search = new AbortController());
-    const body = new FormData(form);
-    if (seen && (!photo || photo === searched)) body.delete("photo");
-    else ["seen", "type"].forEach((name) => body.delete(name));
-    if (more) body.set("cursor", more.value);
+    if (seen && (!asked || asked === searched)) formData.delete("photo");
+    else ["seen", "type"].forEach((name) => formData.delete(name));
+    if (triggeringEvent?.type !== "submit") formData.delete("cursor"); // of the button that was clicked last
     complain("");
-    setBusy(true);
-    try {
-      const response = await fetch(form.action, { method: "POST", body, signal: own.signal });
-      const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      // Proxies, the CSRF check and the throttle answer with a different page.
-      if (!page.querySelector("[data-photo-results]")) throw new Error(refusals[response.status] ?? say.sayFailed);
-      searched = page.querySelector("[data-seen]") ? photo : null;
-      if (page.querySelector("[data-photo-again]") && photo && !body.has("photo")) {
-        results.replaceChildren();
-        settle();
-        return run();
-      }
-      swap(page, Boolean(more));
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      status.textContent = "";
-      complain(error instanceof TypeError ? say.sayOffline : error.message);
-    } finally {
-      if (search === own) setBusy(false);
+    status.textContent = say.saySearching;
+  });
+
+  // Which part of the answer replaces which part of the page. htmx sends this event to the target of the swap.
+  results.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const page = new DOMParser().parseFromString(detail.serverResponse, "text/html");
+    const sent = detail.requestConfig.formData;
+    const text = (selector) => page.querySelector(selector)?.textContent.trim() ?? "";
+    const [photo, price] = [text("[data-photo-error]"), text("[data-price-error]")];
+    // Proxies, the CSRF check and the throttle answer with a different page.
+    detail.shouldSwap = Boolean(page.querySelector("[data-photo-results]"));
+    if (!detail.shouldSwap) return fail(refusals[detail.xhr.status] ?? say.sayFailed);
+    searched = page.querySelector("[data-seen]") ? asked : null;
+    if (page.querySelector("[data-photo-again]") && asked && !sent.has("photo")) {
+      detail.shouldSwap = false;
+      return setTimeout(() => form.requestSubmit());
     }
-  }
-
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    // While a changed option waits to be searched with, there is no next page.
-    run(event.submitter?.name === "cursor" && !waiting ? event.submitter : null);
+    const [list, grid, more] = ["list", "grid", "more"].map((name) => results.querySelector(`[data-results-${name}]`));
+    const isSame = list && results.querySelector("[data-seen]").value === page.querySelector("[data-seen]")?.value;
+    const shown = grid?.childElementCount;
+    if (isSame && sent.has("cursor")) {
+      Object.assign(detail, { target: grid, selectOverride: "[data-results-grid] > *", swapOverride: "beforeend" });
+      more.replaceChildren(...(page.querySelector("[data-results-more]")?.childNodes ?? []));
+      htmx.process(more); // or it would not send the new button's value
+    } else if (isSame) {
+      // The same photo: the options above the results stay as they are, because the shopper is using one of them.
+      Object.assign(detail, { target: list, selectOverride: "[data-results-list] > *" });
+      detail.shouldSwap = !photo && !price;
+    }
+    const settleDown = () => {
+      settle();
+      complain(photo, price);
+      status.textContent = text("[data-photo-results] [data-results-summary]");
+      if (tips) tips.hidden = results.childElementCount > 0;
+      if (sent.has("cursor")) grid?.children[shown]?.querySelector("a").focus({ preventScroll: true });
+      // Last, when everything above has its final height.
+      else if (!isSame && results.childElementCount) results.scrollIntoView({ block: "start" });
+    };
+    form.addEventListener("htmx:afterOnLoad", settleDown, { once: true });
   });
 
-  results.addEventListener("input", (event) => {
-    if (!event.target.closest("[data-refine]")) return;
-    clearTimeout(waiting);
-    waiting = setTimeout(run, PAUSE);
-  });
+  form.addEventListener("htmx:sendError", () => fail(say.sayOffline));
 
   input.addEventListener("change", showChosen);
 

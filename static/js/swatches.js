@@ -1,40 +1,15 @@
-// Swatches are links to the same page with the strip in that colour. With this script only the strip is replaced.
+// Swatches are links to the same page with the strip in that colour. htmx replaces only the strip; this script keeps what
+// else links do.
 
-const PARTS = "[data-recolour]"; // the heading and the row, in this order
-
-function start(section) {
-  const parts = [...section.querySelectorAll(PARTS)];
-  const swatches = section.querySelectorAll(".swatch");
-  const status = section.querySelector("[data-recolour-status]");
-  let search = null;
-
-  async function show(chosen) {
-    search?.abort();
-    const own = (search = new AbortController());
-    section.setAttribute("aria-busy", "true");
-    try {
-      const response = await fetch(chosen.href, { signal: own.signal });
-      const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      const fresh = page.querySelectorAll(PARTS);
-      parts.forEach((part, place) => part.replaceChildren(...fresh[place].childNodes));
-      for (const swatch of swatches) swatch.removeAttribute("aria-current");
-      chosen.setAttribute("aria-current", "true");
-      history.replaceState(null, "", chosen.href.split("#")[0]); // so that reloading and going back keep the colour
-      const [heading, row] = parts;
-      status.textContent = `${heading.textContent}: ${row.querySelectorAll("li").length}`;
-    } catch (error) {
-      if (error.name !== "AbortError") location.assign(chosen.href);
-    } finally {
-      if (search === own) section.removeAttribute("aria-busy");
-    }
-  }
-
-  section.addEventListener("click", (event) => {
-    const swatch = event.target.closest(".swatch");
-    if (!swatch || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    event.preventDefault();
-    show(swatch);
-  });
+// With a modifier key, a link opens in a new tab or window: htmx does not see the click.
+function keepModifiers(event) {
+  const hasModifier = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+  if (hasModifier && event.target.closest("a[hx-get]")) event.stopPropagation();
 }
 
-for (const section of document.querySelectorAll("[data-swatches]")) start(section);
+// If the strip cannot be replaced, the page of the link says why.
+const follow = (event) => location.assign(event.detail.elt.href);
+
+document.addEventListener("click", keepModifiers, { capture: true });
+document.addEventListener("htmx:responseError", follow);
+document.addEventListener("htmx:sendError", follow);

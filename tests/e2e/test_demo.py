@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,9 +148,53 @@ def test_a_photo_search_goes_on_without_the_photo(demo: Demo, page: Page, tmp_pa
     expect(cards).to_have_count(12)
     page.get_by_role("button", name="Show more").click()
     expect(cards).to_have_count(24)
+    expect(page.locator("[data-results-grid] a").nth(12)).to_be_focused()
+    page.get_by_role("button", name="Show more").click()
+    expect(page.get_by_role("button", name="Show more")).to_have_count(0)
+    assert cards.count() > 24
     page.locator("#refine-price").fill("0.01")
-    expect(page.get_by_text(re.compile("No look-alikes under"))).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("No look-alikes under"))).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text(re.compile("No look-alikes under"))
     expect(page.locator("#refine-price")).to_be_focused()
+
+
+@pytest.fixture
+def rough_page(browser: Browser, demo: Demo) -> Iterator[Page]:
+    """Without the check of the console, where browsers report every answer of 400 and more; scripts must not fail."""
+    problems: list[str] = []
+    with browser.new_context(base_url=demo.url, viewport=DESKTOP) as context:
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(f"{page.url}: {error.stack or error}"))
+        yield page
+    assert problems == []
+
+
+def test_a_photo_search_explains_failures_and_recovers(demo: Demo, rough_page: Page, tmp_path: Path) -> None:
+    page = rough_page
+    search_for_green(page, tmp_path)
+    cards = page.locator("[data-results-grid] .card__title")
+    expect(cards).to_have_count(12)
+    error = page.locator("#photo-error")
+
+    # A proxy answers with a page of its own; the results stay.
+    page.route("**/search/photo/", lambda route: route.fulfill(status=413, body="<h1>Payload Too Large</h1>"))
+    page.get_by_role("radio", name="Green things").check()
+    expect(error).to_have_text("The photo is too large. Choose a smaller one.")
+    expect(cards).to_have_count(12)
+    page.unroute("**/search/photo/")
+
+    # The token is no longer accepted: the photo, which the form still has, is sent again.
+    page.locator("[data-seen]").evaluate("input => input.value = 'outdated'")
+    page.get_by_role("radio", name="Red things").check()
+    expect(page.get_by_role("radio", name="All types")).to_be_checked()
+    expect(cards).to_have_count(12)
+    expect(error).to_have_text("")
+
+    page.locator('input[name="photo"]').set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no"})
+    page.get_by_role("button", name="Find look-alikes").click()
+    expect(error).not_to_have_text("")
+    expect(page.locator("[data-photo-input]")).to_have_attribute("aria-invalid", "true")
+    expect(cards).to_have_count(0)
 
 
 def test_staff_see_a_picture_fail_and_try_it_again(demo: Demo, page: Page) -> None:
