@@ -1,1 +1,1 @@
-"""What needs neither Django nor the shop: progress, request ids, and numbers among the arguments of commands."""
+"""Code that needs neither Django nor the shop: progress, request ids, and argument types of commands."""

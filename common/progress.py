@@ -1,4 +1,4 @@
-"""One progress display for every command that may run longer than two seconds."""
+"""The progress display of every command that may run longer than two seconds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ PLAIN_SECONDS = 5.0
 
 
 class Meter:
-    """Counts done things; prints a bar on a terminal and a line every few seconds anywhere else.
+    """Counts finished items: a bar on a terminal, otherwise a line every few seconds.
 
-    `done`: of `total`, before this run; the rate leaves them out.
+    Args:
+        done: items of `total` that were finished before this run; the rate excludes them.
     """
 
     def __init__(self, stream: TextIO, title: str, total: int, *, done: int = 0) -> None:
@@ -41,7 +42,7 @@ class Meter:
 
     @property
     def rate(self) -> float:
-        """Things a second since the start."""
+        """Items per second since the start."""
         return (self.done - self._before) / max(time.monotonic() - self._began, 1e-9)
 
     def advance(self, count: int = 1) -> None:
@@ -56,7 +57,7 @@ class Meter:
             self._stream.flush()
 
     def set(self, done: int, total: int) -> None:
-        """For work that counts by itself and learns its total on the way."""
+        """Set both counts, for work that counts its own items and learns the total on the way."""
         self.total = total
         if self._bar is not None:
             self._bar.update(self._task, total=total)

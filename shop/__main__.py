@@ -1,6 +1,6 @@
-"""`python -m shop web|worker|scheduler`: the processes that make up a running shop, each with its right options.
+"""`python -m shop web|worker|scheduler` starts one of the three processes of a running shop, with the right options.
 
-The demo runs all three, docker-compose.yml one in each container.
+The demo runs all three; docker-compose.yml runs each in its own container.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from common.arguments import positive
 
 BIN = Path(sys.executable).parent
-CONNECTIONS = 1000  # of one web process; each that sends or reads slowly may take a temporary file as well
+CONNECTIONS = 1000  # per web process; each slow one may need a temporary file as well
 
 
 def web(bind: str, processes: int) -> list[str]:
-    """Threads are what a page that waits for Postgres needs; every process holds a network of its own."""
+    """Threads serve pages that wait for Postgres; every additional process loads its own copy of the network."""
     os.environ.setdefault("DATABASE_POOL", "true")
     _allow_files(2 * CONNECTIONS)
     return [
@@ -36,9 +36,9 @@ def _allow_files(count: int) -> None:
 
 
 def worker() -> list[str]:
-    """WORKER_PROCESSES children that take one task at a time; one is enough, for the network uses every core.
+    """Starts WORKER_PROCESSES children that run one task at a time. One is enough, because the network uses every core.
 
-    No heartbeat: while the broker is silent its message is sent again and again, and the worker does nothing else.
+    Without Celery's heartbeat: while the broker is silent, the worker would resend it forever and do nothing else.
     """
     return [
         "celery", "--quiet", "-A", "shop", "worker", "--pool", "prefork",
@@ -57,8 +57,8 @@ def parser_of_processes() -> ArgumentParser:
     serve = which.add_parser("web", help="the pages and the API, on gunicorn")
     serve.add_argument("--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="default: %(default)s")
     serve.add_argument("--processes", type=positive, default=1, metavar="N", help="default: %(default)s")
-    which.add_parser("worker", help="embeds pictures; start as many as there are machines")
-    which.add_parser("scheduler", help="finds what is left to do; exactly one")
+    which.add_parser("worker", help="embeds pictures; run one per machine")
+    which.add_parser("scheduler", help="starts periodic work; run exactly one")
     return parser
 
 
@@ -71,10 +71,10 @@ def main() -> None:
     program = BIN / command[0]
     if not program.exists():
         sys.exit(
-            f"{program} is not installed here: {chosen.process} needs "
-            "requirements/web.txt or requirements/worker.txt, or `make setup`."
+            f"{program} is not installed. To run the {chosen.process}, install requirements/web.txt or "
+            "requirements/worker.txt, or run `make setup`."
         )
-    os.execv(program, [str(program), *command[1:]])  # noqa: S606  (this process becomes it: signals go straight there)
+    os.execv(program, [str(program), *command[1:]])  # noqa: S606  (replaces this process, so signals reach the program)
 
 
 if __name__ == "__main__":

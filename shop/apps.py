@@ -16,7 +16,7 @@ class ShopConfig(AppConfig):
 
         logins.connect()
         workers.connect()
-        logging.captureWarnings(True)  # Python's warnings are lines of the log like all others
+        logging.captureWarnings(True)  # Python's warnings go to the log
 
 
 class ShopAdminConfig(AdminConfig):

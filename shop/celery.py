@@ -1,4 +1,4 @@
-"""The Celery application. The database is the record of what is to do; Celery only brings it about sooner."""
+"""The Celery application. The database records the work to do; Celery's messages only make it start sooner."""
 
 import os
 from typing import Any
@@ -15,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 
 class ShopCelery(Celery):
     def _connection(self, url: str, **kwargs: Any) -> Any:
-        """Every connection, for reading and writing, is made here: start the embedded Redis first."""
+        """Creates every connection, for reading and writing, and starts the embedded Redis first."""
         if not settings.REDIS_URL:
             try:
                 url = servers.services(settings.VAR_DIR).ensure_redis()
@@ -26,7 +26,7 @@ class ShopCelery(Celery):
 
 @signals.setup_logging.connect
 def keep_logging(**_: Any) -> None:
-    """Django has set the log up already (LOGGING). Where anybody listens here, Celery leaves it as it is."""
+    """Django has already configured logging (LOGGING). A receiver of this signal keeps Celery from changing it."""
 
 
 app = ShopCelery("lookalike")
@@ -36,7 +36,7 @@ app.autodiscover_tasks()
 
 @signals.worker_init.connect
 def share_the_cores(**_: Any) -> None:
-    """Before children are forked: several that each took every core would only get into each other's way."""
+    """Runs before children are forked: several children that each use every core would slow each other down."""
     children = settings.CELERY_WORKER_CONCURRENCY
     if children > 1 and not settings.EMBEDDING_THREADS:
         settings.EMBEDDING_THREADS = max(1, len(os.sched_getaffinity(0)) // children)

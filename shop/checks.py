@@ -1,4 +1,4 @@
-"""What `manage.py migrate` and `manage.py check --database default` warn of."""
+"""Warnings of `manage.py migrate` and `manage.py check --database default`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from django.db import connections
 
 @register(Tags.database)
 def check_role(databases: Sequence[str] | None = None, **_: Any) -> list[Warning]:
-    """A superuser's SQL can run programs on the database's machine: one hole in the shop would open that machine."""
+    """A superuser can run programs on the database server from SQL, so any SQL injection would compromise that
+    machine."""
     found = []
     for alias in databases or ():
         with connections[alias].cursor() as cursor:

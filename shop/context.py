@@ -5,5 +5,5 @@ from django.http import HttpRequest
 
 
 def shop(request: HttpRequest) -> dict[str, Any]:
-    """What every page shows of the shop itself."""
+    """The shop's name and currency, for every page."""
     return {"shop_name": settings.SHOP_NAME, "shop_currency": settings.SHOP_CURRENCY}

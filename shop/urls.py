@@ -16,7 +16,7 @@ class Favicon(RedirectView):
 
 
 class ApiDocs(SpectacularSwaggerSplitView):
-    http_method_names = ["get", "head"]  # a page: it has nothing to say to OPTIONS
+    http_method_names = ["get", "head"]  # a page needs no OPTIONS
 
 
 urlpatterns = [

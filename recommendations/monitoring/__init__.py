@@ -1,1 +1,1 @@
-"""How far the pipeline is, what failed and why, and how good the search is."""
+"""Progress of the pipeline, failures and their reasons, and quality of search."""

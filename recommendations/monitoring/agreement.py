@@ -1,15 +1,15 @@
-"""How far two rankings agree: numbers from two lists. No database."""
+"""Measures of agreement between two rankings. No database."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-#: Weight of each rank against the one before: the first ten carry 86 % (Webber et al., table 2).
+#: Weight of each rank relative to the previous one: the first ten ranks carry 86 % (Webber et al., table 2).
 PERSISTENCE = 0.9
 
 
 def overlap(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | None:
-    """The share of the longer list that both hold, 0 to 1; None for two empty ones."""
+    """Share of the longer list that both lists contain, 0 to 1; None if both are empty."""
     longer = max(len(first), len(second))
     return len(set(first) & set(second)) / longer if longer else None
 
@@ -17,14 +17,14 @@ def overlap(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | No
 def rank_biased_overlap(
     first: Sequence[Hashable], second: Sequence[Hashable], persistence: float = PERSISTENCE
 ) -> float | None:
-    """How far they agree from the top down, 0 to 1; None where one is empty.
+    """Top-weighted agreement of two rankings, 0 to 1; None if one is empty.
 
-    Agreement at the depths seen is taken to go on below them: RBO_ext of Webber, Moffat and Zobel, "A similarity
-    measure for indefinite rankings" (2010), equation 32, which allows for lists of different lengths.
+    The agreement at the visible depths is extrapolated: RBO_ext of Webber, Moffat and Zobel, "A similarity measure for
+    indefinite rankings" (2010), equation 32, which allows lists of different lengths.
 
     Args:
-        first, second: best first, nothing twice.
-        persistence: 0 to 1, both excluded; the higher, the more lower ranks count.
+        first, second: best first, without duplicates.
+        persistence: between 0 and 1, exclusive; the higher it is, the more the lower ranks count.
     """
     shorter, longer = sorted((first, second), key=len)
     if not shorter:

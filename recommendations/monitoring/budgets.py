@@ -1,4 +1,4 @@
-"""Budgets that leave a given share of the catalog over: filters of a known selectivity, on any shop's own prices."""
+"""Price limits that keep a given share of the catalog: filters of known selectivity for any shop's prices."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from decimal import Decimal
 
 from django.db import connection
 
-ALL = 1.0  # the share that no filter leaves
+ALL = 1.0  # the share without a filter
 
 
 @dataclass(frozen=True)
 class Budget:
     """Attributes:
-    share: of the published products, as asked for.
-    price_max: None where all are asked for.
-    leaves: the share that costs at most `price_max`: more than asked for where many have one price.
+    share: the requested share of published products.
+    price_max: None if all products are requested.
+    leaves: the share that costs at most `price_max`; larger than requested if many products have the same price.
     """
 
     share: float
@@ -25,7 +25,7 @@ class Budget:
 
 
 def budgets(shares: Iterable[float]) -> tuple[list[Budget], list[str]]:
-    """One for each share, above 0 to 1, and a sentence for each one that the prices do not have."""
+    """A budget for each share (above 0, at most 1), and a sentence for each share that the prices do not allow."""
     found, notes = [], []
     for share in shares:
         if share >= ALL:
@@ -34,16 +34,17 @@ def budgets(shares: Iterable[float]) -> tuple[list[Budget], list[str]]:
         total, priced, price, met = _at(share)
         leaves = met / total if total else 0.0
         if priced < share * total or not priced:
-            notes.append(f"No budget leaves {share:.3g} of the catalog: {priced:,} of {total:,} products have a price.")
+            notes.append(f"No budget keeps {share:.3g} of the catalog: {priced:,} of {total:,} products have a price.")
         elif leaves > min(2 * share, (1 + share) / 2):
-            notes.append(f"No budget leaves {share:.3g} of the catalog: {price} is already enough for {leaves:.2g}.")
+            notes.append(f"No budget keeps {share:.3g} of the catalog: {price} already keeps {leaves:.2g}.")
         else:
             found.append(Budget(share, price, leaves))
     return found, notes
 
 
 def _at(share: float) -> tuple[int, int, Decimal | None, int]:
-    """Published products, those with a price, the price that this share of all is not above, and how many that is."""
+    """Number of published products, number of those with a price, the smallest price that keeps at least `share` of all
+    products, and the number of products up to that price."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -1,7 +1,7 @@
-"""Which products the look-alikes leave out, and which they show everywhere.
+"""Finds products that no look-alike list contains, and products that too many contain.
 
-Lists are by likeness alone, over all that is on show: what the model makes of the catalog, before anybody's
-preferences, filters, pins and rules.
+Lists are ordered by similarity only, over all published products: the result of the model, without preferences,
+filters, pins and rules.
 """
 
 from __future__ import annotations
@@ -17,16 +17,21 @@ from recommendations.embeddings.reading import shown_vectors
 from recommendations.models import EmbeddingModel
 from recommendations.monitoring.hubness import lower_fence, nearest_of_all, occurrences, skewness
 
-#: A hub stands in this many times as many lists as the average product.
+#: A hub is in at least this many times as many lists as the average product.
 HUB = 5
-NAMED = 10  # products of each kind in a report
+NAMED = 10  # products listed in each section of a report
 Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Named:
-    """A product in a report. `position`: as in `CatalogHealth`; `lists`: in which it stands; `score`: cosine of its
-    nearest look-alike, None where there is none, or no list of its own was made."""
+    """A product in a report.
+
+    Attributes:
+        position: index of the product, as in `CatalogHealth`.
+        lists: number of lists that contain it.
+        score: cosine of its nearest look-alike; None if it has none, or if its list was not computed.
+    """
 
     position: int
     sku: str
@@ -47,17 +52,17 @@ class Named:
 
 @dataclass(frozen=True)
 class CatalogHealth:
-    """Of the p products on show that have a vector, each against all others.
+    """Compares each of the p published products that have an embedding with all others.
 
     Attributes:
-        published: products on show, with a vector or without.
-        products: int64 [p], their ids.
-        k: places of a list.
-        asked: int [q], positions of the products whose lists were made; all of them unless a sample was asked for.
-        lists: int [p], in how many of these lists each one stands.
-        nearest: int32 [q], position of the nearest other product; -1 where there is none.
-        scores: float32 [q], its cosine; -inf likewise.
-        close: cosine from which a look-alike counts as close.
+        published: number of published products, with or without an embedding.
+        products: int64 [p], ids of the products.
+        k: length of a list.
+        asked: int [q], positions of the products with a computed list; all of them unless a sample was requested.
+        lists: int [p], number of these lists that contain each product.
+        nearest: int32 [q], position of the nearest other product; -1 if there is none.
+        scores: float32 [q], its cosine; -inf if there is none.
+        close: minimum cosine of a close look-alike.
     """
 
     model: EmbeddingModel
@@ -72,12 +77,12 @@ class CatalogHealth:
 
     @property
     def complete(self) -> bool:
-        """Whether every list was made: one that was not might show any product."""
+        """Whether every list was computed: a missing one could contain any product."""
         return len(self.asked) == len(self.products)
 
     @property
     def orphans(self) -> np.ndarray:
-        """Positions of products in no list; only those of a complete report mean anything."""
+        """Positions of products in no list; meaningful only in a complete report."""
         return np.flatnonzero(self.lists == 0)
 
     @property
@@ -87,18 +92,18 @@ class CatalogHealth:
 
     @property
     def hubs(self) -> np.ndarray:
-        """Positions of products that stand in very many lists, most first."""
+        """Positions of products in very many lists, most first."""
         order = np.argsort(-self.lists, kind="stable")
         return order[: np.count_nonzero(self.lists >= self.hub_lists)]
 
     @property
     def hub_lists(self) -> float:
-        """Lists from which a product is a hub, but 5 at least: of a small sample's lists two are soon many."""
+        """Minimum number of lists of a hub, at least 5: in a small sample, two lists would already look like many."""
         return max(HUB * float(np.mean(self.lists)) if len(self.lists) else 0.0, 5.0)
 
     @property
     def coverage(self) -> float | None:
-        """Share of what is on show that stands in a list, 0 to 1; None for an empty shop."""
+        """Share of published products that are in any list, 0 to 1; None for an empty shop."""
         return np.count_nonzero(self.lists) / self.published if self.published else None
 
     @property
@@ -106,7 +111,7 @@ class CatalogHealth:
         return skewness(self.lists)
 
     def to_json(self) -> dict[str, Any]:
-        """What of an incomplete report would mislead is null."""
+        """Figures that would mislead in an incomplete report are null."""
         orphans = {"count": len(self.orphans), "products": self._first(self.orphans)} if self.complete else None
         return {
             "model": self.model.name,
@@ -130,7 +135,7 @@ class CatalogHealth:
         }
 
     def named(self, positions: np.ndarray) -> Iterator[Named]:
-        """Those of them that are still there, in this order; a query a thousand."""
+        """The products at `positions` that still exist, in this order; one query per thousand."""
         nearest = np.full(len(self.products), -1)
         scores = np.full(len(self.products), -np.inf)
         nearest[self.asked], scores[self.asked] = self.nearest, self.scores
@@ -171,11 +176,11 @@ def catalog_health(
 ) -> CatalogHealth:
     """
     Args:
-        owners, vectors: as `current_vectors` gives them.
-        sample: make the lists of so many products only, drawn by `seed`.
-        close: cosine from which a look-alike is close; by default what is unusual in this catalog, Tukey's fence of
-            all nearest look-alikes, for each model has cosines of its own.
-        advance: is told of lists.
+        owners, vectors: from `current_vectors`.
+        sample: compute the lists of only this many random products; `seed` chooses them.
+        close: minimum cosine of a close look-alike. Because the range of cosines depends on the model, the default is
+            the lower Tukey fence of all nearest look-alikes.
+        advance: called with the number of computed lists.
     """
     products = np.unique(owners)
     asked = np.arange(len(products))
@@ -197,8 +202,8 @@ def catalog_health(
 
 
 def current_vectors(model: EmbeddingModel, advance: Advance = lambda _: None) -> tuple[np.ndarray, np.ndarray]:
-    """(int64 [rows], float16 [rows, D]): the products on show, ascending, and the vectors of each one's pictures, the
-    first picture first. Two bytes a number: 160 MB for 40,000 x 2048, and as much again while they are sorted."""
+    """The ids of published products, int64 [rows], ascending, and the embeddings of their pictures, float16 [rows, D],
+    each product's first picture first. 160 MB for 40,000 x 2048, and twice that while sorting."""
     keys, vectors = [np.zeros((0, 3), np.int64)], [np.zeros((0, model.dimension), np.float16)]
     for some_keys, some_vectors in shown_vectors(model):
         keys.append(some_keys)

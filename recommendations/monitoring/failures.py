@@ -1,4 +1,4 @@
-"""Failed pictures by reason, with a few of each to look at."""
+"""Failed pictures by reason, with a few examples of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class FailureGroup:
     """Pictures that failed with the same code.
 
     Attributes:
-        examples: the latest of them, with `image` and `image.product` at hand.
+        examples: the latest ones, with `image` and `image.product` prefetched.
     """
 
     code: str
@@ -29,7 +29,7 @@ class FailureGroup:
 
     @property
     def more(self) -> int:
-        """How many are not among the examples."""
+        """Number of pictures that are not among the examples."""
         return self.count - len(self.examples)
 
     def to_json(self) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class FailureGroup:
 
 
 def failure_groups(model: EmbeddingModel | None, counts: dict[str, int], *, examples: int = 1) -> list[FailureGroup]:
-    """The most frequent reason first. Two queries, whatever the number of failures.
+    """Groups of failed pictures, the most frequent reason first. Two queries for any number of failures.
 
     Args:
         counts: `Coverage.failures`.

@@ -1,4 +1,4 @@
-"""Who stands in whose list of look-alikes: every product against every other. Numbers in, numbers out; no database."""
+"""Hubness: compares every product with every other and counts how many look-alike lists contain it. No database."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ Advance = Callable[[int], None]
 @dataclass(frozen=True)
 class Lists:
     """Attributes:
-    positions: int32 [q, k], products by their place in the order of `nearest_of_all`, best first; -1 where there
-        are fewer.
-    scores: float32 [q, k], cosines; -inf likewise.
+    positions: int32 [q, k], positions of products as in `nearest_of_all`, best first; -1 if there are fewer.
+    scores: float32 [q, k], cosines; -inf if there are fewer.
     """
 
     positions: np.ndarray
@@ -33,23 +32,23 @@ def nearest_of_all(
     asking: np.ndarray | None = None,
     advance: Advance = lambda _: None,
 ) -> Lists:
-    """For each product the k others that look most like it: exact, its first picture against all of theirs, one hit a
-    product.
+    """Find the k most similar other products of each product, exactly: its first picture against all of theirs, each
+    product once.
 
-    Time is that of a matrix product, rows x products x D; memory is what comes in and 50 MB.
+    Takes the time of a matrix product of rows x products x D, and 50 MB besides its input.
 
     Args:
-        vectors: float16 or float32 [rows, D], unit length; pictures of a product in order.
-        owners: int [rows], ascending: the product of each row. Product p is the p-th different one.
-        asking: int [q], positions of the products whose lists are wanted; all by default.
-        advance: is told of lists, though each is complete at the end only.
+        vectors: float16 or float32 [rows, D], unit length; the pictures of a product in order.
+        owners: int [rows], ascending: the product of each row. Position p is the p-th distinct product.
+        asking: int [q], positions of the products to compute lists for; by default all.
+        advance: called with the number of lists, as a measure of progress; all lists are complete only at the end.
     """
     starts = np.flatnonzero(np.diff(owners, prepend=owners[:1] - 1)) if len(owners) else np.zeros(0, int)
     asking = np.arange(len(starts)) if asking is None else asking
     positions = np.full((len(asking), k), -1, np.int32)
     scores = np.full((len(asking), k), -np.inf, np.float32)
     ends = np.append(starts, len(vectors))
-    # Blocks of rows end where a product ends.
+    # A block of rows never splits a product.
     cuts = np.unique(np.append(np.searchsorted(starts, np.arange(0, len(vectors), _ROWS)), len(starts)))
     told = 0
     for number, (first, last) in enumerate(pairwise(cuts), start=1):
@@ -58,7 +57,7 @@ def nearest_of_all(
         for begin in range(0, len(asking), _QUERIES):
             some = slice(begin, begin + _QUERIES)
             cosines = np.asarray(vectors[starts[asking[some]]], np.float32) @ block.T
-            np.clip(cosines, -1, 1, out=cosines)  # half floats are not quite of length 1
+            np.clip(cosines, -1, 1, out=cosines)  # half-precision vectors are not exactly of length 1
             if len(own_rows) < len(block):
                 cosines = np.maximum.reduceat(cosines, own_rows, axis=1)
             itself = asking[some] - first
@@ -72,7 +71,7 @@ def nearest_of_all(
 
 
 def _best(positions: np.ndarray, scores: np.ndarray, cosines: np.ndarray, first: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k best of those so far and those of a block, best first."""
+    """Merge the best k so far with a block's candidates, best first."""
     k = scores.shape[1]
     if cosines.shape[1] > k:
         top = np.argpartition(cosines, -k, axis=1)[:, -k:]
@@ -85,7 +84,7 @@ def _best(positions: np.ndarray, scores: np.ndarray, cosines: np.ndarray, first:
 
 
 def occurrences(positions: np.ndarray, count: int) -> np.ndarray:
-    """int [count]: how many lists each product stands in, its k-occurrence.
+    """int [count]: the number of lists that contain each product, its k-occurrence.
 
     Args:
         positions: as in `Lists`.
@@ -94,8 +93,9 @@ def occurrences(positions: np.ndarray, count: int) -> np.ndarray:
 
 
 def skewness(values: np.ndarray) -> float:
-    """Third standardised moment: of k-occurrences, the usual measure of hubness (Radovanović, Nanopoulos and Ivanović
-    2010, "Hubs in space", section 3). 0 is even; above 1.4 they speak of hubs. 0 for fewer than two different values.
+    """Third standardised moment. For k-occurrences, this is the usual measure of hubness (Radovanović, Nanopoulos and
+    Ivanović 2010, "Hubs in space", section 3): 0 is even, above 1.4 there are hubs. 0 for fewer than two distinct
+    values.
     """
     if len(values) == 0:
         return 0.0
@@ -105,7 +105,7 @@ def skewness(values: np.ndarray) -> float:
 
 
 def lower_fence(values: np.ndarray) -> float:
-    """Below it a value lies unlike the others: Q1 - 1.5 (Q3 - Q1) (Tukey 1977). -inf for no values."""
+    """Values below it are outliers: Q1 - 1.5 (Q3 - Q1) (Tukey 1977). -inf for no values."""
     if len(values) == 0:
         return -np.inf
     low, high = np.percentile(values, [25, 75])

@@ -1,4 +1,4 @@
-"""Two embedding models side by side: what each of them would show beside the same products."""
+"""Compares two embedding models by the look-alikes that each finds for the same products."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from recommendations.search.service import find_similar
 
 
 class NotComparable(ValueError):
-    """These two models cannot be compared; one sentence that says why."""
+    """These two models cannot be compared; the message says why in one sentence."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A product that a model shows.
+    """A look-alike that one model finds.
 
     Attributes:
         rank: from 1.
@@ -56,9 +56,9 @@ class WithinPrice:
     """The same search with the product's own price as the budget.
 
     Attributes:
-        found: products that came back.
-        due: that had to: as many as asked for, or all there are.
-        dearer: of those found, how many cost more than the budget.
+        found: number of results.
+        due: number of results that were due: as many as requested, or all that exist.
+        dearer: number of results that cost more than the budget.
     """
 
     budget: Decimal
@@ -68,7 +68,7 @@ class WithinPrice:
 
     @property
     def kept(self) -> bool:
-        """Whether the answer is full, and nothing in it is too dear."""
+        """Whether all due results were found and none exceeds the budget."""
         return self.found == self.due and not self.dearer
 
     def to_json(self) -> dict[str, Any]:
@@ -80,11 +80,11 @@ class WithinPrice:
 
 @dataclass(frozen=True)
 class Side:
-    """One model's answer.
+    """One model's results.
 
     Attributes:
-        embedded: whether the product that asks has a vector of this model.
-        within_price: None where the product has no price, or no vector.
+        embedded: whether the query product has an embedding of this model.
+        within_price: None if the product has no price or no embedding.
     """
 
     model: EmbeddingModel
@@ -99,7 +99,7 @@ class Side:
 
     @property
     def colour(self) -> float | None:
-        """The share of the same colour among those that have one; None where nothing can be said."""
+        """Share of results in the same colour, among those with a colour; None if there are none."""
         return _mean([float(one.same_colour) for one in self.shown if one.same_colour is not None])
 
     def to_json(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Row:
-    """One product, and what both models show beside it.
+    """One query product with the results of both models.
 
     Attributes:
         overlap, rbo: see `recommendations.monitoring.agreement`.
@@ -133,7 +133,7 @@ class Row:
 
     @property
     def most(self) -> int:
-        """What `overlap` is a share of."""
+        """The number that `overlap` is a share of."""
         return max(len(side.shown) for side in self.sides)
 
     def to_json(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Total:
-    """One model over all rows: means of what its rows say, and how many searches within a budget were right."""
+    """One model's means over all rows, and the number of correct searches within a budget."""
 
     model: EmbeddingModel
     same_type: float | None
@@ -167,7 +167,7 @@ class Total:
 @dataclass(frozen=True)
 class Comparison:
     """Attributes:
-    k: look-alikes asked for.
+    k: requested number of look-alikes.
     """
 
     models: tuple[EmbeddingModel, EmbeddingModel]
@@ -198,7 +198,7 @@ class Comparison:
 
 
 def require_comparable(first: EmbeddingModel, second: EmbeddingModel) -> None:
-    """Two models, both with vectors.
+    """Check that these are two different models with embeddings.
 
     Raises:
         NotComparable
@@ -213,14 +213,14 @@ def require_comparable(first: EmbeddingModel, second: EmbeddingModel) -> None:
 
 
 def products_of(skus: Sequence[str]) -> tuple[list[Product], list[str]]:
-    """The products with these SKUs, in this order and each once, and the SKUs that no product has."""
+    """The products with these SKUs, in this order and without duplicates, and the SKUs that do not exist."""
     asked = list(dict.fromkeys(skus))
     found = {product.sku: product for product in _for_rows().filter(sku__in=asked)}
     return [found[sku] for sku in asked if sku in found], [sku for sku in asked if sku not in found]
 
 
 def sample_products(first: EmbeddingModel, second: EmbeddingModel, size: int, seed: int = 0) -> list[Product]:
-    """Published products of which both models have vectors, drawn by lot; the same ones for the same seed."""
+    """A random sample of published products that both models have embedded; the same for the same seed."""
     lot = MD5(Concat(Cast("pk", CharField()), Value(f" {seed}")))
     covered = [
         Exists(ImageEmbedding.objects.servable(model).filter(image__product=OuterRef("pk")))
@@ -237,13 +237,13 @@ def compare(
     *,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Comparison:
-    """What both models show beside each product, `k` look-alikes at most, and how far they agree.
+    """Find up to `k` look-alikes of each product with both models, and measure their agreement.
 
     Args:
-        advance: called with 1 for each product done.
+        advance: called with 1 for each finished product.
 
     Raises:
-        NotComparable: one has no vectors, or it is the same model twice.
+        NotComparable: a model has no embeddings, or both are the same model.
     """
     require_comparable(first, second)
     rows = []
@@ -309,12 +309,12 @@ def _same_colour(one: Product, other: Product) -> bool | None:
 
 
 def colour_of(product: Product) -> str:
-    """Empty where none is known."""
+    """The product's colour; empty if unknown."""
     return text_of(product.attributes.get(COLOUR))
 
 
 def _name_categories(rows: list[Row]) -> None:
-    """Give every product shown its category, in one query."""
+    """Load the categories of all results in one query."""
     shown = [one.match.product for row in rows for side in row.sides for one in side.shown]
     categories = Category.objects.in_bulk({product.category_id for product in shown})
     for product in shown:

@@ -1,7 +1,7 @@
-"""Whether the search still finds what a comparison with everything would: recall@10, by how much a filter leaves.
+"""Recall@10 of search against an exact comparison, by the share of the catalog that a filter keeps.
 
-What is measured is the search that pages make, filters, plan and index included. What it is measured against compares
-the query with every vector that the filter leaves, in one plain statement that shares none of that.
+The measured search is the one that pages run, including filters, plan and index. The exact answer compares the query
+with every embedding that the filter keeps, in one plain statement that shares none of that code.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ from recommendations.search.service import find_similar
 
 K = 10
 SHARES = (ALL, 0.5, 0.1, 0.01)
-#: Below this an operator is told. The index alone keeps .99 and more (docs/benchmarks.md); 40 products with ten
-#: results each tell .95 from that by more than three standard errors.
+#: Below this, operators are warned. The index reaches .99 and more (docs/benchmarks.md); 40 products with ten results
+#: each distinguish .95 from that by more than three standard errors.
 FLOOR = 0.95
-_SAME = 1e-6  # of cosine: the same picture under two SKUs is as good a hit
+_SAME = 1e-6  # tolerance of cosines: the same picture under another SKU counts as a hit
 Advance = Callable[[int], None]
 
 
 class ModelChanged(Exception):
-    """Another model took over in the middle of a check, which means nothing then."""
+    """Another model became active during a check, so its result would be meaningless."""
 
 
 @dataclass
 class Tally:
-    """What was counted for one filter.
+    """Counts for one filter.
 
     Attributes:
-        share: of the catalog that the filter should leave; 1 is no filter.
-        leaves: and does.
-        price_max: the filter; None for none.
-        walks: the vector index, rather than comparing with all that is left.
-        products: whose look-alikes were searched.
+        share: share of the catalog that the filter should keep; 1 for no filter.
+        leaves: share that it keeps.
+        price_max: the filter; None for no filter.
+        walks: whether the search uses the vector index instead of an exact comparison.
+        products: number of searches, one per product.
         wanted: results of the exact answers.
-        hits: of them, or as alike as them, in the answers of the search.
-        short: answers with fewer results than the exact ones.
-        milliseconds: of each search, as a page waits for it.
+        hits: results of the search that are in the exact answers, or as similar as their last result.
+        short: searches with fewer results than the exact answer.
+        milliseconds: duration of each search, as a page would wait for it.
     """
 
     share: float
@@ -73,7 +73,7 @@ class Tally:
 
     @property
     def recall(self) -> float | None:
-        """0 to 1; None where there was nothing to find."""
+        """0 to 1; None if there was nothing to find."""
         return self.hits / self.wanted if self.wanted else None
 
     def to_json(self) -> dict[str, Any]:
@@ -93,12 +93,12 @@ class Tally:
 
 @dataclass
 class RecallCheck:
-    """A check that may be put down at any product, and taken up by another process.
+    """A check that can stop after any product and continue in another process.
 
     Attributes:
-        model_id: of the model that was active when it began.
-        todo: products that are still to be looked at.
-        colour: weight of the colour in every query, as in `search.SearchRequest`.
+        model_id: the model that was active at the start.
+        todo: products that are still to check.
+        colour: weight of the colour part in every query, as in `search.SearchRequest`.
     """
 
     model_id: int
@@ -117,35 +117,36 @@ class RecallCheck:
         seed: int = 0,
         colour: float | None = None,
     ) -> Self:
-        """On `sample` products, or on all if there are fewer; the same ones for the same seed and catalog."""
+        """Start a check of `sample` random products, or of all if there are fewer. The same seed and catalog give the
+        same products."""
         found, notes = budgets(shares)
         indexed = index_exists(model)
         if not indexed:
-            notes.append("There is no vector index yet: every search compares with all that its filter leaves.")
+            notes.append("There is no vector index yet: every search compares with all products that its filter keeps.")
         tallies = []
         for budget in found:
             price_max = None if budget.price_max is None else str(budget.price_max)
             tally = Tally(budget.share, budget.leaves, price_max, walks=indexed)
-            # One result more than asked for is what a search looks for, to know whether there is a next page.
+            # A search fetches one result more than requested, to know whether there is a next page.
             tally.walks &= not plan(tally.filters, K + 1).exact
             tallies.append(tally)
         return cls(model.pk, _sample(model, sample, seed), tallies, notes, colour)
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        """What `to_state` gave."""
+        """Restore a check from `to_state`."""
         return cls(**{**state, "tallies": [Tally(**tally) for tally in state["tallies"]]})
 
     def to_state(self) -> dict[str, Any]:
-        """All of it, for a message."""
+        """The whole check, as the content of a message."""
         return asdict(self)
 
     def proceed(self, *, seconds: float | None = None, advance: Advance = lambda _: None) -> bool:
-        """Look at the products left, or at as many as the time allows, and at one at least; whether any are left.
+        """Check the remaining products, or as many as `seconds` allows but at least one. Returns whether any are left.
 
         Raises:
-            ModelChanged: the model of this check is not active any more.
-            NoColourPart: a weight for the colour, of which the model knows nothing.
+            ModelChanged: the model of this check is no longer active.
+            NoColourPart: `colour` is set, but the model has no colour part.
         """
         model = EmbeddingModel.objects.active()
         if model is None or model.pk != self.model_id:
@@ -160,7 +161,7 @@ class RecallCheck:
 
     @property
     def lowest(self) -> float | None:
-        """Recall of the worst filter; None where nothing was measured."""
+        """Recall of the worst filter; None if nothing was measured."""
         return min((tally.recall for tally in self.tallies if tally.recall is not None), default=None)
 
     def to_json(self) -> dict[str, Any]:
@@ -177,7 +178,7 @@ class RecallCheck:
         product = Product.objects.defer("search").filter(pk=pk).first()
         vector = query_vectors.vectors_of([pk], model).get(pk)
         if product is None or vector is None:
-            return  # deleted, or its picture replaced, a moment ago
+            return  # deleted, or its picture replaced, in the meantime
         if self.colour is not None:
             vector = query_vectors.weighted(vector, model.spec, self.colour)
         length = float(np.linalg.norm(vector))
@@ -203,8 +204,8 @@ class RecallCheck:
 
 
 def hits(found: dict[int, float], exact: dict[int, float]) -> int:
-    """Of the exact answer's products, how many were found; one that is as alike as the last of them counts like it,
-    for among equals an order is a matter of chance (as in ann-benchmarks, "distance-based recall").
+    """Number of products of the exact answer that were found. A product as similar as the last one of the answer counts
+    too, because the order of equal scores is arbitrary (as in ann-benchmarks, "distance-based recall").
 
     Args:
         found, exact: product → score.

@@ -1,4 +1,4 @@
-"""The scheduled check of the search, and what the last one found."""
+"""The scheduled recall check and its last result."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from recommendations.monitoring.recall import FLOOR, K, ModelChanged, RecallChec
 logger = logging.getLogger(__name__)
 
 SAMPLE = 40  # products
-KEPT_ROWS = 100  # of each model: a quarter of a year of daily checks
+KEPT_ROWS = 100  # per model: about three months of daily checks
 
 
 def slice_of_check(so_far: dict[str, Any] | None, seconds: float) -> dict[str, Any] | None:
-    """Begin a check, or go on with one, for about that long; what `so_far` is to be next time, None when it is over.
+    """Start or continue a check for about `seconds`. Returns the state to continue with, None when the check is done.
 
-    Each check draws its products anew.
+    Each check uses a new random sample of products.
     """
     if so_far is None:
         model = EmbeddingModel.objects.active()
@@ -33,13 +33,13 @@ def slice_of_check(so_far: dict[str, Any] | None, seconds: float) -> dict[str, A
         if check.proceed(seconds=seconds):
             return check.to_state()
     except ModelChanged:
-        return None  # the next check is of the new one
+        return None  # the next check measures the new model
     keep(check)
     return None
 
 
 def keep(check: RecallCheck) -> SearchHealth | None:
-    """Record a finished check; None where there was nothing to measure."""
+    """Store a finished check; None if there was nothing to measure."""
     if check.lowest is None:
         return None
     with transaction.atomic():
@@ -60,12 +60,12 @@ def latest(model: EmbeddingModel | None) -> SearchHealth | None:
 
 
 def recall_warning(model: EmbeddingModel) -> str | None:
-    """What an operator has to know of the last check."""
+    """The warning for operators if the last check was too low."""
     row = latest(model)
     if row is None or row.lowest >= FLOOR:
         return None
     return (
-        f"Searches find {row.lowest:.0%} of the nearest products where {FLOOR:.0%} are the least (recall@{K}, measured "
-        f"on {row.measured_at:%Y-%m-%d}). `manage.py check_recall` measures again; rebuilding the vector index helps "
-        f'after many changes: REINDEX INDEX CONCURRENTLY "{model.index_name}".'
+        f"Searches find only {row.lowest:.0%} of the nearest products; the minimum is {FLOOR:.0%} (recall@{K}, "
+        f"measured on {row.measured_at:%Y-%m-%d}). Run `manage.py check_recall` to measure again. After many changes, "
+        f'rebuild the vector index: REINDEX INDEX CONCURRENTLY "{model.index_name}".'
     )

@@ -1,4 +1,4 @@
-"""How far the pipeline is, for the command, the health page and the admin."""
+"""The status of the pipeline, for the command, the health check and the admin."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from recommendations.pipeline import control
 
 @dataclass
 class PipelineStatus(Coverage):
-    """Of the active model.
+    """The status for the active model.
 
     Attributes:
-        per_minute: pictures embedded lately, see `recommendations.monitoring.throughput`.
-        eta_s: until nothing is missing at that rate; None where nothing moves.
-        outlook: the same as a sentence.
-        reasons: the failures with what they mean, the remedy and an example of each.
-        recall: what the last check of the search found, see `recommendations.monitoring.recall_checks`.
-        paused: since when (ISO 8601), by whom, why, and whether uploads are embedded all the same; see
+        per_minute: pictures recently embedded per minute; see `recommendations.monitoring.throughput`.
+        eta_s: seconds until no picture is missing, at that rate; None if no picture was embedded recently.
+        outlook: the remaining time as a sentence.
+        reasons: the failures, each with meaning, remedy and example.
+        recall: result of the last recall check; see `recommendations.monitoring.recall_checks`.
+        paused: start (ISO 8601), person, reason, and whether uploads are still embedded; see
             `recommendations.pipeline.control`.
     """
 
@@ -87,7 +87,7 @@ def _paused(pause: Pause | None) -> dict[str, Any] | None:
 
 
 def model_warnings(model: EmbeddingModel | None) -> list[str]:
-    """What an operator has to know of the model in use."""
+    """Warnings for operators about the active model."""
     if model is None:
         return []
     problems = (UNTRAINED_WARNING if model.untrained else None, _disagreement(model), recall_warning(model))
@@ -95,11 +95,11 @@ def model_warnings(model: EmbeddingModel | None) -> list[str]:
 
 
 def weights_disagreement(model: EmbeddingModel) -> str | None:
-    """Why EMBEDDING_WEIGHTS is an error, if so: it names weights that the shop has never been told of, which
-    somebody may believe to be in use. The database decides; never a silent switch.
+    """An error if EMBEDDING_WEIGHTS names weights that no model of the shop uses, because someone may believe that they
+    are in use. The database decides which model is active; the setting never switches models silently.
 
-    Weights of another model of this shop are no error but a warning (`model_warnings`): `activate` and `rollback`
-    must not take a shop out of service.
+    Weights of another model of this shop are only a warning (`model_warnings`): `activate` and `rollback` must not take
+    a shop out of service.
     """
     problem = _disagreement(model)
     return problem if problem and not any(_agrees(other) for other in EmbeddingModel.objects.all()) else None
@@ -111,10 +111,10 @@ def _disagreement(model: EmbeddingModel) -> str | None:
         return None
     path = _file_in(setting)
     if path is not None and not path.is_file():
-        return f"EMBEDDING_WEIGHTS names {path.name}, which is not there. The shop still runs on {model.name}."
+        return f"EMBEDDING_WEIGHTS names {path.name}, which does not exist. The shop still uses {model.name}."
     return (
-        f"EMBEDDING_WEIGHTS ({Path(setting).name}) is not what the shop runs on ({model.name}). The setting counts "
-        "for a new shop only: set it back, or change models with `manage.py embedding_models add`, build and activate."
+        f"EMBEDDING_WEIGHTS ({Path(setting).name}) does not match the active model ({model.name}). The setting applies "
+        "to new shops only: set it back, or change models with `manage.py embedding_models add`, build and activate."
     )
 
 
@@ -131,7 +131,7 @@ def _agrees(model: EmbeddingModel) -> bool:
 
 
 def _file_in(setting: str) -> Path | None:
-    """The weights file that EMBEDDING_WEIGHTS names; None where it is a name."""
+    """The weights file that EMBEDDING_WEIGHTS names; None if it names bundled weights."""
     base, _ = split_setting(setting)
     return Path(base) if Path(base).is_absolute() else None  # settings.py makes paths absolute
 

@@ -21,12 +21,12 @@ def pictures_a_minute(models: Iterable[EmbeddingModel]) -> dict[int, float]:
 
 
 def rate(pictures: int, seconds: float) -> float:
-    """Pictures a minute."""
+    """Pictures per minute."""
     return round(60 * pictures / max(seconds, LEAST_S), 1)
 
 
 def remaining_s(missing: int, per_minute: float) -> float | None:
-    """Seconds until `missing` pictures are done; None where nothing moves."""
+    """Seconds until `missing` pictures are done; None if no picture was embedded recently."""
     if not missing:
         return 0.0
     return round(60 * missing / per_minute) if per_minute else None

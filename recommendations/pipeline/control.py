@@ -1,4 +1,4 @@
-"""Pausing the pipeline. Uploads are accepted meanwhile; their pictures stay pending."""
+"""Pauses the pipeline. Uploads are still accepted; their pictures stay pending."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from recommendations.pipeline import nudges
 
 
 class Halt(Enum):
-    """Why work ended before it was done."""
+    """Why work stopped early."""
 
     PAUSED = "paused"
-    STOPPED = "stopped"  # this process was asked to end
+    STOPPED = "stopped"  # this process is shutting down
 
 
 def pause(*, by: str = "", reason: str = "", bulk_only: bool = False) -> Pause:
-    """From the next claim on no worker takes a picture; what is in hand is finished or given back within seconds.
-    Again while paused: changes all but since when.
+    """Stop all workers from claiming pictures; claimed work is finished or released within seconds. A second call
+    changes everything except the time of the pause.
 
     Args:
-        by: who does it, for those who wonder.
-        bulk_only: uploads are embedded all the same.
+        by: who paused the pipeline, shown to staff.
+        bulk_only: still embed uploads.
     """
     values = {"by": by[:150], "reason": reason[:200], "bulk_only": bulk_only}
     return Pause.objects.update_or_create(pk=1, defaults=values)[0]
 
 
 def resume() -> bool:
-    """Go on, and tell the workers; whether it was paused."""
+    """Resume and notify the workers. Returns whether the pipeline was paused."""
     deleted, _ = Pause.objects.all().delete()
     if deleted:
         transaction.on_commit(nudges.nudge_bulk)
@@ -38,5 +38,5 @@ def resume() -> bool:
 
 
 def current() -> Pause | None:
-    """The pause that holds, if any."""
+    """The current pause, if any."""
     return Pause.objects.first()

@@ -1,4 +1,4 @@
-"""From claims to the network's inputs: read, check and decode."""
+"""Turns claims into inputs of the network: reads, checks and decodes the files."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from recommendations.pipeline import stage_metrics
 logger = logging.getLogger(__name__)
 
 READ_FAILURES = {"missing_file", "unreadable_file", "checksum"}  # the others are the decoder's
-# What may be the machine's doing as well as the picture's is tried again, up to EMBEDDING_MAX_ATTEMPTS times.
+# Failures that the machine may have caused, not the picture, are retried up to EMBEDDING_MAX_ATTEMPTS times.
 WORTH_ANOTHER_TRY = PERHAPS_PASSING | {"unreadable_file"}
 HUNG = 70  # exit code, EX_SOFTWARE of sysexits.h
 
 
 class MediaUnavailable(Exception):
-    """The media storage is away: no picture's fault. What was claimed is given back."""
+    """The media storage is unreachable, which is not the picture's fault: claims are released."""
 
 
 @dataclass
@@ -41,18 +41,18 @@ class Batch:
     claims: list[Claim] = field(default_factory=list)
     inputs: list[np.ndarray] = field(default_factory=list)  # uint8 [S, S, 3] each
     failures: list[tuple[Claim, str, str]] = field(default_factory=list)  # code and message
-    again: list[Claim] = field(default_factory=list)  # to be tried once more
+    again: list[Claim] = field(default_factory=list)  # to retry
 
     def reject(self, claim: Claim, why: ImageRejected) -> None:
         if why.code in WORTH_ANOTHER_TRY and claim.attempts < settings.EMBEDDING_MAX_ATTEMPTS:
-            logger.warning("Image %s is tried again: %s (%s)", claim.image_id, why.message, why.code)
+            logger.warning("Image %s will be tried again: %s (%s)", claim.image_id, why.message, why.code)
             self.again.append(claim)
         else:
             self.failures.append((claim, why.code, why.message))
 
 
 def prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) -> Batch:
-    """Read and decode what was claimed.
+    """Read and decode the claimed pictures.
 
     Raises:
         MediaUnavailable
@@ -82,15 +82,15 @@ def _count_prepared(batch: Batch) -> None:
 
 
 def _see_to_the_end(reading: Sequence[Future[np.ndarray | ImageRejected]]) -> None:
-    """Wait for all. A decoder that hangs is killed in time; a storage that hangs holds its thread for ever, and a
-    thread cannot be killed. The process can be, and others have taken its claims over by then."""
+    """Wait for all of them. A hanging decoder is killed in time. A hanging storage blocks its thread forever; threads
+    cannot be killed, so this process ends. By then the leases have expired, and others have taken over the claims."""
     patience = settings.EMBEDDING_LEASE_SECONDS + 2 * WAIT_FACTOR * settings.IMAGE_DECODE_SECONDS
-    for each in reading:  # begun in this order, so that the first that is not done is at it
+    for each in reading:  # they started in this order, so the first unfinished one is running
         try:
             each.exception(timeout=patience)
         except TimeoutError:
             logger.critical(
-                "The media storage has not answered for %g seconds. This process ends, so that another can take over.",
+                "The media storage has not answered for %g seconds. This process ends so that another can take over.",
                 patience,
             )
             logging.shutdown()
@@ -105,10 +105,10 @@ def _input(claim: Claim, spec: ModelSpec) -> np.ndarray | ImageRejected:
         raise MediaUnavailable(str(error)) from error
     except FileNotFoundError:
         return ImageRejected("missing_file", f"The file {claim.file} is not in the media storage.")
-    except Exception as error:  # noqa: BLE001 - storages raise what they like
+    except Exception as error:  # noqa: BLE001 - storages may raise any exception
         return ImageRejected("unreadable_file", f"The file {claim.file} cannot be read: {error}.")
     if hashlib.sha256(data).hexdigest() != claim.digest:
-        return ImageRejected("checksum", f"The file {claim.file} is not the one that was uploaded.")
+        return ImageRejected("checksum", f"The file {claim.file} differs from the uploaded one.")
     try:
         return _decode(data, spec)
     except ImageRejected as error:
@@ -116,7 +116,7 @@ def _input(claim: Claim, spec: ModelSpec) -> np.ndarray | ImageRejected:
 
 
 def _read(name: str) -> bytes:
-    """From quarantine, where it was set aside: a picture names it, so it comes back."""
+    """Read the file; restore it from quarantine first if it is there, because a picture refers to it."""
     try:
         with default_storage.open(name) as file:
             data: bytes = file.read()
@@ -129,7 +129,7 @@ def _read(name: str) -> bytes:
 
 
 def _decode(data: bytes, spec: ModelSpec) -> np.ndarray:
-    """In another process, which says how long the fitting took."""
+    """Decode in another process, which reports the time that resizing took."""
     began, fitting = time.perf_counter(), 0.0
 
     def fitted(seconds: float) -> None:

@@ -1,7 +1,7 @@
-"""What the log says of single pictures on their way to a vector.
+"""Log lines about single pictures in the pipeline.
 
-Each line names the picture, its file's digest and the request that uploaded it, whether that request's message or a
-sweep brought the worker to it.
+Each line contains the picture, the digest of its file and the id of the request that uploaded it, whether the worker
+found it through that request's message or through a sweep.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from recommendations.embeddings.claims import Claim
 
 logger = logging.getLogger(__name__)
 
-FEW = 4  # named one by one in a line for people; LOG_FORMAT=json always names all
+FEW = 4  # named one by one in a line for people; LOG_FORMAT=json always lists all
 
 
 def claimed(claims: Sequence[Claim], model: str) -> None:
@@ -24,10 +24,10 @@ def claimed(claims: Sequence[Claim], model: str) -> None:
 
 def stored(claims: Sequence[Claim], model: str, count: int) -> None:
     """Args:
-    count: how many of the claims were still ours.
+    count: number of claims that still belonged to this process.
     """
     lost = len(claims) - count
-    but = f" {lost} of them had been taken over, replaced or deleted meanwhile." if lost else ""
+    but = f" {lost} of them were taken over, replaced or deleted in the meantime." if lost else ""
     logger.info("Vector of %s stored: %s.%s", model, _named(claims), but, extra=_fields(claims, model))
 
 
@@ -49,5 +49,5 @@ def _fields(claims: Sequence[Claim], model: str) -> dict[str, Any]:
         for claim in claims
     ]
     requests = {claim.request_id for claim in claims}
-    # A batch of several uploads is no single request's; its pictures still name theirs.
+    # A batch of several uploads has no request id of its own; each of its pictures does.
     return {"model": model, "images": images, "request_id": requests.pop() if len(requests) == 1 else ""}

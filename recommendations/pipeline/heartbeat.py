@@ -1,4 +1,4 @@
-"""Workers say every few seconds that they live, so that staff see from anywhere whether and where there are any."""
+"""Workers send a heartbeat every 10 s, so that staff can see which workers are running and where."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from recommendations.models import Worker
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 10.0
-ALIVE = timedelta(seconds=45)  # heard from since then; a machine under load may be late once or twice
-FORGET = timedelta(days=1)  # what was not heard from for so long is nobody's question any more
+ALIVE = timedelta(seconds=45)  # since the last heartbeat; a machine under load may miss one or two
+FORGET = timedelta(days=1)  # after that, a silent worker is deleted from the table
 
 
 class Heartbeat:
-    """Of this process, from a thread of its own: the worker may be deep in a batch, or have nothing to do for hours."""
+    """Sends this process's heartbeat from a separate thread: the worker may be busy with a batch, or idle for hours."""
 
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()}/{os.getpid()}"
@@ -34,7 +34,7 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """Whoever ends in order is gone at once from the list."""
+        """Stop and remove this worker from the table at once."""
         self._stopped.set()
         self._thread.join(timeout=5)
 
@@ -56,7 +56,7 @@ class Heartbeat:
         Worker.objects.filter(name=self.name).delete()
 
     def _quietly(self, step: Callable[[], None]) -> None:
-        """Without its beat a worker works all the same. The connection is given up each time: the process forks."""
+        """A failed heartbeat must not stop the worker. The connection is closed each time because the process forks."""
         try:
             step()
         except (DatabaseError, InterfaceError, OSError) as error:
@@ -66,5 +66,5 @@ class Heartbeat:
 
 
 def alive() -> Q:
-    """Of `Worker`: those heard from lately, by the database's clock."""
+    """Filter of `Worker`: those with a recent heartbeat, by the database's clock."""
     return Q(seen_at__gte=Now() - ALIVE)

@@ -1,4 +1,4 @@
-"""What this process has claimed and neither stored nor given back yet."""
+"""Claims of this process that are neither stored nor released yet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _counting = threading.Lock()
 
 
 def claim(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> list[Claim]:
-    """A batch of pictures, or of these; none while the pipeline is paused."""
+    """Claim a batch of pictures, or of `image_ids`; empty while the pipeline is paused."""
     with stage_metrics.timed(Stage.CLAIM):
         claimed = claims.claim_batch(model, settings.EMBEDDING_BATCH_SIZE, image_ids)
     stage_metrics.passed(Stage.CLAIM, len(claimed))
@@ -34,13 +34,13 @@ def claim(model: EmbeddingModel, image_ids: Sequence[int] | None = None) -> list
 
 
 def settled(done: Iterable[Claim]) -> None:
-    """They are stored, or given back."""
+    """Forget claims that are stored or released."""
     with _counting:
         _in_hand.difference_update(done)
 
 
 def give_back() -> None:
-    """Make everything pending again that this process has in hand; what it stores afterwards counts for nothing."""
+    """Release all claims of this process: their pictures are pending again, and what it stores later has no effect."""
     with _counting:
         held = list(_in_hand)
     if held:
@@ -50,13 +50,13 @@ def give_back() -> None:
 
 @contextmanager
 def nothing_kept() -> Iterator[None]:
-    """However work ends, by a lost database or a second Ctrl-C: what is still in hand is given back."""
+    """Release the remaining claims however the work ends, for example by a lost database or a second Ctrl-C."""
     try:
         yield
     finally:
         try:
             give_back()
         except DatabaseError as error:
-            logger.warning("Claims could not be given back, their leases see to it: %s", error)
+            logger.warning("Claims could not be released; they expire with their leases: %s", error)
         with _counting:
             _in_hand.clear()

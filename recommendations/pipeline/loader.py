@@ -1,4 +1,4 @@
-"""Claims and decodes ahead of the network, so that it never waits."""
+"""Claims and decodes batches ahead of the network, so that it never waits."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from recommendations.pipeline import control, in_hand, shutdown
 from recommendations.pipeline.control import Halt
 from recommendations.pipeline.decoding import Batch, prepare
 
-BATCHES_AHEAD = 2  # decoded while one is in the network; more would only hold leases longer
+BATCHES_AHEAD = 2  # decoded while one is in the network; more would only keep leases longer
 
 
 class Loader:
-    """Claims and decodes ahead of the network, in its own thread with its own database connection."""
+    """An iterator of decoded batches, filled by a thread with its own database connection."""
 
     def __init__(self, model: EmbeddingModel, enough: Callable[[], bool]) -> None:
         self.had_enough = False
@@ -35,7 +35,7 @@ class Loader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """What was claimed and will not be used stays in hand; see `in_hand.nothing_kept`."""
+        """Claims that will not be used stay in hand; `in_hand.nothing_kept` releases them."""
         self._stop.set()
         while self._thread.is_alive():
             with suppress(queue.Empty):
@@ -49,10 +49,10 @@ class Loader:
             if self._halted():
                 return
             yield item
-        self._halted()  # also when the loader was quicker to end
+        self._halted()  # also if the loader ended first
 
     def _halted(self) -> bool:
-        """Then what was claimed ahead is not begun."""
+        """If so, batches that were claimed ahead are not started."""
         if shutdown.asked():
             self.halt = Halt.STOPPED
         return self.halt is not None
@@ -71,7 +71,7 @@ class Loader:
                         break
                     self._queue.put(prepare(claimed, self._model, pool))
             self._queue.put(None)
-        except BaseException as error:  # noqa: BLE001  (raised again by the thread that reads the queue)
+        except BaseException as error:  # noqa: BLE001  (the thread that reads the queue raises it)
             self._queue.put(error)
         finally:
             connections.close_all()

@@ -1,4 +1,4 @@
-"""Messages to the workers. Each says only "there may be something to do", so losing or repeating one is harmless."""
+"""Messages to the workers. Each only means "there may be work", so losing or repeating one is harmless."""
 
 from __future__ import annotations
 
@@ -20,16 +20,20 @@ logger = logging.getLogger(__name__)
 INTERACTIVE_QUEUE, BULK_QUEUE = "interactive", "bulk"
 UNHEARD = "The message broker does not answer; the next sweep will find the work: %s"
 
-#: Of the message: the id of the request that it was sent for, see `common.request_ids`.
+#: Message header with the id of the request that caused the message; see `common.request_ids`.
 REQUEST_ID_HEADER = "request_id"
 
-#: What a broker that is away may raise.
+#: Exceptions of an unreachable broker.
 BROKER_ERRORS = (OperationalError, OSError, RedisError)
 
 
 @contextmanager
 def broker() -> Iterator[Connection]:
-    """A connection that answers, in bounded time; or one of `BROKER_ERRORS`."""
+    """A working connection within a bounded time.
+
+    Raises:
+        One of `BROKER_ERRORS`.
+    """
     with current_app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=True)
         yield connection
@@ -48,12 +52,12 @@ def on_images_added(*, image_ids: list[int], interactive: bool, **_: Any) -> Non
 
 
 def nudge_interactive(image_ids: list[int]) -> None:
-    """Somebody waits for these pictures: they go ahead of any backlog."""
+    """Someone waits for these pictures, so they go ahead of any backlog."""
     _send("embed_images", image_ids, headers={REQUEST_ID_HEADER: current_request_id()})
 
 
 def nudge_bulk() -> None:
-    """There is a backlog. One message that nobody has taken yet is enough, so they never pile up."""
+    """Announce a backlog. One waiting message is enough, so they never pile up."""
     try:
         with broker() as connection:
             waiting = _messages(connection, BULK_QUEUE)
@@ -65,8 +69,7 @@ def nudge_bulk() -> None:
 
 
 def somebody_waits() -> bool:
-    """Whether there are messages ahead of the backlog that nobody has taken yet. For those who ask often: by a
-    connection that is kept.
+    """Whether messages ahead of the backlog are waiting. Uses a pooled connection, so it may be called often.
 
     Raises:
         One of `BROKER_ERRORS`.
@@ -82,12 +85,12 @@ def _messages(connection: Any, queue: str) -> int:
 
 
 def nudge_recall_check(so_far: dict[str, Any]) -> None:
-    """Go on with a check of the search, behind all pictures that wait."""
+    """Continue a recall check, behind all waiting pictures."""
     _send("check_recall", so_far)
 
 
 def _send(task: str, *args: Any, **options: Any) -> None:
-    """By name: tasks use the pipeline, which sends them."""
+    """Sends tasks by name, because the tasks import the pipeline."""
     try:
         current_app.send_task(f"recommendations.tasks.{task}", args, retry=False, **options)
     except BROKER_ERRORS as error:

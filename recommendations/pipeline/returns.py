@@ -1,4 +1,4 @@
-"""Pictures whose file was missing and is there again: they are tried once more by themselves."""
+"""Retries pictures whose missing file has returned."""
 
 from __future__ import annotations
 

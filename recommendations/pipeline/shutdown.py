@@ -1,7 +1,7 @@
-"""Asked to end, a process finishes what it has in hand, or gives it back, within `GRACE` seconds.
+"""Graceful shutdown: a process finishes or releases its claimed work within `GRACE` seconds.
 
-Celery tells the children of a worker nothing of a warm shutdown, so the request is a byte of memory that children share
-with the process they were forked from.
+Celery does not tell a worker's children about a warm shutdown, so the request is a byte of memory that children share
+with their parent process.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-GRACE = 6.0  # seconds; with what follows, less than the 10 that supervisors usually give
+GRACE = 6.0  # seconds; together with the steps after it, less than the 10 s that supervisors usually allow
 LOOK = 0.2
 _asked = mmap.mmap(-1, 1)
 
 
 def ask() -> None:
-    """From any thread: this process, and those forked from it, are to end."""
+    """Ask this process, and those forked from it, to shut down. Works from any thread."""
     _asked[0] = 1
 
 
@@ -30,11 +30,11 @@ def asked() -> bool:
 
 
 def guard_child(give_back: Callable[[], None]) -> None:
-    """In a worker's child: what cannot be finished in time, a network on a slow machine or a storage that hangs, is
-    given back, and the child ends in the middle of it."""
+    """Make a worker's child end in time: if it cannot finish, because of a slow network or a hanging storage, its
+    claims are released and it ends in the middle of the work."""
 
     def watch() -> None:
-        pause = threading.Event()  # never set: a child that is done ends, and its threads with it
+        pause = threading.Event()  # never set: when a child is done it ends, together with its threads
         while not asked():
             pause.wait(LOOK)
         pause.wait(GRACE)
@@ -45,10 +45,10 @@ def guard_child(give_back: Callable[[], None]) -> None:
 
 @contextmanager
 def on_signals(give_back: Callable[[], None]) -> Iterator[None]:
-    """For commands: SIGTERM and Ctrl-C ask to stop; a second Ctrl-C interrupts at once.
+    """For commands: SIGTERM and Ctrl-C request a graceful shutdown; a second Ctrl-C interrupts at once.
 
-    The first is heard by a thread (`signal.set_wakeup_fd`): the main one may be deep in a forward pass, where Python's
-    handlers wait for its end.
+    A thread receives the first signal (`signal.set_wakeup_fd`), because Python's handlers would wait until the main
+    thread leaves a forward pass.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,8 +1,8 @@
-"""What each stage of the pipeline takes, and how many pictures come out of it how.
+"""Counts the duration of each stage of the pipeline, and the pictures that leave it by outcome.
 
-Workers answer no requests, come and go, and run on any number of hosts, so nobody could ask each of them. Every process
-adds up what it does in memory, and adds that to the totals in the database every few seconds; `/metrics` of any web
-process shows them. A worker that is killed takes the figures of its last seconds with it, and no picture.
+Workers serve no requests, come and go, and run on any number of hosts, so nothing can scrape them. Every process counts
+in memory and adds its figures to totals in the database every few seconds; `/metrics` of any web process reports them.
+A worker that is killed loses the figures of its last seconds, but no picture.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from recommendations.models import Stage, StagePictures, StageTime
 
 logger = logging.getLogger(__name__)
 
-#: Upper bounds in seconds. A decode takes milliseconds, a batch in the network tenths, a decode that hangs ten.
+#: Upper bounds in seconds. Decoding takes milliseconds, a batch in the network tenths of a second, a hanging decode
+#: ten.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
 OK = "ok"
 FLUSH_SECONDS = 5.0
@@ -35,7 +36,7 @@ _flushed = time.monotonic()
 
 @contextmanager
 def timed(stage: Stage) -> Iterator[None]:
-    """Also when it ends in an exception: that took its time, too."""
+    """Time a block, also if it raises an exception."""
     began = time.perf_counter()
     try:
         yield
@@ -51,7 +52,7 @@ def took(stage: Stage, seconds: float) -> None:
 
 
 def passed(stage: Stage, pictures: int = 1, outcome: str = OK) -> None:
-    """`pictures` came out of this stage, fine or with a failure's code."""
+    """Count `pictures` that left this stage, successfully or with a failure code."""
     if pictures:
         with _lock:
             _pictures[stage.value, outcome] += pictures
@@ -63,7 +64,7 @@ def flush_if_due() -> None:
 
 
 def flush() -> None:
-    """Add what this process counted to the totals. A database that is away gets it the next time."""
+    """Add this process's figures to the totals. If the database does not answer, they are added next time."""
     global _flushed
     with _lock:
         _flushed = time.monotonic()
@@ -79,7 +80,7 @@ def flush() -> None:
             if pictures:
                 StagePictures.objects.add(pictures)
     except (DatabaseError, InterfaceError) as error:
-        logger.debug("Figures of the pipeline are kept for later: %s", error)
+        logger.debug("Pipeline figures are kept for the next flush: %s", error)
         with _lock:
             _pictures.update(pictures)
             for key, (count, seconds) in times.items():

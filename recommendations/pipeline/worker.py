@@ -1,4 +1,4 @@
-"""Claim, decode, embed, store. Decoding and writing run beside the network, so that it never waits."""
+"""Claims, decodes, embeds and stores. Decoding and storing run in parallel with the network, so that it never waits."""
 
 from __future__ import annotations
 
@@ -32,15 +32,20 @@ from recommendations.search import calibration
 
 logger = logging.getLogger(__name__)
 
-DROPPED = "dropped"  # by then the picture was another worker's, replaced or deleted
-PATIENCE = 0.5  # seconds between looks at work that other processes have in hand
+DROPPED = "dropped"  # another worker took the picture over, or it was replaced or deleted in the meantime
+PATIENCE = 0.5  # seconds between checks of work that other processes have claimed
 
 
 @dataclass(frozen=True)
 class Drained:
-    """What one drain did, and whether work is left that somebody may go on with: because it was enough, for other
-    models than the one embedded, or because this process is to end. `halt`: why it did not go on itself. `again`:
-    pictures were given back for another try."""
+    """What one drain did.
+
+    Attributes:
+        more: work is left that another task can continue: `enough` ended the drain, other models need embeddings, or
+            this process is shutting down.
+        halt: why the drain stopped early.
+        again: pictures were released for another attempt.
+    """
 
     ready: int
     failed: int
@@ -49,24 +54,24 @@ class Drained:
     again: bool = False
 
 
-#: Why nothing can be embedded just now, by no picture's fault. Sentences.
+#: Nothing can be embedded at the moment, for a reason that is not the picture's. Their messages are sentences.
 UNAVAILABLE = (ModelUnavailable, MediaUnavailable, DecoderUnavailable)
 
 
 class Halted(Exception):
-    """Work was asked for that must wait; one sentence for who asked."""
+    """The requested work must wait. The message is one sentence for the person who requested it."""
 
     def __init__(self, halt: Halt) -> None:
         found = control.current() if halt is Halt.PAUSED else None
         super().__init__(
-            f"{found or 'The pipeline is paused.'} `manage.py pipeline resume` goes on."
+            f"{found or 'The pipeline is paused.'} To continue, run `manage.py pipeline resume`."
             if halt is Halt.PAUSED
-            else "Stopped. What was done is stored and the rest is pending; workers, or the next run, go on with it."
+            else "Stopped. Finished pictures are stored. Workers or the next run continue with the rest."
         )
 
 
 def sweep() -> bool:
-    """Find all that is to do and nobody was told of; whether there is anything for `drain`."""
+    """Find work that no message announced. Returns whether `drain` has anything to do."""
     restore_lost_networks()
     if not ProductImage.objects.exists():
         return False  # an empty shop needs no model yet
@@ -79,8 +84,8 @@ def sweep() -> bool:
 
 
 def embed_now(image_ids: Sequence[int]) -> Drained:
-    """Embed these few pictures in this thread, with the active model; for the other models kept complete they are
-    left to `drain`."""
+    """Embed a few pictures in this thread with the active model. `drain` embeds them for the other models that are kept
+    complete."""
     model = ensure_active_model()
     network = running_network(model)
     claims.add_missing_rows(model, image_ids)
@@ -102,7 +107,8 @@ def finish_takes_long(model: EmbeddingModel) -> bool:
 
 
 def finish(model: EmbeddingModel) -> None:
-    """What is due once every picture is done: the index if it pays, and what the cosines mean. May take minutes."""
+    """Build the index, if the catalog is large enough, and calibrate match scores once every picture is done. May take
+    minutes."""
     if model.state == ModelState.BUILDING:
         finish_build(model)
     else:
@@ -117,16 +123,16 @@ def drain(
     advance: Callable[[int], None] = lambda _: None,
     finish: Callable[[EmbeddingModel], None] = finish,
 ) -> Drained:
-    """Embed whatever is to do, and `finish` each model when all is done.
+    """Embed all pending pictures, and `finish` each model that is complete.
 
     Args:
-        model: only for this one; by default for every model kept complete, the active one first.
-        enough: asked before each claim, from another thread; at the first True the rest is left for later.
+        model: embed for this model only; by default for every model kept complete, the active one first.
+        enough: called before each claim, from another thread; the first True leaves the rest for later.
         advance: called with the number of pictures done.
 
     Raises:
-        ModelUnavailable: there is no network to run; pictures stay pending. Models whose network runs are seen to.
-        MediaUnavailable, DecoderUnavailable: their files cannot be had, or decoded; they stay pending too.
+        ModelUnavailable: a model's network cannot run, and its pictures stay pending. Other models are embedded first.
+        MediaUnavailable, DecoderUnavailable: the files cannot be read or decoded; the pictures stay pending.
     """
     ready = failed = 0
     if control.current() is not None:
@@ -152,24 +158,24 @@ def build(
     advance: Callable[[int], None] = lambda _: None,
     waiting: Callable[[int], None] = lambda _: None,
 ) -> Drained:
-    """Give every picture a vector of `model`, then its index; returns when it is ready.
+    """Embed every picture with `model` and build its index; returns when the model is ready.
 
-    Other processes may be at the same work, and uploads and deletes may go on. After a kill, the next run goes on
-    where this one was; what it had in hand waits for the end of the lease.
+    Other processes may do the same work, and uploads and deletes may continue. After a kill, the next run continues;
+    the pictures that were claimed wait until the lease expires.
 
     Args:
-        waiting: called twice a second with the number of pictures that other processes hold, while there is
+        waiting: called twice a second with the number of pictures that other processes have claimed, while there is
             nothing else to do.
 
     Raises:
-        ModelUnavailable: its network cannot be run.
-        MediaUnavailable, DecoderUnavailable: the files cannot be had, or decoded.
-        LifecycleError: it was retired meanwhile.
-        Halted: the pipeline is paused, or this process is to end.
+        ModelUnavailable: the model's network cannot run.
+        MediaUnavailable, DecoderUnavailable: the files cannot be read or decoded.
+        LifecycleError: the model was retired in the meantime.
+        Halted: the pipeline is paused, or this process is shutting down.
     """
     ready = failed = 0
     _require_kept(model)
-    running_network(model)  # made again here if it was lost, even when there is nothing to embed
+    running_network(model)  # restores a lost network, even if there is nothing to embed
     while True:
         drained = drain(model=model, advance=advance)
         ready, failed = ready + drained.ready, failed + drained.failed
@@ -189,11 +195,11 @@ def _fail_exhausted(model: EmbeddingModel) -> None:
 def _require_kept(model: EmbeddingModel) -> None:
     model.refresh_from_db()
     if model.state == ModelState.RETIRED:
-        raise LifecycleError(f"{model.name} was retired meanwhile.")
+        raise LifecycleError(f"{model.name} was retired in the meantime.")
 
 
 def _kept_models() -> list[EmbeddingModel]:
-    """The active model, made on first use, and then all others that are kept complete."""
+    """The active model, which is created on first use, then all others that are kept complete."""
     ensure_active_model()
     return list(EmbeddingModel.objects.kept())
 
@@ -213,7 +219,8 @@ def _drain(
             ready, failed, again = ready + drained.ready, failed + drained.failed, drained.again
             if drained.more or drained.halt:
                 return replace(drained, ready=ready, failed=failed)
-        # The whole catalog is compared only when nothing else is to do: at a million pictures that takes a second.
+        # Comparing the whole catalog takes a second for a million pictures, so it happens only when nothing else is
+        # left.
         if not again and not claims.add_missing_rows(model):
             break
     finish(model)
@@ -221,7 +228,7 @@ def _drain(
 
 
 def _drain_backlog(model: EmbeddingModel, enough: Callable[[], bool], advance: Callable[[int], None]) -> Drained:
-    # Before the first claim: no picture is to suffer for a missing or damaged network.
+    # Before the first claim, so that a missing or damaged network costs no picture an attempt.
     network = running_network(model)
     ready = failed = 0
     again = False
@@ -251,8 +258,8 @@ def _drain_backlog(model: EmbeddingModel, enough: Callable[[], bool], advance: C
 
 
 def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
-    """One forward pass, float32 [n, D]. A picture that gives no vector becomes a failure of its own; when the network
-    itself fails, the whole batch is given back (`in_hand.nothing_kept`)."""
+    """One forward pass, float32 [n, D]. A picture without a valid vector becomes a failure; if the network itself
+    fails, the whole batch is released (`in_hand.nothing_kept`)."""
     while True:
         try:
             with stage_metrics.timed(Stage.INFERENCE):
@@ -261,7 +268,7 @@ def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
             return vectors
         except BadVector as error:
             bad = range(len(batch.claims)) if error.index is None else [error.index]
-            why = ImageRejected("bad_vector", f"The network gave no vector: {error.reason}.")
+            why = ImageRejected("bad_vector", f"The network returned no valid vector: {error.reason}.")
             stage_metrics.passed(Stage.INFERENCE, len(bad), why.code)
             for index in reversed(bad):
                 batch.inputs.pop(index)

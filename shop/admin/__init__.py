@@ -1,1 +1,1 @@
-"""What the admin adds to Django and Unfold, whatever is registered."""
+"""Additions to Django's and Unfold's admin, for every registered model."""

@@ -1,4 +1,4 @@
-"""What the address of an "add" page fills its form with."""
+"""Initial values that the URL of an "add" page gives its form."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.http import HttpRequest
 
 
 class SoundInitial:
-    """For a ModelAdmin: passes over what a field would not take. Django fills the form with any text, and widgets that
-    look a row up by it raise."""
+    """For a ModelAdmin: ignores initial values that their field rejects. Django fills the form with any text, and
+    widgets that look up a row by it raise."""
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial = super().get_changeform_initial_data(request)  # type: ignore[misc]

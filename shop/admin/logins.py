@@ -1,6 +1,6 @@
-"""Wrong passwords lock a door for a while: for one account seen from one address, and for one address altogether.
+"""Wrong passwords lock the login for a while: for one account from one address, and for the whole address.
 
-django-axes keeps the count in the database, so that it holds for all processes and needs no broker.
+django-axes counts them in the database, so the count covers all processes and needs no broker.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 
 from catalog.clients.address import client_address
 from shop.requests.problems import problem
@@ -26,11 +27,11 @@ from shop.requests.problems import problem
 logger = logging.getLogger(__name__)
 
 NAME_LENGTH = 150
-UNKNOWN_ADDRESS = "::"  # a server on a Unix socket, with no proxy that says who is there
+UNKNOWN_ADDRESS = "::"  # a server on a Unix socket without a proxy that names the client
 
 
 def login_address(request: HttpRequest) -> str:
-    """`client_address` as one address: of an IPv6 network its first, which is what the database's column takes."""
+    """`client_address` as one address, which the database column requires: the first of an IPv6 network."""
     address = client_address(request).partition("/")[0]
     try:
         return str(ip_address(address))
@@ -39,21 +40,21 @@ def login_address(request: HttpRequest) -> str:
 
 
 def login_name(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str:
-    """The user name that was typed, cut to what an account's name can have."""
+    """The user name that was entered, cut to the maximum length of account names."""
     name = (credentials or {}).get("username") or request.POST.get("username") or ""
     return str(name)[:NAME_LENGTH].replace("\0", "")
 
 
 class LoginHandler(AxesDatabaseHandler):
-    """With a limit of its own for an address: behind one there may be a whole office, whose slips add up, or somebody
-    who tries a few passwords on each of many accounts."""
+    """Adds a separate limit for an address: it may be a whole office whose mistakes add up, or an attacker who tries a
+    few passwords on each of many accounts."""
 
     def get_failures(self, request: Any, credentials: dict[str, Any] | None = None) -> int:
-        """Counted in failures of one account: LOGIN_FAILURES of them lock."""
+        """LOGIN_FAILURES, which lock an account, while the login is locked; else 0."""
         return settings.LOGIN_FAILURES if self.seconds_left(request, credentials) else 0
 
     def seconds_left(self, request: Any, credentials: dict[str, Any] | None = None) -> float:
-        """Until the door opens again; 0 where it is open."""
+        """Seconds until the login is unlocked; 0 if it is not locked."""
         username = get_client_username(request, credentials)
         recent = self.recent().filter(ip_address=request.axes_ip_address)
         account = _seconds_left(recent.filter(username=username), settings.LOGIN_FAILURES)
@@ -64,14 +65,14 @@ class LoginHandler(AxesDatabaseHandler):
         return AccessAttempt.objects.filter(attempt_time__gt=timezone.now() - _lockout())
 
     def reset_user_attempts(self, request: Any, credentials: dict[str, Any] | None = None) -> int:
-        """After a success this account's slips are forgotten, but not those of others from the same address: whoever
-        has one account could go on guessing at the rest."""
+        """A successful login clears the failures of this account only. If it cleared all of the address, the owner of
+        one account could go on guessing the passwords of others."""
         username = get_client_username(request, credentials)
         return AccessAttempt.objects.filter(ip_address=request.axes_ip_address, username=username).delete()[0]
 
 
 def _seconds_left(attempts: QuerySet[AccessAttempt], limit: int) -> float:
-    """Until fewer than `limit` failures are recent: they are forgotten in the order in which they came."""
+    """Seconds until fewer than `limit` failures are recent: the oldest expire first."""
     rows = list(attempts.order_by("attempt_time").values_list("attempt_time", "failures_since_start"))
     count = sum(failures for _, failures in rows)
     for last, failures in rows:
@@ -89,14 +90,15 @@ def _lockout() -> timedelta:
 
 
 def locked_out(request: HttpRequest, _: Any = None, credentials: dict[str, Any] | None = None) -> HttpResponse:
-    """The answer to a login while the door is locked, be the password right or wrong."""
+    """The response to a login attempt while the login is locked, whether the password is right or wrong."""
     seconds = max(1, math.ceil(LoginHandler().seconds_left(request, credentials)))
     minutes = math.ceil(seconds / 60)
-    message = (
-        f"Too many wrong passwords. Try again in {minutes} minute{'' if minutes == 1 else 's'}, or ask whoever manages "
-        "the shop's accounts to unlock yours."
-    )
-    response = problem(request, 429, "locked_out", message, wait=seconds, heading="Login locked for now")
+    message = ngettext(
+        "Too many wrong passwords. Try again in {count} minute, or ask an administrator to unlock your account.",
+        "Too many wrong passwords. Try again in {count} minutes, or ask an administrator to unlock your account.",
+        minutes,
+    ).format(count=minutes)
+    response = problem(request, 429, "locked_out", message, wait=seconds, heading=gettext("Login locked"))
     response["Cache-Control"] = "no-store"
     return response
 
@@ -110,5 +112,5 @@ def connect() -> None:
 
 
 def forget_old_failures() -> int:
-    """Those that no longer count; how many rows there were."""
+    """Delete failures that no longer count and return the number of rows."""
     return AccessAttempt.objects.filter(attempt_time__lte=timezone.now() - _lockout()).delete()[0]

@@ -1,5 +1,5 @@
-"""The admin's site: whatever is registered, by the shop or by a library, writes in the shop's way, and takes odd
-addresses."""
+"""The admin site: every registered model, of the shop or of a library, gets the shop's handling of conflicting writes
+and malformed URLs."""
 
 from __future__ import annotations
 
@@ -42,12 +42,13 @@ class ShopAdminSite(UnfoldAdminSite):
         super().register(model_or_iterable, made, **options)
 
     def get_urls(self) -> list[URLPattern]:
-        """Before Django's own of the same address, which asks no permission."""
+        """Ahead of Django's own view at the same address, which checks no permission."""
         address = "r/<path:content_type_id>/<path:object_id>/"
         return [path(address, self.admin_view(self.view_on_site), name="view_on_site"), *super().get_urls()]
 
     def view_on_site(self, request: HttpRequest, content_type_id: str, object_id: str) -> HttpResponse:
-        """To an object's page in the shop; its address may tell of what is not published yet."""
+        """Redirect to an object's page in the shop, for users who may view the object: the address alone could reveal
+        something unpublished."""
         found = ContentType.objects.filter(pk=content_type_id).first() if content_type_id.isdecimal() else None
         model = found.model_class() if found else None
         if model is None or not self.is_registered(model):
@@ -57,7 +58,8 @@ class ShopAdminSite(UnfoldAdminSite):
         return shortcut(request, content_type_id, object_id)
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Unfold's, without its cache: that holds objects, and what a user found before her permissions changed."""
+        """Unfold's search without its cache, which stores objects, and results from before a user's permissions
+        changed."""
         term = request.GET.get("s", "").strip().lower()
         if not term:
             return HttpResponse()

@@ -1,4 +1,4 @@
-"""How the admin looks: the colours and the name of the shop."""
+"""The admin's theme: the colours and the name of the shop."""
 
 from typing import Any
 

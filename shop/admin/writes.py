@@ -1,4 +1,4 @@
-"""Writes of the admin that meet somebody else's, or what the database forbids: always a page that says why."""
+"""Admin writes that conflict with another user's, or with a database constraint, end in a page that explains why."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext
 
 from catalog.conflicts import Refusal, as_form_error, lost_a_race, refusal
 
@@ -22,7 +23,7 @@ else:
     _Base = object
 
 TRIES = 3
-MOST_DELETED = 1000  # at once: all that goes along is listed first, and one request deletes it
+MOST_DELETED = 1000  # at once: the page lists every dependent row first, and one request deletes them all
 
 
 class AdminWrites(_Base):
@@ -31,8 +32,8 @@ class AdminWrites(_Base):
     # Lists
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Django checks what an address filters by when it builds the query, but a year that no date has
-        (`?created__year=0`) is noticed when the query runs."""
+        """Django validates the filters of a URL when it builds the query, but an impossible year (`?created__year=0`)
+        fails only when the query runs."""
         try:
             return super().get_changelist_instance(request)
         except (OverflowError, ValueError) as error:
@@ -53,9 +54,9 @@ class AdminWrites(_Base):
         )
 
     def _save_or_say_why(self, request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
-        """The second try either finds in its validation what came between, or succeeds, where the form had no part in
-        the conflict (two categories that were given the same place in the tree). The third shows the form with what
-        the database says, and all that was typed."""
+        """On a conflict, the second try either finds the cause in its validation, or succeeds if the form did not cause
+        the conflict (two categories got the same place in the tree). The third try shows the form again, with the
+        database's reason and everything the user entered."""
         for number in range(TRIES):
             try:
                 with _messages_of_success_only(request):
@@ -81,8 +82,8 @@ class AdminWrites(_Base):
     # Deleting
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Whoever may delete a row may delete what exists only beside it, such as the vectors of a picture, be that
-        read-only by itself. What must outlive it is protected by its foreign key."""
+        """A user who may delete a row may delete its dependent rows, like the embeddings of a picture, even if those
+        are read-only themselves. Foreign keys protect rows that must not be deleted."""
         listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
         return listed, counts, lacking & {self.opts.verbose_name}, protected
 
@@ -94,7 +95,7 @@ class AdminWrites(_Base):
             messages.error(request, _refused(error).message)
             return HttpResponseRedirect(request.get_full_path())
         if request.method == "POST" and getattr(response, "context_data", {}).get("protected"):
-            response.status_code = 403  # the page says by what it is protected
+            response.status_code = 403  # the page lists the protecting objects
         return response
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -111,16 +112,17 @@ class AdminWrites(_Base):
         if "delete_selected" not in request.POST.getlist("action"):
             return super().response_action(request, queryset, *where)
         if request.POST.get("select_across") == "1" and queryset[: MOST_DELETED + 1].count() > MOST_DELETED:
-            messages.error(request, f"Delete at most {MOST_DELETED:,} at once. Narrow the list with a filter first.")
+            sentence = gettext("Delete at most {limit} at once. Narrow the list with a filter first.")
+            messages.error(request, sentence.format(limit=f"{MOST_DELETED:,}"))
             return None
-        with transaction.atomic():  # or the history would tell of deletions that were refused
+        with transaction.atomic():  # otherwise the history would list deletions that were refused
             return super().response_action(request, queryset, *where)
 
 
 def _refused(error: IntegrityError | OperationalError) -> Refusal:
     """
     Raises:
-        OperationalError: it is no conflict.
+        OperationalError: the error is not a conflict.
     """
     if isinstance(error, IntegrityError) or lost_a_race(error):
         return refusal(error)
@@ -129,7 +131,7 @@ def _refused(error: IntegrityError | OperationalError) -> Refusal:
 
 @contextmanager
 def _messages_of_success_only(request: HttpRequest) -> Iterator[None]:
-    """What a view told the user is dropped if its transaction then fails, at its commit perhaps."""
+    """Drop the messages of a view whose transaction then fails, which may happen as late as its commit."""
     told = messages.get_messages(request)
     queued: list[Any] = getattr(told, "_queued_messages", [])
     before = len(queued)
@@ -141,7 +143,7 @@ def _messages_of_success_only(request: HttpRequest) -> Iterator[None]:
 
 
 def _refusing(form: type[ModelForm], model: type[Model], refused: Refusal) -> type[ModelForm]:
-    """The same form, which says so unless it has found something wrong by itself."""
+    """The same form, which reports the refusal unless it finds an error itself."""
 
     class Refusing(form):  # type: ignore[valid-type, misc]
         def full_clean(self) -> None:

@@ -1,1 +1,1 @@
-"""Postgres and Redis without installation or administration, for one machine."""
+"""Embedded Postgres and Redis for one machine, without installation or administration."""

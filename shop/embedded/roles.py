@@ -1,8 +1,8 @@
-"""The database roles of the embedded Postgres: a superuser that sets it up, and one for the shop that owns its data.
+"""The database roles of the embedded Postgres: a superuser that sets it up, and the shop's role, which owns the data.
 
 The shop's role may do anything to the shop's tables and nothing else. It can neither read the server's files nor run
-programs on its machine, which a superuser can do from SQL alone. What needs a superuser (roles, the extension `vector`)
-is done here, in single-user mode, before the server takes its first connection.
+programs on its machine, which a superuser can do from SQL. Steps that need a superuser (roles, the extension `vector`)
+run here, in single-user mode, before the server accepts its first connection.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ SUPERUSER = "postgres"
 ROLE = "lookalike"
 DATABASE = "lookalike"
 
-#: In the data directory, so that a copy of it carries it along. Says what the cluster was prepared for.
+#: A file in the data directory, so that copies include it: the state that the cluster was prepared for.
 MARKER = "lookalike-roles"
 _VERSION = 1
-_BOOTSTRAP = 10  # oid of the role that initdb makes (src/include/catalog/pg_authid.dat)
-FIRST_OWN = 16384  # objects below are the system's (FirstNormalObjectId)
+_BOOTSTRAP = 10  # oid of the role that initdb creates (src/include/catalog/pg_authid.dat)
+FIRST_OWN = 16384  # lower oids belong to the system (FirstNormalObjectId)
 _HELPER = "lookalike_setup"
 
-#: Runs SQL, one statement a line, in this database, in single-user mode and as the cluster's superuser; what it prints.
+#: Runs SQL, one statement per line, in a database, in single-user mode as the cluster's superuser. Returns the output.
 Session = Callable[[str, str], str]
 
 
 class SetupFailed(Exception):
-    """What single-user mode printed."""
+    """A statement failed. The message is the output of single-user mode."""
 
 
 def prepared(data: Path, vector: str) -> bool:
@@ -38,20 +38,20 @@ def prepared(data: Path, vector: str) -> bool:
 
 
 def prepare(data: Path, session: Session, vector: str, *, new: bool) -> None:
-    """Give the stopped cluster in `data` both roles, the shop's database and the extension.
+    """Create both roles, the shop's database and the extension in the stopped cluster in `data`.
 
-    Safe to repeat, also after it was cut short. Clusters made before the shop had a role of its own ran as their
-    superuser, which had the role's name: it is renamed, and the shop's objects get their new owner.
+    Safe to repeat, also after an interruption. In older clusters the shop ran as the superuser, which had the shop's
+    role name: it is renamed, and the shop's objects get their new owner.
 
     Args:
-        vector: version of pgvector among the server's programs; the databases are brought up to it.
-        new: initdb has just made it, and there is no database of the shop yet.
+        vector: version of the server's pgvector; the databases are updated to it.
+        new: initdb has just created the cluster, and the shop's database does not exist yet.
 
     Raises:
         SetupFailed: a statement failed.
     """
     database = _CREATE_DATABASE if new else _OWN_DATABASE
-    # Databases copy template1, so that a test's or a restored one has the extension without a superuser.
+    # New databases are copies of template1, so test and restored databases get the extension without a superuser.
     _run(session, "template1", [*_ROLES, *_EXTENSION, database])
     if not new:
         _run(session, DATABASE, [*_EXTENSION, _OWN_OBJECTS])
@@ -64,12 +64,12 @@ def _state(vector: str) -> str:
 
 def _run(session: Session, database: str, statements: Sequence[str]) -> None:
     output = session(database, "".join(" ".join(statement.split()) + ";\n" for statement in statements))
-    # Single-user mode goes on after an error, and exits with 0.
+    # Single-user mode continues after an error and exits with 0.
     if re.search(r"\b(ERROR|FATAL|PANIC):", output):
         raise SetupFailed(output)
 
 
-# No role can rename itself, hence the helper.
+# A role cannot rename itself, so a helper role does it.
 _ROLES = [
     f"DROP ROLE IF EXISTS {_HELPER}",
     f"CREATE ROLE {_HELPER} SUPERUSER",
@@ -90,8 +90,8 @@ _ROLES = [
 _EXTENSION = ["CREATE EXTENSION IF NOT EXISTS vector", "ALTER EXTENSION vector UPDATE"]
 _CREATE_DATABASE = f"CREATE DATABASE {DATABASE} OWNER {ROLE}"
 _OWN_DATABASE = f"ALTER DATABASE {DATABASE} OWNER TO {ROLE}"
-# REASSIGN OWNED refuses the role that initdb made. Members of an extension, indexes, and the sequences and types that
-# belong to a table's columns or rows follow what they belong to.
+# REASSIGN OWNED refuses the role that initdb created. Members of an extension, indexes, and the sequences and types of
+# a table's columns or rows follow their owner object.
 _OWN_OBJECTS = f"""
     DO $$ DECLARE found record; BEGIN
         FOR found IN

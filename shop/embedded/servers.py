@@ -1,11 +1,10 @@
-"""Postgres and Redis without installation or administration, for one machine.
+"""Embedded Postgres and Redis for one machine, without installation or administration.
 
-`DATABASE_URL` and `REDIS_URL` replace them. Until then the first connection of any process starts what it
-needs, on Unix sockets below `VAR_DIR`, and the last process out stops it again.
+`DATABASE_URL` and `REDIS_URL` replace them. Without these settings, the first connection of any process starts the
+server it needs, on Unix sockets below `VAR_DIR`, and the last process to exit stops it.
 
-Who is using the servers is the set of shared locks on `VAR_DIR/use.lock`. The kernel releases a lock when its
-process dies, however it dies, so a SIGKILL cannot leak a count. `start.lock` serialises starting, joining and
-leaving.
+Each process that uses the servers holds a shared lock on `VAR_DIR/use.lock`. The kernel releases the lock however the
+process ends, so even SIGKILL leaves no false user behind. `start.lock` serialises starting, joining and leaving.
 """
 
 from __future__ import annotations
@@ -34,27 +33,27 @@ USER = roles.ROLE
 DATABASE = roles.DATABASE
 SOCKET_PATH_MAX = 107  # sun_path is 108 bytes with its terminating NUL (unix(7))
 START_TIMEOUT = 60
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  (looked at, never written to)
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  (never written to)
 
 POSTGRES_CONF = """
-# Written once, when this data directory was made, for the memory and the cores there were. Edits survive.
+# Written once, when this data directory was created, for the memory and cores at that time. Your edits are kept.
 listen_addresses = ''
 unix_socket_permissions = 0700
 max_connections = 60
-shared_buffers = {shared}MB         # a vector index that fits is searched without a copy from the system's cache
-maintenance_work_mem = {maintenance}MB   # an HNSW index that outgrows it goes on building many times slower
+shared_buffers = {shared}MB         # a vector index that fits is searched without copies from the system's cache
+maintenance_work_mem = {maintenance}MB   # an HNSW index that outgrows it builds many times slower
 max_parallel_maintenance_workers = {builders}
 max_wal_size = 2GB
-random_page_cost = 1.1         # solid-state disks; also what makes the planner prefer the vector index
+random_page_cost = 1.1         # for solid-state disks; also makes the planner prefer the vector index
 """
-# Shares of the machine's memory; the least is what 40,000 x 2048 take, the most what a million x 256 do.
+# Shares of the machine's memory; the minimum is enough for 40,000 x 2048, the maximum for a million x 256.
 SHARED, SHARED_LEAST, SHARED_MOST = 1 / 8, 256, 4096  # MB
 MAINTENANCE, MAINTENANCE_LEAST, MAINTENANCE_MOST = 1 / 8, 512, 2048  # MB
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the embedded services of one `VAR_DIR` keep what they write. Pure: makes no folder."""
+    """Paths of the embedded services of one `VAR_DIR`. Creates no folders."""
 
     var: Path
 
@@ -72,7 +71,7 @@ class Layout:
 
     @property
     def sockets(self) -> Path:
-        """`VAR_DIR/run`, or a short folder of our own when a socket path there would not fit the kernel's limit."""
+        """`VAR_DIR/run`, or a short temporary folder if a socket path there would exceed the kernel's limit."""
         near = self.var / "run"
         if len(os.fsencode(near / ".s.PGSQL.5432")) <= SOCKET_PATH_MAX:
             return near
@@ -89,7 +88,7 @@ class Layout:
 
 
 class EmbeddedServices:
-    """One process's share in the embedded services of `layout`."""
+    """One process's use of the embedded services of `layout`."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -99,7 +98,7 @@ class EmbeddedServices:
         atexit.register(self.leave)
 
     def ensure_postgres(self) -> None:
-        """Postgres answers when this returns. Costs one socket connect when it already runs.
+        """Start Postgres if it does not answer. Costs one socket connection if it is already running.
 
         Raises:
             ServiceError: it could not be started.
@@ -111,7 +110,7 @@ class EmbeddedServices:
                     self._start_postgres()
 
     def ensure_redis(self) -> str:
-        """Redis answers when this returns; its URL in kombu's notation.
+        """Start Redis if it does not answer, and return its URL in kombu's notation.
 
         Raises:
             ServiceError: it could not be started.
@@ -124,7 +123,7 @@ class EmbeddedServices:
         return self.layout.redis_url
 
     def leave(self) -> None:
-        """Stop both servers if nobody else uses them. Called at exit; harmless to repeat."""
+        """Stop both servers if no other process uses them. Called at exit; safe to repeat."""
         with self._mutex:
             if self._use is None:
                 return
@@ -132,7 +131,7 @@ class EmbeddedServices:
                 try:
                     fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    pass  # somebody else still works with the servers and will stop them
+                    pass  # another process still uses the servers and will stop them
                 else:
                     self._stop_redis()
                     self._stop_postgres()
@@ -158,7 +157,7 @@ class EmbeddedServices:
         self._use = use
 
     def _forget(self) -> None:
-        """In a forked child: the parent's lock is not ours. The child joins anew at its own first connection."""
+        """In a forked child: drop the parent's lock. The child joins at its own first connection."""
         self._mutex = threading.Lock()
         if self._use is not None:
             os.close(self._use)  # closing a copy does not release the parent's lock
@@ -184,7 +183,7 @@ class EmbeddedServices:
             self._init_postgres(runner, programs)
         runner.own(layout.sockets, layout.var / "log", layout.postgres_data)
         options = f"-c unix_socket_directories='{layout.sockets}'"
-        # After a crash, children of the dead server may hold its shared memory for a moment longer.
+        # After a crash, children of the dead server may keep its shared memory for a moment.
         for pause in (0, 0.5, 2):
             time.sleep(pause)
             if not self._prepared(runner, programs):
@@ -197,13 +196,13 @@ class EmbeddedServices:
                 return
         raise ServiceError(
             "The embedded Postgres did not start.",
-            f"mend what the log says; if {layout.postgres_data} is damaged, `make clean` begins a new shop; "
-            "or set DATABASE_URL to a Postgres of yours",
+            f"fix the problem in the log; if {layout.postgres_data} is damaged, `make clean` starts a new shop; "
+            "or set DATABASE_URL to your own Postgres",
             layout.postgres_log,
         )
 
     def _prepared(self, runner: Runner, programs: Path) -> bool:
-        """A cluster of an earlier version of the shop, or of pgvector, gets its roles and extension first."""
+        """Update roles and extension of a cluster from an earlier version of the shop or of pgvector."""
         data, vector = self.layout.postgres_data, vector_version(programs)
         if roles.prepared(data, vector):
             return True
@@ -216,7 +215,8 @@ class EmbeddedServices:
         return True
 
     def _init_postgres(self, runner: Runner, programs: Path) -> None:
-        """A new cluster, built aside and moved into place: a kill half-way leaves nothing that looks whole."""
+        """Create a cluster in a temporary folder and move it into place, so that a kill leaves nothing
+        half-finished."""
         layout = self.layout
         for stale in layout.var.glob("postgres.new-*"):
             shutil.rmtree(stale, ignore_errors=True)
@@ -226,7 +226,7 @@ class EmbeddedServices:
             programs / "initdb", "-D", fresh, "-U", roles.SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C",
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
         )  # fmt: skip
-        # Single-user mode would number what it makes among the system's own objects, which pg_dump leaves out.
+        # Otherwise single-user mode would give new objects oids of the system's range, which pg_dump leaves out.
         numbered = runner.run(programs / "pg_resetwal", "--next-oid", roles.FIRST_OWN, "-D", fresh)
         if made.returncode or numbered.returncode:
             layout.postgres_log.write_text(made.stdout + numbered.stdout)
@@ -279,7 +279,7 @@ class EmbeddedServices:
             time.sleep(0.02)
         raise ServiceError(
             "The embedded Redis did not start.",
-            "mend what the log says, or set REDIS_URL to a Redis of yours",
+            "fix the problem in the log, or set REDIS_URL to your own Redis",
             layout.redis_log,
         )
 
@@ -290,7 +290,7 @@ class EmbeddedServices:
                 connection.connect(str(self.layout.redis_socket))
                 connection.sendall(b"SHUTDOWN NOSAVE\r\n")
                 while connection.recv(4096):
-                    pass  # the server closes the connection when it is gone
+                    pass  # the server closes the connection when it stops
         except OSError:
             return
 
@@ -298,7 +298,7 @@ class EmbeddedServices:
 def _postgres_conf() -> str:
     memory = _memory() / 2**20
     maintenance = int(min(max(memory * MAINTENANCE, MAINTENANCE_LEAST), MAINTENANCE_MOST))
-    # A parallel build takes all of maintenance_work_mem at once, in /dev/shm, of which Docker gives 64 MB.
+    # A parallel build allocates all of maintenance_work_mem in /dev/shm, which has only 64 MB in Docker.
     room = shutil.disk_usage(SHARED_MEMORY).free / 2**20 if SHARED_MEMORY.is_dir() else 0
     return POSTGRES_CONF.format(
         shared=int(min(max(memory * SHARED, SHARED_LEAST), SHARED_MOST)),
@@ -308,7 +308,7 @@ def _postgres_conf() -> str:
 
 
 def _memory() -> int:
-    """Bytes that this machine, or the container that we are in, has."""
+    """Memory of this machine or container, in bytes."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
@@ -319,12 +319,12 @@ def _memory() -> int:
 
 
 def _private_folder(path: Path) -> None:
-    """Make `path` ours alone; refuse one that somebody else prepared in a shared temporary folder."""
+    """Create `path` for this user only; refuse a folder that another user prepared in the shared temporary folder."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     nobody = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else os.geteuid()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), nobody}:
-        raise PermissionError(f"{path} belongs to somebody else")
+        raise PermissionError(f"{path} belongs to another user")
 
 
 def _listening(path: Path) -> bool:
@@ -340,7 +340,7 @@ _services: EmbeddedServices | None = None
 
 
 def services(var: Path) -> EmbeddedServices:
-    """This process's one share in the services of `var`."""
+    """This process's `EmbeddedServices` of `var`."""
     global _services
     if _services is None:
         _services = EmbeddedServices(Layout(var))

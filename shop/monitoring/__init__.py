@@ -1,1 +1,1 @@
-"""Health pages, metrics and logs."""
+"""Health checks, metrics and logs."""

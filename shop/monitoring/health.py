@@ -1,4 +1,4 @@
-"""`/healthz`: this process runs. `/readyz`: it can answer shoppers; says what else does not work."""
+"""`/healthz`: this process is running. `/readyz`: it can serve shoppers; also reports other problems."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """What begins with "ok" is. Without its database a web process can serve nothing, and a load balancer should ask
-    another; all else is reported and leaves the shop in service, because pages do without it. A database that has just
-    failed to answer is not asked again: who probes waits for one time-out, not three."""
+    """A value that starts with "ok" is fine. A web process without a database can serve nothing, so a load balancer
+    should use another one. Everything else is reported and keeps the process in service, because pages work without it.
+    If the database does not answer, the other checks skip it, so that a probe waits for one time-out, not three."""
     details = {"database": _database(), "broker": _broker()}
     for name, check in (("weights", _weights), ("files", _files), ("backlog", _backlog)):
         details[name] = _checked(check) if details["database"] == OK else UNKNOWN
     broken = {name for name, found in details.items() if not found.startswith(OK)}
-    # A backlog is a problem only where the operator has set READY_BACKLOG_SECONDS, and so has asked for a 503.
+    # The backlog fails readiness only if the operator has set READY_BACKLOG_SECONDS.
     unavailable = bool(broken & {"database", "backlog"})
     status = "unavailable" if unavailable else "degraded" if broken else OK
     return JsonResponse({"status": status, **details}, status=503 if unavailable else 200)
@@ -73,16 +73,14 @@ def _broker() -> str:
 def _weights() -> str:
     model = EmbeddingModel.objects.active()
     if model is None:
-        return OK  # made with the first picture
+        return OK  # the first picture creates it
     return artifacts.problem(model) or weights_disagreement(model) or _refusals(model) or OK
 
 
 def _refusals(model: EmbeddingModel) -> str:
-    """Without their names, which are nobody's business on a public page."""
+    """The number of hosts only: this page is public, and their names are not."""
     hosts = len(refusals(model))
-    return (
-        f"{hosts} of the hosts would compute wrong vectors, and so compute none: see pipeline_status" if hosts else ""
-    )
+    return f"{hosts} of the hosts would compute wrong embeddings and refuse to: see pipeline_status" if hosts else ""
 
 
 def _files() -> str:
@@ -90,7 +88,8 @@ def _files() -> str:
 
 
 def _backlog() -> str:
-    """Told at any age; a problem only beyond READY_BACKLOG_SECONDS, and never while somebody holds the pipeline."""
+    """The backlog is reported but never fails readiness, unless READY_BACKLOG_SECONDS is set and the pipeline is not
+    paused."""
     seconds, limit = waiting_s(EmbeddingModel.objects.active()), settings.READY_BACKLOG_SECONDS
     if not seconds:
         return OK
@@ -101,6 +100,6 @@ def _backlog() -> str:
 
 
 def _brief(error: Exception) -> str:
-    """The details are in the log; the public page of a production site tells only what is wrong."""
+    """Only the type of the error on a production site, where this page is public; the log has the details."""
     logger.error("%s", error)
     return str(error).strip() if settings.DEBUG else type(error).__name__

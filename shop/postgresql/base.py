@@ -1,4 +1,4 @@
-"""Django's Postgres backend, which starts the embedded server on the first connection."""
+"""Django's Postgres backend that starts the embedded server on the first connection."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""What every request passes on its way in and out: limits, errors, headers, and the schema of the API."""
+"""What every request and response passes through: limits, errors, headers, and the API's schema."""

@@ -1,4 +1,4 @@
-"""What holds for everything under /api/: errors are JSON."""
+"""Everything under /api/ answers errors in JSON."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from rest_framework.request import Request
 
 from catalog.api.strict import Strict, StrictView
 
-#: Errors that come from Django itself, before or instead of a view of the API.
+#: Errors that Django itself answers with, before or instead of an API view.
 PLAIN = {
     400: ("bad_request", "The request cannot be read. See /api/v1/docs/."),
-    403: ("permission_denied", "This is not allowed."),
-    404: ("not_found", "There is no such address. See /api/v1/docs/."),
-    405: ("method_not_allowed", "This method is not allowed here; see the header Allow."),
-    415: ("unsupported_media_type", "This address does not take this media type."),
-    429: ("throttled", "Too many requests; the header Retry-After says how long to wait."),
+    403: ("permission_denied", "You do not have permission to do this."),
+    404: ("not_found", "There is no endpoint at this address. See /api/v1/docs/."),
+    405: ("method_not_allowed", "This method is not allowed here. The Allow header lists the allowed ones."),
+    415: ("unsupported_media_type", "This endpoint does not accept this media type."),
+    429: ("throttled", "Too many requests. The Retry-After header says how long to wait."),
     413: ("too_many_bytes", "The request is too large."),
-    500: ("error", "Something went wrong here. The shop's staff find it in the log by X-Request-ID."),
-    503: ("unavailable", "The shop does not answer just now. Please try again in a moment."),
+    500: (
+        "error",
+        "Something went wrong. The shop’s staff can find it in the log by the X-Request-ID header.",
+    ),
+    503: ("unavailable", "The shop is not available right now. Try again in a moment."),
 }
 
 
@@ -33,7 +36,7 @@ def is_api(request: HttpRequest) -> bool:
 
 
 class ApiErrorsMiddleware:
-    """Whatever answers with an error under /api/, a refused Host or a crash included, answers JSON."""
+    """Turns every error under /api/ into JSON, including a refused Host and a crash."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -57,7 +60,7 @@ class ApiErrorsMiddleware:
 def api_not_found(request: HttpRequest, unknown: str = "") -> JsonResponse:
     code, detail = PLAIN[404]
     if unknown and not unknown.endswith("/") and _is_address(f"{request.path}/"):
-        detail = "There is no such address: those of the API end with a slash."
+        detail = "There is no endpoint at this address: API addresses end with a slash."
     return JsonResponse({"code": code, "detail": detail}, status=404)
 
 
@@ -73,7 +76,7 @@ class SchemaParameters(Strict):
 
 
 class SchemaView(StrictView, SpectacularAPIView):
-    """The API for programs, as OpenAPI: YAML, or JSON with `?format=json` or by the header Accept."""
+    """The OpenAPI schema: YAML, or JSON with `?format=json` or an Accept header."""
 
     parameters_class = SchemaParameters
 

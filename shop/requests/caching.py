@@ -1,4 +1,4 @@
-"""What caches between the shop and its clients may keep."""
+"""What caches between the shop and its clients may store."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class PrivateAnswersMiddleware:
-    """An answer made for somebody is handed to nobody else: `Vary` and `Cache-Control`, also on errors."""
+    """Keeps caches from serving one user's response to another: `Vary` and `Cache-Control`, also on errors."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        # These answers depend on who asks: staff see what is not published, and a token opens what is closed.
+        # These responses depend on the user: staff see unpublished products, and a token opens protected endpoints.
         if is_api(request) or request.path_info == "/metrics":
             patch_vary_headers(response, ["Authorization", "Cookie"])
             patch_cache_control(response, private=True, **({} if request.method in SAFE else {"no_store": True}))

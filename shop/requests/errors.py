@@ -1,4 +1,4 @@
-"""One shape for every error of the API: `{"code", "detail"}`, and `"errors"` by field where fields are wrong."""
+"""Every error of the API has one shape: `{"code", "detail"}`, and `"errors"` by field if fields are wrong."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from shop.requests.limits import TOO_MANY
 
 
 class DatabaseFault(APIException):
-    """What `shop.requests.database_errors` says of an error of the database."""
+    """A database error as `shop.requests.database_errors` classifies it."""
 
     def __init__(self, fault: Fault) -> None:
         self.status_code = fault.status
         self.wait = fault.wait
-        super().__init__(fault.sentence, fault.code)
+        super().__init__(str(fault.sentence), fault.code)
 
 
 def api_exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
-    # A read that lost a race changed nothing: it is worth another try, and no conflict of the client's.
+    # A read that lost a race changed nothing: the client may retry, and caused no conflict.
     is_read = getattr(context.get("request"), "method", "") in SAFE_METHODS
     is_conflict = isinstance(error, IntegrityError) or (lost_a_race(error) and not is_read)
     fault = None if is_conflict else database_errors.fault_of(error)
@@ -45,7 +45,7 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> JsonResp
     elif isinstance(error, UnreadablePostError):
         error = ParseError("The body ended before it was complete.")
     elif isinstance(error, SuspiciousOperation):
-        error = ParseError("The request has too many fields, or too large ones.")
+        error = ParseError("The request has too many fields, or its fields are too large.")
     response = exception_handler(error, context)
     if response is None:
         return None
@@ -65,7 +65,7 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> JsonResp
         response.data = {"code": "not_found" if response.status_code == 404 else "denied", **response.data}
     if response.status_code == 503:
         response.setdefault("Retry-After", str(database_errors.RETRY_S))
-    # Not by the view's renderer: that of the schema would answer YAML.
+    # Not through the view's renderer: the schema's would answer in YAML.
     problem = JsonResponse(response.data, status=response.status_code)
     for name in ("WWW-Authenticate", "Retry-After"):
         if response.has_header(name):

@@ -1,11 +1,11 @@
-"""Requests that Django cannot read, made readable before it sees them.
+"""Makes requests readable that Django could not read.
 
-- A body in chunks has no `Content-Length`, and Django takes it for an empty one. It is read here, up to what its
-  address takes, and gets a length.
-- A `Content-Type` with an encoding such as "zlib" makes Django's request raise before any handler of errors is there.
-  It is taken away here.
+- A chunked body has no `Content-Length`, so Django would treat it as empty. It is read here, up to the limit of its
+  address, and gets a length.
+- A `Content-Type` with an encoding like "zlib" makes Django's request raise before any error handler runs. The header
+  is removed here.
 
-What is to be refused is marked, and `shop.requests.middleware.RequestSizeMiddleware` answers.
+Requests to refuse are marked; `shop.requests.middleware.RequestSizeMiddleware` answers them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class ReadableRequests:
-    """WSGI middleware, for servers that decode chunks themselves (`wsgi.input_terminated`), as gunicorn does."""
+    """WSGI middleware for servers that decode chunked bodies themselves (`wsgi.input_terminated`), like gunicorn."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
@@ -40,19 +40,19 @@ class ReadableRequests:
         with tempfile.SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as body:
             try:
                 length = _copy(environ["wsgi.input"], body, body_limit(environ.get("PATH_INFO", "/")) + 1)
-            except OSError:  # cut off, or not in chunks after all
+            except OSError:  # cut off, or not chunked after all
                 environ[BROKEN_BODY] = True
                 length = 0
             body.seek(0)
             environ |= {"wsgi.input": body, "CONTENT_LENGTH": str(length)}
-            # Django has read what it wants of the body when this returns, before the answer is sent.
+            # Django has read the body by the time this returns, before the response is sent.
             return self.application(environ, start_response)
 
 
 def _is_readable(content_type: str) -> bool:
     try:
         _, parameters = parse_header_parameters(content_type)
-    except (ValueError, LookupError):  # of RFC 2231, in an encoding that nobody knows
+    except (ValueError, LookupError):  # RFC 2231 with an unknown encoding
         return False
     return parameters.get("charset", "utf-8").lower() in CHARSETS
 

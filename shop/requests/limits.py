@@ -1,4 +1,4 @@
-"""What one client may ask of the shop, and for how long the database may think about it."""
+"""Limits on the requests of one client, and on the time the database may spend on a statement."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from catalog.clients.throttling import ApiThrottle, ClientThrottle, PageThrottle, SearchThrottle
 from shop.requests.problems import problem
 
-#: Who watches the shop must not be refused by it, and files cost next to nothing.
+#: Monitoring must never be refused, and files cost next to nothing.
 UNLIMITED = frozenset({"healthz", "readyz", "metrics", "favicon", "catalog:media"})
-#: Pages that cost more than others. Photo searches and reports of strips are counted by their views as well.
+#: Pages that cost more than others. The views of photo searches and strip reports have limits of their own as well.
 COSTLY = frozenset({"catalog:search", "recommendations:photo-search"})
-TOO_MANY = "Too many requests. Try again in {seconds} seconds."
+TOO_MANY = _("Too many requests. Try again in {seconds} seconds.")
 
 
 def throttle_of(view: Callable[..., Any], route: str, path: str) -> ClientThrottle | None:
-    """What a request of this view counts towards. Every page has a limit but those named here; views of the API count
-    by themselves, after they know who asks (`throttle_classes`)."""
+    """The limit that a request of this view counts towards. Every page has one, except those in `UNLIMITED`. API views
+    count requests themselves, after authentication (`throttle_classes`)."""
     if route in UNLIMITED or hasattr(view, "cls"):
         return None
     if path.startswith("/api/"):
@@ -32,7 +33,7 @@ def throttle_of(view: Callable[..., Any], route: str, path: str) -> ClientThrott
 
 
 class ThrottleMiddleware:
-    """429 for whoever asks too often, see `catalog.clients.throttling`."""
+    """Answers 429 to a client that sends too many requests; see `catalog.clients.throttling`."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -50,7 +51,7 @@ class ThrottleMiddleware:
 
 
 class StaffStatementMiddleware:
-    """Staff may ask more of the database at once than the public: `STAFF_STATEMENT_SECONDS`."""
+    """Staff get a longer statement timeout than the public: `STAFF_STATEMENT_SECONDS`."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -58,14 +59,14 @@ class StaffStatementMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not _may_take_longer(request):
             return self.get_response(request)
-        # Outside of any transaction: rolled back, the setting would be gone.
+        # Outside any transaction: a rollback would undo the setting.
         if not _execute(f"SET statement_timeout = {settings.STAFF_STATEMENT_SECONDS * 1000:.0f}"):
-            return self.get_response(request)  # the view will find out as well, and say so
+            return self.get_response(request)  # the view meets the same error and reports it
         try:
             return self.get_response(request)
         finally:
             if connection.connection is not None and not _execute("RESET statement_timeout"):
-                connection.close()  # the pool must not give it to anybody
+                connection.close()  # the pool must not reuse it
 
 
 def _may_take_longer(request: HttpRequest) -> bool:

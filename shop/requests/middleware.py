@@ -1,4 +1,4 @@
-"""What every response passes through."""
+"""Middleware of every request and response."""
 
 import re
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from common.request_ids import accepted, request_id
 from shop.requests import database_errors
@@ -16,7 +18,7 @@ BROKEN_BODY, ODD_CONTENT_TYPE = "shop.broken_body", "shop.odd_content_type"  # i
 
 
 class RequestIdMiddleware:
-    """Every request has an id, its own or the one it came with, which its log lines and its answer name."""
+    """Gives every request an id, for its log lines and its response: the one it came with, or a new one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -30,10 +32,10 @@ class RequestIdMiddleware:
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
-    """The shop's strict policy, relaxed where a library's pages need it, and nowhere else."""
+    """The shop's strict policy, relaxed only for the pages of libraries that need it."""
 
     RELAXED = {
-        # Unfold's admin is built on Alpine, which evaluates attributes and sets styles.
+        # Unfold uses Alpine, which evaluates attributes and sets inline styles.
         "admin": {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]},
         "api-docs": {"style-src": [SELF, UNSAFE_INLINE]},
     }
@@ -47,7 +49,7 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
 
 
 class DatabaseErrorMiddleware:
-    """A database that is away or busy is a 503 with a retry hint, what it cannot hold a 400; never a traceback."""
+    """An unreachable or busy database is a 503 with Retry-After, a value it cannot store a 400; never a traceback."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -60,7 +62,7 @@ class DatabaseErrorMiddleware:
         if fault is None:
             return None
         database_errors.log(fault, error)
-        sentence = fault.sentence
+        sentence: str | Promise = fault.sentence
         field = database_errors.longest_text(request.POST.dict()) if fault.too_long else None
         if field is not None:
             sentence = database_errors.sentence_for(field, error)
@@ -68,7 +70,8 @@ class DatabaseErrorMiddleware:
 
 
 class RequestSizeMiddleware:
-    """Django writes a whole upload to disk before any view can refuse it."""
+    """Refuses oversized and unreadable bodies by their headers: Django writes a whole upload to disk before a view
+    can refuse it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -76,14 +79,15 @@ class RequestSizeMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not re.fullmatch("[0-9]{1,18}", length):
-            return problem(request, 400, "bad_request", "The header Content-Length is not a number.")
+            return problem(request, 400, "bad_request", _("The Content-Length header is not a number."))
         if request.META.get(BROKEN_BODY):
-            return problem(request, 400, "bad_request", "The body ended before it was complete.")
+            return problem(request, 400, "bad_request", _("The body ended before it was complete."))
         if int(length) > body_limit(request.path_info):
-            return problem(request, 413, "too_many_bytes", "The request is too large.")
+            return problem(request, 413, "too_many_bytes", _("The request is too large."))
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            return problem(request, 415, "unsupported_media_type", "Send the body as it is, without Content-Encoding.")
+            sentence = _("Send the body without Content-Encoding.")
+            return problem(request, 415, "unsupported_media_type", sentence)
         if request.META.get(ODD_CONTENT_TYPE):
-            sentence = "Send text in UTF-8; the header Content-Type says otherwise."
+            sentence = _("Send text in UTF-8. The Content-Type header names another encoding.")
             return problem(request, 415, "unsupported_media_type", sentence)
         return self.get_response(request)

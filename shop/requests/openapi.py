@@ -1,4 +1,4 @@
-"""The schema of the API: errors as well as success, and what is refused."""
+"""The OpenAPI schema describes errors as well as success, and that unknown fields are refused."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from catalog.api.strict import Strict
 
 
 class Problem(serializers.Serializer):
-    """Every error of the API."""
+    """Every error of the API has this shape."""
 
-    code = serializers.CharField(help_text="For programs; docs/api.md lists them.")
-    detail = serializers.CharField(help_text="For people.")
+    code = serializers.CharField(help_text="Error code for programs; docs/api.md lists all codes.")
+    detail = serializers.CharField(help_text="Error message for people.")
     errors = serializers.DictField(  # type: ignore[assignment]
-        required=False, help_text="By field or parameter, where some are wrong: lists of `message` and `code`."
+        required=False, help_text="For each wrong field or parameter, a list of `message` and `code`."
     )
 
 
 ERRORS = {
     400: "The body, a field or a parameter is missing or wrong.",
-    401: "No token where one is needed, or a wrong one.",
-    403: "Not allowed to this user, or a session without its CSRF token.",
+    401: "The token is missing or wrong.",
+    403: "The user lacks the permission, or the session has no CSRF token.",
     404: "No such product.",
-    406: "The answer is JSON, and the header Accept takes none.",
-    409: "In conflict with what is there already.",
-    413: "The request, or the picture, is too large.",
-    415: "Not the media type that this address takes.",
-    429: "Too many requests; the header Retry-After says how long to wait.",
-    503: "Busy, or something that is needed does not answer; see Retry-After.",
-    507: "The media storage is full or away.",
+    406: "The Accept header excludes JSON, the only format of responses.",
+    409: "Conflicts with existing data.",
+    413: "The request or the picture is too large.",
+    415: "The endpoint does not accept this media type.",
+    429: "Too many requests. The Retry-After header says how long to wait.",
+    503: "The shop is busy, or a service it needs is unavailable. See the Retry-After header.",
+    507: "The media storage is full or unavailable.",
 }
 
 
 class ApiSchema(AutoSchema):
-    """Describes errors, what is public, and that unknown fields are refused."""
+    """Describes errors, public access, and that unknown fields are refused."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
@@ -47,8 +47,8 @@ class ApiSchema(AutoSchema):
         for status in self._errors(operation):
             described = {"description": ERRORS[status], "content": {"application/json": {"schema": problem}}}
             operation["responses"].setdefault(str(status), described)
-        # From the server, before the shop sees the request: in HTML.
-        operation["responses"]["414"] = {"description": "The address is too long."}
+        # Answered by the server in HTML, before the shop sees the request.
+        operation["responses"]["414"] = {"description": "The URL is too long."}
         operation["responses"] = dict(sorted(operation["responses"].items()))
         return operation
 

@@ -1,7 +1,7 @@
-"""How slowly a client may send its request and read its answer, and how much of both is kept for it.
+"""Minimum speed of clients that send a request or read a response, and how much of both is buffered for them.
 
-The same rule as Apache's mod_reqtimeout: a time to begin with, and more of it for every byte that has come. Who keeps
-up a modem's pace may take a quarter of an hour; who sends a byte now and then has the time to begin with.
+The same rule as Apache's mod_reqtimeout: an initial time, extended by every byte received. A client at modem speed may
+take a quarter of an hour; a client that sends a byte now and then gets only the initial time.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import threading
 import time
 from tempfile import SpooledTemporaryFile
 
-HEAD_SECONDS = 10.0  # for the whole of the request line and the headers, from the first connection or byte on
-BODY_SECONDS = 20.0  # for a body, and for an answer, before their pace counts
+HEAD_SECONDS = 10.0  # for the request line and all headers, from the connection or the first byte
+BODY_SECONDS = 20.0  # initial time of a body and of a response
 BYTES_PER_SECOND = 4096
-LONGEST_SECONDS = 900.0  # whatever the pace: 100 MB at 1 Mbit/s take 840
-MEMORY_BYTES = 256 * 1024  # of one body or answer; beyond, it is in a file
-KEPT_BYTES = 512 * 2**20  # of all bodies and answers of this process together
+LONGEST_SECONDS = 900.0  # maximum at any speed: 100 MB at 1 Mbit/s take 840
+MEMORY_BYTES = 256 * 1024  # per body or response; larger ones are in a file
+KEPT_BYTES = 512 * 2**20  # all bodies and responses of this process together
 
 
 class TooSlow(Exception):
@@ -24,11 +24,11 @@ class TooSlow(Exception):
 
 
 class NoRoom(Exception):
-    """Slow clients already keep `KEPT_BYTES` here."""
+    """`KEPT_BYTES` are already buffered for slow clients."""
 
 
 class Pace:
-    """Deadlines of one direction of a connection, moved by what passes."""
+    """The deadline of one direction of a connection, extended by every byte."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -42,10 +42,10 @@ class Pace:
         self._started, self._seconds, self._passed = time.monotonic(), BODY_SECONDS, 0
 
     def left(self) -> float:
-        """Seconds.
+        """Seconds until the deadline.
 
         Raises:
-            TooSlow: there are none.
+            TooSlow: the deadline has passed.
         """
         seconds = self._seconds
         if self._passed is not None:
@@ -61,7 +61,7 @@ class Pace:
 
 
 class PacedSocket:
-    """What gunicorn's parser reads from: the connection's socket, within the deadlines of `pace`."""
+    """The socket that gunicorn's parser reads from, with the deadlines of `pace`."""
 
     def __init__(self, sock: socket.socket, pace: Pace) -> None:
         self._sock, self.pace = sock, pace
@@ -77,7 +77,7 @@ class PacedSocket:
 
 
 class Room:
-    """The bytes that may be kept, shared by all connections of a process."""
+    """The number of bytes that may still be buffered, shared by all connections of a process."""
 
     def __init__(self, size: int = KEPT_BYTES) -> None:
         self._left = size
@@ -86,7 +86,7 @@ class Room:
     def take(self, count: int) -> None:
         """
         Raises:
-            NoRoom: as many are not left.
+            NoRoom: fewer than `count` bytes are left.
         """
         with self._mutex:
             if count > self._left:
@@ -99,7 +99,7 @@ class Room:
 
 
 class Kept:
-    """A body or an answer: in memory while it is small, in a temporary file when it is not."""
+    """A buffered body or response: in memory while it is small, otherwise in a temporary file."""
 
     def __init__(self, room: Room) -> None:
         self._room = room
@@ -118,7 +118,7 @@ class Kept:
 
 
 class Answer:
-    """The socket that an application's thread writes to: what the client does not take at once is kept for it."""
+    """The socket that an application thread writes to. It buffers what the client does not accept at once."""
 
     def __init__(self, sock: socket.socket, room: Room) -> None:
         self._sock, self._room = sock, room
@@ -147,10 +147,10 @@ class Answer:
         return len(data)
 
     def flush(self) -> None:
-        """Send what was kept.
+        """Send the buffered rest.
 
         Raises:
-            TooSlow, OSError: the client does not take it.
+            TooSlow, OSError: the client does not accept it.
         """
         if self.kept is None:
             return

@@ -1,11 +1,11 @@
-"""gunicorn's gthread worker, whose threads only ever see whole requests and never wait for a reader.
+"""gunicorn's gthread worker with buffering: application threads see only complete requests and never wait for a client.
 
-gthread reads the request and writes the answer in one of its few threads, so as many clients that trickle bytes stop
-it for everybody. Here a connection waits in the poller until its first byte comes. Then a thread that does nothing
-else reads the request, with gunicorn's own parser and the deadlines of `pace`, keeps its body, and hands it over to the
-threads of the application. What the client is too slow to take of the answer is sent in the same way afterwards.
+gthread reads the request and writes the response in one of its few threads, so the same number of clients that trickle
+bytes block the whole server. Here, a connection waits in the poller until its first byte arrives. A separate thread
+then reads the request with gunicorn's parser and the deadlines of `pace`, buffers its body, and passes it to an
+application thread. A separate thread also sends the part of the response that the client is too slow to accept.
 
-A body in chunks thereby has a length before the application sees it.
+As a side effect, a chunked body has a length before the application sees it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from shop.requests.body_limits import body_limit
 from shop.serving.pace import HEAD_SECONDS, Answer, Kept, NoRoom, Pace, PacedSocket, Room, TooSlow
 
 READ_BYTES = 64 * 1024
-SPARE = 16  # connections below the limit at which the first is given up, so that new ones are always accepted
+SPARE = 16  # connections below the limit at which the first one is dropped, so that new ones are always accepted
 NO_FILES = (errno.EMFILE, errno.ENFILE)
-#: Answered beside the application's threads, so that a shop whose threads are all busy is not taken for a dead one.
+#: Answered outside the application threads, so that a shop with only busy threads does not look dead.
 PROBE = "/healthz"
 
 _REFUSALS = {
@@ -45,7 +45,7 @@ _REFUSALS = {
 
 
 class Connection(TConn):
-    """gthread's connection, with the next request as far as it was read."""
+    """gthread's connection, with the next request as far as it has been read."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -55,7 +55,7 @@ class Connection(TConn):
         self.answer: Answer | None = None
 
     def begin(self) -> None:
-        """Make gunicorn's parser, once, and have it read within our deadlines."""
+        """Create gunicorn's parser once, reading with our deadlines."""
         if not self.initialized:
             self.init()
             self.parser = WholeRequests(self.parser)
@@ -77,13 +77,13 @@ class Connection(TConn):
         return self.client[0] if isinstance(self.client, tuple) else str(self.client)
 
     def cut(self) -> None:
-        """End it under the hands of whoever reads from it or writes to it."""
+        """Shut the connection down while another thread reads from it or writes to it."""
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
 
 
 class WholeRequests:
-    """gunicorn's parser, one request ahead: `read` takes it from the socket, `next` hands it to the application."""
+    """gunicorn's parser, one request ahead: `read` parses it from the socket, `next` returns it to the application."""
 
     def __init__(self, parser: Any) -> None:
         self._parser = parser
@@ -103,7 +103,7 @@ class WholeRequests:
         self._found = future
 
     def __next__(self) -> Request:
-        """The request, or the error that reading it ended in."""
+        """Return the request, or raise the error of reading it."""
         return self._found.result()
 
     def finish_body(self, deadline: float | None = None) -> bool:
@@ -123,7 +123,7 @@ class BufferingWorker(ThreadWorker):
         self.attendants = ThreadPoolExecutor(self.worker_connections, "client")
         super().init_process()
 
-    # Connections come, in the main thread
+    # Accepting connections, in the main thread
 
     def accept(self, listener: socket.socket) -> None:
         try:
@@ -144,7 +144,7 @@ class BufferingWorker(ThreadWorker):
             self._give_one_up()
 
     def _give_one_up(self) -> None:
-        """The longest-waiting connection of the address that has most of them."""
+        """Drop the longest-waiting connection of the address with the most connections."""
         waiting = [*self.attended, *self.pending_conns, *self.keepalived_conns]
         if not waiting:
             return
@@ -152,7 +152,7 @@ class BufferingWorker(ThreadWorker):
         conn = next(conn for conn in waiting if conn.address == most)
         if conn in self.attended:
             conn.cut()
-            self.attended[conn] = self.attended.pop(conn)  # its thread sees to the rest
+            self.attended[conn] = self.attended.pop(conn)  # its thread closes it
         else:
             (self.pending_conns if conn in self.pending_conns else self.keepalived_conns).remove(conn)
             self.poller.unregister(conn.sock)
@@ -160,7 +160,7 @@ class BufferingWorker(ThreadWorker):
             conn.close()
 
     def _attend(self, conn: Connection, work: Callable[[Connection], Any], then: Callable[..., None]) -> None:
-        """`work` in a thread that may wait for the client, then `then` in the main thread."""
+        """Run `work` in a thread that may wait for the client, then `then` in the main thread."""
         self.attended[conn] = None
 
         def done(future: Future[Any]) -> None:
@@ -170,10 +170,10 @@ class BufferingWorker(ThreadWorker):
         future = self.attendants.submit(work, conn)
         future.add_done_callback(lambda future: self.method_queue.defer(done, future))
 
-    # A request is read
+    # Reading a request
 
     def enqueue_req(self, conn: Connection) -> None:
-        """There is something to read: the first of a new connection, or the next of one that was kept."""
+        """Called when there is something to read: the first request of a connection, or the next one."""
         self._attend(conn, self._read, self._found)
 
     def _read(self, conn: Connection) -> Request:
@@ -186,13 +186,13 @@ class BufferingWorker(ThreadWorker):
             return request
         except (TooSlow, NoRoom, NoMoreData) as error:
             refusal = _REFUSALS[type(error)]
-            # A client that went away before it had asked for anything needs no answer.
+            # A client that left before it sent a request needs no response.
             if not (isinstance(error, NoMoreData) and conn.parser.unread_request() is None):
                 _send_at_once(conn.sock, f"HTTP/1.1 {refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
             raise
 
     def _keep_body(self, conn: Connection, request: Request) -> None:
-        """Read the body, unless it is larger than the application takes: that refuses it by its length."""
+        """Buffer the body, unless it exceeds the limit: the application refuses it by its length."""
         reader, limit = request.body.reader, body_limit(unquote(request.path))
         awaited, request._expected_100_continue = request._expected_100_continue, False
         if isinstance(reader, LengthReader):
@@ -227,7 +227,7 @@ class BufferingWorker(ThreadWorker):
         handled = (self.attendants if probe else self.tpool).submit(self.handle, conn)
         handled.add_done_callback(lambda handled: self.method_queue.defer(self.finish_request, conn, handled))
 
-    # … and answered
+    # Answering it
 
     def handle_request(self, req: Request, conn: Connection) -> bool:
         conn.answer = Answer(conn.sock, self.room)
@@ -255,7 +255,7 @@ class BufferingWorker(ThreadWorker):
             self._close(conn)
 
     def _close(self, conn: Connection) -> None:
-        """gunicorn lingers up to 2 s for the client to close first, in the main thread."""
+        """Close in a separate thread: gunicorn waits up to 2 s for the client to close first, in the main thread."""
 
         def closed(conn: Connection, _: Future[None]) -> None:
             self.nr_conns -= 1
@@ -264,12 +264,12 @@ class BufferingWorker(ThreadWorker):
             conn.forget_request()
         self._attend(conn, lambda conn: conn.close(graceful=True), closed)
 
-    # The end
+    # Shutting down
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
         if not self.alive:
-            while self.pending_conns:  # they have asked for nothing yet
+            while self.pending_conns:  # they have sent no request yet
                 conn = self.pending_conns.popleft()
                 self.poller.unregister(conn.sock)
                 self.nr_conns -= 1
@@ -278,11 +278,11 @@ class BufferingWorker(ThreadWorker):
     def run(self) -> None:
         super().run()
         for conn in list(self.attended):
-            conn.cut()  # or its thread would outlive the process's grace period
+            conn.cut()  # otherwise its thread would outlive the grace period
         self.attendants.shutdown(wait=False, cancel_futures=True)
 
 
 def _send_at_once(sock: socket.socket, text: str) -> None:
-    """As much as fits into the connection's buffer: a client that does not even take this gets nothing."""
+    """Send as much as fits into the connection's buffer; a client that does not accept even this gets nothing."""
     with contextlib.suppress(OSError):
         sock.send(text.encode(), socket.MSG_DONTWAIT)

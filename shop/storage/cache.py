@@ -1,4 +1,4 @@
-"""The cache that all processes share: Redis, of which no request ever waits long and on which none depends."""
+"""The cache that all processes share, in Redis. No request depends on Redis or waits long for it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from shop.embedded.programs import ServiceError
 
 logger = logging.getLogger(__name__)
 
-#: How long one request may wait for a Redis that is away, and for how long nobody asks it then.
+#: How long one request may wait for an unreachable Redis, and how long the process then does not ask it again.
 TIMEOUT_S, AWAY_S = 0.5, 5.0
 AWAY = (RedisError, OSError, ServiceError)
 T = TypeVar("T")
 
 
 class JsonSerializer:
-    """Not pickle, Django's default: whoever can write to Redis could then run code here."""
+    """Instead of pickle, Django's default: with it, anyone who can write to Redis could run code here."""
 
     def dumps(self, value: Any) -> int | str:
         return value if type(value) is int else json.dumps(value)
@@ -36,14 +36,14 @@ class JsonSerializer:
 
 
 class SharedCache(RedisCache):
-    """Django's Redis cache, but one that is away is an empty cache that keeps nothing, until it answers again.
+    """Django's Redis cache that behaves like an empty cache while Redis is unreachable.
 
-    While it is away one request in `AWAY_S` seconds asks, for `TIMEOUT_S` at most; the others do without.
+    During an outage, one request per `AWAY_S` seconds asks Redis, for at most `TIMEOUT_S`; the others skip it.
     """
 
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
         super().__init__(server, params)
-        self._outage = _outage  # one for the process: each thread has a cache object of its own
+        self._outage = _outage  # one per process: each thread has its own cache object
 
     def add(self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
         return self._outage.asked(lambda: super(SharedCache, self).add(key, value, timeout, version), True)
@@ -67,7 +67,7 @@ class SharedCache(RedisCache):
         return self._outage.asked(lambda: super(SharedCache, self).has_key(key, version), False)
 
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
-        """Raises ValueError for a key that is not there, as any cache does; also while Redis is away."""
+        """Raises ValueError for a missing key, like any Django cache, and during an outage."""
         found = self._outage.asked(lambda: super(SharedCache, self).incr(key, delta, version), None)
         if found is None:
             raise ValueError(f"Key {key!r} not found")
@@ -82,7 +82,7 @@ class SharedCache(RedisCache):
         self._outage.asked(lambda: super(SharedCache, self).delete_many(keys, version), None)
 
     def clear(self) -> None:
-        """Only what is the cache's own: Celery's messages lie in the same database."""
+        """Deletes only the cache's own keys: Celery's messages are in the same Redis database."""
 
         def cleared() -> bool:
             client = self._cache.get_client(write=True)
@@ -94,11 +94,11 @@ class SharedCache(RedisCache):
 
 
 class _Outage:
-    """What this process knows of Redis: whether it answers, and when to ask again."""
+    """Tracks, for this process, whether Redis answers and when to ask again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._until = 0.0  # monotonic; nobody asks before
+        self._until = 0.0  # monotonic time of the next attempt
         self._is_away = False
         self._has_started = False
 
@@ -115,11 +115,11 @@ class _Outage:
             return otherwise
         if self._is_away:
             self._is_away = False
-            logger.warning("Redis answers again: requests are limited by client again.")
+            logger.warning("Redis is back: the limits on requests apply again.")
         return found
 
     def _may_try(self) -> bool:
-        """One of those who ask, each time it may be back."""
+        """True for one caller per `AWAY_S` seconds."""
         with self._lock:
             now = time.monotonic()
             if now < self._until:
@@ -132,7 +132,7 @@ class _Outage:
             self._until = time.monotonic() + AWAY_S
             was_away, self._is_away = self._is_away, True
         if not was_away:
-            logger.error("Redis does not answer; until it does, requests are not limited by client: %s", error)
+            logger.error("Redis does not answer; until it does, there are no limits on requests: %s", error)
 
 
 _outage = _Outage()

@@ -1,7 +1,7 @@
-"""Pictures and networks in a bucket of an S3-compatible store: what the hosts of a larger shop share.
+"""Pictures and artifacts in a bucket of an S3-compatible store, shared by the hosts of a larger shop.
 
-The bucket stays private. Pages link to `/media/…` as ever, and web processes fetch what is asked for, so that pictures
-keep their headers and no browser talks to the store.
+The bucket stays private. Pages still link to `/media/…`, and web processes fetch the files, so pictures keep their
+headers and browsers never contact the store.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from django.core.files.base import ContentFile, File
 from django.utils.encoding import filepath_to_uri
 from storages.backends.s3 import S3Storage
 
-CONNECTIONS = 32  # at once, a process
+CONNECTIONS = 32  # at once, per process
 
 
 class S3Media(S3Storage):
-    """Fails as a file system does: `FileNotFoundError` for what is not there, and `ConnectionError` for a store that
-    is away, refuses the shop or has no such bucket; neither is any picture's fault."""
+    """Raises the errors of a file system: `FileNotFoundError` for a missing file, and `ConnectionError` if the store is
+    unreachable, refuses access or has no such bucket. Neither counts as an error of the picture."""
 
     def get_default_settings(self) -> dict[str, Any]:
         return {
             **super().get_default_settings(),
-            "file_overwrite": True,  # names are made up here and never used twice: no need to ask first
+            "file_overwrite": True,  # names are generated and never reused: no need to check first
             "transfer_config": TransferConfig(use_threads=False),
             "client_config": Config(
                 connect_timeout=5,
                 read_timeout=20,
                 retries={"mode": "standard", "max_attempts": 3},
                 max_pool_connections=CONNECTIONS,
-                # Stores other than Amazon's know no checksums; ours is in the database.
+                # Stores other than Amazon's do not support checksums; ours are in the database.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),
@@ -48,7 +48,7 @@ class S3Media(S3Storage):
         return urljoin(settings.MEDIA_URL, filepath_to_uri(name))
 
     def _open(self, name: str, mode: str = "rb") -> File:
-        """In one request, by a client that threads share; `S3File` takes two, and makes a client for each thread."""
+        """One request, by a client that threads share; `S3File` makes two requests and a client for each thread."""
         with _file_errors(name):
             found = self.bucket.meta.client.get_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
             return ContentFile(found["Body"].read(), name)
@@ -62,7 +62,7 @@ class S3Media(S3Storage):
             super().delete(name)
 
     def move(self, old: str, new: str) -> None:
-        """Within the bucket: the store copies, and nothing passes through here."""
+        """Within the bucket: the store copies the file, so its bytes do not pass through this process."""
         source, target = self._normalize_name(old), self._normalize_name(new)
         with _file_errors(old):
             self.bucket.meta.client.copy_object(
@@ -94,7 +94,7 @@ def _file_errors(name: str) -> Iterator[None]:
     except ClientError as error:
         absent = error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey", "NotFound"}
         if absent:
-            raise FileNotFoundError(errno.ENOENT, "It is not in the bucket", name) from error
-        raise ConnectionError(f"The media store refuses: {error}") from error
+            raise FileNotFoundError(errno.ENOENT, "Not in the bucket", name) from error
+        raise ConnectionError(f"The media store refused the request: {error}") from error
     except (Boto3Error, BotoCoreError) as error:
         raise ConnectionError(f"The media store does not answer: {error}") from error

@@ -67,7 +67,7 @@ def test_a_setting_that_disagrees_with_the_active_model_is_reported_and_leaves_t
     settings.EMBEDDING_WEIGHTS = "imagenet"
     response = client.get("/readyz")
     assert (response.status_code, response.json()["status"]) == (200, "degraded")
-    assert "is not what the shop runs on" in response.json()["weights"]
+    assert "does not match the active model" in response.json()["weights"]
     assert EmbeddingModel.objects.active() == network, "never a silent switch"
 
 
@@ -82,7 +82,7 @@ def test_a_weights_file_agrees_by_its_hash(network: EmbeddingModel, settings: An
     network.refresh_from_db()
     assert weights_disagreement(network) is None
     settings.EMBEDDING_WEIGHTS = str(tmp_path / "gone.npz")
-    assert "which is not there" in (weights_disagreement(network) or "")
+    assert "which does not exist" in (weights_disagreement(network) or "")
 
 
 def test_untrained_weights_are_a_warning_everywhere(network: EmbeddingModel, admin_client: Client) -> None:

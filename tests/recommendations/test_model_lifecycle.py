@@ -428,7 +428,7 @@ def test_a_switch_does_not_take_the_shop_out_of_service(both: list[Product], wid
     assert client.get("/readyz").json()["status"] == "ok"
     run("activate", "split")
     assert client.get("/readyz").json()["status"] == "ok"
-    assert any("is not what the shop runs on (split)" in warning for warning in model_warnings(model("split")))
+    assert any("does not match the active model (split)" in warning for warning in model_warnings(model("split")))
     settings.EMBEDDING_WEIGHTS = "untrained"
     assert "embedding_models add" in (weights_disagreement(model("split")) or ""), "weights nobody has added"
     assert client.get("/readyz").json()["status"] == "degraded"
@@ -517,7 +517,7 @@ def test_what_is_computed_for_a_model_that_is_retired_meanwhile_is_dropped(
     assert claims.store_vectors(taken, np.eye(4, 24, dtype=np.float32)) == 0
     assert claims.add_missing_rows(building) == 0
     assert not ImageEmbedding.objects.filter(model=building).exists()
-    with pytest.raises(switching.LifecycleError, match="retired meanwhile"):
+    with pytest.raises(switching.LifecycleError, match="retired in the meantime"):
         worker.build(building)
 
 
@@ -532,7 +532,7 @@ def test_a_build_whose_model_is_retired_under_it_stops(running: list[Product], a
             retired.append(count)
             run("retire", "split")
 
-    with pytest.raises(switching.LifecycleError, match="retired meanwhile"):
+    with pytest.raises(switching.LifecycleError, match="retired in the meantime"):
         worker.build(building, advance=retire_now)
     assert not ImageEmbedding.objects.filter(model=building).exists()
 

@@ -89,7 +89,7 @@ def test_where_few_have_a_price_wide_budgets_are_left_out_with_a_note(shop: Shop
         shop.product(price=Decimal(number) if number < 4 else None)
     found, notes = budgets((0.5, 0.1))
     assert [(budget.share, budget.price_max, budget.leaves) for budget in found] == [(0.1, Decimal(1), 0.1)]
-    assert notes == ["No budget leaves 0.5 of the catalog: 4 of 20 products have a price."]
+    assert notes == ["No budget keeps 0.5 of the catalog: 4 of 20 products have a price."]
 
 
 @pytest.mark.django_db
@@ -98,7 +98,7 @@ def test_where_all_cost_the_same_no_budget_is_narrow(shop: Shopkeeper) -> None:
         shop.product(price=Decimal(20))
     found, notes = budgets((1.0, 0.1))
     assert [budget.price_max for budget in found] == [None]
-    assert "20.00 is already enough for 1" in notes[0]
+    assert "20.00 already keeps 1" in notes[0]
 
 
 @pytest.mark.django_db

@@ -67,7 +67,7 @@ def test_a_host_with_wrong_numbers_stores_no_vector_and_the_pictures_stay_pendin
     assert "smallest cosine -1.0000" in capsys.readouterr().out
     assert "smallest cosine -1.0000" in client.get("/readyz").json()["weights"]
     artifacts._refused.clear()  # as in a web process, which has not loaded the network
-    assert client.get("/readyz").json()["weights"].startswith("1 of the hosts would compute wrong vectors")
+    assert client.get("/readyz").json()["weights"].startswith("1 of the hosts would compute wrong embeddings")
     assert str(artifacts.cache_path(wrong_here.graph_sha256).parent) not in told, "no path of the server"
 
 

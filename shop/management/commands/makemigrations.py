@@ -5,8 +5,8 @@ from django.db import connections
 
 
 class Command(makemigrations.Command):
-    """Compares models with migration files only. Whether a database's history is sound is for `migrate` to ask:
-    writing a file must not start a server."""
+    """Compares models with migration files only and starts no database server; `migrate` checks the history of the
+    database."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         for connection in connections.all():
