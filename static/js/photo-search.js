@@ -102,8 +102,9 @@ function start(form, results) {
     const shown = grid?.childElementCount;
     if (isSame && sent.has("cursor")) {
       Object.assign(detail, { target: grid, selectOverride: "[data-results-grid] > *", swapOverride: "beforeend" });
-      more.replaceChildren(...(page.querySelector("[data-results-more]")?.childNodes ?? []));
-      htmx.process(more); // or it would not send the new button's value
+      const next = page.querySelector("[data-results-more] button");
+      if (next) more.querySelector("button").value = next.value;
+      else more.replaceChildren();
     } else if (isSame) {
       // The same photo: the options above the results stay as they are, because the shopper is using one of them.
       Object.assign(detail, { target: list, selectOverride: "[data-results-list] > *" });

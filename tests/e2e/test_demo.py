@@ -149,9 +149,6 @@ def test_a_photo_search_goes_on_without_the_photo(demo: Demo, page: Page, tmp_pa
     page.get_by_role("button", name="Show more").click()
     expect(cards).to_have_count(24)
     expect(page.locator("[data-results-grid] a").nth(12)).to_be_focused()
-    page.get_by_role("button", name="Show more").click()
-    expect(page.get_by_role("button", name="Show more")).to_have_count(0)
-    assert cards.count() > 24
     page.locator("#refine-price").fill("0.01")
     expect(page.get_by_role("heading", name=re.compile("No look-alikes under"))).to_be_visible()
     expect(page.get_by_role("status")).to_have_text(re.compile("No look-alikes under"))
