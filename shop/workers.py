@@ -1,4 +1,4 @@
-"""What worker processes do besides tasks: they report that they are alive, and stop in time."""
+"""What worker processes do besides tasks: send heartbeats and shut down gracefully."""
 
 import os
 import signal
@@ -24,13 +24,13 @@ def start_heartbeat(**_: Any) -> None:
 
 
 def guard_child(**_: Any) -> None:
-    """Runs in each child, once it is forked. That a child is sent SIGTERM itself, as supervisors do with whole groups,
-    needs no more: billiard makes it an exception, and what is in hand is given back."""
+    """Runs in each child after the fork. Nothing else is needed for a child that gets SIGTERM itself, as supervisors
+    send it to a whole process group: billiard turns it into an exception, and claimed work is released."""
     shutdown.guard_child(in_hand.give_back)
 
 
 def stop_in_time(how: str, **_: Any) -> None:
-    """Runs in the worker's main process, which by itself would wait for its children for ever."""
+    """Runs in the worker's main process, which would otherwise wait for its children forever."""
     if how == "Warm":
         shutdown.ask()
         last_word = threading.Timer(shutdown.GRACE + 1, os.kill, (os.getpid(), signal.SIGQUIT))
