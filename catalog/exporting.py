@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from django.utils.text import slugify
 
 from catalog.attributes import text_of
 from catalog.models import Category, Product, ProductImage
+from common.files import replacing
 from ml.files.catalog.kaggle import ATTRIBUTES, COLUMNS
 from ml.files.catalog.records import UNSORTED
 from ml.files.catalog.tables import KAGGLE_TABLE as TABLE
@@ -175,16 +174,8 @@ def _table(lines: Iterable[list[str]]) -> bytes:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Readers see all of the file or none."""
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(part).chmod(0o644)
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    with replacing(path, durable=False) as draft:  # of tens of thousands, each waiting for the disk would take minutes
+        draft.write_bytes(data)
 
 
 def _digest(data: bytes) -> str:

@@ -60,7 +60,7 @@ def _into_cache(graph: Path, sha256: str) -> None:
 def network(db: None, exported_network: dict[str, Any]) -> EmbeddingModel:
     """The active model of a shop whose network really runs."""
     spec = exported_network["spec"]
-    artifacts.publish(Path(artifacts.cache_path(exported_network["graph_sha256"])), exported_network["graph_sha256"])
+    artifacts.store(Path(artifacts.cache_path(exported_network["graph_sha256"])), exported_network["graph_sha256"])
     return EmbeddingModel.objects.create(
         name=exported_network["name"],
         source=exported_network["source"],
@@ -161,7 +161,7 @@ def added(db: None, published: dict[str, tuple[Published, Path]]) -> Added:
 
     def add(name: str) -> EmbeddingModel:
         made, copy = published[name]
-        artifacts.publish(copy, made.graph_sha256)
+        artifacts.store(copy, made.graph_sha256)
         shutil.copy(copy, artifacts.cache_path(made.graph_sha256))
         return EmbeddingModel.objects.create(
             name=made.name,

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from django.utils import timezone
 
 from catalog.models import MediaState
 from catalog.signals import images_added
+from common.files import replacing
 
 logger = logging.getLogger(__name__)
 
@@ -192,18 +191,9 @@ def _write(mark: Mark) -> None:
     except NotImplementedError:
         default_storage.save(NAME, ContentFile(data))  # a bucket replaces the object
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f"{NAME}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(partial, settings.FILE_UPLOAD_PERMISSIONS)
-        os.replace(partial, path)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(partial)
+    with replacing(path) as draft:
+        draft.write_bytes(data)
+        draft.chmod(settings.FILE_UPLOAD_PERMISSIONS)
 
 
 @contextmanager

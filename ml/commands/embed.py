@@ -3,7 +3,6 @@
 import argparse
 import errno
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from common.arguments import positive
+from common.files import replacing
 from ml.commands.common import SHEET, Failure, Parents, described, load, note, progress
 from ml.embedder import Embedder
 from ml.files import features, tables
@@ -173,14 +173,10 @@ def _list_skipped(rows: Sequence[Row], table: Path | None) -> None:
 
 
 def _write_table(rows: Sequence[Row], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".skipped-") as folder:
-        draft = Path(folder) / "skipped.csv"
-        with draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            writer = tables.Writer(file)
-            writer.writerow(["name", "code", "message"])
-            writer.writerows([row.name, row.code, row.message] for row in rows)
-        os.replace(draft, path)
+    with replacing(path) as draft, draft.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        writer = tables.Writer(file)
+        writer.writerow(["name", "code", "message"])
+        writer.writerows([row.name, row.code, row.message] for row in rows)
 
 
 def _unwritable(error: OSError, out: Path, partial: Partial, total: int) -> Failure:

@@ -4,7 +4,6 @@ import argparse
 import json
 import math
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from common.arguments import positive
+from common.files import replacing
 from ml.commands.common import SHEET, Failure, Parents, load, note, resolve
 from ml.commands.prices import price, read_prices
 from ml.embedder import Embedder
@@ -148,11 +148,8 @@ def _write_sheet(
     path = options.sheet or options.features.with_name(SHEET)
     sheet = _sheet(answers, known, prices, options)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".sheet-") as folder:
-            draft = Path(folder) / "sheet.png"
-            sheet.save(draft, optimize=True)
-            os.replace(draft, path)
+        with replacing(path) as draft:
+            sheet.save(draft, "PNG", optimize=True)
     except OSError as error:
         sentence = f"The contact sheet {path} cannot be written: {error.strerror}."
         if options.sheet:

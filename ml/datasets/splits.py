@@ -5,13 +5,13 @@ same picture under another id: a split by id tests on what it was trained on.
 """
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from common.files import replacing
 from ml.datasets.reading import DatasetError, Sample
 
 SIDES = ("train", "val", "test")
@@ -100,13 +100,10 @@ def split(
 
 def write_split(path: Path, chosen: Split) -> None:
     """Write as JSON, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".split-") as folder:
-        draft = Path(folder) / "split.json"
+    with replacing(path) as draft:
         draft.write_text(
             json.dumps({"held_out_types": list(chosen.held_out_types), "sides": dict(chosen.sides)}, indent=0)
         )
-        draft.replace(path)
 
 
 def read_split(path: Path) -> Split:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from common.files import replacing
 from ml.embedder import GRAPH_VERSION, Embedder
 from ml.evaluation import baselines
 from ml.evaluation.pictures import PictureSet
@@ -183,8 +183,5 @@ def _endings(name: str) -> list[str]:
 
 
 def _write(path: Path, vectors: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".vectors-") as folder:
-        draft = Path(folder) / "part.npy"
+    with replacing(path) as draft:
         np.save(draft, vectors)
-        draft.replace(path)

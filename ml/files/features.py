@@ -1,8 +1,6 @@
 """A file of vectors with their names, and exact search in it."""
 
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -12,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from common.files import replacing
 from ml.spec import ModelSpec
 
 SUFFIXES = (".npz", ".parquet")
@@ -95,13 +94,8 @@ def save(path: Path, features: Features) -> None:
         OSError: it cannot be written.
     """
     check_writable(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".features-") as folder:
-        draft = Path(folder) / f"features{path.suffix.lower()}"
+    with replacing(path) as draft:
         _WRITERS[path.suffix.lower()](draft, features)
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(draft, path)
 
 
 def load(path: Path) -> Features:

@@ -1,9 +1,6 @@
 """Weights → an ONNX graph that describes itself."""
 
-import hashlib
-import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from common.files import replacing
+from common.files import sha256_of as file_digest
 from ml.networks.tensorflow import TensorFlowEmbedder
 from ml.runtimes import BadVector, golden, stack
 from ml.runtimes.onnx import OnnxEmbedder
@@ -40,9 +39,7 @@ def export_onnx(
         WeightsError: the weights cannot be loaded, or what they compute cannot be used; or int8 lacks pictures.
         OSError: the destination cannot be written.
     """
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".export-") as folder:
-        draft = Path(folder) / "graph.onnx"
+    with replacing(destination) as draft:
         try:
             _draft(weights, draft, precision, calibration)
             OnnxEmbedder(draft).embed_batch(_noise(weights.spec))  # damaged weights load, and compute nonsense
@@ -51,11 +48,7 @@ def export_onnx(
                 f"The weights of {weights.name} ({weights.path}, sha256 {weights.sha256}) are damaged: {error}. "
                 "Copy the file again from where it came."
             ) from error
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        draft.replace(destination)
-    return digest
+        return file_digest(draft)
 
 
 def _draft(weights: Weights, draft: Path, precision: str | None, calibration: Sequence[np.ndarray]) -> None:

@@ -1,6 +1,5 @@
 """ONNX Runtime: what workers and web processes run. Needs no TensorFlow."""
 
-import hashlib
 import logging
 import os
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from common.files import sha256_of
 from ml.runtimes import golden
 from ml.runtimes.base import Runtime
 from ml.runtimes.golden import MIN_COSINE, WrongNumbers
@@ -170,8 +170,7 @@ def usable_cores() -> int:
 def _check_digest(path: Path, expected: str) -> None:
     if not path.is_file():
         raise WeightsError(_MISSING.format(path=path))
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(path)
     if found != expected:
         raise WeightsError(
             f"Graph {path} is not the expected one: its sha256 is {found}, expected {expected}. "

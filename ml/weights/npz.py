@@ -1,9 +1,6 @@
 """Weights files of this project: NumPy's `.npz` with Keras's variable paths as keys, and `meta` (JSON)."""
 
-import hashlib
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -12,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from common.files import replacing, sha256_of
 from ml.spec import ModelSpec
 from ml.weights.architectures import ARCHITECTURES
 from ml.weights.errors import WeightsError
@@ -43,18 +41,11 @@ def write_npz(
         raise ValueError(f"These are not the variables of this model: {problems}.")
     arrays = {name: _stored(name, np.asarray(array)) for name, array in variables.items()}
     meta = {**dict(extra_meta or {}), **spec.to_meta()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".weights-") as folder:
-        draft = Path(folder) / "weights.npz"
+    with replacing(path) as draft:
         with draft.open("wb") as file:
             # Uncompressed: float16 kernels shrink by a tenth only, and that takes seconds.
             np.savez(file, allow_pickle=False, meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        with draft.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        os.replace(draft, path)
-    return digest
+        return sha256_of(draft)
 
 
 def read_npz(path: Path) -> tuple[dict[str, np.ndarray], ModelSpec, dict[str, Any]]:

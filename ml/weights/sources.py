@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from common import files
 from ml.files import download
 from ml.spec import BACKBONES, HISTOGRAM_BINS, POOLINGS, ModelSpec, Part
 from ml.weights import layout
@@ -150,8 +151,7 @@ def is_ready_made(setting: str | None) -> bool:
 def sha256_of(path: Path) -> str:
     """Hex digest of a file; raises WeightsError."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return files.sha256_of(path)
     except OSError as error:
         raise WeightsError(f"Weights file {path} cannot be read: {error.strerror}.") from error
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import tempfile
+import shutil
 import threading
 import time
 from contextlib import suppress
@@ -19,6 +18,7 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 
 from catalog.media import quarantine
+from common.files import replacing, sha256_of
 from ml import runtimes
 from ml.runtimes import Int8Unavailable
 from ml.runtimes.golden import WrongNumbers
@@ -61,7 +61,7 @@ def cache_path(graph_sha256: str) -> Path:
     return settings.VAR_DIR / "cache" / storage_name(graph_sha256)
 
 
-def publish(path: Path, graph_sha256: str) -> None:
+def store(path: Path, graph_sha256: str) -> None:
     """Put a new graph where every host finds it. One that a full disk or a kill cut short is replaced."""
     name = storage_name(graph_sha256)
     try:
@@ -112,7 +112,7 @@ def store_again(model: EmbeddingModel) -> bool:
     """
     name, path = storage_name(model.graph_sha256), cache_path(model.graph_sha256)
     if _is_whole(path, model.graph_sha256):
-        publish(path, model.graph_sha256)
+        store(path, model.graph_sha256)
     elif not default_storage.exists(name):
         quarantine.bring_back(name)
     return is_stored(model)
@@ -157,8 +157,7 @@ def _is_whole(path: Path, graph_sha256: str) -> bool:
 
 @lru_cache(maxsize=8)
 def _sha256(path: Path, mtime_ns: int, size: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 @lru_cache(maxsize=8)
@@ -248,24 +247,17 @@ def _take_back(model: EmbeddingModel) -> None:
 
 def _fetch(model: EmbeddingModel, path: Path) -> None:
     name = storage_name(model.graph_sha256)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
-        digest = hashlib.sha256()
-        with os.fdopen(handle, "wb") as target, default_storage.open(name) as stored:
-            for chunk in stored.chunks():
-                digest.update(chunk)
-                target.write(chunk)
-        if digest.hexdigest() != model.graph_sha256:
-            raise GraphMissing(
-                f"The network of model {model.name} in the media storage ({name}) is damaged: its sha256 is "
-                f"{digest.hexdigest()}. Put it back from a backup; a worker that has its weights makes it again."
-            )
-        os.replace(partial, path)
+        with replacing(path) as draft:
+            with draft.open("wb") as target, default_storage.open(name) as stored:
+                shutil.copyfileobj(stored, target)
+            if (found := sha256_of(draft)) != model.graph_sha256:
+                raise GraphMissing(
+                    f"The network of model {model.name} in the media storage ({name}) is damaged: its sha256 is "
+                    f"{found}. Put it back from a backup; a worker that has its weights makes it again."
+                )
     except OSError as error:
         raise GraphMissing(
             f"The network of model {model.name} is not in the media storage ({name}): {error}. "
             "A worker, or `manage.py embed_catalog` where requirements/worker.txt is installed, makes it again."
         ) from error
-    finally:
-        Path(partial).unlink(missing_ok=True)

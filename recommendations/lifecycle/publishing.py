@@ -77,7 +77,7 @@ def _publish(weights: Weights, log: Log) -> Published:
                 f"{weights.path} changed while its network was made: its sha256 is {exported['weights_sha256']}, was "
                 f"{weights.sha256}. Try again."
             )
-        artifacts.publish(graph, exported["graph_sha256"])
+        artifacts.store(graph, exported["graph_sha256"])
         cached = artifacts.cache_path(exported["graph_sha256"])
         cached.parent.mkdir(parents=True, exist_ok=True)
         os.replace(graph, cached)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from catalog.media import files
+from common.files import sha256_of
 from ml.weights import split_setting
 from recommendations.embeddings.coverage import Coverage, coverage
 from recommendations.lifecycle.refusals import refusals
@@ -138,5 +138,4 @@ def _file_in(setting: str) -> Path | None:
 
 @lru_cache(maxsize=4)
 def _sha256(path: str, mtime_ns: int, size: int) -> str:
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of(Path(path))

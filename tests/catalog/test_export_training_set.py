@@ -13,7 +13,6 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from catalog import exporting
 from catalog.models import Product
 from ml.datasets import open_set
 from ml.files.catalog.kaggle import COLUMNS
@@ -152,12 +151,12 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(
         replace(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(exporting.os, "replace", full)
+        patch.setattr(os, "replace", full)
         said = refusal(out)
     assert f"The disk of {out} is full" in said
     assert "--continue" in said
     assert not (out / "styles.csv").exists()
-    assert not list(out.rglob(".part-*"))
+    assert not list(out.rglob(".draft-*"))
     run(out, "--continue")
     assert Product.objects.count() == len(table(out)) == 4
 

@@ -121,5 +121,5 @@ def test_a_graph_that_a_kill_cut_short_is_published_again(network: EmbeddingMode
     name = artifacts.storage_name(network.graph_sha256)
     default_storage.delete(name)
     default_storage.save(name, ContentFile(b"half"))
-    artifacts.publish(artifacts.cache_path(network.graph_sha256), network.graph_sha256)
+    artifacts.store(artifacts.cache_path(network.graph_sha256), network.graph_sha256)
     assert default_storage.size(name) == artifacts.cache_path(network.graph_sha256).stat().st_size

@@ -34,7 +34,7 @@ def idle(network: EmbeddingModel, settings: Any, tmp_path: Path, monkeypatch: py
     network.refresh_from_db()
     artifacts.cache_path(network.graph_sha256).parent.mkdir(parents=True)
     shutil.copy(copy, artifacts.cache_path(network.graph_sha256))
-    artifacts.publish(copy, network.graph_sha256)
+    artifacts.store(copy, network.graph_sha256)
     monkeypatch.setattr(artifacts, "_loaded", {})
     monkeypatch.setattr(restoring, "_said", {})
     monkeypatch.setattr(restoring, "_tried_at", {})

@@ -45,7 +45,7 @@ def wrong_here(network: EmbeddingModel, monkeypatch: pytest.MonkeyPatch, tmp_pat
     onnx.save(graph, str(tmp_path / "wrong.onnx"))
     network.graph_sha256 = sha256_of(tmp_path / "wrong.onnx")
     network.save(update_fields=["graph_sha256"])
-    artifacts.publish(tmp_path / "wrong.onnx", network.graph_sha256)
+    artifacts.store(tmp_path / "wrong.onnx", network.graph_sha256)
     shutil.copy(tmp_path / "wrong.onnx", artifacts.cache_path(network.graph_sha256))
     return network
 

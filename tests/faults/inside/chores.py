@@ -38,7 +38,7 @@ def add_model(name: str, *, seed: int = 0, state: str = ModelState.DRAFT) -> Non
     drawn = Path(artifacts.cache_path(name))
     drawn.parent.mkdir(parents=True, exist_ok=True)
     sha256 = write_network(drawn, seed=seed)
-    artifacts.publish(drawn, sha256)
+    artifacts.store(drawn, sha256)
     drawn.rename(artifacts.cache_path(sha256))
     EmbeddingModel.objects.create(
         name=name,

@@ -44,7 +44,7 @@ def weaken_network(kind: str) -> None:
     """Put `write_weak_network` in the place of the active model's network."""
     drawn = Path(artifacts.cache_path(kind))
     sha256 = write_weak_network(drawn, kind)
-    artifacts.publish(drawn, sha256)
+    artifacts.store(drawn, sha256)
     drawn.rename(artifacts.cache_path(sha256))
     EmbeddingModel.objects.filter(state=ModelState.ACTIVE).update(graph_sha256=sha256)
     answer(sha256)
