@@ -1,4 +1,5 @@
-"""Thin doors to the pipeline. What is to do is read from the database, so losing or repeating a message is harmless."""
+"""Celery tasks, which only call the pipeline. Pending work is read from the database, so losing or repeating a message
+is harmless."""
 
 from __future__ import annotations
 
@@ -22,18 +23,18 @@ from recommendations.strips import click_reports
 
 logger = logging.getLogger(__name__)
 
-# Bulk work goes on until somebody waits, and then queues itself again, so that uploads never wait for a backlog. Not
-# less than this at a time, or a stream of uploads would stop it; not more, or Celery would take it for a task that
-# hangs.
+# Bulk work runs until an upload is waiting and then queues itself again, so that uploads never wait for a backlog. A
+# slice takes at least LEAST_SECONDS, or a stream of uploads would stop bulk work, and at most MOST_SECONDS, or Celery
+# would consider the task stuck.
 LEAST_SECONDS, MOST_SECONDS = 1.0, 60.0
-LOOK_SECONDS = 0.25  # between looks; a fast network takes many batches a second
-ENOUGH_FOR_TWO = BATCHES_AHEAD + 2  # claims: more than one worker has in hand
+LOOK_SECONDS = 0.25  # between checks for uploads; a fast network embeds many batches per second
+ENOUGH_FOR_TWO = BATCHES_AHEAD + 2  # claims: more than one worker holds
 CHECK_SECONDS = 4.0
 
 
 @shared_task(bind=True, ignore_result=True)
 def embed_images(self: Task[..., None], image_ids: list[int]) -> None:
-    """Pictures that somebody has just uploaded."""
+    """Embed pictures that were just uploaded."""
     with request_id((self.request.headers or {}).get(nudges.REQUEST_ID_HEADER) or ""):
         try:
             drained = worker.embed_now(image_ids)
@@ -46,7 +47,7 @@ def embed_images(self: Task[..., None], image_ids: list[int]) -> None:
 
 @shared_task(ignore_result=True)
 def embed_pending() -> None:
-    """A slice of the backlog."""
+    """Embed a slice of the backlog."""
     try:
         drained = worker.drain(enough=_Slice().is_over, finish=_finish_aside)
     except worker.UNAVAILABLE as error:
@@ -59,7 +60,7 @@ def embed_pending() -> None:
 
 
 class _Slice:
-    """`is_over` is asked before each claim."""
+    """Limits one run of bulk work: `is_over` is checked before each claim."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -69,12 +70,13 @@ class _Slice:
     def is_over(self) -> bool:
         self._claims += 1
         if self._claims == ENOUGH_FOR_TWO:
-            nudges.nudge_bulk()  # a worker that has nothing to do takes it, and calls the next
+            nudges.nudge_bulk()  # an idle worker takes it, and in turn wakes the next
         now = time.monotonic()
         return now - self._began >= MOST_SECONDS or (now >= self._look_after and self._somebody_waits(now))
 
     def _somebody_waits(self, now: float) -> bool:
-        """While the broker is away nobody can tell, and it is not asked again and again."""
+        """Whether an upload is waiting. While the broker is unavailable the answer is unknown, and it is not asked
+        again."""
         self._look_after = now + LOOK_SECONDS
         try:
             return nudges.somebody_waits()
@@ -87,8 +89,8 @@ _finishing = threading.Lock()
 
 
 def _finish_aside(model: EmbeddingModel) -> None:
-    """In a thread, for an index may take minutes to build, and uploads are not to wait for that either. If it is cut
-    off, or busy with another model, the next sweep finds what is left."""
+    """Finish in a thread, because building an index may take minutes and uploads must not wait for it. If it is
+    interrupted, or busy with another model, the next sweep does the rest."""
     if not worker.finish_takes_long(model):
         worker.finish(model)
         return
@@ -99,7 +101,7 @@ def _finish_aside(model: EmbeddingModel) -> None:
         try:
             worker.finish(model)
         except Exception:
-            logger.exception("The index of %s could not be finished; the next sweep tries again.", model.name)
+            logger.exception("Could not finish the index of %s; the next sweep tries again.", model.name)
         finally:
             connections.close_all()
             _finishing.release()
@@ -107,13 +109,13 @@ def _finish_aside(model: EmbeddingModel) -> None:
     threading.Thread(target=finish, name="finish", daemon=True).start()
 
 
-_swept_at = -float("inf")  # of this process, on a clock that nobody sets
+_swept_at = -float("inf")  # of this process, by a monotonic clock
 
 
 @shared_task(ignore_result=True)
 def sweep() -> None:
-    """Every EMBEDDING_SWEEP_SECONDS: whatever a lost message, worker or broker left undone is found here. Sweeps that
-    piled up while no worker ran count as one."""
+    """Every EMBEDDING_SWEEP_SECONDS: finds work that was left by a lost message, worker or broker. Sweeps that queued
+    up while no worker ran count as one."""
     global _swept_at
     if time.monotonic() - _swept_at < settings.EMBEDDING_SWEEP_SECONDS / 2:
         return
@@ -129,25 +131,25 @@ def sweep() -> None:
 
 
 def _remember_rows() -> None:
-    """In the media storage, so that it notices when an older database takes this one's place."""
+    """Record the newest rows in the media storage, so that a restore of an older database is noticed."""
     try:
         high_water.keep()
     except high_water.RowsWentBackwards:
-        pass  # the log has it
+        pass  # it has been logged
     except OSError as error:
         logger.error("The media storage does not answer: %s", error)
 
 
 @shared_task(ignore_result=True)
 def prune_strip_counts() -> None:
-    """Daily."""
+    """Daily: delete old strip counts."""
     click_reports.prune()
 
 
 @shared_task(ignore_result=True)
 def check_recall(so_far: dict[str, Any] | None = None) -> None:
-    """Every RECALL_CHECK_HOURS, a slice at a time, so that no picture waits for it. What was counted travels in the
-    message: a lost one costs the check, and the next is due anyway."""
+    """Every RECALL_CHECK_HOURS, in slices, so that pictures do not wait for it. The counts travel in the message:
+    losing one ends this check, and the next is due anyway."""
     rest = recall_checks.slice_of_check(so_far, CHECK_SECONDS)
     if rest is not None:
         nudges.nudge_recall_check(rest)

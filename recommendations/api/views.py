@@ -52,7 +52,7 @@ class SimilarProductsView(StrictView, APIView):
 
     @extend_schema(parameters=[SimilarParameters], responses=ResultsSerializer)
     def get(self, request: Request, slug: str) -> Response:
-        """The products that look most like this one, best first; fewer than `limit` only if no more exist."""
+        """The products that look most like this one, best first. Fewer than `limit` only if fewer exist."""
         product = get_object_or_404(Product.objects.published(), slug=slug)
         try:
             results = find_similar(product, self.parameters.search_request)

@@ -27,7 +27,7 @@ from recommendations.search.isotonic import Curve, calibration_error, fit
 
 #: 1,000 searches take 4 s at 39,571 pictures; a third of them, held out, measure the error to about ±.015.
 QUERIES = 1000
-NEIGHBOURS = 24  # of each query: as many as pages show
+NEIGHBOURS = 24  # of each query: the number that pages show
 STRANGERS = 12  # of each query, at random: they show what low cosines mean
 HELD_OUT = 3  # every third query measures the error, the others are fitted
 LEAST_PICTURES = 100  # fewer prove nothing

@@ -1,4 +1,4 @@
-"""What a search is asked for."""
+"""Search requests: what to find, and in which order."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ SAVING = 0.3
 
 def find_similar(product: Product, request: SearchRequest, *, model: EmbeddingModel | None = None) -> Results:
     """Products that look most like `product`, or like it in `request.in_colour`: one match for each product, best
-    first, never the product itself; fewer than `request.limit` only if no more exist.
+    first, never the product itself. There are fewer than `request.limit` only if fewer exist.
 
     Nothing is embedded: the query is the stored vector of the product's first embedded picture. A colour is known if
     published products are labelled with it; for any other colour nothing is found.

@@ -49,7 +49,7 @@ def strip(client: Client, url: str = "/") -> list[str]:
 
 @pytest.fixture
 def closet(shop: Shopkeeper, plane: EmbeddingModel, settings: Any) -> dict[str, Product]:
-    """Two kinds of things: the titles say what they look like. The home page's own products are others."""
+    """Products of two categories, titled by what they look like; the home page itself shows others."""
     made = {
         title: shop.embedded(plane, title, vector, category=category)
         for title, category, vector in (
@@ -114,14 +114,12 @@ def test_pages_that_found_something_do_not(closet: dict[str, Product], client: C
     assert strip(client, "/c/dresses/") == strip(client, "/search/?q=dress") == []
 
 
-def test_kinds_are_not_blended_into_one_another_and_the_last_one_goes_first(
-    closet: dict[str, Product], client: Client
-) -> None:
+def test_categories_are_not_blended_and_the_last_one_goes_first(closet: dict[str, Product], client: Client) -> None:
     view(client, closet["red dress"], closet["black boot"])
     assert strip(client)[:3] == ["grey boot", "white boot", "scarlet dress"]
 
 
-def test_what_was_viewed_of_one_kind_is_blended(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+def test_views_of_one_category_are_blended(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     left = shop.embedded(plane, "left", [1, 0, 0])
     right = shop.embedded(plane, "right", [0, 1, 0])
     shop.embedded(plane, "like left", [1, 0, 0])
@@ -142,7 +140,7 @@ def test_viewed_products_are_not_shown_again_nor_what_the_page_shows_anyway(
 
 
 @pytest.mark.parametrize("fields", [{"published": False}, {"stock": 0}], ids=["unpublished", "sold-out"])
-def test_what_cannot_be_bought_is_neither_shown_nor_listened_to(
+def test_what_cannot_be_bought_is_neither_shown_nor_counted_as_viewed(
     closet: dict[str, Product], client: Client, fields: dict[str, Any]
 ) -> None:
     view(client, closet["black boot"], closet["red dress"])
@@ -150,7 +148,7 @@ def test_what_cannot_be_bought_is_neither_shown_nor_listened_to(
     assert strip(client)[0] == "white boot"
 
 
-def test_what_is_one_thing_has_one_card(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+def test_one_thing_has_one_card(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     for title in ("twin", "its twin"):
         shop.embedded(plane, title, [1, 0.1, 0])
@@ -176,7 +174,7 @@ def test_deleted_products_are_ignored(closet: dict[str, Product], client: Client
     assert strip(client) == []
 
 
-def test_places_are_filled_from_one_kind_where_the_others_have_nothing(
+def test_places_are_filled_from_one_category_if_the_others_have_nothing(
     closet: dict[str, Product], shop: Shopkeeper, client: Client
 ) -> None:
     view(client, closet["red dress"], shop.product("no picture", category="hats"))
@@ -252,7 +250,7 @@ def test_who_asks_for_privacy_is_not_remembered_and_is_forgotten(
     assert client.cookies[COOKIE].value == ""
 
 
-def test_looking_ahead_is_no_view(shop: Shopkeeper, client: Client) -> None:
+def test_prefetching_is_not_viewing(shop: Shopkeeper, client: Client) -> None:
     product = shop.product()
     view(client, product, **{"Sec-Purpose": "prefetch;prerender"})
     client.head(product.get_absolute_url())
@@ -273,12 +271,12 @@ def hands(rows: list[list[int]]) -> list[list[Match]]:
     return [[Match(Product(pk=pk), None, None, Source.VISUAL) for pk in row] for row in rows]
 
 
-def test_rows_are_dealt_like_one_to_a_half_to_a_third() -> None:
+def test_hands_are_dealt_in_proportion_to_one_a_half_and_a_third() -> None:
     rows = hands([[1, 2, 3, 4, 5, 6], [11, 12, 13, 14, 15, 16], [21, 22, 23, 24, 25, 26]])
     assert [match.product.pk for match in dealt(rows, 11)] == [1, 2, 11, 3, 21, 4, 12, 5, 6, 13, 22]
 
 
 @given(st.lists(st.lists(st.integers(1, 30), unique=True, max_size=12), max_size=3), st.integers(1, 12))
-def test_dealing_gives_as_many_as_there_are_and_none_twice(rows: list[list[int]], limit: int) -> None:
+def test_dealing_returns_every_product_once(rows: list[list[int]], limit: int) -> None:
     row = [match.product.pk for match in dealt(hands(rows), limit)]
     assert len(row) == len(set(row)) == min(limit, len({pk for one in rows for pk in one}))

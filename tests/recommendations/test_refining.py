@@ -1,4 +1,4 @@
-"""Searching on with a photo that the shop no longer has."""
+"""Refining a photo search after the shop has discarded the photo."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def no_searches_yet() -> None:
 
 
 class Eye:
-    """A network that sees the same in every photo."""
+    """A network that returns the same vector for every photo."""
 
     def __init__(self, vector: list[float]) -> None:
         self.vector = np.array(vector, np.float32) / np.linalg.norm(vector)
@@ -49,7 +49,7 @@ class Eye:
 
 @pytest.fixture
 def wardrobe(shop: Shopkeeper, coloured: EmbeddingModel, monkeypatch: pytest.MonkeyPatch) -> EmbeddingModel:
-    """Red and blue dresses and shoes, and a shop that sees a red dress in every photo."""
+    """Red and blue dresses and shoes; every photo is embedded as a red dress."""
     monkeypatch.setattr(artifacts, "embedder", lambda model: Eye([1, 0, 1, 0]))
     for title, kind, vector, price in (
         ("Red dress", "dresses", [1, 0, 1, 0], 90),
@@ -85,7 +85,7 @@ def shown(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("dimension", [4, 256, 2048])
-def test_a_vector_survives_the_way_through_the_page(shop: Shopkeeper, plane: EmbeddingModel, dimension: int) -> None:
+def test_a_token_keeps_vector_and_types(shop: Shopkeeper, plane: EmbeddingModel, dimension: int) -> None:
     EmbeddingModel.objects.update(dimension=dimension)
     plane.refresh_from_db()
     vector = np.random.default_rng(1).normal(size=dimension).astype(np.float32)
@@ -98,26 +98,26 @@ def test_a_vector_survives_the_way_through_the_page(shop: Shopkeeper, plane: Emb
     assert len(text) < 2.7 * dimension + 100
 
 
-def test_what_was_changed_is_refused(plane: EmbeddingModel) -> None:
+def test_a_changed_token_is_refused(plane: EmbeddingModel) -> None:
     text = SeenPhoto(plane, np.array([1, 0, 0], np.float32)).to_token()
     for changed in ("x" + text, text[:-1], "", "é", text.replace(":", ";")):
         with pytest.raises(PhotoForgotten, match="cannot be continued"):
             from_token(changed)
 
 
-def test_what_is_signed_for_another_purpose_is_refused(plane: EmbeddingModel) -> None:
+def test_a_token_signed_for_another_purpose_is_refused(plane: EmbeddingModel) -> None:
     with pytest.raises(PhotoForgotten, match="cannot be continued"):
         from_token(TimestampSigner(salt="another").sign("AAAA"))
 
 
-def test_it_is_forgotten_after_an_hour(plane: EmbeddingModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_expires_after_an_hour(plane: EmbeddingModel, monkeypatch: pytest.MonkeyPatch) -> None:
     text = SeenPhoto(plane, np.array([1, 0, 0], np.float32)).to_token()
     monkeypatch.setattr(photo_module, "TOKEN_SECONDS", -1)
     with pytest.raises(PhotoForgotten, match="Choose your photo again"):
         from_token(text)
 
 
-def test_another_model_does_not_know_it(plane: EmbeddingModel) -> None:
+def test_a_token_of_another_model_is_refused(plane: EmbeddingModel) -> None:
     text = SeenPhoto(plane, np.array([1, 0, 0], np.float32)).to_token()
     EmbeddingModel.objects.update(state=ModelState.READY)
     with pytest.raises(PhotoForgotten, match="was just updated"):
@@ -144,7 +144,7 @@ def test_a_type_is_chosen_and_there_is_a_way_back(wardrobe: EmbeddingModel, clie
     page = search(client, photo=photo())
     dresses, shoes = (Category.objects.get(slug=slug) for slug in ("dresses", "shoes"))
     assert re.findall(r'name="type" value="(\d*)"', page)[:2] == ["", str(dresses.pk)]
-    assert len(shown(page)) == 4, "restricted only when asked"
+    assert len(shown(page)) == 4, "restricted only when requested"
     only = search(client, seen=token(page), type=shoes.pk)
     assert set(shown(only)) == {"Red shoe", "Blue shoe"}
     assert token(only) == token(page)
@@ -160,7 +160,7 @@ def test_a_new_photo_forgets_the_type_of_the_one_before(wardrobe: EmbeddingModel
     assert len(shown(again)) == 4
 
 
-def test_the_slider_weighs_colour_against_shape(wardrobe: EmbeddingModel, client: Client) -> None:
+def test_the_slider_weights_colour_against_shape(wardrobe: EmbeddingModel, client: Client) -> None:
     page = search(client, photo=photo())
     assert 'name="colour"' in page
     assert shown(search(client, seen=token(page), colour="0"))[:2] == ["Red dress", "Blue dress"]
@@ -215,7 +215,7 @@ def test_a_wrong_budget_costs_no_photo(wardrobe: EmbeddingModel, client: Client)
 
 
 @pytest.mark.parametrize("fields", [{"colour": "2"}, {"colour": "NaN"}, {"sort": "x"}, {"type": "x"}, {"kind": "0"}])
-def test_senseless_wishes_are_refused_and_the_photo_kept(
+def test_invalid_options_are_refused_and_the_photo_is_kept(
     wardrobe: EmbeddingModel, client: Client, fields: dict[str, str]
 ) -> None:
     seen = token(search(client, photo=photo()))
@@ -267,10 +267,10 @@ def test_without_close_matches_the_nearest_are_shown_and_where_to_go(
     file.write_bytes(picture("red"))
     call_command("search_image", file, stdout=out)
     assert out.getvalue().startswith("No close matches. These are the nearest products:")
-    assert "Seems to show" not in out.getvalue(), "what the nearest are says nothing of the photo"
+    assert "Seems to show" not in out.getvalue(), "the nearest products say nothing about the photo"
 
 
-def test_words_stand_on_the_cards_and_no_numbers(wardrobe: EmbeddingModel, client: Client) -> None:
+def test_cards_show_words_and_no_numbers(wardrobe: EmbeddingModel, client: Client) -> None:
     stated(wardrobe)
     page = search(client, photo=photo())
     assert page.index("Red dress") < page.index("Very close") < page.index("Blue shoe")

@@ -1,4 +1,4 @@
-"""How Postgres answers the searches that pages make: read from EXPLAIN of the very statements that they send."""
+"""How Postgres plans the searches of pages, read from EXPLAIN of the statements that they really send."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def models(transactional_db: None) -> Iterator[TwoModels]:
 
 
 def indexes_used(search: Callable[[], Any]) -> list[set[str]]:
-    """Of each statement of the search that orders by distance: the vector indexes that its plan reads."""
+    """The vector indexes in the plan of each statement of the search that orders by distance."""
     with CaptureQueriesContext(connection) as queries:
         search()
     nearest = [query["sql"] for query in queries if "AS distance" in query["sql"]]

@@ -53,7 +53,7 @@ def test_a_product_with_several_pictures_is_one_hit_with_the_picture_that_matche
     assert matches[0].image in list(many.images.all())[1:]
 
 
-def test_as_many_as_asked_for_whenever_there_are_so_many(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+def test_a_search_is_full_whenever_enough_products_exist(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     for number in range(7):
         shop.embedded(plane, str(number), *([[1, number / 9, 0]] * 12))
@@ -112,7 +112,8 @@ def test_the_query_uses_the_index_of_its_model_and_finds_the_same(plane: Embeddi
             "l2_normalize(%s::halfvec), now(), now() FROM catalog_productimage WHERE id = %s",
             [(pk, plane.pk, f"[{x},{y},{z}]", pk) for pk, x, y, z in rows],
         )
-        # Statistics as they are in a shop; here the autovacuum may have come in the middle of the filling, or not yet.
+        # As in a shop with current statistics; here the autovacuum may have run in the middle of the inserts, or not
+        # yet.
         cursor.execute("ANALYZE catalog_product, catalog_productimage, recommendations_imageembedding")
     vector = np.array([1, 0, 0], dtype=np.float32)
     exact = list(ImageEmbedding.objects.nearest(vector, plane, exact=True)[:20].values_list("image_id", flat=True))
@@ -130,7 +131,7 @@ def test_the_query_uses_the_index_of_its_model_and_finds_the_same(plane: Embeddi
 
 
 def clone_images(image_id: int, count: int) -> None:
-    """Products and picture rows by the thousand, sharing one file name's pattern."""
+    """Insert thousands of products with a picture row each, by a pattern of file names."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -150,7 +151,7 @@ def clone_images(image_id: int, count: int) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_interrupted_index_build_is_begun_again(plane: EmbeddingModel, settings: object) -> None:
+def test_an_interrupted_index_build_starts_again(plane: EmbeddingModel, settings: object) -> None:
     settings.EMBEDDING_INDEX_MIN_ROWS = 1  # type: ignore[attr-defined]
     Shopkeeper().embedded(plane, "red", [1, 0, 0])
     with connection.cursor() as cursor:
@@ -170,7 +171,7 @@ def test_two_processes_that_want_the_index_do_not_wait_for_each_other(plane: Emb
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [INDEX_LOCK])
             assert ensure_index(plane) is False
-            # Closing alone would not do: the server lets go of a closed connection's locks in its own time.
+            # Closing the connection is not enough: the server releases its locks some time later.
             cursor.execute("SELECT pg_advisory_unlock(%s)", [INDEX_LOCK])
     finally:
         other.close()
@@ -230,7 +231,7 @@ def test_the_weight_of_the_colour_decides_what_is_alike(shop: Shopkeeper, colour
     assert "red shoe" in out.getvalue()
 
 
-def test_a_model_that_knows_no_colours_says_so(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+def test_a_model_without_a_colour_part_is_an_error(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     response = APIClient().get(f"/api/v1/products/{red.slug}/similar/?colour_weight=0.3")
     assert (response.status_code, response.json()["code"]) == (400, "no_colour_part")
@@ -268,7 +269,7 @@ def test_pages_follow_one_another_by_their_cursor(shop: Shopkeeper, plane: Embed
     assert seen == [["0", "1"], ["2", "3"], ["4"]]
 
 
-def test_a_budget_that_nothing_meets_is_told_what_there_is_above_it(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+def test_a_budget_that_nothing_meets_reports_what_costs_more(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     shop.embedded(plane, "dear", [1, 0, 0], price=Decimal(90))
     shop.embedded(plane, "less dear", [0, 1, 0], price=Decimal(60))
@@ -282,7 +283,7 @@ def test_a_budget_that_nothing_meets_is_told_what_there_is_above_it(shop: Shopke
     assert "2 products cost more, from 60.00" in out.getvalue()
 
 
-def test_above_a_budget_the_least_price_still_holds(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+def test_above_a_budget_the_lowest_price_still_applies(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     for price in (30, 60, 90):
         shop.embedded(plane, str(price), [1, 0, 0], price=Decimal(price))
@@ -316,7 +317,7 @@ def test_the_same_in_another_colour(shop: Shopkeeper, coloured: EmbeddingModel) 
         "brand=%00", "&".join(f"attribute=n{number}:x" for number in range(101)),
     ],
 )  # fmt: skip
-def test_the_api_refuses_senseless_wishes(shop: Shopkeeper, plane: EmbeddingModel, query: str) -> None:
+def test_the_api_refuses_invalid_options(shop: Shopkeeper, plane: EmbeddingModel, query: str) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     response = APIClient().get(f"/api/v1/products/{red.slug}/similar/?{query}")
     assert response.status_code == 400
@@ -334,7 +335,7 @@ def test_the_api_refuses_senseless_numbers(shop: Shopkeeper, plane: EmbeddingMod
 
 
 @pytest.mark.parametrize("pks", [{0}, {2**62, 2**63 + 2**61}])
-def test_a_cursor_of_products_that_cannot_be_leaves_nothing_out(
+def test_a_cursor_of_impossible_products_excludes_nothing(
     shop: Shopkeeper, plane: EmbeddingModel, pks: set[int]
 ) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
@@ -343,7 +344,7 @@ def test_a_cursor_of_products_that_cannot_be_leaves_nothing_out(
     assert [entry["title"] for entry in body["results"]] == ["scarlet"]
 
 
-def test_a_request_of_too_many_fields_is_refused_in_the_shape_of_all_errors(
+def test_a_request_with_too_many_fields_is_refused_like_any_other_error(
     shop: Shopkeeper, plane: EmbeddingModel
 ) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])

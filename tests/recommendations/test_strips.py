@@ -31,7 +31,7 @@ def titles(product: Product, limit: int = 6, arrangement: Arrangement = PLAIN) -
     return [title for title, _ in strip(product, limit, arrangement)]
 
 
-# The ladder
+# The order of sources
 
 
 def test_pins_then_look_alikes_then_the_category_then_the_one_above_then_what_is_new(
@@ -92,7 +92,7 @@ def test_a_shop_of_one_product_has_no_strip(shop: Shopkeeper, plane: EmbeddingMo
 # What is never shown
 
 
-def test_what_is_sold_out_or_unpublished_is_on_no_rung(shop: Shopkeeper, plane: EmbeddingModel, settings: Any) -> None:
+def test_sold_out_and_unpublished_products_never_appear(shop: Shopkeeper, plane: EmbeddingModel, settings: Any) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     gone = shop.embedded(plane, "gone", [1, 0, 0], stock=0)
     hidden = shop.embedded(plane, "hidden", [1, 0, 0], published=False)
@@ -114,7 +114,7 @@ def test_nothing_appears_twice(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     assert titles(red) == ["pinned", "alike"]
 
 
-# One card for what is one thing
+# One card for each thing
 
 
 def test_colours_of_one_style_are_one_card_that_counts_them(
@@ -165,7 +165,7 @@ def test_pins_keep_their_order_and_take_their_copies_in(shop: Shopkeeper, plane:
 # The order
 
 
-def test_its_own_kind_goes_before_and_shuts_nobody_out(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+def test_its_own_type_comes_first_and_excludes_nothing(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     hers = {"gender": "Women"}
     red = shop.embedded(plane, "red", [1, 0, 0], category="dresses", attributes=hers)
     shop.embedded(plane, "shoe", [1, 0.1, 0], category="shoes")
@@ -243,7 +243,7 @@ def test_a_strip_costs_the_same_however_long(shop: Shopkeeper, plane: EmbeddingM
         curation.set_vetoes(red, [shop.product("vetoed")])
     # One more for the pictures of pins, one for their vectors, one for the categories that rules move.
     assert queries(red, 6) == queries(red, 7) == 10
-    # The shop has less than a hundred: everything is compared, and there are three for each further rung.
+    # The shop has fewer than a hundred products: all are compared, and each further source takes three queries.
     assert queries(red, 100) <= 10 + 1 + 3 * 3
 
 

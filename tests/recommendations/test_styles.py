@@ -1,4 +1,4 @@
-"""Which products are one to a shopper. The names are real ones."""
+"""Which products are one thing to a shopper. The names are real."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def named(title: str, colour: str = "", **fields: object) -> Style:
         (("Jealous 21 Light Blue Crest Top", ""), ("Jealous 21 Red Crest Top", "")),
     ],
 )  # fmt: skip
-def test_names_that_differ_in_colour_alone_may_be_one_style(one: tuple[str, str], other: tuple[str, str]) -> None:
+def test_names_that_differ_only_in_colour_may_be_one_style(one: tuple[str, str], other: tuple[str, str]) -> None:
     assert named(*one).key == named(*other).key is not None
     assert named(*one).colour != named(*other).colour
 
@@ -60,7 +60,7 @@ def test_another_category_brand_or_gender_is_another_style() -> None:
         assert style_of(other).key != style_of(ranger).key
 
 
-def test_a_bare_kind_of_thing_names_no_style() -> None:
+def test_a_single_word_names_no_style() -> None:
     assert named("Red dress").key is None
     assert named("").key is None
 
@@ -74,7 +74,7 @@ def test_the_shop_may_say_which_is_which() -> None:
 @pytest.mark.parametrize(
     "attributes", [{}, {"colour": 5}, {"colour": True, "gender": 1}, {"gender": ["Men"], "colour": ["Red"]}]
 )
-def test_attributes_may_be_of_any_kind(attributes: object) -> None:
+def test_attributes_may_have_any_json_type(attributes: object) -> None:
     assert style_of(Product(title="Ranger Shirt", category_id=1, attributes=attributes)).key is not None
 
 
@@ -97,7 +97,7 @@ def test_one_name_is_one_card_only_in_different_colours_and_where_the_shapes_agr
     assert collapsed(found) == [[0, 1, 3], [2], [4]]
 
 
-def test_a_name_that_two_pairs_of_one_colour_bear_says_nothing() -> None:
+def test_a_name_that_two_pairs_of_one_colour_have_says_nothing() -> None:
     found = looks(
         ("Catwalk Women Black Heels", "Black", [1, 0, 0]),
         ("Catwalk Women Red Heels", "Red", [1, 0.15, 0]),

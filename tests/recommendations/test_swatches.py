@@ -42,7 +42,7 @@ def stand(
 
 @pytest.fixture
 def dress(shop: Shopkeeper, coloured: EmbeddingModel) -> Product:
-    """A red one, and others less and less like it."""
+    """A red dress, and others that are less and less similar to it."""
     asking = stand(shop, coloured, "asking", "Red", [1, 0])
     stand(shop, coloured, "also red", "Red", [1, 0.1])
     stand(shop, coloured, "wide and green", "Green", [1, 0.6])
@@ -75,7 +75,7 @@ def test_a_swatch_is_a_link_that_shows_the_same_in_that_colour(dress: Product, c
     assert 'aria-current="true">Original colour' in before
     after = page(client, dress, link[1].partition("#")[0])
     assert "Similar items in Green</h2>" in after
-    assert shown(after) == ["green", "wide and green"], "of the category and the colour, the likest first"
+    assert shown(after) == ["green", "wide and green"], "of the category and the colour, the most similar first"
     assert re.search(r'data-colour="Green" aria-current="true"', after)
     address = re.escape(dress.get_absolute_url())
     assert re.search(f'href="{address}#similar-title" hx-get="{address}">Original colour', after)
@@ -91,11 +91,11 @@ def test_what_is_not_offered_is_not_searched_for(dress: Product, client: Client,
     assert 'aria-current="true">Original colour' in asked
 
 
-def test_the_address_may_be_written_otherwise(dress: Product, client: Client) -> None:
+def test_the_colour_in_the_address_may_be_in_any_case(dress: Product, client: Client) -> None:
     assert "Similar items in Green</h2>" in page(client, dress, "?colour=green")
 
 
-def test_a_colour_that_is_gone_meanwhile_is_said_to_be(dress: Product, client: Client) -> None:
+def test_a_colour_that_has_sold_out_since_is_reported(dress: Product, client: Client) -> None:
     page(client, dress)
     Product.objects.filter(title="blue").update(stock=0)
     gone = page(client, dress, "?colour=Blue")
@@ -105,7 +105,7 @@ def test_a_colour_that_is_gone_meanwhile_is_said_to_be(dress: Product, client: C
     assert offered(page(client, dress)) == ["Green"]
 
 
-def test_the_shops_wishes_hold_in_every_colour(dress: Product, client: Client) -> None:
+def test_curation_applies_in_every_colour(dress: Product, client: Client) -> None:
     set_vetoes(dress, [Product.objects.get(title="green")])
     assert shown(page(client, dress, "?colour=Green")) == ["wide and green"]
     Rule.objects.create(effect="exclude", category=dress.category)
@@ -149,7 +149,7 @@ def test_an_odd_name_of_a_colour_is_escaped(shop: Shopkeeper, coloured: Embeddin
     assert shown(page(client, asking, "?colour=R%26D%2F%3Cb%3E%231")) == [odd.title]
 
 
-def test_they_cost_two_queries_and_one_more_now_and_then(dress: Product) -> None:
+def test_swatches_cost_two_queries_and_sometimes_a_third(dress: Product) -> None:
     counts = []
     for _ in range(2):
         with CaptureQueriesContext(connection) as captured:
