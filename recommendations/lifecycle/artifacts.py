@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
+from django.utils.translation import gettext_lazy
 
 from catalog.media import quarantine
 from common.files import replacing, sha256_of
@@ -42,11 +43,11 @@ _refused: dict[str, tuple[float, str]] = {}  # graph_sha256 → when, and why th
 
 
 class ModelUnavailable(Exception):
-    """No network can be run now. Pictures stay pending, photo searches answer 503. This text is for operators: it may
-    name files and settings. `UNAVAILABLE` is what shoppers are told."""
+    """No network can run now. Pictures stay pending, and photo searches answer 503. The message is for operators: it
+    may name files and settings. Shoppers see `UNAVAILABLE`."""
 
 
-UNAVAILABLE = "Photo search is not available just now. Please try again later."
+UNAVAILABLE = gettext_lazy("Photo search is unavailable right now. Try again later.")
 
 
 class GraphMissing(ModelUnavailable):
@@ -62,7 +63,7 @@ def cache_path(graph_sha256: str) -> Path:
 
 
 def store(path: Path, graph_sha256: str) -> None:
-    """Put a new graph where every host finds it. One that a full disk or a kill cut short is replaced."""
+    """Put an artifact into the media storage, where every host finds it; an incomplete file there is replaced."""
     name = storage_name(graph_sha256)
     try:
         if default_storage.exists(name):

@@ -57,12 +57,12 @@ def photo_search(request: HttpRequest) -> HttpResponse:
         context["photo_again"] = True
     except ModelUnavailable as error:
         logger.error("%s", error)
-        return _unavailable(request, 503, UNAVAILABLE)
+        return _unavailable(request, 503, str(UNAVAILABLE))
     except DecoderBusy as error:
         return _unavailable(request, 503, BUSY.format(seconds=error.seconds), error.seconds)
     except DecoderUnavailable as error:
         logger.error("No photo was decoded: %s", error.details)
-        return _unavailable(request, 503, UNAVAILABLE)
+        return _unavailable(request, 503, str(UNAVAILABLE))
     else:
         if photo is not None:
             context |= _refining(form, photo, token)
