@@ -12,7 +12,7 @@ from recommendations.search.query_vectors import COLOUR, has_colour_part
 from recommendations.strips.cards import available
 from recommendations.strips.styles import style_of
 
-MOST = 12  # more would take a phone's whole screen
+MOST = 8  # about one line of a desktop page; a phone scrolls it
 #: The products whose labels are read, newest first: a category may hold a million.
 READ = 10_000
 SECONDS = 600
