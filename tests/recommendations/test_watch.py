@@ -160,7 +160,7 @@ def test_without_an_index_everything_is_exact_and_the_report_says_why(transactio
 
 def test_a_model_without_a_colour_part_refuses_a_colour_weight(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     shop.embedded(plane, "red", [1, 0, 0])
-    with pytest.raises(CommandError, match="does not tell colour"):
+    with pytest.raises(CommandError, match="no separate parts for shape and colour"):
         check("--colour-weight", "1")
 
 
