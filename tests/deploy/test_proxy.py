@@ -174,11 +174,11 @@ class TestRunning:
         token = site.get("/search/photo/").headers["Set-Cookie"].partition("csrftoken=")[2].partition(";")[0]
         headers = {**MULTIPART, "Cookie": f"csrftoken={token}", "X-CSRFToken": token}
         caller = http.client.HTTPConnection("localhost", site.port, timeout=30)
-        # The answer may come before the end of the request.
+        # The response may arrive before the end of the request.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             caller.request("POST", "/search/photo/", PHOTO + b"0" * 25_000_000, headers)
         answer = caller.getresponse()
-        # By its stated length the shop refuses it before it has come; without one, Caddy stops it.
+        # The shop refuses it by its Content-Length before the body arrives; without the header, Caddy stops it.
         assert (answer.status, b"The request is too large." in answer.read()) == (413, True), site.log
 
     def test_a_photo_of_the_largest_size_reaches_the_shop(self, site: Site, network: EmbeddingModel) -> None:

@@ -1,4 +1,4 @@
-"""Each service of docker-compose.yml, as the image would start it, but beside the test's own Postgres and Redis."""
+"""Each service of docker-compose.yml, started as in its image but with the test's Postgres and Redis."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 class Deployment:
-    """Starts services with their own command and environment; only addresses and folders are the test's."""
+    """Starts services with their own command and environment; only addresses and folders come from the test."""
 
     def __init__(self, start: Start, folder: Path, static: Path, **variables: str) -> None:
         self.start_process = start
@@ -58,7 +58,7 @@ class Deployment:
         }
 
     def as_web_image(self) -> dict[str, str]:
-        """Collected static files, and no TensorFlow: whoever imports it is told so."""
+        """Collected static files, and no TensorFlow: importing it fails with an explanation."""
         for module in ("tensorflow", "keras"):
             (self.folder / f"{module}.py").write_text("raise ImportError('not in the web image')")
         return {"STATIC_ROOT": str(self.static), "PYTHONPATH": str(self.folder)}
@@ -87,7 +87,7 @@ class Deployment:
             return False
 
     def stops_in_time(self, name: str, process: Process) -> None:
-        """As `docker stop`: SIGTERM, and SIGKILL after the grace period."""
+        """Like `docker stop`: SIGTERM, then SIGKILL after the grace period."""
         grace = float(self.services[name].get("stop_grace_period", "10s").removesuffix("s"))
         before = time.monotonic()
         process.popen.send_signal(signal.SIGTERM)
@@ -97,7 +97,7 @@ class Deployment:
 
 @pytest.fixture(scope="module")
 def collected_static(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the web image's build leaves in STATIC_ROOT."""
+    """The content of STATIC_ROOT after the build of the web image."""
     folder = tmp_path_factory.mktemp("build")
     static = folder / "static"
     (run,) = (run for run in image("web").runs if "collectstatic" in run)
@@ -116,7 +116,7 @@ def deployment(start: Start, tmp_path: Path, collected_static: Path) -> Deployme
 
 @pytest.fixture
 def empty_database() -> Iterator[str]:
-    """The URL of a database without any table."""
+    """The URL of a database without tables."""
     name = f"{connection.settings_dict['NAME']}_empty"
     with connection.cursor() as cursor:
         cursor.execute(f'CREATE DATABASE "{name}"')

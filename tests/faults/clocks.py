@@ -1,4 +1,4 @@
-"""Clocks that are wrong: one process is told another time of day than the rest."""
+"""Wrong clocks: one process sees a different time of day than the others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-# What a host's wrong clock is to its programs: every way to ask for the time of day, and no other clock.
+# A host's wrong clock changes every function that returns the time of day, and no other clock.
 SOURCE = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -43,7 +43,7 @@ time_t time(time_t *now) {
 
 
 def skewed(folder: Path, seconds: int) -> dict[str, str]:
-    """For the environment of a process whose clock goes so many seconds fast, or slow."""
+    """Environment of a process whose clock is this many seconds fast (or slow, if negative)."""
     source, library = folder / "clock.c", folder / "clock.so"
     source.write_text(SOURCE)
     try:

@@ -1,4 +1,4 @@
-"""A shop of its own for every test, to be broken: see `tests.faults.own_shop`."""
+"""A separate shop for every test to break; see `tests.faults.own_shop`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.faults.own_shop import OwnShop
 from tests.prepared import SHOP, prepared
 
-# Several of these may run at once on a small machine. They are killed, but the machine goes on.
+# Several of these may run at once on a small machine. The servers are killed, but the machine is not.
 POSTGRES_CONF = """
 fsync = off
 shared_buffers = 16MB
@@ -23,7 +23,7 @@ min_wal_size = 32MB
 
 @pytest.fixture(scope="session")
 def furnished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The VAR_DIR of a shop with tables, staff and a model, its servers stopped; copied for each test."""
+    """The VAR_DIR of a shop with tables, staff and a model and with stopped servers; copied for each test."""
 
     def furnish(folder: Path) -> None:
         shop = OwnShop(tmp_path_factory.mktemp("furnished"))
@@ -43,7 +43,7 @@ def furnished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def open_shop(furnished: Path, tmp_path: Path) -> Iterator[Callable[..., OwnShop]]:
-    """Opens shops: `open_shop()`, or `open_shop(var=…)` where its VAR_DIR must lie somewhere special."""
+    """Opens shops: `open_shop()`, or `open_shop(var=…)` for a VAR_DIR in a special place."""
     opened: list[OwnShop] = []
 
     def open_one(*, var: Path | None = None) -> OwnShop:

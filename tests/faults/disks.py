@@ -1,4 +1,4 @@
-"""Disks that are small enough to fill."""
+"""Disks small enough to fill."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """`folder` on a disk of its own that holds `size` ("1m"), for as long as this lasts."""
+    """Mount a separate disk of `size` ("1m") on `folder` within the block."""
     folder.mkdir(parents=True, exist_ok=True)
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", folder],
@@ -31,7 +31,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 def fill(folder: Path, *, leave: int = 0) -> Path:
-    """A file that takes all the room that is left there, but for so many bytes; delete it to make room again."""
+    """A file that fills the disk except for `left` bytes; delete it to free the space."""
     ballast = folder / "ballast"
     with ballast.open("wb", buffering=0) as stream:
         try:

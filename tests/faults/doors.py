@@ -1,4 +1,4 @@
-"""Ways into a shop of one's own, beside those that it has itself (`tests.faults.own_shop`)."""
+"""More ways to use a test's own shop than `tests.faults.own_shop` has."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ BOUNDARY = "frontier"
 
 
 def ask(shop: OwnShop, call: str, **environment: str) -> Any:
-    """One of `tests.faults.inside.poisoned`, and what it answers."""
+    """Run one function of `tests.faults.inside.poisoned` and return its answer."""
     code = f"from tests.faults.inside import poisoned; poisoned.{call}"
     return json.loads(shop.manage("shell", "-v", "0", "-c", code, **environment).splitlines()[-1])
 
 
 def form(fields: Sequence[tuple[str, str | bytes]]) -> tuple[bytes, dict[str, str]]:
-    """Body and headers; bytes become a file."""
+    """Body and headers of a form; bytes become a file."""
     parts = []
     for name, value in fields:
         file = '; filename="photo.jpg"\r\nContent-Type: image/jpeg' if isinstance(value, bytes) else ""
@@ -36,7 +36,7 @@ def search_photo(web: Web, data: bytes, **headers: str) -> Reply:
 
 
 class Staff:
-    """Somebody signed in to the admin."""
+    """A user signed in to the admin."""
 
     def __init__(self, shop: OwnShop, web: Web) -> None:
         self.web = web
@@ -45,7 +45,7 @@ class Staff:
         self.token = token
 
     def add_to_product(self, pk: int, *pictures: bytes) -> Reply:
-        """Send the product's form as it stands, with these pictures."""
+        """Submit the product's form unchanged, with these pictures."""
         path = f"/admin/catalog/product/{pk}/change/"
         page = self.web.request("GET", path, headers=self.headers)
         assert page.status == 200, page.body
@@ -55,7 +55,7 @@ class Staff:
         return self.web.request("POST", path, body, self.headers | headers)
 
     def follow(self, reply: Reply) -> Reply:
-        """The page after a form, with its messages, which may travel in a cookie."""
+        """The page after a form, with its messages, which may be in a cookie."""
         headers = dict(self.headers)
         if set_cookie := reply.headers.get("Set-Cookie"):
             headers["Cookie"] += "; " + set_cookie.partition(";")[0]
@@ -63,7 +63,7 @@ class Staff:
 
 
 def filled_in(page: str) -> list[tuple[str, str]]:
-    """Names and values of a page's fields, as a browser would send them."""
+    """Names and values of a page's form fields, as a browser would send them."""
     fields = []
     for tag in re.findall(r"<input\b[^>]*>", page):
         found = {name: unescape(value) for name, value in re.findall(r'([\w-]+)="([^"]*)"', tag)}

@@ -1,4 +1,4 @@
-"""A network that is small and quick in everything but its interface: a thumbnail of the picture, turned at random."""
+"""A small and fast network with a real one's interface: it rotates a thumbnail of the picture randomly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WEIGHTS = Weights("untrained", SPEC, hashlib.sha256(b"thumbnail").hexdigest(), N
 
 
 def write_network(path: Path, *, seed: int = 0) -> str:
-    """Write the graph; its SHA-256. Another seed is another network."""
+    """Write the graph and return its SHA-256. A different seed gives a different network."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 

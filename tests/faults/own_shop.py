@@ -1,4 +1,4 @@
-"""A whole shop that belongs to one test: its own Postgres, Redis, media folder and processes."""
+"""A complete shop for one test: its own Postgres, Redis, media folder and processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ QUICK = {
     "EMBEDDING_BATCH_SIZE": "8",
     "EMBEDDING_THREADS": "1",
 }
-#: Seconds in which whatever was broken has to be whole again. No measure: it only keeps a failed test from hanging.
+#: Seconds within which a broken shop must recover. Not a requirement: it only keeps a failed test from hanging.
 RECOVERY = 180
 
 
@@ -62,7 +62,7 @@ class Web:
         return self.request("GET", path)
 
     def upload(self, data: bytes, *, slug: str = SHELF, seconds: float = 60) -> Reply:
-        """A picture through the API, as staff; on success `reply.json["id"]` is the picture."""
+        """Upload a picture through the API as staff; on success, `reply.json["id"]` is the picture."""
         head = (
             b'--frontier\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n'
             b"Content-Type: image/jpeg\r\n\r\n"
@@ -73,7 +73,7 @@ class Web:
 
 
 class OwnShop:
-    """`environment` is what its processes get beside their own variables: change it before they start."""
+    """`environment` has additional variables for its processes: change it before they start."""
 
     def __init__(self, folder: Path, *, var: Path | None = None) -> None:
         self.folder, self.var = folder, var or folder / "var"
@@ -91,7 +91,7 @@ class OwnShop:
     # Processes
 
     def start(self, name: str, *options: str, command: list[str] | None = None, **environment: str) -> Process:
-        """`python -m shop NAME`, or a whole command. FAULT_* variables: see `tests.faults.inside`."""
+        """Start `python -m shop NAME`, or a complete command. FAULT_* variables: see `tests.faults.inside`."""
         process = Process(
             command or [sys.executable, "-m", "shop", name, *options],
             self._variables(environment),
@@ -101,7 +101,7 @@ class OwnShop:
         return process
 
     def web(self, **environment: str) -> Web:
-        """A web process that answers."""
+        """Start a web process and wait until it answers."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -117,13 +117,13 @@ class OwnShop:
         return web
 
     def manage(self, *arguments: str, **environment: str) -> str:
-        """`manage.py …` to its end; its standard output."""
+        """Run `manage.py …` and return its standard output."""
         command = self.start("manage", command=[sys.executable, "manage.py", *arguments], **environment)
         assert command.ended(120) == 0, command.log
         return command.log
 
     def chore(self, call: str, **environment: str) -> Any:
-        """One of `tests.faults.inside.chores`, and what it answers."""
+        """Run one function of `tests.faults.inside.chores` and return its answer."""
         code = f"from tests.faults.inside import chores; chores.{call}"
         output = self.manage("shell", "-v", "0", "-c", code, **environment)
         lines = output.splitlines()
@@ -138,18 +138,19 @@ class OwnShop:
     # Pictures
 
     def add_pictures(self, count: int, *, interactive: bool = False, **environment: str) -> list[int]:
-        """Through the service that every door of the shop uses, in a process of its own; their ids. `interactive`: a
-        message for each, as uploads send, instead of one for all, as imports do."""
+        """Add pictures in a separate process, through the service that every entry point uses, and return their ids.
+        `interactive`: send a message for each picture, like uploads, instead of one for all, like imports."""
         ids: list[int] = self.chore(f"add_pictures({count}, {interactive=})", **environment)
         return ids
 
     def send(self, task: str, arguments: list[Any], *, queue: str = "interactive") -> None:
-        """A message to the workers, from here: no code of the shop takes part."""
+        """Send a message to the workers from the test, without the shop's code."""
         with Celery(broker=self.redis.url, set_as_current=False) as sender:
             sender.send_task(task, arguments, queue=queue, ignore_result=True)
 
     def hold(self, whom: str = "worker") -> dict[str, str]:
-        """For a process's environment: its forward passes wait until `let_go`; again: also where it runs already."""
+        """Variables for a process whose forward passes wait until `let_go`. A second call holds running processes
+        again."""
         self._brake(whom).touch()
         return {"FAULT_HOLD_PASSES": str(self._brake(whom))}
 
@@ -160,7 +161,7 @@ class OwnShop:
         return self.folder / f"{whom}.brake"
 
     def states(self) -> Counter[str]:
-        """How many accepted pictures are in which state, under the active model."""
+        """Number of accepted pictures in each state, for the active model."""
         return Counter(
             dict(
                 self.postgres.rows(
@@ -176,7 +177,7 @@ class OwnShop:
         )
 
     def attempts(self) -> Counter[int]:
-        """How often how many pictures were tried, whatever came of it."""
+        """Number of pictures by number of attempts, whatever the result."""
         return Counter(
             dict(self.postgres.rows("SELECT attempts, count(*) FROM recommendations_imageembedding GROUP BY 1"))
         )
@@ -186,7 +187,7 @@ class OwnShop:
         until(lambda: self.states()["processing"] >= count, RECOVERY, self.logs)
 
     def until_settled(self, seconds: float = RECOVERY) -> None:
-        """Wait until no picture is pending or in hand."""
+        """Wait until no picture is pending or claimed."""
         until(lambda: not {"pending", "processing"} & set(self.states()), seconds, self.logs)
 
     def logs(self) -> str:
@@ -197,11 +198,11 @@ class OwnShop:
     # The end
 
     def assert_nothing_lost(self, accepted: Collection[int], *, failed: int = 0) -> None:
-        """What must hold when all faults are over and the scheduler and a worker run again.
+        """Check the invariants after all faults, with the scheduler and a worker running again.
 
         Args:
-            accepted: ids of the pictures that the shop said it had taken, those deleted since left out.
-            failed: how many of them must have failed.
+            accepted: ids of the pictures that the shop accepted, without those deleted since then.
+            failed: number of them that must have failed.
         """
         self.until_settled()
         rows = self.postgres.rows
@@ -237,7 +238,7 @@ class OwnShop:
         assert stored <= known, "files without a row"
 
     def _assert_retry_works(self, failed: int) -> None:
-        """Every failed picture is taken up again, whoever does it, and is ready or failed with a reason afterwards."""
+        """Every failed picture is retried by any worker, and is then ready or failed with a reason."""
         marked = "state = 'failed' AND error = 'Not tried again.'"
         self.postgres.rows(
             "UPDATE recommendations_imageembedding SET error = 'Not tried again.' WHERE state = 'failed'"
@@ -249,7 +250,7 @@ class OwnShop:
         self._assert_every_row_whole()
 
     def close(self) -> None:
-        """Nothing here is worth an orderly end."""
+        """Kill everything: nothing needs a graceful shutdown."""
         for process in self._started:
             if process.running:
                 process.kill()

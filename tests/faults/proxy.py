@@ -1,4 +1,4 @@
-"""A network that misbehaves, between the shop's processes and a server on a Unix socket."""
+"""A faulty network between the shop's processes and a server on a Unix socket."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class Proxy:
-    """Passes bytes on, both ways, until it is told otherwise."""
+    """Forwards bytes in both directions until a method breaks it."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -29,7 +29,7 @@ class Proxy:
         return int(self._listener.getsockname()[1])
 
     def reset(self) -> None:
-        """Every connection is broken off; new ones work."""
+        """Reset every connection; new ones work."""
         pairs, self._pairs = self._pairs, []
         for *ends, _ in pairs:
             for end in ends:
@@ -39,14 +39,14 @@ class Proxy:
                 end.close()
 
     def swallow(self) -> None:
-        """From now on bytes vanish, on old connections for ever, and new ones are taken and hear nothing. Nobody is
-        told: this is what a pulled cable looks like."""
+        """Drop all bytes from now on, on existing connections forever; new connections are accepted but stay silent.
+        Nothing is reported to either side, like a pulled cable."""
         self._open.clear()
         for *_, passing in self._pairs:
             passing.clear()
 
     def restore(self) -> None:
-        """New connections work; those that were swallowed stay silent."""
+        """Let new connections work; connections that went silent stay so."""
         self._pairs = []
         self._open.set()
 
@@ -65,7 +65,7 @@ class Proxy:
             if self._open.is_set():
                 try:
                     far.connect(str(self._target))
-                except OSError:  # nobody is there: that is what the client gets to know, too
+                except OSError:  # no server: the client gets the same error
                     near.close()
                     continue
             passing = threading.Event()

@@ -1,4 +1,4 @@
-"""A Postgres and a Redis that belong to one test, which may do to them what it likes."""
+"""A Postgres and a Redis for one test, which may break them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.running import until
 
 
 class Postgres:
-    """Runs as the embedded one does, but the shop's processes only know its address, so nobody starts it again."""
+    """Runs like the embedded one, but the shop's processes only have its address, so they do not restart it."""
 
     def __init__(self, services: EmbeddedServices) -> None:
         self._services, self._layout = services, services.layout
@@ -34,7 +34,7 @@ class Postgres:
 
     @property
     def pid(self) -> int | None:
-        """Of the server, while it runs."""
+        """Process id of the running server."""
         try:
             return int((self.data / "postmaster.pid").read_text().split()[0])
         except (OSError, IndexError):
@@ -44,7 +44,7 @@ class Postgres:
         self._services.ensure_postgres()
 
     def start_when_possible(self, seconds: float = 60) -> None:
-        """Try until it starts, as a supervisor does."""
+        """Retry until it starts, like a supervisor."""
 
         def started() -> bool:
             try:
@@ -56,11 +56,11 @@ class Postgres:
         until(started, seconds, lambda: self.log)
 
     def stop(self) -> None:
-        """`pg_ctl stop -m fast`: sessions are ended, everything is written."""
+        """`pg_ctl stop -m fast`: ends sessions and writes everything."""
         self._end(signal.SIGINT)
 
     def crash(self) -> None:
-        """`pg_ctl stop -m immediate`: as if the power had failed; the next start recovers from the log."""
+        """`pg_ctl stop -m immediate`: like a power failure; the next start recovers from the write-ahead log."""
         self._end(signal.SIGQUIT)
 
     def _end(self, how: signal.Signals) -> None:
@@ -70,7 +70,7 @@ class Postgres:
         until(lambda: not Path(f"/proc/{pid}").exists(), 60, lambda: self.log)
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """On a connection of its own: it neither minds nor prevents what the test does to others."""
+        """Uses a separate connection, independent of what the test does to others."""
         with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection:
             found = connection.execute(sql, parameters or None)
             return found.fetchall() if found.description else []
@@ -80,7 +80,7 @@ class Postgres:
 
 
 class Redis:
-    """Keeps nothing on disk; what it held is gone when it stops."""
+    """Keeps nothing on disk; its content is lost when it stops."""
 
     def __init__(self, services: EmbeddedServices) -> None:
         self._services, self._layout = services, services.layout
@@ -106,7 +106,7 @@ class Redis:
         until(lambda: not self.socket.exists(), 20)
 
     def waiting(self, queue: str) -> int:
-        """Messages in this queue that nobody has taken."""
+        """Waiting messages in this queue."""
         return int(self.client.llen(queue))  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""The shop's settings, and faults inside its processes; see `tests.faults.inside`."""
+"""The shop's settings plus faults inside its processes; see `tests.faults.inside`."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Networks that are missing, damaged, exchanged while they run, or give what is no vector."""
+"""Networks that are missing, damaged, replaced while running, or return invalid vectors."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def run(shop: OwnShop, **environment: str) -> None:
 
 
 def copies(shop: OwnShop) -> list[Path]:
-    """Of the only network: in the cache, and in the media storage."""
+    """Paths of the only network: in the cache and in the media storage."""
     return [*(shop.var / "cache" / "models").glob("*.onnx"), *(shop.media / "models").glob("*.onnx")]
 
 
 def weights_of(web: Web) -> tuple[str, str]:
-    """What `/readyz` says of all, and of the weights; the shop stays in service."""
+    """The status of `/readyz` and its line about the weights; the shop stays in service."""
     reply = web.get("/readyz")
     assert reply.status == 200
     return reply.json["status"], reply.json["weights"]
@@ -77,7 +77,7 @@ def test_a_damaged_network_is_refused_by_its_hash(own_shop: OwnShop) -> None:
 
 
 def test_one_changed_byte_is_enough(own_shop: OwnShop) -> None:
-    """Such a network would load, and give other vectors."""
+    """Such a network would load but return different vectors."""
     files = copies(own_shop)
     kept = files[0].read_bytes()
     kernel = np.random.default_rng(0).normal(size=(4 * 4 * 3, SPEC.dimension)).astype(np.float32).tobytes()
@@ -150,7 +150,7 @@ def test_what_was_computed_for_a_model_retired_meanwhile_is_dropped(own_shop: Ow
 
 @pytest.mark.parametrize("kind", ["nan", "zero"])
 def test_a_picture_without_a_vector_fails_alone(own_shop: OwnShop, kind: str) -> None:
-    """A black picture, and a network that divides by its brightness."""
+    """A black picture, and a network that divides by the picture's brightness."""
     ask(own_shop, f"weaken_network({kind!r})")
     accepted = ask(own_shop, "add([None, 'black', None])")
     run(own_shop)

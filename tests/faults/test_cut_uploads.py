@@ -1,5 +1,4 @@
-"""Uploads that end before their time: the client goes away, or the transaction is rolled back after the file was
-written."""
+"""Interrupted uploads: the client disconnects, or the transaction is rolled back after the file was written."""
 
 from __future__ import annotations
 
@@ -18,8 +17,8 @@ from tests.running import until
 
 pytestmark = pytest.mark.drill
 
-# At the commit, when the file lies in the storage and its row in the transaction. Only for pictures of this width, so
-# that others can be added at the same time.
+# Fails at the commit, when the file is in the storage and its row in the transaction. Only for pictures of this width,
+# so that others can be added at the same time.
 DOOMED = 59
 REFUSE = "RAISE EXCEPTION 'not today'"
 CUT = "PERFORM pg_terminate_backend(pg_backend_pid())"
@@ -69,13 +68,13 @@ def test_a_client_that_goes_away_halfway_leaves_nothing_behind(own_shop: OwnShop
 
 
 def spooled(folder: Path) -> list[str]:
-    """Uploads too large for memory, on their way in: files of `folder` that some process has open, most without a name
-    any more."""
+    """Temporary files of incoming uploads that are too large for memory: files of `folder` that a process has open,
+    most of them already unlinked."""
     found = [str(path) for path in folder.iterdir()]
     for link in Path("/proc").glob("[0-9]*/fd/*"):
-        with suppress(OSError):  # it ended, or closed the file
+        with suppress(OSError):  # the process ended or closed the file
             target = str(link.readlink())
-            if target.startswith(f"{folder}/") and "wgunicorn-" not in target:  # gunicorn's own sign of life
+            if target.startswith(f"{folder}/") and "wgunicorn-" not in target:  # gunicorn's heartbeat file
                 found.append(target)
     return found
 
@@ -95,7 +94,7 @@ def test_a_commit_that_fails_takes_the_file_along(own_shop: OwnShop, how: str) -
 
 @pytest.mark.parametrize("how", [REFUSE, CUT], ids=["refused", "cut"])
 def test_a_transaction_around_the_upload_that_fails_takes_all_its_files_along(own_shop: OwnShop, how: str) -> None:
-    """The admin saves a product and its pictures in one transaction, whose commit comes after the last file."""
+    """The admin saves a product and its pictures in one transaction, which commits after the last file."""
     web = own_shop.web()
     staff = Staff(own_shop, web)
     refuse_commits(own_shop, how)
@@ -108,7 +107,7 @@ def test_a_transaction_around_the_upload_that_fails_takes_all_its_files_along(ow
 
 
 def test_a_killed_upload_leaves_a_file_that_the_daily_sweep_sets_aside(own_shop: OwnShop) -> None:
-    """No process is left to remove it."""
+    """No process remains to remove it."""
     kept = own_shop.add_pictures(1)
     die = (
         "import os; from catalog import services; from tests.pictures import picture; "

@@ -1,4 +1,4 @@
-"""The vector index is an aid, not the truth."""
+"""Search works without the vector index."""
 
 from __future__ import annotations
 

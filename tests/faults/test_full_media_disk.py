@@ -1,4 +1,4 @@
-"""The disk of the media storage is full, or fills up: uploads are refused, nothing half-written stays."""
+"""The disk of the media storage is full or fills up: uploads are refused and leave no incomplete file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.faults.own_shop import OwnShop
 
 pytestmark = [pytest.mark.drill, pytest.mark.mounts]
 
-PIECE = 150_000  # bytes, about, of a picture of noise
+PIECE = 150_000  # approximate size of a picture of noise, in bytes
 
 
 def noise(seed: int) -> bytes:
-    """A picture that does not become small."""
+    """A picture that does not compress."""
     out = BytesIO()
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, (220, 220, 3), np.uint8)).save(out, "PNG")
     assert len(out.getvalue()) > 145_000
@@ -30,7 +30,7 @@ def noise(seed: int) -> bytes:
 
 @pytest.fixture
 def disk(own_shop: OwnShop) -> Iterator[Path]:
-    """Where pictures are stored, a disk of 2 MB."""
+    """A disk of 2 MB for the media storage."""
     with small_disk(own_shop.media / "products", "2m") as folder:
         yield folder
 
@@ -66,7 +66,7 @@ def test_an_upload_is_a_507_until_there_is_room_again(own_shop: OwnShop, disk: P
 
 
 def test_a_picture_that_took_the_last_room_is_kept_and_embedded(own_shop: OwnShop, disk: Path) -> None:
-    """The disk is full between the file and its row."""
+    """The disk fills up between the file and its row."""
     web = own_shop.web()
     ballast = fill(disk, leave=PIECE + PIECE // 2)
     first, second = web.upload(noise(1)), web.upload(noise(2))

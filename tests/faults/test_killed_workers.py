@@ -1,4 +1,4 @@
-"""Workers that die or are told to end in the middle of their work."""
+"""Workers that die or are stopped in the middle of their work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_child_killed_in_the_middle_of_its_batch_costs_one_attempt(own_shop: O
 
 
 def test_a_worker_killed_with_all_its_children_loses_nothing(own_shop: OwnShop) -> None:
-    """Its message comes back after an hour; the sweep, when the leases end."""
+    """Its message returns after an hour; the sweep finds the work when the leases expire."""
     worker = own_shop.start("worker", **own_shop.hold())
     own_shop.start("scheduler")
     accepted = own_shop.add_pictures(5)

@@ -1,5 +1,4 @@
-"""Everything that the shop derives is destroyed, one thing at a time, on a shop that has nothing else to do. One sweep
-later it is there again."""
+"""Every derived artifact is destroyed, one at a time, in an otherwise idle shop. The next sweep restores it."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ PHOTO = picture(seed=1, size=(32, 40))
 
 
 def idle(shop: OwnShop) -> list[int]:
-    """The shop's pictures; all have a vector of the bundled model, whose weights are part of the installation."""
+    """The shop's pictures, all embedded by the bundled model, which comes with the installation."""
     accepted = shop.add_pictures(3)
     shop.manage("embedding_models", "add", "bundled", "--name", "real")
     shop.manage("embedding_models", "build", "real")
@@ -59,7 +58,7 @@ def test_photo_search_is_back_within_one_sweep_without_any_upload(own_shop: OwnS
 
 
 def test_a_host_with_a_whole_copy_puts_it_back_although_the_weights_are_gone(own_shop: OwnShop) -> None:
-    """The model that every test here has, which no weights make again."""
+    """The model of all fault tests, which cannot be rebuilt from weights."""
     accepted = own_shop.add_pictures(2)
     own_shop.manage("embed_catalog")
     shutil.rmtree(own_shop.media / "models")

@@ -34,7 +34,7 @@ def state(shop: OwnShop, image: int) -> str:
 
 
 def working(shop: OwnShop, worker: Process, web: Web, seed: int) -> int:
-    """Show that the worker hears of an upload: with no scheduler, nothing else tells it. The upload's id."""
+    """Check that the worker receives an upload's message, the only way without a scheduler. Returns the upload's id."""
     image = uploaded(web, seed)
     until(lambda: shop.states()["pending"] == 0, RECOVERY, shop.logs)
     assert worker.running
@@ -42,8 +42,8 @@ def working(shop: OwnShop, worker: Process, web: Web, seed: int) -> int:
 
 
 def until_heard(shop: OwnShop, web: Web, accepted: list[int]) -> None:
-    """Upload pictures, which are then accepted, until the worker hears of one. With no scheduler only a message can
-    tell it."""
+    """Upload pictures until the worker receives a message about one; there is no scheduler. Returns the accepted
+    ones."""
 
     def heard() -> bool:
         accepted.append(uploaded(web, seed=len(accepted)))
@@ -58,7 +58,7 @@ def test_a_broker_that_is_restarted_and_remembers_nothing_loses_no_picture(own_s
     own_shop.start("scheduler")
     accepted = own_shop.add_pictures(5)
     own_shop.until_processing(5)
-    accepted += own_shop.add_pictures(20, interactive=True)  # their messages are all that Redis holds
+    accepted += own_shop.add_pictures(20, interactive=True)  # their messages are all that Redis contains
     assert own_shop.redis.waiting(INTERACTIVE) > 0
     own_shop.redis.stop()
     until(lambda: "Connection to broker lost" in worker.log, RECOVERY, own_shop.logs)
@@ -79,12 +79,12 @@ def test_a_broker_that_is_flushed_with_a_hundred_messages_loses_no_picture(own_s
 
 
 def test_a_backlog_is_worked_off_while_the_broker_is_away(own_shop: OwnShop) -> None:
-    """With no scheduler: what would be left until the next sweep stays pending here."""
+    """Without a scheduler: pictures that would wait for the next sweep stay pending here."""
     web, worker = own_shop.web(), own_shop.start("worker", **own_shop.hold())
     accepted = own_shop.add_pictures(100)
     own_shop.until_processing(24)
     own_shop.redis.stop()
-    time.sleep(LEAST_SECONDS)  # for so long the worker does not ask whether somebody waits
+    time.sleep(LEAST_SECONDS)  # for this long the worker does not check for waiting uploads
     own_shop.let_go()
     until(lambda: own_shop.states() == {"ready": 100}, RECOVERY, own_shop.logs)
     own_shop.redis.start()
@@ -146,7 +146,7 @@ def test_a_worker_goes_on_after_its_connections_were_reset(own_shop: OwnShop, pr
 
 
 def test_a_worker_goes_on_after_its_connections_fell_silent(own_shop: OwnShop, proxy: Proxy) -> None:
-    """It holds a message meanwhile, whose acknowledgement nobody hears."""
+    """The worker has an unfinished message, and its acknowledgement is lost."""
     web, worker = own_shop.web(), own_shop.start("worker", **own_shop.hold())
     accepted = [uploaded(web, seed=0)]
     own_shop.until_processing(1)
@@ -196,7 +196,7 @@ def test_a_message_that_is_delivered_ten_times_makes_one_vector(own_shop: OwnSho
 
 
 def test_a_message_that_is_delivered_again_while_it_is_worked_on_makes_one_vector(own_shop: OwnShop) -> None:
-    """A broker hands out anew what was not acknowledged in time, here after 2 seconds."""
+    """A broker redelivers a message that was not acknowledged in time, here after 2 seconds."""
     own_shop.environment["EMBEDDING_LEASE_SECONDS"] = "120"
     own_shop.environment["FAULT_VISIBILITY_TIMEOUT"] = "2"
     accepted = own_shop.add_pictures(1)
@@ -213,7 +213,7 @@ def test_a_message_that_is_delivered_again_while_it_is_worked_on_makes_one_vecto
 
 
 def test_messages_that_nobody_understands_are_dropped_and_their_work_is_found(own_shop: OwnShop) -> None:
-    """As after an upgrade with messages of the former version in the queue."""
+    """Like after an upgrade with messages of the previous version in the queue."""
     worker = own_shop.start("worker")
     own_shop.start("scheduler")
     accepted = own_shop.add_pictures(3, REDIS_URL="redis://127.0.0.1:1/0")  # of this version there is no message

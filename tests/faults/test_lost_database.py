@@ -1,4 +1,4 @@
-"""Postgres crashes, goes away, ends sessions, runs out of disk, changes its tables."""
+"""Postgres crashes, becomes unreachable, ends sessions, runs out of disk space, or changes its tables."""
 
 from __future__ import annotations
 
@@ -107,8 +107,7 @@ def test_a_database_whose_disk_is_full_recovers_once_there_is_room(
 
 
 def write_until_refused(shop: OwnShop) -> None:
-    """Use up the room inside the files of the write-ahead log, too: a full disk is then no longer one session's error
-    but the server's."""
+    """Also fill the existing files of the write-ahead log: a full disk then stops the server, not only one session."""
     try:
         for _ in range(300):
             shop.postgres.rows("SELECT pg_logical_emit_message(false, 'ballast', repeat('x', 1000000))")

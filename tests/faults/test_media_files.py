@@ -1,4 +1,4 @@
-"""Files in the media storage that go away, change or are replaced, before and while they are embedded."""
+"""Files in the media storage that disappear, change or are replaced, before and during embedding."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ OUTCOME = """
 
 
 def limits(fault: str) -> dict[str, str]:
-    """Little time only for what is to run out of it: on a busy machine anything may take a second."""
+    """A short limit only for the test that exceeds it: on a busy machine, anything may take a second."""
     return {"IMAGE_DECODE_SECONDS": "2" if fault in ("hang", "spin") else "60", "IMAGE_DECODE_BYTES": str(2**29)}
 
 
@@ -59,8 +59,8 @@ def test_a_picture_that_could_not_be_decoded_is_embedded_once_the_fault_is_mende
 
 
 def test_a_media_file_that_never_answers_holds_no_worker_for_ever(own_shop: OwnShop) -> None:
-    """Reading a pipe that nobody writes to hangs, as a network disk does whose server is gone. A thread that hangs
-    cannot be killed; the process ends itself, and the picture fails when it has done that three times."""
+    """Reading a pipe without a writer hangs, like a network disk without its server. A hanging thread cannot be killed,
+    so the process exits; after three times, the picture fails."""
     own_shop.environment |= {"IMAGE_DECODE_SECONDS": "2", "EMBEDDING_LEASE_SECONDS": "2"}
     accepted = ask(own_shop, "add([None, None, None, None])")
     (name,) = own_shop.postgres.rows("SELECT file FROM catalog_productimage WHERE id = %s", accepted[1])[0]
@@ -104,7 +104,7 @@ def test_pages_are_answered_while_every_decoder_hangs(own_shop: OwnShop) -> None
     def send(client: str) -> None:
         replies.append(search_photo(web, poisoned("hang"), **{"X-Forwarded-For": client}))
 
-    # One client has one of two decoders, and two pictures that wait; what it sends beyond that is refused at once.
+    # One client may use one of two decoders and have two waiting pictures; more are refused at once.
     senders = [threading.Thread(target=send, args=[f"203.0.113.{number % 2}"]) for number in range(10)]
     for sender in senders:
         sender.start()
@@ -115,7 +115,7 @@ def test_pages_are_answered_while_every_decoder_hangs(own_shop: OwnShop) -> None
     assert any(sender.is_alive() for sender in senders), "others are still being looked at"
     for sender in senders:
         sender.join()
-    # Those that wait have their turn, or hear in time that it will not come.
+    # Waiting pictures get their turn, or are refused in time.
     codes = [reply.json["code"] for reply in replies]
     assert set(codes) == {"busy", "timeout"}
     assert codes.count("timeout") >= 2, codes

@@ -1,5 +1,5 @@
-"""Backup and restore as docs/how-to/back-up.md describes them: with pg_dump and pg_restore, by the shop's own role,
-which is no superuser. No picture is deleted for rows that the restored database lacks."""
+"""Backup and restore as in docs/how-to/back-up.md: with pg_dump and pg_restore, by the shop's role, which is not a
+superuser. No picture is deleted because the restored database has no row for it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def backup(shop: OwnShop, file: Path) -> Path:
 
 
 def restore(shop: OwnShop, dump: Path) -> None:
-    """As the docs say: a superuser makes the database and the extension, the shop's role does the rest."""
+    """As documented: a superuser creates the database and the extension, the shop's role does the rest."""
     owner = psycopg.connect(
         host=str(shop.services.layout.sockets), user=roles.SUPERUSER, dbname="postgres", autocommit=True
     )
@@ -65,7 +65,7 @@ def named(shop: OwnShop) -> set[str]:
 
 
 def a_day_passes(shop: OwnShop) -> None:
-    """For the files, which are then too old to belong to an upload under way."""
+    """Makes the files too old to belong to an upload in progress."""
     then = time.time() - 24 * 3600
     for path in shop.media.glob("products/**/*"):
         os.utime(path, (then, then))
@@ -94,7 +94,7 @@ def test_restoring_an_older_database_deletes_nothing_and_the_newer_one_finds_all
     assert files(own_shop) == everything
     assert files(own_shop, "quarantine") == set()
 
-    # The workers' own sweep refuses as well, and the shop goes on.
+    # The workers' sweep refuses as well, and the shop continues.
     web, worker = own_shop.web(), own_shop.start("worker")
     own_shop.send("catalog.tasks.check_media", [], queue="maintenance")
     until(lambda: "older than the media storage" in worker.log, RECOVERY, own_shop.logs)
@@ -107,14 +107,14 @@ def test_restoring_an_older_database_deletes_nothing_and_the_newer_one_finds_all
     until(lambda: search_photo(web, photo).status == 200, RECOVERY, lambda: search_photo(web, photo).body)
     assert search_photo(web, photo).json["results"]
 
-    # A person decides for the older database: its surplus is set aside, not deleted …
+    # An operator accepts the older database: surplus files are moved to quarantine, not deleted …
     code, said = command(own_shop, "media", "sweep", "--confirm")
     assert (code, "5 quarantined" in said) == (0, True), said
     assert files(own_shop) == named(own_shop)
     assert len(files(own_shop, "quarantine")) == 5
     assert web.get("/readyz").json["files"] == "ok"
 
-    # … and it comes back when the newer one is restored after all.
+    # … and they return when the newer one is restored after all.
     web.process.kill()
     worker.kill()
     restore(own_shop, newer)

@@ -1,4 +1,4 @@
-"""What finds the work that nobody was told of: several at once, none at all, and by clocks that disagree."""
+"""Sweeps find work without messages: several at once, none at all, and with different clocks."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ EMBED = [sys.executable, "manage.py", "embed_catalog", "--missing"]
 
 
 def test_several_at_once_claim_every_picture_once(own_shop: OwnShop) -> None:
-    """Each of three begins as a sweep does, with the pictures that have no row yet."""
+    """Each of three starts like a sweep, with the pictures that have no row yet."""
     accepted = own_shop.add_pictures(100)
     several = [own_shop.start("embed", command=EMBED, **own_shop.hold()) for _ in range(3)]
-    # Each takes four batches of 8 at most before its first pass is done: so many only three can have.
+    # Each claims at most four batches of 8 before its first pass is done, so only three can claim all of them.
     until(lambda: own_shop.states()["processing"] > 64, RECOVERY, own_shop.logs)
     own_shop.let_go()
     assert [one.ended(RECOVERY) for one in several] == [0, 0, 0], own_shop.logs()

@@ -1,4 +1,4 @@
-"""The network of `tests.faults.network`, but that it gives no unit vectors."""
+"""The network of `tests.faults.network`, but without unit vectors."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from tests.faults.network import SPEC, write_network
 
 
 def write_weak_network(path: Path, kind: str) -> str:
-    """Write the graph; its SHA-256.
+    """Write the graph and return its SHA-256.
 
     Args:
-        kind: "nan" or "zero", which is what a black picture gives; "wide", one number more than the graph says of
-            itself for every picture.
+        kind: "nan" or "zero" for a black picture; "wide" returns one number more per picture than the graph declares.
     """
     import numpy as np
     import onnx

@@ -1,4 +1,4 @@
-"""Accounts as a shop would give them."""
+"""Accounts with the roles of a real shop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MERCHANDISING = [f"recommendations.{action}_{model}" for model in ("pin", "veto"
 
 
 def staff(name: str, *permissions: str, **fields: object) -> User:
-    """An account with exactly these permissions, `app.codename` each."""
+    """An account with exactly these permissions, each as `app.codename`."""
     user = User.objects.create_user(name, **{"is_staff": True, **fields})  # type: ignore[arg-type]
     for permission in permissions:
         app, codename = permission.split(".")

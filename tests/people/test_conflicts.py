@@ -1,4 +1,5 @@
-"""Two who write the same at the same time: one succeeds, and the other reads why not. Never a fault."""
+"""Two users write the same data at the same time: one succeeds, and the other gets a message that says why. Never a
+500."""
 
 from __future__ import annotations
 
@@ -375,7 +376,7 @@ def test_two_who_pause_at_once_are_one_pause(transactional_db: None) -> None:
 # Every constraint
 
 
-#: Every unique constraint, and who can reach it. A new one fails the test until somebody has thought of its conflicts.
+#: Every unique constraint and who can violate it. A new constraint fails the test until its conflicts are covered.
 REACHED = {
     "catalog.Category: address": "admin, import_catalog: under a lock of the tree",
     "catalog.Category: path": "admin, import_catalog: under a lock of the tree",

@@ -1,4 +1,4 @@
-"""Whoever may delete a row deletes it with everything attached, or reads what keeps it."""
+"""A user who may delete a row deletes it with all dependent rows, or reads what protects it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ role = pytest.mark.parametrize("role", ROLES.values(), ids=ROLES)
 
 @pytest.fixture
 def full(shop: Shopkeeper, plane: EmbeddingModel) -> Product:
-    """A product with all that can hang on one."""
+    """A product with every type of dependent row."""
     other_model = EmbeddingModel.objects.create(
         name="other", source="file", backbone="resnet50", weights_sha256="1" * 64, graph_sha256="1" * 64,
         input_size=80, fit="letterbox", pooling="avg", dimension=3, state="ready",

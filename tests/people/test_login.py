@@ -1,4 +1,4 @@
-"""Wrong passwords lock the login for a while, and a key can be changed without logging anybody out."""
+"""Wrong passwords lock the login for a while, and the secret key can be changed without logging anyone out."""
 
 from __future__ import annotations
 

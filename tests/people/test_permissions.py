@@ -1,4 +1,4 @@
-"""Role × route: who gets what answer, for every address of the shop. An address without a row fails."""
+"""Role × route: the response that each role gets, for every address of the shop. An address without a row fails."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STAFF = ALL - {"anonymous", "shopper"}
 
 @dataclass(frozen=True)
 class Row:
-    """`who` gets `ok`; others are sent to the login or refused."""
+    """`who` gets `ok`; others are redirected to the login or refused."""
 
     route: str
     method: str
@@ -66,7 +66,7 @@ class Row:
         return f"{self.method} {self.address} → {self.ok}"
 
 
-# Who may view, add, change and delete what in the admin. Nobody: the shop writes these rows by itself.
+# Who may view, add, change and delete what in the admin. NOBODY: only the shop itself writes these rows.
 EDITORS, MERCHANDISERS = frozenset({"editor", "boss"}), frozenset({"merchandiser", "boss"})
 BOSS, OPERATORS, NOBODY = frozenset({"boss"}), frozenset({"operator", "boss"}), frozenset[str]()
 READ_ONLY = (OPERATORS, NOBODY, NOBODY, NOBODY)
@@ -195,7 +195,7 @@ def test_every_address_has_a_row() -> None:
 
 @pytest.fixture
 def places(shop: Shopkeeper) -> dict[str, Any]:
-    """What stands in the addresses. No model is active: this shop has no network, and is ready all the same."""
+    """The objects in the addresses. No model is active: this shop has no network and is ready nevertheless."""
     model = EmbeddingModel.objects.create(
         name="built", source="file", backbone="resnet50", weights_sha256="0" * 64, graph_sha256="0" * 64,
         input_size=80, fit="letterbox", pooling="avg", dimension=3, state="ready",
@@ -282,7 +282,7 @@ def test_unpublished_products_are_listed_for_those_who_may_see_products(shop: Sh
     assert signed_in(shopper).get("/api/v1/products/").json()["results"] == []
 
 
-# The product's form: what writes other models is offered to those who may write these
+# The product's form offers fields of other models only to users who may write those models
 
 
 PICTURES, NEVER, PINS, SEEN = 'name="new_pictures"', 'name="never_with"', 'name="pins-TOTAL_FORMS"', "Never shown with"

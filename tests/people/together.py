@@ -1,4 +1,4 @@
-"""Several at the same thing at once, each in a thread and on a connection of its own."""
+"""Runs functions at the same time, each in its own thread with its own connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def together(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What each returned; they begin at the same moment."""
+    """Start all at the same moment and return their results."""
     barrier = threading.Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""Real processes of the shop, beside the test and on its database."""
+"""Real processes of the shop that run next to the test on its database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Process", "Start", "start", "until"]
 
 
 def services() -> dict[str, str]:
-    """The test's own Postgres and Redis, named the way a real installation names its own."""
+    """The URLs of the test's Postgres and Redis, as a real installation would set them."""
     broker = servers.services(settings.VAR_DIR).ensure_redis()
     socket = settings.DATABASES["default"]["HOST"].replace("/", "%2F")
     name = connection.settings_dict["NAME"]
@@ -27,7 +27,7 @@ def services() -> dict[str, str]:
 
 @pytest.fixture
 def start(transactional_db: None, tmp_path: Path) -> Iterator[Start]:
-    """Starts `python -m shop NAME` (or a whole command); all are stopped after the test."""
+    """Starts `python -m shop NAME` (or a complete command); all processes are stopped after the test."""
     started: list[Process] = []
 
     def start_one(name: str, *options: str, command: list[str] | None = None, **environment: str) -> Process:

@@ -1,4 +1,4 @@
-"""Pausing, stopping and sharing the work: real workers and commands, told to in the middle of a backfill."""
+"""Pausing, stopping and sharing the work: real workers and commands in the middle of a backfill."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.shopkeeper import Shopkeeper
 
 pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
-# A lease that outlasts every test: what is not given back stays `processing`.
+# A lease that outlasts every test: claims that are not released stay `processing`.
 LONG = {"EMBEDDING_LEASE_SECONDS": "600", "EMBEDDING_BATCH_SIZE": "8"}
 EMBED = [sys.executable, "manage.py", "embed_catalog"]
 
@@ -47,7 +47,7 @@ def attempts() -> dict[int, int]:
 
 
 def ended(process: Process) -> int:
-    """Its status, once it has ended by itself; far longer than it may take."""
+    """Its exit status, once it has ended; waits far longer than it may take."""
     try:
         return process.popen.wait(timeout=120)
     except subprocess.TimeoutExpired:
@@ -65,7 +65,7 @@ def test_a_worker_rests_while_the_pipeline_is_paused(start: Start, network: Embe
     shop = Shopkeeper()
     image = shop.image(shop.product())
     nudges.nudge_bulk()
-    # A task sent after the two: when it has run, the worker has looked at both of them.
+    # A task sent after the two: when it has run, the worker has seen both of them.
     sentinel(worker, "bulk")
     assert (rows(state="ready"), rows(state="processing")) == (done, 0), worker.log
     status = pipeline_status()
@@ -88,7 +88,7 @@ def sentinel(worker: Process, queue: str) -> None:
 
     prune_strip_counts.apply_async(queue=queue)
     until(lambda: not waiting(), 60, lambda: worker.log)
-    prune_strip_counts.apply_async(queue=queue)  # taken only when the first has run: prefetch is 1
+    prune_strip_counts.apply_async(queue=queue)  # taken only after the first has run: prefetch is 1
     until(lambda: not waiting(), 60, lambda: worker.log)
 
 
@@ -108,14 +108,14 @@ def test_an_upload_is_embedded_in_the_middle_of_a_backfill(
 def test_a_worker_with_a_backlog_calls_those_that_have_nothing_to_do(
     start: Start, network: EmbeddingModel, tmp_path: Path
 ) -> None:
-    backlog(tmp_path, 3000)  # one message, as nobody takes it yet, and no scheduler that would send another
+    backlog(tmp_path, 3000)  # one message, which no worker takes yet, and no scheduler to send another
     workers = [start("worker", **LONG) for _ in range(3)]
     until(lambda: all("Vector of" in worker.log for worker in workers), 90, lambda: workers[0].log)
     control.pause()
 
 
 def test_an_upload_is_embedded_while_the_index_is_built(start: Start, network: EmbeddingModel, tmp_path: Path) -> None:
-    """A build that takes as long as it is told to: it waits for all older transactions."""
+    """An index build of controlled duration: it waits for all older transactions."""
     backlog(tmp_path, 30)
     with psycopg.connect(services()["DATABASE_URL"]) as older:
         older.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -169,7 +169,7 @@ def test_two_commands_that_start_afresh_at_once_lose_nothing(
 def test_a_worker_that_is_told_to_stop_leaves_nothing_behind(
     start: Start, network: EmbeddingModel, tmp_path: Path, group: bool
 ) -> None:
-    """Supervisors differ in whom they tell."""
+    """Supervisors differ in which processes they signal."""
     backlog(tmp_path, 300)
     worker = start("worker", **LONG)
     until(lambda: rows(state="ready") > 40, 60, lambda: worker.log)
@@ -209,7 +209,7 @@ def test_a_command_that_is_told_to_stop_leaves_nothing_behind(
 def test_a_batch_that_cannot_be_finished_is_given_back(
     start: Start, network: EmbeddingModel, tmp_path: Path, name: str
 ) -> None:
-    """One of the files is a pipe that nobody writes to: reading it never ends."""
+    """One of the files is a pipe without a writer: reading it never ends."""
     backlog(tmp_path, 24)
     name_of_file = ProductImage.objects.order_by("id")[20].file.name
     default_storage.delete(name_of_file)

@@ -37,19 +37,19 @@ TOLERANCE = 2e-3
 
 
 def embedded(model: EmbeddingModel, files: dict[str, bytes]) -> dict[str, np.ndarray]:
-    """The vectors that this model has to give, computed here."""
+    """The vectors that this model must produce, computed in the test."""
     vectors = artifacts.embedder(model).embed([to_input(data, model.spec) for data in files.values()])
     return dict(zip(files, vectors, strict=True))
 
 
 def fits(answer: Answer, vectors: dict[str, np.ndarray]) -> bool:
-    """Whether every score is what these vectors say."""
+    """Whether every score matches these vectors."""
     scores = [vectors[answer.asked] @ vectors[sku] for sku, _ in answer.results]
     return bool(np.allclose(scores, [score for _, score in answer.results], atol=TOLERANCE))
 
 
 def missed(answer: Answer, vectors: dict[str, np.ndarray], always: list[str]) -> int:
-    """Products that were there all the time, belong among the first, and are not in the answer."""
+    """Products that existed all the time and belong among the first results, but are missing from the answer."""
     shown, least = {sku for sku, _ in answer.results}, answer.results[-1][1]
     nearer = [sku for sku in always if vectors[answer.asked] @ vectors[sku] > least + 2 * TOLERANCE]
     return len(set(nearer) - shown - {answer.asked})
@@ -83,7 +83,7 @@ def test_the_shop_changes_its_model_and_back_under_traffic(
     workers = [start("worker", **QUICK), start("scheduler", **QUICK)]
     until(lambda: answers(PORT, "/healthz"), 60, lambda: web.log)
 
-    # (from, to): within it the answer may be of either model.
+    # (from, to): in between, the answer may come from either model.
     switches: list[tuple[float, float, str]] = []
 
     def switch(*arguments: str, to: str) -> None:
@@ -116,7 +116,7 @@ def test_the_shop_changes_its_model_and_back_under_traffic(
     assert not traffic.problems
     assert "Traceback" not in web.log, web.log
 
-    # Whatever was asked and whenever: the model said is one that was active then, and all scores are that model's.
+    # Every answer names a model that was active at the time, and all its scores are that model's.
     networks = {model.name: embedded(model, {**traffic.files, **traffic.photos}) for model in (wide, split)}
     always = [sku for sku, _ in traffic.stable]
     other = {"wide": "split", "split": "wide"}
@@ -133,7 +133,7 @@ def test_the_shop_changes_its_model_and_back_under_traffic(
     assert absent <= 0.01 * LIMIT * len(traffic.answers), "recall@10 of 0.99"
     assert Counter(answer.model for answer in traffic.answers).keys() == {"wide", "split"}
 
-    # Nothing that was uploaded is lost to either model.
+    # No upload is lost to either model.
     assert during, "staff uploaded during the build"
     assert traffic.deleted
     for model in (wide, split):
@@ -146,7 +146,7 @@ def test_the_shop_changes_its_model_and_back_under_traffic(
 
 
 def active_during(answer: Answer, switches: list[tuple[float, float, str]]) -> set[str]:
-    """The models that were active at any moment between question and answer."""
+    """The models that were active at any moment between request and response."""
     current, found = "wide", set[str]()
     for began, ended, to in switches:
         if answer.began <= ended:

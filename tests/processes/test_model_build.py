@@ -1,4 +1,4 @@
-"""A build that is killed, beside a worker that goes on."""
+"""A build is killed while a worker continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One id from an upload over HTTP to the worker's line that says that its vector is stored: real processes."""
+"""One request id from an HTTP upload to the worker's log line about the stored vector, in real processes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ GIVEN = "checkout-7f3a.91"
 
 
 def events(process: Process) -> list[dict[str, Any]]:
-    """Every line is JSON: one that is not fails the test."""
+    """All lines, parsed as JSON: any other line fails the test."""
     return [json.loads(line) for line in process.log.splitlines()]
 
 
 def upload(slug: str, token: str, data: bytes, **headers: str) -> str:
-    """The id that the shop answers with."""
+    """Upload a picture and return the request id of the response."""
     body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n' + data + b"\r\n--x--\r\n"
     request = Request(
         f"http://127.0.0.1:{PORT}/api/v1/products/{slug}/images/",
@@ -70,7 +70,7 @@ def test_one_id_leads_from_the_upload_to_the_stored_vector(start: Start, network
     assert token not in text
     assert "staff" not in text, "nobody is named"
 
-    # The same worker told what it did, and that it lives.
+    # The same worker reported its figures and its heartbeat.
     until(lambda: StagePictures.objects.filter(stage="write", count=2).exists(), 60, lambda: worker.log)
     assert dict(StagePictures.objects.filter(outcome="ok").values_list("stage", "count")) == dict.fromkeys(Stage, 2)
     assert set(StageTime.objects.values_list("stage", flat=True)) == set(Stage)

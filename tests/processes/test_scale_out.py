@@ -1,4 +1,4 @@
-"""Hosts that share Postgres, Redis and a bucket, and nothing else: each process here has a VAR_DIR of its own."""
+"""Hosts that share only Postgres, Redis and a bucket: each process has its own VAR_DIR."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def free_port() -> int:
 
 @dataclass
 class Hosts:
-    """Starts processes, each on a host of its own as far as files go."""
+    """Starts processes, each with separate files, as on separate hosts."""
 
     start: Start
     folder: Path
@@ -79,7 +79,7 @@ def hosts(start: Start, tmp_path: Path) -> Hosts:
 
 
 class Shop:
-    """The web process of a host, as its visitors and staff know it."""
+    """A client of a host's web process, for visitors and staff."""
 
     def __init__(self, hosts: Hosts, host: str) -> None:
         self.port = str(free_port())
@@ -97,7 +97,7 @@ class Shop:
 
 
 def embeds(hosts: Hosts, host: str) -> Callable[[], bool]:
-    """Whether it has had a network to embed with."""
+    """Whether the host has used a network to embed."""
     return lambda: any((hosts.var(host) / "cache" / "models").glob("*.onnx"))
 
 
@@ -106,7 +106,7 @@ def test_workers_share_nothing_but_postgres_redis_and_a_bucket(hosts: Hosts, tmp
     workers = [hosts.run(host, "worker") for host in ("a", "b")]
     log = lambda: "".join(each.log for each in (shop.process, *workers))  # noqa: E731
 
-    # Both work: one makes the network, the other finds it in the bucket.
+    # Both work: one creates the network, the other loads it from the bucket.
     uploads: list[tuple[Product, bytes, dict[str, Any]]] = []
 
     def upload() -> None:
@@ -129,7 +129,7 @@ def test_workers_share_nothing_but_postgres_redis_and_a_bucket(hosts: Hosts, tmp
     assert hosts.names("products/") == set(ProductImage.objects.values_list("file", flat=True))
     assert hosts.names("models/") == {f"models/{EmbeddingModel.objects.get().graph_sha256}.onnx"}
 
-    # Pages and searches, on a host that has neither pictures nor network of its own.
+    # Pages and searches on a host without pictures or a network.
     product, data, described = uploads[0]
     with urlopen(described["url"], timeout=30) as response:
         assert response.read() == data
@@ -141,7 +141,7 @@ def test_workers_share_nothing_but_postgres_redis_and_a_bucket(hosts: Hosts, tmp
     found = json.loads(fetch(posted(f"{shop.url}/api/v1/search/image/", {"limit": "1"}, ("photo", data))))
     assert [each["sku"] for each in found["results"]] == [product.sku]
 
-    # Files go with their rows, and those that lost theirs with the sweep.
+    # Files are deleted with their rows; the sweep removes files without rows.
     name = ProductImage.objects.get(product=product).file.name
     gone = hosts.manage("a", "shell", "-v", "0", "-c", DELETE.format(product.pk))
     assert name not in hosts.names("products/"), gone.log
@@ -152,7 +152,7 @@ def test_workers_share_nothing_but_postgres_redis_and_a_bucket(hosts: Hosts, tmp
     assert "removed 1" in swept.log
     assert len(hosts.names("products/")) == total - 1
 
-    # A file that is gone fails by itself, with its reason.
+    # Only the missing file fails, with its reason.
     lost = ImageEmbedding.objects.order_by("-id")[0]
     hosts.bucket.Object(lost.image.file.name).delete()
     hosts.manage("a", "embed_catalog", "--all")

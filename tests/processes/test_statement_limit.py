@@ -1,4 +1,4 @@
-"""Web processes stop a statement that takes too long, commands and workers do not; DATABASE_URL has the last word."""
+"""Web processes cancel statements that take too long; commands and workers do not. Options in DATABASE_URL win."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_options_in_the_database_url_go_before_the_shops_own(start: Start, shop:
 
 
 def test_what_a_web_process_starts_has_no_limit_either() -> None:
-    """The limit is a setting of the process that serves, not something that its children inherit."""
+    """The limit applies to the serving process; its child processes do not inherit it."""
     code = "import os, shop.wsgi; from django.conf import settings; print(settings.SERVES_REQUESTS, dict(os.environ))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.startswith("True ")

@@ -1,4 +1,4 @@
-"""Workers and scheduler as real processes on a real broker."""
+"""Workers and the scheduler as real processes with a real broker."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_killing_the_child_in_the_middle_of_2000_pictures_loses_none(
     assert (status.total, status.ready, status.failed) == (total, total, 0)
     attempts = dict(ImageEmbedding.objects.values_list("attempts").annotate(Count("id")))
     assert sum(attempts.values()) == total, "one row a picture"
-    # The child may die between two batches, holding nothing; what it held is tried once more, never oftener.
+    # The child may die between two batches, without claims; claims are retried once, never more often.
     assert {1} <= set(attempts) <= {1, 2}
 
 

@@ -1,4 +1,4 @@
-"""Shoppers and staff at work on a running shop, in threads, and what they were answered."""
+"""Threads that act as shoppers and staff of a running shop, and record the responses."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from catalog.models import Product, ProductImage
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
-LIMIT = 10  # look-alikes that each search asks for
-ENOUGH = 12  # answers to each kind of search before the next step
+LIMIT = 10  # look-alikes per search
+ENOUGH = 12  # answers to each type of search before the next step
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Answer:
 
 @dataclass
 class Traffic:
-    """What goes on in the shop, in threads, until `stop`."""
+    """Runs the shop's traffic in threads until `stop`."""
 
     url: str
     token: str
     stable: list[tuple[str, str]]  # SKU, slug
     mortal: list[str]
     photos: dict[str, bytes]
-    files: dict[str, bytes]  # of every product that there ever was
+    files: dict[str, bytes]  # of every product that ever existed
     answers: list[Answer] = field(default_factory=list)
     pages: int = 0
     uploaded: list[str] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Traffic:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def heard(self, since: float) -> bool:
-        """Whether enough was asked and answered after this moment, in both ways; also when something went wrong."""
+        """Whether both types of search got enough answers after this moment, or something failed."""
         asked = Counter(answer.asked in self.photos for answer in list(self.answers) if answer.began > since)
         return bool(self.problems) or (asked[True] >= ENOUGH and asked[False] >= ENOUGH)
 
@@ -136,7 +136,7 @@ def posted(url: str, fields: dict[str, str], file: tuple[str, bytes]) -> Request
 
 
 def drawn(number: int) -> bytes:
-    """No two alike: another colour, another shape, other spots."""
+    """A unique picture: each has a different colour, shape and spots."""
     chance = random.Random(number)
     colour = (chance.randrange(256), chance.randrange(256), chance.randrange(256))
     shape = chance.choice(["ellipse", "rectangle"])

@@ -1,4 +1,5 @@
-"""Clients that send or read slowly, on real sockets: nobody else waits, honest ones succeed, the others are ended."""
+"""Clients that send or read slowly, on real sockets: others do not wait, honest clients succeed, the rest are
+dropped."""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ class Server:
         return caller.getresponse()
 
     def raw(self, *parts: bytes, pause: float = 0.0) -> bytes:
-        """Everything that comes back for these bytes."""
+        """The complete response to these bytes."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=60) as client:
             for part in parts:
                 client.sendall(part)
@@ -85,7 +86,7 @@ def test_who_is_too_slow_is_told_so(server: Server) -> None:
 
 
 def test_a_slow_but_steady_upload_arrives(server: Server, network: EmbeddingModel) -> None:
-    """At ten times the pace that is asked for, and longer than a trickling one is given."""
+    """Ten times faster than required, and longer than a trickling client is allowed."""
     body = PHOTO.replace(b"no picture", b"\0" * 1_000_000)
 
     def slowly() -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""No page of the admin answers 500 to an odd address, or to odd text in its forms."""
+"""No admin page answers 500 to a malformed address, or to odd text in its forms."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fields_of(model: type[Model]) -> list[str]:
 def test_pages_to_add_something_pass_over_odd_values(staff: Client, shop: Shopkeeper, model: type[Model]) -> None:
     shop.product()
     address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist") + "add/"
-    for value in ODD:  # all at once, as each page takes a while
+    for value in ODD:  # all in one request, because each page takes a while
         query = "&".join(f"{name}={value}" for name in fields_of(model))
         assert staff.get(f"{address}?{query}").status_code in {200, 302, 400, 403, 404}, value
 

@@ -1,4 +1,4 @@
-"""Everything under /api/ answers JSON, whatever is sent; parameters are read strictly everywhere."""
+"""Everything under /api/ answers JSON to any request, and validates parameters strictly."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LIST = "/api/v1/products/"
 
 @pytest.fixture
 def anybody(db: None) -> Client:
-    """Not raising: a crash is to be an answer here, as it is to clients."""
+    """A client that does not raise: a crash must be a response here, as it is for real clients."""
     return Client(raise_request_exception=False, enforce_csrf_checks=True)
 
 
@@ -43,7 +43,7 @@ def dress(shop: Shopkeeper) -> Product:
 
 
 def problem(response: Any, status: int, code: str | None = None) -> dict[str, Any]:
-    """The body of an answer that must be this error, as JSON."""
+    """Check that the response is this error, and return its JSON body."""
     assert response.status_code == status, response.content[:500]
     assert response.headers["Content-Type"].partition(";")[0] == "application/json"
     body = response.json()
@@ -159,14 +159,14 @@ ODD_TYPES = [
 @pytest.mark.parametrize("kind", ODD_TYPES)
 @pytest.mark.parametrize("address", [LIST, "/api/v1/search/image/", "/search/photo/", "/search/", "/admin/login/"])
 def test_text_in_an_odd_encoding_is_415(db: None, kind: str, address: str) -> None:
-    """Also with a query string, which Django decodes likewise."""
+    """Also with a query string, which Django decodes in the same way."""
     status, headers, body = served(address, "POST", b"{}", CONTENT_TYPE=kind, QUERY_STRING="q=red")
     assert status == 415
     assert (headers["Content-Type"] == "application/json") is address.startswith("/api/")
     assert b"UTF-8" in body
 
 
-# Chunks. Gunicorn decodes them, and says so with `wsgi.input_terminated`.
+# Chunked bodies. Gunicorn decodes them and sets `wsgi.input_terminated`.
 
 
 def form(*parts: tuple[str, bytes]) -> bytes:
@@ -211,7 +211,7 @@ def test_a_body_in_chunks_that_breaks_off_is_400(db: None) -> None:
 
 
 def served(address: str, method: str, body: bytes | BinaryIO, **environ: Any) -> tuple[int, dict[str, str], bytes]:
-    """As a server calls the application: status, headers, body."""
+    """Call the application as a server does; returns status, headers and body."""
     stream = BytesIO(body) if isinstance(body, bytes) else body
     made: dict[str, Any] = {"PATH_INFO": address, "REQUEST_METHOD": method, "wsgi.input": stream}
     if isinstance(body, bytes) and "HTTP_TRANSFER_ENCODING" not in environ:
@@ -219,7 +219,7 @@ def served(address: str, method: str, body: bytes | BinaryIO, **environ: Any) ->
     made |= environ
     setup_testing_defaults(made)
     started: list[Any] = []
-    for signal in (request_started, request_finished):  # the test's connection stays
+    for signal in (request_started, request_finished):  # keeps the test's connection open
         signal.disconnect(close_old_connections)
     try:
         answer = application(made, lambda status, headers, *_: started.append((status, headers)))
@@ -360,7 +360,7 @@ def test_two_files_in_one_upload_are_refused(keeper: Client, dress: Product) -> 
 # Parameters
 
 PARAMETERS: list[tuple[str, list[str], list[str]]] = [
-    # address, parameters that it knows once, and those that may be repeated
+    # address, its parameters, and those that may be repeated
     (LIST, ["q", "category", "brand", "price_min", "price_max", "limit", "cursor"], []),
     (f"{LIST}red-dress/", [], []),
     (

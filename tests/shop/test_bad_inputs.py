@@ -1,4 +1,4 @@
-"""Bad uploads at every door that takes pictures: the API's upload and search, the page's search."""
+"""Bad uploads to every address that accepts pictures: the API's upload and search, and the page's search."""
 
 from __future__ import annotations
 

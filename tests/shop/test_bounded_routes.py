@@ -1,5 +1,5 @@
-"""What public routes cost does not grow with the catalog: rows that Postgres touches, in a shop and in one four times
-as large. No timings."""
+"""The cost of public routes does not grow with the catalog, measured in rows that Postgres reads in a shop and in one
+four times as large. No timings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from tests.shopkeeper import Shopkeeper
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SMALL, TIMES = 2500, 4
-#: For four times the products. Comparing where a filter leaves few grows with the root of the catalog: twice.
+#: For four times the products. An exact comparison after a selective filter grows with the square root of the catalog:
+#: 2.
 MOST = 2.6
 SIMILAR = "/api/v1/products/p7/similar/"
 ROUTES = [
@@ -77,14 +78,15 @@ def fill(count: int) -> EmbeddingModel:
             [model.pk, SPEC.dimension],
         )
         assert ensure_index(model)
-        # The categories as well: what an earlier test left of their statistics is not what this shop is planned by.
+        # The categories as well: otherwise the planner would use statistics of an earlier test.
         tables = "catalog_category, catalog_product, catalog_productimage, recommendations_imageembedding"
         cursor.execute(f"VACUUM ANALYZE {tables}")
     return model
 
 
 def touched(client: Client, path: str) -> int:
-    """Rows that the statements of a request read from tables and vector indexes, also those that a filter dropped."""
+    """Rows that the statements of a request read from tables and vector indexes, including rows that a filter
+    dropped."""
     with CaptureQueriesContext(connection) as sent:
         assert client.get(path).status_code == 200, path
     rows, settings = 0, ""
@@ -92,7 +94,7 @@ def touched(client: Client, path: str) -> int:
         for query in sent.captured_queries:
             sql = query["sql"]
             if "set_config" in sql or sql.startswith(("RELEASE", "ROLLBACK", "COMMIT")):
-                settings = sql if "set_config" in sql else ""  # they hold until the end of their transaction
+                settings = sql if "set_config" in sql else ""  # until the end of the transaction
             if not sql.lstrip().startswith("SELECT") or "set_config" in sql:
                 continue
             cursor.execute(settings or "SELECT 1")
@@ -111,7 +113,7 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _read(node: dict[str, Any]) -> int:
-    """Of a node that reads rows; a list of addresses out of an index is not that."""
+    """Rows of a node that reads rows; a bitmap of addresses from an index does not count."""
     if "Scan" not in node["Node Type"] or node["Node Type"] in {"Bitmap Index Scan", "Subquery Scan", "CTE Scan"}:
         return 0
     dropped = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)

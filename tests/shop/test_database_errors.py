@@ -1,4 +1,4 @@
-"""What Postgres refuses is answered by its SQLSTATE: 503 where it is away or busy, 400 where the value cannot be."""
+"""Database errors are answered by their SQLSTATE: 503 if the database is unreachable or busy, 400 for a bad value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.shopkeeper import Shopkeeper
 
 
 def refusal(state: str) -> OperationalError:
-    """As Django hands on what psycopg raised."""
+    """Django's exception for an error that psycopg raised."""
     cause = psycopg.errors.lookup(state)("refused by a test: /var/lib/postgresql/secret")
     error = OperationalError(str(cause))
     error.__cause__ = cause
@@ -69,7 +69,7 @@ def test_without_a_state_an_error_of_the_connection_is_an_outage_and_one_of_the_
 def test_a_description_that_cannot_be_indexed_is_400_and_names_the_field(
     shop: Shopkeeper, admin_user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Past any check of the form: what Postgres itself says of it."""
+    """Bypasses the form's checks, so that Postgres itself refuses the value."""
     from catalog.api.serializers import ProductSerializer
 
     shop.category("clothes")

@@ -1,4 +1,4 @@
-"""The embedded services, with real processes in a VAR_DIR of their own."""
+"""The embedded services, with real processes in a separate VAR_DIR."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shop.embedded.servers import SOCKET_PATH_MAX, Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECT = "from django.db import connection; connection.ensure_connection(); "
-# The same call that the database backend makes, in a process that starts in a moment.
+# The same call as the database backend's, in a process that starts quickly.
 USE = (
     "import sys; from pathlib import Path; from shop.embedded import servers; "
     "servers.services(Path(sys.argv[1])).ensure_postgres(); "
@@ -59,7 +59,7 @@ class Home:
         )  # fmt: skip
 
     def hold(self, command: list[str] | None = None) -> subprocess.Popen[str]:
-        """A process that has connected and stays until it is told to end."""
+        """A process that has connected and stays until it is stopped."""
         process = subprocess.Popen(
             command or [sys.executable, "-c", HOLD, str(self.var)], env=self.environment(), cwd=ROOT,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -75,7 +75,7 @@ class Home:
         assert process.returncode == 0
 
     def servers(self) -> list[str]:
-        """Command lines of the Postgres and Redis servers of this VAR_DIR that run now."""
+        """Command lines of the running Postgres and Redis servers of this VAR_DIR."""
         found: dict[int, tuple[int, str]] = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -101,7 +101,7 @@ def home() -> Iterator[Home]:
     for process in home.started:
         process.kill()
     if home.layout.postgres_data.exists():
-        home.use()  # the last one out stops what a failed test left
+        home.use()  # the last process to exit stops what a failed test left running
     shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(home.layout.sockets, ignore_errors=True)
 
@@ -195,7 +195,7 @@ def test_works_as_root_and_as_an_ordinary_user(home: Home, prefix: list[str]) ->
 
 @pytest.fixture
 def no_namespaces(tmp_path: Path) -> str:
-    """A PATH on which `unshare` fails, as where user namespaces are switched off."""
+    """A PATH on which `unshare` fails, as it does without user namespaces."""
     fake = tmp_path / "bin" / "unshare"
     fake.parent.mkdir()
     fake.write_text("#!/bin/sh\necho 'unshare failed: Operation not permitted' >&2\nexit 1\n")

@@ -1,4 +1,4 @@
-"""What each route's answer says to browsers and caches. A route that is not in the table fails."""
+"""The headers of each route's response for browsers and caches. A route that is not in the table fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rest_framework.authtoken.models import Token
 from tests.shopkeeper import Shopkeeper
 
 PUBLIC, BY_TOKEN, PERSONAL, FOREVER = "public", "by token", "personal", "for a year"
-#: Route: how its answer may be kept, and an address to try, with {slug} for a product's.
+#: Route: how caches may store its response, and an address to try, with {slug} for a product's.
 ROUTES = {
     "": (PERSONAL, "/"),
     "favicon.ico": (PUBLIC, "/favicon.ico"),

@@ -1,4 +1,4 @@
-"""How much one client may ask: on each route, for all processes together, and never at the price of an error."""
+"""Limits on the requests of one client: on each route, across all processes, and never with an error of Redis."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def nobody_asked_yet() -> Iterator[None]:
 
 @pytest.fixture
 def limit(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Sets the rate of every limit."""
+    """Sets every limit to one rate."""
 
     def set_to(rate: str) -> None:
         rates = dict.fromkeys(("page", "api", "search", "photo_search"), rate)
@@ -44,7 +44,7 @@ def limit(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 
 def routes() -> list[tuple[str, str, Callable[..., Any]]]:
-    """Of the whole URL conf: (name, path, view)."""
+    """All routes of the URL conf: (name, path, view)."""
 
     def below(patterns: list[Any], prefix: str, spaces: str) -> Iterator[tuple[str, str, Callable[..., Any]]]:
         for entry in patterns:
@@ -151,7 +151,7 @@ print(sum(PageThrottle().allow_request(request) for _ in range(30)), flush=True)
 @pytest.mark.slow
 @pytest.mark.case
 def test_processes_together_allow_no_more_than_the_limit(settings: Any) -> None:
-    """Each alone would let 20 through."""
+    """Each process alone would allow 20."""
     assert cache.get("x") is None  # Redis runs
     program = ASK.format(var=str(settings.VAR_DIR))
     processes = [
@@ -183,7 +183,7 @@ def test_a_window_slides(monkeypatch: pytest.MonkeyPatch, rf: RequestFactory, li
     monkeypatch.setattr("catalog.clients.throttling.time.time", lambda: now[0])
     now[0] += 59
     assert [PageThrottle().allow_request(request) for _ in range(5)] == [True] * 4 + [False]
-    now[0] += 2  # in the next window: the four of two seconds ago still count
+    now[0] += 2  # in the next window: the four requests of two seconds ago still count
     refused = PageThrottle()
     assert not refused.allow_request(request)
     now[0] += refused.wait()
@@ -194,7 +194,7 @@ def test_a_window_slides(monkeypatch: pytest.MonkeyPatch, rf: RequestFactory, li
 
 
 class Away:
-    """Redis does not answer, until it is `back`. Attributes: asked, what it was asked for."""
+    """A Redis that does not answer until it is `back`. `asked` lists the requests it got."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -1,4 +1,4 @@
-"""Log lines, and the id that ties those of one request together."""
+"""Log lines, and the request id that connects the lines of one request."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_line_for_people_ends_with_the_id_where_there_is_one() -> None:
 def test_what_django_refuses_is_one_line(
     admin_client: Client, caplog: pytest.LogCaptureFixture, path: str, logger: str
 ) -> None:
-    """Anybody can send such requests, as many as they like."""
+    """Anyone can send any number of such requests."""
     assert admin_client.get(path).status_code in (302, 400, 404)
     records = [record for record in caplog.records if record.name.endswith(logger)]
     assert records

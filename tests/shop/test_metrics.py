@@ -147,7 +147,7 @@ def test_the_format_is_negotiated_and_names_types_and_labels_stay(
 
 def test_stages_are_added_up_over_processes_as_a_histogram(client: Client, settings: Any, db: None) -> None:
     settings.METRICS_TOKEN = "secret"
-    stage_metrics.flush()  # what other tests left in this process
+    stage_metrics.flush()  # figures of other tests in this process
     StageTime.objects.all().delete()
     StagePictures.objects.all().delete()
     for seconds in (0.001, 0.004, 0.005, 0.3, 99.0):
@@ -207,7 +207,7 @@ def test_the_pipeline_counts_what_each_stage_did_with_each_picture(shop: Shopkee
     times = {
         stage: sum(StageTime.objects.filter(stage=stage).values_list("count", flat=True)) for stage in Stage.values
     }
-    # A claim that found nothing more ends the work, and takes its time, too. A missing file is looked for.
+    # The last claim finds nothing and is timed too. Reading a missing file is timed as well.
     assert times == {"claim": 2, "read": 5, "decode": 4, "preprocess": 4, "inference": 1, "write": 1}
 
 

@@ -1,4 +1,4 @@
-"""No answer to the public names a file, a folder or a setting of this machine: those are for the log."""
+"""No public response contains a file, a folder or a setting of this machine; only the log does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that a person would not make by hand: each is refused by name and soon."""
+"""Requests that no person would send: each is refused quickly, with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's database role: what it may do, what it may not, and how a shop from before it had one gets it."""
+"""The shop's database role: what it may and may not do, and how an older shop without it gets it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def as_role(layout: Layout, role: str, database: str = DATABASE) -> psycopg.Conn
 
 
 def made_as_before(layout: Layout) -> None:
-    """A cluster whose only role is its superuser, `lookalike`, with the shop's tables and more."""
+    """A cluster with only one role, the superuser `lookalike`, and with the shop's tables and more."""
     programs = postgres_programs()
     runner = Runner.for_postgres(programs, layout.var, layout.sockets)
     for folder in (layout.var, layout.sockets, layout.var / "log"):
@@ -81,7 +81,7 @@ def made_as_before(layout: Layout) -> None:
         programs / "initdb", "-D", data, "-U", "lookalike", "--auth=trust", "--encoding=UTF8", "--locale=C"
     )
     assert made.returncode == 0, made.stdout
-    # A running server numbers objects from here.
+    # Objects that a running server creates have oids from here.
     assert runner.run(programs / "pg_resetwal", "--next-oid", roles.FIRST_OWN, "-D", data).returncode == 0
     (data / "postgresql.conf").write_text("listen_addresses = ''\n")
     run_as_superuser(runner, data, "postgres", 'CREATE DATABASE "lookalike"')
@@ -125,7 +125,7 @@ class TestShopsFromBefore:
                 " WHERE oid >= 16384 AND relowner = 10 AND relkind <> 'i'"
             ).fetchall()
             assert left == []
-            # As an owner does:
+            # Only an owner may:
             for statement in (
                 "ALTER TABLE plain ADD COLUMN more int",
                 "INSERT INTO plain (name) VALUES ('a boot')",

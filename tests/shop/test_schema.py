@@ -1,4 +1,4 @@
-"""The schema describes the API as it is: errors, what is public, and what is refused."""
+"""The schema describes the real API: errors, public access, and what is refused."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from recommendations.models import EmbeddingModel
 from tests.shopkeeper import Shopkeeper
 
 METHODS = {"get", "post", "put", "patch", "delete"}
-#: Not `positive_data_acceptance`: a category or product of a made-up name is refused. Not `ignored_auth`: reads are
-#: public, and wrong tokens have a test of their own.
+#: Without `positive_data_acceptance`, because made-up categories and products are refused, and without `ignored_auth`,
+#: because reads are public; wrong tokens have a separate test.
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance,negative_data_rejection,missing_required_header,unsupported_method,"

@@ -14,13 +14,13 @@ from django.utils import translation
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 
-#: Attributes that people read, or have read to them.
+#: Attributes that people read or hear.
 SPOKEN = {"alt", "aria-label", "aria-description", "placeholder", "title"}
 #: Elements whose text is code, not words.
 CODE = {"code", "script", "style"}
 #: Template tags between which text is translated.
 TRANSLATED = re.compile(r"blocktrans(late)?\b")
-#: Stands for what a tag or a variable writes.
+#: Placeholder for the output of a tag or a variable.
 WRITTEN = "\x1a"
 
 
@@ -123,7 +123,7 @@ def test_a_translation_reaches_pages(tmp_path, settings, client, shop):
 
 @pytest.mark.parametrize("address", ["/", "/search/?q=dress", "/search/photo/", "/admin/login/", "/api/v1/products/"])
 def test_answers_do_not_vary_by_language(client, shop, address):
-    """There is one language, so caches keep one copy of a page."""
+    """There is only one language, so caches store one copy of a page."""
     answer = client.get(address, headers={"accept-language": "de"})
     assert "accept-language" not in answer.get("Vary", "").lower()
     assert "Content-Language" not in answer

@@ -1,9 +1,9 @@
-"""Faults that no signal from outside can time well enough. A process that has this app does as its environment says:
+"""Faults that a signal from outside could not time exactly. A process with this app reads them from its environment:
 
-FAULT_HOLD_PASSES=FILE     every forward pass waits as long as FILE exists
-FAULT_DIE_AT_PUBLISH=1     the process ends, without a word, in the place of its first message to the workers
-FAULT_LOG_TASKS=1          the log says which task begins and ends
-FAULT_VISIBILITY_TIMEOUT=N seconds after which the broker hands an unfinished message to somebody else (settings.py)
+FAULT_HOLD_PASSES=FILE     every forward pass waits while FILE exists
+FAULT_DIE_AT_PUBLISH=1     the process exits silently instead of sending its first message to the workers
+FAULT_LOG_TASKS=1          the log says when each task starts and ends
+FAULT_VISIBILITY_TIMEOUT=N seconds after which the broker redelivers an unfinished message (settings.py)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a test asks its own shop to do, run inside it: `python manage.py shell -c "from … import chores; …"`.
+"""Functions that a test runs inside its own shop: `python manage.py shell -c "from … import chores; …"`.
 
-Each prints one line of JSON at the end.
+Each function prints one line of JSON at the end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.pictures import picture
 
 
 def furnish() -> None:
-    """Tables, a member of staff, a product to add pictures to, and a model that runs."""
+    """Create tables, a member of staff, a product to add pictures to, and a working model."""
     call_command("migrate", verbosity=0)
     staff = User.objects.create_superuser(STAFF, password=PASSWORD)
     Token.objects.create(user=staff, key=TOKEN)
@@ -53,8 +53,8 @@ def add_model(name: str, *, seed: int = 0, state: str = ModelState.DRAFT) -> Non
 
 
 def add_pictures(count: int, *, interactive: bool) -> None:
-    """As an upload does, each on a product of its own; the ids of the pictures. Without `interactive` in one
-    transaction: a sweep in the middle of it would leave a worker that is held with a part of them."""
+    """Add pictures as an upload does, each to a new product, and return their ids. Without `interactive`, in one
+    transaction: a sweep in the middle of it would give a held worker only some of them."""
     ids: list[int] = []
     if interactive:
         for _ in range(count):

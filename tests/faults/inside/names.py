@@ -1,4 +1,4 @@
-"""What every furnished shop has, for both sides of a test."""
+"""Names in every prepared shop, for both sides of a test."""
 
 SHELF = "shelf"  # the slug of a product that uploads may go to
 STAFF, PASSWORD = "staff", "shopkeeper"

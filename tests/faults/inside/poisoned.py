@@ -1,4 +1,4 @@
-"""Pictures that nobody would want, and somebody signed in; run like `tests.faults.inside.chores`."""
+"""Harmful pictures, and a signed-in user; run like `tests.faults.inside.chores`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.poison import poisoned
 
 
 def add(faults: Sequence[str | None]) -> None:
-    """A picture of the shelf for each of these, all announced at once; their ids."""
+    """Add one picture for each of these, announce all at once, and return their ids."""
     shelf = Product.objects.get(slug=SHELF)
     ids = []
     for number, fault in enumerate(faults):
@@ -41,7 +41,7 @@ def add(faults: Sequence[str | None]) -> None:
 
 
 def weaken_network(kind: str) -> None:
-    """Put `write_weak_network` in the place of the active model's network."""
+    """Replace the active model's network with `write_weak_network`."""
     drawn = Path(artifacts.cache_path(kind))
     sha256 = write_weak_network(drawn, kind)
     artifacts.store(drawn, sha256)
@@ -51,7 +51,7 @@ def weaken_network(kind: str) -> None:
 
 
 def sign_in() -> None:
-    """The staff's session key, as its cookie holds it."""
+    """The session key of the staff user, for its cookie."""
     staff = User.objects.get(username=STAFF)
     session = SessionStore()
     session[SESSION_KEY] = str(staff.pk)
