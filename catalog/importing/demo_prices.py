@@ -1,4 +1,4 @@
-"""Made-up but stable prices, for data that has none: the same SKU costs the same on every machine."""
+"""Invented prices for data without any: the same SKU costs the same on every machine."""
 
 import hashlib
 from decimal import Decimal
@@ -8,7 +8,7 @@ SALE_EVERY = 6
 
 
 def demo_price(sku: str, category: tuple[str, ...]) -> tuple[Decimal, Decimal | None]:
-    """Price and former price. A kind of product has its price level; within it prices spread fourfold."""
+    """Price and former price. Every category has its price level, within which prices vary fourfold."""
     level = 15 + _number("/".join(category)) % 100
     spread = Decimal(50 + _number(sku) % 151) / 100
     price = (level * spread).quantize(Decimal(1)) - Decimal("0.01")

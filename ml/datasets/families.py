@@ -1,4 +1,4 @@
-"""Twelve colour families over the base colours of "Fashion Product Images"."""
+"""Twelve colour families for the base colours of "Fashion Product Images"."""
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "black": ("Black", "Charcoal"),
@@ -18,6 +18,6 @@ _FAMILY_OF = {colour.casefold(): family for family, colours in FAMILIES.items() 
 
 
 def family_of(base_colour: str) -> str | None:
-    """The family that a colour word belongs to, whatever its case; None for "Multi" and words not listed."""
+    """The family of a colour word, whatever its case; None for "Multi" and words that are not listed."""
     word = base_colour.strip().casefold()
     return _FAMILY_OF.get(word) or (word if word in FAMILIES else None)

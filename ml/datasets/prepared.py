@@ -1,4 +1,4 @@
-"""Every picture of a set decoded and fitted once, kept on disk."""
+"""Pictures of a set, decoded and fitted once and kept on disk."""
 
 import hashlib
 import json
@@ -17,8 +17,8 @@ import numpy as np
 from ml.datasets.reading import DatasetError, Note, Sample
 from ml.pictures.codec import ImageRejected, to_input
 
-# Raised by each change of `ml.pictures.codec.to_input` after which the same file gives other pixels, so that nothing
-# kept before the change is used after it.
+# Increase it whenever `ml.pictures.codec.to_input` starts to give other pixels for the same file, so that older pixels
+# on disk are not used.
 DECODING = 2
 _AT_A_TIME = 512
 
@@ -47,14 +47,14 @@ def prepare(
     note: Note | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prepared:
-    """Decode `samples` as the model will see them; pictures that cannot be read are named and left out.
+    """Decode `samples` as the model will see them. Unreadable pictures are named and left out.
 
-    Done once: the result is kept under `cache_dir`, by what the files are and how they are fitted. It is not kept
-    where the system failed to read a file, as a network drive may be back the next time.
+    The result is kept under `cache_dir` for the same files and the same fitting. If the system failed to read a file,
+    nothing is kept: a network drive may be back the next time.
 
     Args:
         note: called with a sentence about each picture left out.
-        progress: called with (done, all).
+        progress: called with (done, total).
 
     Raises:
         DatasetError: no picture can be read.
@@ -87,7 +87,7 @@ def _write(
     note: Note | None,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[list[str], list[str], np.ndarray]:
-    """Names, digests and pixels of what could be read."""
+    """Names, digests and pixels of the readable pictures."""
     names: list[str] = []
     digests: list[str] = []
     try_again = False
@@ -109,7 +109,9 @@ def _write(
                     progress(start + len(chunk), len(samples))
         shape = (len(names), fitted.input_size, fitted.input_size, 3)
         file_of_pixels = _with_header(raw, shape)
-        pixels = np.load(file_of_pixels, mmap_mode="r")  # of a removed file, they last as long as they are mapped
+        pixels = np.load(
+            file_of_pixels, mmap_mode="r"
+        )  # of a file that may be removed: pixels last while they are mapped
         if not try_again:
             file_of_pixels.replace(base.with_suffix(".npy"))
             draft = Path(folder) / "index.json"
@@ -126,7 +128,7 @@ def _pixels(sample: Sample, fitted: _Input) -> np.ndarray | Exception:
 
 
 def _with_header(raw: Path, shape: tuple[int, ...]) -> Path:
-    """Raw bytes → .npy beside them, without holding them in memory."""
+    """Raw bytes → .npy next to them, without loading all of them."""
     draft = raw.with_suffix(".npy")
     if shape[0]:
         source = np.memmap(raw, np.uint8, "r", shape=shape)

@@ -1,7 +1,7 @@
-"""Which pictures are trained on, chosen by, and tested on: divided so that no product stands on two sides.
+"""Pictures divided into training, validation and test, so that no product is on two sides.
 
-Forty percent of the rows of the fashion set share their display name with another row, and two percent are the
-same picture under another id: a split by id tests on what it was trained on.
+Forty percent of the rows of the fashion set share their display name with another row, and two percent have the same
+picture under another id: a split by id would test on what the model was trained on.
 """
 
 import json
@@ -15,20 +15,20 @@ from common.files import replacing
 from ml.datasets.reading import DatasetError, Sample
 
 SIDES = ("train", "val", "test")
-# Of a side: a larger group would make its figures those of one product. Ten pictures always may.
+# Of a side: with a larger group, its figures would be those of one product. Ten pictures are always allowed.
 _LARGEST_SHARE, _ALWAYS = 0.02, 10
 
 
 @dataclass(frozen=True)
 class Split:
-    """Attributes: sides, picture's name → "train", "val" or "test"; held_out_types, never trained on."""
+    """Attributes: sides, name of a picture → "train", "val" or "test"; held_out_types, never trained on."""
 
     sides: Mapping[str, str]
     held_out_types: tuple[str, ...] = field(default=())
 
 
 def groups_of(samples: Sequence[Sample], digests: Sequence[str]) -> np.ndarray:
-    """int [n]: equal numbers for pictures that share a display name or their pixels, through others as well."""
+    """int [n]: equal numbers for pictures that share a display name or pixels, directly or through others."""
     parent = list(range(len(samples)))
 
     def root(index: int) -> int:
@@ -57,8 +57,8 @@ def split(
 
     Args:
         val, test: shares of the pictures, 0 to 1.
-        hold_out: so many types, each of 20 to 300 pictures, go to "test" whole: what the model does with kinds
-            of things it was never taught.
+        hold_out: number of types, each of 20 to 300 pictures, that go to "test" completely, to measure types that
+            the model was never trained on.
 
     Raises:
         DatasetError: shares out of range, or nothing left to train on.
@@ -73,7 +73,7 @@ def split(
     members: dict[int, list[int]] = {}
     for index, group in enumerate(groups.tolist()):
         members.setdefault(group, []).append(index)
-    left = {name: len({group for group, kind in zip(groups.tolist(), types, strict=True) if kind == name})
+    left = {name: len({group for group, type_ in zip(groups.tolist(), types, strict=True) if type_ == name})
             for name in counts}  # fmt: skip
     sides = np.full(len(samples), "train", dtype="<U5")
     wanted = {"test": test * len(samples), "val": val * len(samples)}
@@ -84,22 +84,22 @@ def split(
             sides[indices] = "test"
             continue
         side = next((name for name in ("test", "val") if taken[name] < wanted[name]), None)
-        kinds = {types[index] for index in indices}
-        if side is None or min(left[kind] for kind in kinds) < 2:
+        present = {types[index] for index in indices}
+        if side is None or min(left[name] for name in present) < 2:
             continue
         if len(indices) > max(_ALWAYS, _LARGEST_SHARE * wanted[side]):
             continue
-        for kind in kinds:
-            left[kind] -= 1
+        for name in present:
+            left[name] -= 1
         sides[indices] = side
         taken[side] += len(indices)
     if not (sides == "train").any():
-        raise DatasetError("Nothing is left to train on: make the shares for validation and test smaller.")
+        raise DatasetError("Nothing is left to train on: reduce the shares for validation and test.")
     return Split(dict(zip((sample.name for sample in samples), sides.tolist(), strict=True)), held_out)
 
 
 def write_split(path: Path, chosen: Split) -> None:
-    """Write as JSON, whole or not at all."""
+    """Write JSON, completely or not at all."""
     with replacing(path) as draft:
         draft.write_text(
             json.dumps({"held_out_types": list(chosen.held_out_types), "sides": dict(chosen.sides)}, indent=0)
@@ -107,7 +107,11 @@ def write_split(path: Path, chosen: Split) -> None:
 
 
 def read_split(path: Path) -> Split:
-    """What `write_split` wrote; DatasetError names a file that cannot be used."""
+    """Read what `write_split` wrote.
+
+    Raises:
+        DatasetError: the file cannot be used.
+    """
     try:
         document = json.loads(path.read_text())
         sides = {str(name): str(side) for name, side in document["sides"].items()}

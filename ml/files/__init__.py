@@ -1,1 +1,1 @@
-"""Files in and out: pictures, vectors, tables, contact sheets, downloads."""
+"""Reading and writing files: pictures, vectors, tables, contact sheets, downloads."""

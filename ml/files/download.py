@@ -1,4 +1,4 @@
-"""Fetch one large file: resumed after a cut, checked against its hash, in place only when whole."""
+"""Download one large file: resumed after an interruption, checked against its hash, in place only when complete."""
 
 import fcntl
 import hashlib
@@ -18,7 +18,7 @@ _ATTEMPTS = 3
 
 
 class DownloadError(Exception):
-    """Why a file could not be had, in one sentence that names the address."""
+    """Why a download failed, in one sentence that names the address."""
 
 
 def fetch(
@@ -30,20 +30,19 @@ def fetch(
     progress: Progress | None = None,
     log: Log | None = None,
 ) -> Path:
-    """`destination`, downloaded from `url` unless it is there already and whole.
+    """Download `url` to `destination`, unless a complete file is there already.
 
-    A connection that is cut is taken up again where it stopped, a few times here and in later calls. Other
-    processes that want the same file wait. A file with another hash than `md5` is removed, wherever it came
-    from.
+    An interrupted download resumes where it stopped, a few times in this call and in later calls. Other processes
+    that need the same file wait. A file whose hash is not `md5` is removed, wherever it came from.
 
     Args:
-        md5: hex digest; the one that Keras publishes, a guard against damage rather than against malice.
-        timeout_s: seconds to connect, and to wait for each piece; the whole may take longer.
-        progress: called with (bytes so far, bytes in all or None).
-        log: called with a sentence when something was unexpected but dealt with.
+        md5: hex digest, as Keras publishes it: it detects damage, but not an attack.
+        timeout_s: seconds to connect, and to wait for each chunk; the whole download may take longer.
+        progress: called with (bytes so far, total bytes or None).
+        log: called with a sentence about a problem that was solved.
 
     Raises:
-        DownloadError: unreachable, refused, cut off again and again, or not the expected file.
+        DownloadError: unreachable, refused, interrupted too often, or not the expected file.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise DownloadError(f"{url} is not an http or https address")
@@ -56,8 +55,8 @@ def fetch(
                     return destination
                 destination.unlink()
                 if log:
-                    log(f"{destination} is damaged (md5 {found}, expected {md5}): removed, fetching it again")
-            _fetch_anew(url, destination, md5, timeout_s, progress)
+                    log(f"{destination} is damaged (md5 {found}, expected {md5}): removed and downloaded again")
+            _download(url, destination, md5, timeout_s, progress)
             return destination
     except OSError as error:
         raise DownloadError(f"{url} could not be saved as {destination}: {error}") from error
@@ -69,7 +68,7 @@ def md5_of(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _fetch_anew(url: str, destination: Path, md5: str, timeout_s: float, progress: Progress | None) -> None:
+def _download(url: str, destination: Path, md5: str, timeout_s: float, progress: Progress | None) -> None:
     part = destination.with_name(destination.name + ".part")
     for attempt in range(_ATTEMPTS):
         time.sleep(0.2 * attempt)
@@ -77,27 +76,25 @@ def _fetch_anew(url: str, destination: Path, md5: str, timeout_s: float, progres
             break
     else:
         kept = part.stat().st_size if part.exists() else 0
-        raise DownloadError(
-            f"{url} broke off after {kept:,} bytes; they are kept, and the next attempt continues there"
-        )
+        raise DownloadError(f"{url} broke off after {kept:,} bytes. They are kept, and the next attempt resumes there")
     if (found := md5_of(part)) != md5:
         part.unlink()
         raise DownloadError(
             f"{url} is not the expected file {destination.name}: its md5 is {found}, expected {md5}; "
-            "what came was removed"
+            "the download was removed"
         )
     part.replace(destination)
 
 
 def _continue(url: str, part: Path, timeout_s: float, progress: Progress | None) -> bool:
-    """Append what is missing to `part`; whether it is now as long as the server says it should be."""
+    """Append what is missing to `part`. Returns whether it now has the length that the server announced."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310
     try:
         response = urllib.request.urlopen(request, timeout=timeout_s)  # noqa: S310 - the scheme was checked
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416:  # what we have is not a beginning of what they have
+        if error.code == 416:  # the partial file is not the start of theirs
             part.unlink(missing_ok=True)
             return False
         raise DownloadError(f"{url} answered {error.code} {error.reason}") from error
@@ -105,7 +102,7 @@ def _continue(url: str, part: Path, timeout_s: float, progress: Progress | None)
         reason = getattr(error, "reason", None) or error
         raise DownloadError(f"{url} could not be reached: {reason or type(error).__name__}") from error
     with response:
-        if response.status != 206:  # the server starts over, so we do
+        if response.status != 206:  # the server starts from the beginning
             have = 0
         length = response.headers.get("Content-Length", "")
         total = have + int(length) if length.isdigit() else None

@@ -1,4 +1,4 @@
-"""A file of vectors with their names, and exact search in it."""
+"""Files of named vectors, and exact search in them."""
 
 import json
 import zipfile
@@ -17,7 +17,7 @@ SUFFIXES = (".npz", ".parquet")
 _LENGTH_TOLERANCE = 1e-3
 _SCHEMA_KEY = b"lookalike"
 _ROW_GROUP = 16384
-_NO_MAKER = "{path} does not say which model made it ({reason}). Make it anew with `python -m ml embed`."
+_NO_MAKER = "{path} does not say which model made it ({reason}). Make it again with `python -m ml embed`."
 
 
 class FeaturesError(Exception):
@@ -26,7 +26,7 @@ class FeaturesError(Exception):
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a label head said of each picture: its likeliest label, and how likely, float32 [n] from 0 to 1."""
+    """Predictions of a label head: the likeliest label of each picture, and its probability, float32 [n], 0 to 1."""
 
     labels: list[str]
     confidences: np.ndarray
@@ -37,11 +37,11 @@ class Features:
     """What `embed` writes.
 
     Attributes:
-        names: n of them, each different; paths, or the path of a zip file followed by the path inside it.
+        names: n different ones; paths, or the path of a zip file followed by the path inside it.
         vectors: float32 [n, D], unit length.
         meta: how they were made: "name", "source", "weights_sha256", "spec" and "weights", the setting that
-            finds them again; "folder", which names that are relative paths start from.
-        digests: sha256 of each picture's file, hex; none in files of other programs.
+            finds the weights again; "folder", to which relative names belong.
+        digests: sha256 of each picture's file, hex; empty in files of other programs.
         predicted: label task, e.g. "type" → predictions; empty for models without label heads.
     """
 
@@ -54,7 +54,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Maker:
-    """The model that made a features file; `weights`, the setting that finds it again, None where it is not known."""
+    """The model that made a features file; `weights` is the setting that finds it again, None if unknown."""
 
     name: str
     sha256: str
@@ -64,7 +64,7 @@ class Maker:
 
 @dataclass(frozen=True)
 class Match:
-    """`score` is the cosine similarity, -1 to 1, whatever the order is by; `distance` Euclidean; `index` the row."""
+    """`score` is the cosine similarity, -1 to 1, in every order; `distance` is Euclidean; `index` is the row."""
 
     name: str
     score: float
@@ -73,7 +73,7 @@ class Match:
 
 
 def check_writable(path: Path) -> None:
-    """FeaturesError unless `save` can write a file of this name: to be asked before hours of work."""
+    """Raise FeaturesError unless `save` can write a file of this name. Call it before hours of work."""
     if path.suffix.lower() not in SUFFIXES:
         raise FeaturesError(f"{path} must end in .npz or .parquet.")
     if path.is_dir():
@@ -83,14 +83,14 @@ def check_writable(path: Path) -> None:
 
 
 def save(path: Path, features: Features) -> None:
-    """Write the file, whole or not at all; the name decides between NumPy's format and Parquet.
+    """Write the file completely or not at all. The name selects NumPy's format or Parquet.
 
     .npz: `names`, `vectors`, `meta` (JSON), `digests`, and for each task `label_TASK` and `confidence_TASK`.
     .parquet: columns name, vector (fixed-size list of float32), digest, label_TASK, confidence_TASK; the JSON
     is in the schema's metadata under "lookalike".
 
     Raises:
-        FeaturesError: another kind of name, or Parquet without pyarrow.
+        FeaturesError: another file extension, or Parquet without pyarrow.
         OSError: it cannot be written.
     """
     check_writable(path)
@@ -102,7 +102,7 @@ def load(path: Path) -> Features:
     """Read what `save` wrote, and check it.
 
     Raises:
-        FeaturesError: it does not exist, is damaged, or its vectors are not what its meta says.
+        FeaturesError: it does not exist, is damaged, or its vectors do not match its meta.
     """
     if not path.is_file():
         raise FeaturesError(f"{path} does not exist. Make it with `python -m ml embed PATH -o {path}`.")
@@ -111,17 +111,16 @@ def load(path: Path) -> Features:
         _check(features)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise FeaturesError(
-            f"{path} is not a features file ({error}). Make it anew with `python -m ml embed`."
+            f"{path} is not a features file ({error}). Make it again with `python -m ml embed`."
         ) from error
     return features
 
 
 def maker(path: Path, features: Features) -> Maker:
-    """What the meta of the file at `path` says of its model; other programs' files may say less, and can still be
-    measured.
+    """The model in the meta of the file at `path`. Files of other programs may not name one, and can still be measured.
 
     Raises:
-        FeaturesError: it does not say enough to find the model.
+        FeaturesError: the meta is not enough to find the model.
     """
     try:
         name, sha256 = features.meta["name"], features.meta["weights_sha256"]
@@ -139,14 +138,14 @@ def maker(path: Path, features: Features) -> Maker:
 def nearest(
     features: Features, query: np.ndarray, k: int, *, metric: str = "cosine", among: np.ndarray | None = None
 ) -> list[Match]:
-    """The `k` nearest, best first, equals by name; all of them when there are fewer.
+    """The `k` nearest, best first, ties ordered by name; all of them if there are fewer.
 
     For unit vectors both metrics give the same order, as |a − b|² = 2 − 2·cos.
 
     Args:
         query: float32 [D], unit length.
-        metric: "cosine" or "euclidean": which one the order is computed by.
-        among: bool [n], the rows that may be found; all of them when left out.
+        metric: "cosine" or "euclidean", which the order is computed by.
+        among: bool [n], the rows that may be found; all of them by default.
     """
     rows = np.arange(len(features.names)) if among is None else np.flatnonzero(among)
     k = min(k, len(rows))
@@ -160,7 +159,7 @@ def nearest(
     return [
         Match(
             features.names[rows[place]],
-            float(np.clip(scores[place], -1, 1)),  # unit vectors are of length 1 but for rounding
+            float(np.clip(scores[place], -1, 1)),  # rounding may exceed 1
             float(np.linalg.norm(vectors[place] - query)),
             int(rows[place]),
         )
@@ -169,7 +168,7 @@ def nearest(
 
 
 def first_bad(vectors: np.ndarray) -> int | None:
-    """The first row of float32 [n, D] that is not finite or not of length 1."""
+    """The first row of float32 [n, D] that is not finite or not of length 1; None if there is none."""
     for start in range(0, len(vectors), _ROW_GROUP):
         lengths = np.linalg.norm(vectors[start : start + _ROW_GROUP], axis=1)
         bad = np.flatnonzero(~(np.abs(lengths - 1) <= _LENGTH_TOLERANCE))  # NaN fails every comparison
@@ -189,7 +188,7 @@ def _check(features: Features) -> None:
     counts = [len(features.digests)] if features.digests else []
     counts += [len(column) for task in features.predicted.values() for column in (task.labels, task.confidences)]
     if any(count != len(features.names) for count in counts):
-        raise ValueError("its columns are of different lengths")
+        raise ValueError("its columns have different lengths")
 
 
 def _write_npz(draft: Path, features: Features) -> None:
@@ -265,12 +264,12 @@ def _tasks(columns: list[str]) -> list[str]:
 
 
 def _printable(name: str) -> str:
-    """A file's name may hold bytes that are no UTF-8, which Parquet's strings must be."""
+    """File names may contain bytes that are not UTF-8, but strings in Parquet must not."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _parquet(path: Path) -> tuple[Any, Any]:
-    """pyarrow and pyarrow.parquet; imported here, as most users of this module read no Parquet."""
+    """pyarrow and pyarrow.parquet, imported here because most users of this module never read Parquet."""
     try:
         import pyarrow  # noqa: PLC0415 (pyarrow: 0.2 s)
         from pyarrow import parquet  # noqa: PLC0415 (pyarrow: 0.2 s)

@@ -1,4 +1,4 @@
-"""What `python -m ml embed` has done so far, kept so that a killed run loses nothing."""
+"""Results of an unfinished `python -m ml embed`, kept so that a killed run loses nothing."""
 
 import fcntl
 import json
@@ -15,17 +15,17 @@ from ml.files.features import first_bad
 
 
 class PartialError(Exception):
-    """Work in progress that cannot be gone on with: one sentence that names the folder and the remedy."""
+    """Unfinished work that cannot be continued: one sentence that names the folder and the remedy."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One picture that was dealt with.
+    """One picture that was processed.
 
     Attributes:
-        stamp: of the source; a picture with another stamp today is another picture.
-        labels: task → (likeliest label, how likely).
-        code, message: why there is no vector; "" when there is one.
+        stamp: of the source; if it differs today, the picture was replaced.
+        labels: task → (likeliest label, its probability).
+        code, message: why there is no vector; "" if there is one.
     """
 
     name: str
@@ -39,22 +39,22 @@ class Row:
 class Partial:
     """Two append-only files in a folder: vectors as raw float32, then a line of JSON for each picture.
 
-    A vector is on disk before its line is, so after a kill each line still stands for a vector; what is left
-    of a line or a vector that was being written is cut off. One process at a time.
+    A vector is written before its line, so every line has its vector even after a kill. A line or vector that was
+    only partly written is cut off. One process at a time.
 
     Attributes:
-        rows: name → row, the latest of each name.
+        rows: name → its latest row.
     """
 
     def __init__(self, folder: Path, head: Mapping[str, Any], dimension: int, *, restart: bool = False) -> None:
-        """Go on with what is in `folder`, or begin.
+        """Continue what is in `folder`, or begin.
 
         Args:
             head: what all rows must have in common; JSON.
-            restart: forget what is there.
+            restart: discard what is there.
 
         Raises:
-            PartialError: another process is at it, or it was begun with another `head`.
+            PartialError: another process uses it, or it was begun with another `head`.
             OSError: the folder cannot be written.
         """
         self.folder = folder
@@ -75,10 +75,10 @@ class Partial:
             raise
 
     def add(self, rows: Sequence[Row], vectors: np.ndarray) -> None:
-        """Append `rows` and, for those of them without a code, float32 [m, D] in the same order.
+        """Append `rows` and the vectors of those without a code, float32 [m, D], in the same order.
 
         Raises:
-            OSError: the disk is full, say; then nothing of this call is kept, and all that was before it is.
+            OSError: for instance the disk is full. Nothing of this call is kept, but everything before it is.
         """
         ends = os.fstat(self._lines).st_size, os.fstat(self._vectors).st_size
         try:
@@ -94,7 +94,7 @@ class Partial:
             place += not row.code
 
     def vectors(self, names: Sequence[str]) -> np.ndarray:
-        """float32 [len(names), D]; left on disk when `names` are all of them in the order they were added."""
+        """float32 [len(names), D]; mapped from disk if `names` are all of them in the order they were added."""
         places = [self._places[name] for name in names]
         count = os.fstat(self._vectors).st_size // (4 * self._dimension)
         if not places:
@@ -103,7 +103,7 @@ class Partial:
         return every if places == list(range(count)) else every[places]
 
     def close(self) -> None:
-        """Let another process have it."""
+        """Release it for other processes."""
         os.close(self._lines)
         os.close(self._vectors)
 
@@ -121,7 +121,7 @@ class Partial:
             ) from None
 
     def _agree(self, head: Any) -> None:
-        """Read what is there, as far as it is whole, and cut off the rest; write the head when there is nothing."""
+        """Read what is complete and cut off the rest; write the head if there is nothing."""
         size = os.fstat(self._vectors).st_size // (4 * self._dimension)
         usable = self._usable(size)
         kept = place = 0
@@ -139,7 +139,7 @@ class Partial:
                     if found != head:
                         raise PartialError(
                             f"{self.folder} was begun with another model ({found.get('name', 'unknown')}). "
-                            "Name the same weights, or begin anew with --restart."
+                            "Name the same weights, or start over with --restart."
                         )
                 elif not row.code and place >= usable:
                     break
@@ -153,7 +153,7 @@ class Partial:
             _write(self._lines, json.dumps(head).encode() + b"\n")
 
     def _usable(self, count: int) -> int:
-        """How many vectors, from the first on, are finite and of length 1: after a power cut, zeros may follow."""
+        """How many vectors from the start are finite and of length 1: after a power cut, zeros may follow."""
         if not count:
             return 0
         bad = first_bad(np.memmap(self.folder / "vectors.f32", "<f4", "r", shape=(count, self._dimension)))
@@ -168,12 +168,12 @@ class Partial:
 
 
 def folder_for(out: Path) -> Path:
-    """Beside the output: the same disk, and where one looks for it."""
+    """Next to the output: on the same disk, and where people look for it."""
     return out.with_name(f"{out.name}.partial")
 
 
 def _write(file: int, data: bytes) -> None:
-    """All of `data`: one system call may take less, on a disk that is nearly full."""
+    """Write all of `data`: one system call may write less on a disk that is nearly full."""
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]

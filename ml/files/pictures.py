@@ -27,7 +27,7 @@ class Source:
 
     Attributes:
         name: the path of the file, or of the zip file followed by the path inside it; `named` finds it again.
-        stamp: another one when the picture was replaced in the meantime; "" where nothing is known.
+        stamp: changes when the picture is replaced; "" if unknown.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Read:
     Attributes:
         pixels: the model's input, uint8 [S, S, 3]; None when the picture is no use.
         digest: sha256 of the file, hex; "" when it could not be read.
-        code, message: of `ImageRejected`, or "unreadable" and what the system says; "" for a good picture.
+        code, message: of `ImageRejected`, or "unreadable" and the error of the system; "" for a good picture.
     """
 
     source: Source
@@ -56,13 +56,13 @@ def find(paths: Sequence[Path]) -> Iterator[Source]:
     """Every picture under `paths`, in order of name; a path that does not exist raises FileNotFoundError,
     a damaged zip file BadZipFile.
 
-    A file named directly is always tried; inside folders and zip files only names that end like pictures, and
-    no hidden ones (a Mac leaves a `._1.jpg` beside each 1.jpg).
+    A file named directly is always tried. In folders and zip files, only visible files with the extension of a
+    picture are (a Mac leaves a `._1.jpg` next to each 1.jpg).
     """
     for path in paths:
         if path.is_dir():
             for file in sorted(path.rglob("*")):
-                dangling = file.is_symlink() and not file.exists()  # to be listed as unreadable, not passed over
+                dangling = file.is_symlink() and not file.exists()  # to be reported as unreadable, not skipped
                 if is_picture_name(str(file.relative_to(path))) and (file.is_file() or dangling):
                     yield _file(file)
         elif not path.exists():
@@ -74,7 +74,7 @@ def find(paths: Sequence[Path]) -> Iterator[Source]:
 
 
 def named(name: str) -> Source:
-    """The picture that `find` gave this name; one that is gone raises when it is read, not here."""
+    """The picture that `find` gave this name. If it is gone, reading it raises, not this function."""
     path = Path(name)
     for folder in () if path.is_file() else path.parents:
         if folder.suffix.lower() == ".zip" and folder.is_file():
@@ -83,8 +83,8 @@ def named(name: str) -> Source:
 
 
 def read_ahead(sources: Sequence[Source], spec: InputSpec, *, batch: int, workers: int) -> Iterator[list[Read]]:
-    """Pictures in batches, in order; while the caller works on one batch, the next are read, decoded and
-    resized in threads (Pillow and zlib let go of the interpreter's lock).
+    """Pictures in batches, in order. While the caller works on one batch, threads read, decode and resize the next
+    (Pillow and zlib release the interpreter's lock).
     """
     waiting: deque[Future[Read]] = deque()
     rest = iter(sources)
@@ -105,9 +105,9 @@ def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
     Raises:
         ImageRejected: it is too large, or damaged.
-        OSError: the archive cannot be read.
+        OSError: the zip file cannot be read.
     """
-    if entry.file_size > MAX_BYTES:  # before unpacking: a zip bomb announces itself here
+    if entry.file_size > MAX_BYTES:  # before unpacking: zip bombs announce their size
         raise ImageRejected("too_many_bytes", f"The file unpacks to {entry.file_size / 2**20:.0f} MB.")
     try:
         with archive.open(entry) as file:
@@ -115,7 +115,7 @@ def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError) as error:
         raise ImageRejected("corrupt", f"The zip entry cannot be unpacked ({error}).") from error
     except OSError as error:
-        if error.errno is not None:  # the disk's; bzip2 reports damage as an OSError without a number
+        if error.errno is not None:  # of the disk; bzip2 reports damage as an OSError without a number
             raise
         raise ImageRejected("corrupt", f"The zip entry cannot be unpacked ({error}).") from error
 
@@ -126,7 +126,7 @@ def is_hidden(name: str) -> bool:
 
 
 def is_picture_name(name: str) -> bool:
-    """Whether a path inside a folder or zip file ends like a picture's, and is not hidden."""
+    """Whether a path in a folder or zip file has the extension of a picture and is not hidden."""
     return name.lower().endswith(EXTENSIONS) and not is_hidden(name)
 
 
@@ -145,7 +145,7 @@ def _prepare(source: Source, spec: InputSpec) -> Read:
 def _file(path: Path) -> Source:
     try:
         status = path.stat()
-    except OSError:  # gone since it was listed; reading it will say so
+    except OSError:  # gone since it was listed; reading it reports that
         return Source(str(path), partial(_read_file, path))
     return Source(str(path), partial(_read_file, path), f"{status.st_size}-{status.st_mtime_ns}")
 
@@ -162,7 +162,7 @@ def _read_file(path: Path) -> bytes:
 
 
 def _zipped(path: Path) -> Iterator[Source]:
-    archive = _archive(path)  # stays open as long as one of its pictures is still to be read
+    archive = _archive(path)  # stays open while pictures in it are to be read
     for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
         if is_picture_name(entry.filename):
             stamp = f"{entry.file_size}-{entry.CRC:08x}"
@@ -185,4 +185,4 @@ def _archive(path: Path) -> zipfile.ZipFile:
         raise zipfile.BadZipFile(f"{path} is damaged or not a zip file ({error}). Copy it again.") from error
 
 
-_shared_archive = lru_cache(maxsize=8)(_archive)  # reading the list of 40,000 members takes half a second
+_shared_archive = lru_cache(maxsize=8)(_archive)  # listing 40,000 members takes half a second

@@ -1,4 +1,4 @@
-"""Contact sheets: what a query found, to be looked at by a person."""
+"""Contact sheets: the results of queries, for people to look at."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ _GAP = 12  # between tiles
 _PADDING = 8  # between a query and its frame
 _ROW_GAP = 18
 _CAPTION_GAP = 6
-_DASH = 5  # a bad tile's edge is dashed as well as red: not everybody tells red from green
+_DASH = 5  # the edge of a bad tile is dashed as well as red, for people who cannot tell red from green
 
 _FINER = 4
 
-# The font that comes with Pillow has no more than these.
+# The only characters in the font bundled with Pillow.
 _HAS = frozenset(map(chr, range(32, 127))) | frozenset("·…‘’“”")
 _STANDS_FOR = {"×": "x", "–": "-", "—": "-", "−": "-", "→": "->", "€": "EUR ", "£": "GBP ", "ß": "ss", "∧": "&"}
 
@@ -34,8 +34,8 @@ class Tile:
     """One picture on a sheet.
 
     Attributes:
-        pixels: uint8 [H, W, 3] RGB of any size; shown whole, on white.
-        caption: one or more lines for below it; what is too long is shortened in the middle.
+        pixels: uint8 [H, W, 3] RGB of any size, shown complete on white.
+        caption: one or more lines below it; long ones are shortened in the middle.
         good: True draws a green edge, False a dashed red one.
     """
 
@@ -45,17 +45,17 @@ class Tile:
 
 
 def missing(caption: str = "") -> Tile:
-    """A grey tile, for a picture that is no longer there."""
+    """A grey tile for a picture that no longer exists."""
     return Tile(np.full((1, 1, 3), _MISSING, np.uint8), caption)
 
 
 def contact_sheet(rows: Sequence[Sequence[Tile]], *, tile: int = 112, title: str = "") -> Image.Image:
-    """A white page, one row of pictures each: the first, framed and set apart, is what the others answer to.
+    """A white page with rows of pictures. The first of each row, framed and set apart, is the query.
 
     Args:
-        rows: of any lengths, also of none.
+        rows: of any length, even empty.
         tile: side of a picture, in pixels.
-        title: for the first line; wrapped where the page is narrower.
+        title: at the top, wrapped to the width of the page.
     """
     small, large = min(13, max(11, round(tile / 9))), min(20, max(16, round(tile / 7)))
     found = max((len(row) - 1 for row in rows), default=0)
@@ -81,7 +81,7 @@ def contact_sheet(rows: Sequence[Sequence[Tile]], *, tile: int = 112, title: str
 
 
 def _place(page: Image.Image, shown: Tile, left: int, top: int, side: int, size: int) -> None:
-    """The picture whole, centred on a white square, with an edge just outside it and its caption below."""
+    """The complete picture, centred on a white square, with an edge around it and its caption below."""
     if shown.pixels.dtype != np.uint8 or shown.pixels.ndim != 3 or shown.pixels.shape[2] != 3 or not shown.pixels.size:
         raise ValueError(f"a tile's pixels must be uint8 [H, W, 3], not {shown.pixels.dtype} {shown.pixels.shape}")
     height, width, _ = shown.pixels.shape
@@ -111,7 +111,7 @@ def _edge(pen: ImageDraw.ImageDraw, good: bool | None, left: int, top: int, side
 
 
 def _write(page: Image.Image, spot: tuple[int, int], text: str, size: int, colour: str) -> None:
-    """Drawn larger and scaled down: Pillow puts letters on whole pixels, which at 12 pixels spaces them badly."""
+    """Draw text larger and scale it down: Pillow places letters on whole pixels, badly spaced at 12 pixels."""
     mask = Image.new("L", (_FINER * (_width(text, size) + 2), _FINER * _height(size)))
     ImageDraw.Draw(mask).text((0, 0), text, font=_font(size), fill=255)
     mask = mask.reduce(_FINER)
@@ -136,7 +136,7 @@ def _lines(row: Sequence[Tile]) -> int:
 
 
 def _plain(text: str) -> str:
-    """`text` in the characters that the font has."""
+    """`text` in characters of the font."""
     known = (_STANDS_FOR.get(letter, letter) for letter in text)
     apart = unicodedata.normalize("NFKD", "".join(known))
     return "".join(
@@ -146,7 +146,7 @@ def _plain(text: str) -> str:
 
 
 def _shortened(text: str, size: int, width: int) -> str:
-    """`text`, with … for its middle when it is wider than `width`: names tell themselves apart by their ends."""
+    """`text`, with … for its middle if it is wider than `width`: names differ at their ends."""
     if _width(text, size) <= width:
         return text
     for kept in range(len(text) - 1, 0, -1):

@@ -1,8 +1,8 @@
 """CSV that is safe to open in a spreadsheet.
 
-A spreadsheet runs a cell that begins with =, +, - or @ as a formula, and a product's title may come from anybody. Such
-text is written with an apostrophe before it, which makes it plain text (OWASP, "CSV Injection"), and read without it
-again. Text that begins with apostrophes before such a character gets one more, so every text comes back as it was.
+Spreadsheets run a cell that begins with =, +, - or @ as a formula, and anybody may have written the title of a product.
+Such text is written with an apostrophe in front of it, which makes it plain text (OWASP, "CSV Injection"), and read
+without it. Text that has apostrophes before such a character gets one more, so every text is read as it was.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import re
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-#: Also what spreadsheets skip before they look for one, and the wide forms that some of them take for it.
+#: Also characters that spreadsheets skip before a formula, and the full-width forms that some of them accept.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def neutralised(cell: Any) -> Any:
-    """`cell`, with an apostrophe before it if it is text that a spreadsheet would run. Numbers stay numbers."""
+    """`cell`, with an apostrophe in front of text that a spreadsheet would run. Numbers stay numbers."""
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def restored(cell: str) -> str:
-    """What `neutralised` was given."""
+    """The text that `neutralised` was given."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 class Writer:
-    """`csv.writer` for everything that people may open in a spreadsheet."""
+    """`csv.writer` for tables that people may open in a spreadsheet."""
 
     def __init__(self, stream: TextIO, lineterminator: str = "\r\n") -> None:
         self._writer = csv.writer(stream, lineterminator=lineterminator)

@@ -296,7 +296,7 @@ def test_vectors_of_an_unknown_model_are_refused(
     save(file, Features(["a.jpg"], np.eye(1, 4, dtype=np.float32), {"spec": {"dimension": 4}}))
     assert main([command[0], str(file), *command[1:]]) == 2
     assert capsys.readouterr().err == (
-        f"error: {file} does not say which model made it (missing in meta: name). Make it anew with "
+        f"error: {file} does not say which model made it (missing in meta: name). Make it again with "
         "`python -m ml embed`.\n"
     )
 
