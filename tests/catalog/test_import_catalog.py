@@ -50,7 +50,7 @@ def test_a_folder_in_the_kaggle_layout_becomes_products_with_pictures(kaggle_fol
     assert default_storage.exists(image.file.name)
 
 
-def test_a_category_that_repeats_its_parent_is_said_once(kaggle_folder: Callable[..., Path]) -> None:
+def test_a_category_that_repeats_its_parent_is_kept_once(kaggle_folder: Callable[..., Path]) -> None:
     run(kaggle_folder([row("1", masterCategory="Accessories", subCategory="Watches", articleType="Watches")]))
     assert sorted(Category.objects.values_list("address", flat=True)) == ["accessories", "accessories/watches"]
 
@@ -62,10 +62,10 @@ def test_a_zip_reads_like_a_folder(kaggle_folder: Callable[..., Path], zipped: C
     assert "2 products created, 0 existed already, 2 pictures added" in out
 
 
-def test_a_folder_for_each_class_becomes_a_category_each(tmp_path: Path) -> None:
-    for kind in ("Dress", "T-Shirt"):
-        (tmp_path / kind).mkdir()
-        (tmp_path / kind / "a.png").write_bytes(picture(seed=len(kind), format="PNG"))
+def test_each_class_folder_becomes_a_category(tmp_path: Path) -> None:
+    for name in ("Dress", "T-Shirt"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(picture(seed=len(name), format="PNG"))
     out, _ = run(tmp_path)
     assert "2 products created" in out
     assert sorted(Product.objects.values_list("category__name", flat=True)) == ["Dress", "T-Shirt"]
@@ -174,7 +174,7 @@ def test_a_byte_order_mark_is_accepted(kaggle_folder: Callable[..., Path]) -> No
     ],
     ids=["missing column", "not UTF-8", "broken header"],
 )
-def test_an_unusable_table_is_refused_whole_with_exit_status_2(
+def test_an_unusable_table_is_refused_with_exit_status_2(
     kaggle_folder: Callable[..., Path], spoil: Callable[[bytes], bytes], message: str
 ) -> None:
     folder = kaggle_folder([row("1")])
@@ -187,7 +187,7 @@ def test_an_unusable_table_is_refused_whole_with_exit_status_2(
 
 
 @pytest.mark.parametrize("name", ["missing.zip", "text.zip", "empty"])
-def test_an_input_that_is_no_catalog_is_refused_with_exit_status_2(tmp_path: Path, name: str) -> None:
+def test_an_input_that_is_not_a_catalog_is_refused_with_exit_status_2(tmp_path: Path, name: str) -> None:
     (tmp_path / "text.zip").write_text("not a zip")
     (tmp_path / "empty").mkdir()
     with pytest.raises(CommandError) as caught:
@@ -211,7 +211,7 @@ def test_a_link_out_of_the_folder_is_refused(kaggle_folder: Callable[..., Path],
     assert not ProductImage.objects.exists()
 
 
-def test_zip_entries_that_lead_out_are_ignored(zipped: Callable[..., Path]) -> None:
+def test_zip_entries_outside_the_zip_are_ignored(zipped: Callable[..., Path]) -> None:
     out, _ = run(zipped({"Dress/a.jpg": picture(), "Dress/../../evil.jpg": picture(seed=1)}))
     assert "1 products created" in out
 
@@ -269,9 +269,9 @@ def test_file_names_that_are_not_unicode_are_row_errors(tmp_path: Path) -> None:
 
 
 def test_class_names_in_any_script_stay_apart(tmp_path: Path) -> None:
-    for kind in ("シャツ", "ドレス"):
-        (tmp_path / kind).mkdir()
-        (tmp_path / kind / "a.jpg").write_bytes(picture(seed=len(kind)))
+    for name in ("シャツ", "ドレス"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jpg").write_bytes(picture(seed=len(name)))
     run(tmp_path)
     assert sorted(Product.objects.values_list("category__name", flat=True)) == ["シャツ", "ドレス"]
 
@@ -301,7 +301,7 @@ def test_a_killed_import_is_completed_by_the_next_run(kaggle_folder: Callable[..
 
 
 @pytest.mark.realdata
-def test_real_dirt_is_reported_and_the_rest_imported(data_folder: Path) -> None:
+def test_bad_rows_of_real_data_are_reported_and_the_others_imported(data_folder: Path) -> None:
     out, err = run(data_folder / "fashion-small.zip", limit=500, demo_prices=True)
     assert "500 products created" in out
     assert ProductImage.objects.count() == 500 - err.count("[missing_file]")

@@ -1,4 +1,4 @@
-"""A table of your own: headers, separators, encodings and prices as people write them."""
+"""Tables: headers, separators, encodings and prices as people write them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def table(tmp_path: Path) -> Write:
-    """Writes a table and its pictures; `files` maps a name to bytes, by default there is coat.png."""
+    """Writes a table and its pictures. `files` maps names to bytes; the default is coat.png."""
 
     def write(
         *rows: tuple[str, ...],
@@ -79,7 +79,7 @@ def table(tmp_path: Path) -> Write:
     return write
 
 
-def test_a_table_becomes_products_with_everything_it_says(table: Write) -> None:
+def test_a_table_becomes_products_with_all_its_data(table: Write) -> None:
     header = (
         "Colour", "Alt Text", "image", "Qty", "currency", "PRICE", "Product-Type", "vendor", "details", "Name",
         "item_id", "Published", "Frame Size",
@@ -102,7 +102,7 @@ def test_a_table_becomes_products_with_everything_it_says(table: Write) -> None:
 
 
 def examples() -> dict[str, tuple[str, list[str], str, list[str]]]:
-    """Of docs/how-to/import.md, by section: folder, its files, its table, and what the command prints."""
+    """Examples in docs/how-to/import.md by section: folder, files, table, and output of the command."""
     page = (Path(__file__).parents[2] / "docs" / "how-to" / "import.md").read_text()
     found = {}
     for section in re.split(r"^## ", page, flags=re.M)[1:]:
@@ -114,16 +114,16 @@ def examples() -> dict[str, tuple[str, list[str], str, list[str]]]:
 
 
 @pytest.mark.parametrize("section", ["A table of your own", "Kaggle's layout", "One folder per class"])
-def test_examples_of_the_documentation_are_imported_as_it_says(tmp_path: Path, section: str) -> None:
-    folder, files, text, said = examples()[section]
+def test_examples_in_the_documentation_work(tmp_path: Path, section: str) -> None:
+    folder, files, text, printed = examples()[section]
     for number, name in enumerate(files):
         path = tmp_path / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode() if path.suffix == ".csv" else picture(seed=number))
     checked, _ = run(tmp_path / folder, dry_run=True)
     out, err = run(tmp_path / folder, demo_prices=True)
-    assert said[:-1] == err.splitlines()[: len(said) - 1]
-    assert out.rpartition(",")[0] == said[-1].rpartition(",")[0]
+    assert printed[:-1] == err.splitlines()[: len(printed) - 1]
+    assert out.rpartition(",")[0] == printed[-1].rpartition(",")[0]
     created, pictures = re.findall(r"([0-9]+) (?:products created|pictures added)", out)
     assert f"{created} products to create, 0 exist already, {pictures} pictures to add, 0 row errors" in checked
     assert "0 products created" in run(tmp_path / folder)[0]
@@ -134,7 +134,7 @@ def test_examples_of_the_documentation_are_imported_as_it_says(tmp_path: Path, s
         ]  # fmt: skip
 
 
-def test_what_a_table_does_not_say_is_as_in_other_layouts(table: Write) -> None:
+def test_missing_columns_have_the_same_defaults_as_in_other_layouts(table: Write) -> None:
     _, err = run(table(COAT))
     product = Product.objects.get()
     assert (product.price, product.currency, product.stock, product.published) == (None, "USD", 10, True)
@@ -145,7 +145,7 @@ def test_what_a_table_does_not_say_is_as_in_other_layouts(table: Write) -> None:
 @pytest.mark.parametrize("name", ["catalog.csv", "Products.TSV"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_separators_and_encodings_are_found_out(table: Write, separator: str, encoding: str, name: str) -> None:
+def test_separators_and_encodings_are_detected(table: Write, separator: str, encoding: str, name: str) -> None:
     header = (*HEADER, "note, or remark; short")
     row = ("A1", "Süße Jacke, rot; neu", "coat.png", "日本\n語\tx")
     _, err = run(table(row, header=header, separator=separator, encoding=encoding, name=name))
@@ -156,13 +156,13 @@ def test_separators_and_encodings_are_found_out(table: Write, separator: str, en
 
 
 @pytest.mark.parametrize(
-    ("title", "encoding", "said"),
+    ("title", "encoding", "printed"),
     [("Jäckchen 5 €", "cp1252", "read as Windows-1252"), ("Jäck\x81chen", "latin-1", "read as Latin-1")],
 )
-def test_a_guessed_encoding_is_said_with_its_name(table: Write, title: str, encoding: str, said: str) -> None:
+def test_a_guessed_encoding_is_named_in_a_warning(table: Write, title: str, encoding: str, printed: str) -> None:
     _, err = run(table(("A1", title, "coat.png"), encoding=encoding))
     assert Product.objects.get().title == title
-    assert said in err
+    assert printed in err
 
 
 def test_damaged_utf_16_is_refused(table: Write) -> None:
@@ -179,7 +179,7 @@ def test_needed_columns_have_many_names(name: str) -> None:
         assert needed_in([*others, spelling]) == 3
 
 
-def test_no_name_means_two_columns() -> None:
+def test_no_name_has_two_meanings() -> None:
     names = [name.replace(" ", "") for spellings in NAMES.values() for name in spellings]
     assert len(names) == len(set(names))
 
@@ -244,7 +244,7 @@ def test_prices_are_read_as_people_write_them(text: str, amount: str | None, cur
         ("€5", "USD", "USD", None),
     ],
 )
-def test_a_sign_beside_the_price_is_its_currency(
+def test_a_sign_next_to_the_price_sets_the_currency(
     table: Write, settings: object, price: str, currency: str, shop: str, expected: str | None
 ) -> None:
     settings.SHOP_CURRENCY = shop  # type: ignore[attr-defined]
@@ -261,7 +261,7 @@ def test_a_sign_beside_the_price_is_its_currency(
         ("Draft", False), ("archived", False), ("", True),
     ],
 )  # fmt: skip
-def test_published_is_said_in_many_words(table: Write, text: str, published: bool) -> None:
+def test_published_has_many_spellings(table: Write, text: str, published: bool) -> None:
     run(table((*COAT, text), header=(*HEADER, "Status")))
     assert Product.objects.get().published is published
 
@@ -298,7 +298,7 @@ def test_a_picture_is_found_by_its_path_or_its_name(table: Write, cell: str) -> 
     assert "1 pictures added, 0 row errors" in out
 
 
-def test_accents_that_macos_takes_apart_are_the_same_name(table: Write) -> None:
+def test_accents_that_macos_decomposes_match(table: Write) -> None:
     out, _ = run(table(("A1", "Café", "caf\u00e9.png"), files={"cafe\u0301.png": png()}))
     assert "1 pictures added, 0 row errors" in out
 
@@ -431,7 +431,7 @@ def test_rows_that_are_not_csv_are_row_errors(table: Write) -> None:
     assert "catalog.csv:4: contains a NUL byte" in err
 
 
-def test_a_quote_that_is_never_closed_is_said_to_swallow_the_rest(table: Write) -> None:
+def test_an_unclosed_quote_is_reported_with_its_consequence(table: Write) -> None:
     folder = table(COAT)
     with (folder / "catalog.csv").open("a") as stream:
         stream.write('B,"Bag,coat.png\nC,Cap,coat.png\n')
@@ -472,7 +472,7 @@ def test_a_header_that_cannot_be_used_is_refused_by_name(
     assert all(part in message for part in ["catalog.csv", *parts]), message
 
 
-def test_a_header_that_says_nothing_known_is_refused_where_the_layout_is_named(table: Write) -> None:
+def test_a_header_without_known_columns_is_refused(table: Write) -> None:
     folder = table(("1", "2"), header=("Artikel", "Bild"))
     assert "lacks the columns sku (also: id, product id, item id, item number, article number); title" in refused(
         folder, format="table"
@@ -485,7 +485,7 @@ def test_two_tables_are_refused(table: Write) -> None:
     assert "has 2 tables: catalog.csv, more.csv" in refused(table(COAT, name="more.csv"))
 
 
-def test_other_tables_beside_it_are_left_alone(table: Write) -> None:
+def test_other_tables_next_to_it_are_ignored(table: Write) -> None:
     folder = table(COAT)
     (folder / "notes.csv").write_text("who,when\n")
     (folder / "old").mkdir()
@@ -494,7 +494,7 @@ def test_other_tables_beside_it_are_left_alone(table: Write) -> None:
     assert "1 products created" in out
 
 
-def test_class_folders_with_a_list_beside_them_stay_class_folders(tmp_path: Path) -> None:
+def test_class_folders_with_a_list_next_to_them_stay_class_folders(tmp_path: Path) -> None:
     (tmp_path / "Dress").mkdir()
     (tmp_path / "Dress" / "a.png").write_bytes(png())
     (tmp_path / "labels.csv").write_text("file,label\nDress/a.png,3\n")
@@ -516,7 +516,7 @@ def test_kaggles_table_stays_kaggles_and_a_table_of_that_name_is_read(
 
 
 @pytest.mark.parametrize("spelling", ["Compare at price", "RRP", "list_price"])
-def test_everything_a_shop_knows_about_a_product_lands_in_its_place(table: Write, spelling: str) -> None:
+def test_all_known_columns_are_imported(table: Write, spelling: str) -> None:
     header = (
         *HEADER,
         "Price",
@@ -575,7 +575,7 @@ def test_everything_a_shop_knows_about_a_product_lands_in_its_place(table: Write
         ("image link", "", "no_image", "is empty", True),
     ],
 )
-def test_what_is_wrong_is_reported_and_only_harmless_mistakes_keep_the_row(
+def test_a_bad_cell_is_reported_and_only_minor_ones_keep_the_row(
     table: Write, column: str, text: str, code: str, reason: str, kept: bool
 ) -> None:
     header = ("sku", "title", "price", *(() if column == "image link" else ("image",)), column)
@@ -589,13 +589,13 @@ def test_what_is_wrong_is_reported_and_only_harmless_mistakes_keep_the_row(
 
 
 @pytest.mark.parametrize("text", ["96385074", "036000291452", "4006381333931", "978-3-16-148410-0", "10012345678902"])
-def test_numbers_below_barcodes_are_kept_with_their_leading_zeros(table: Write, text: str) -> None:
+def test_gtins_keep_their_leading_zeros(table: Write, text: str) -> None:
     run(table((*COAT, text), header=(*HEADER, "gtin")))
     assert Product.objects.get().gtin == text.replace("-", "")
 
 
 @pytest.mark.parametrize("word", ["NA", "n/a", "none", "NULL", "NaN", "#N/A"])
-def test_cells_that_say_that_nothing_is_known_are_empty(table: Write, word: str) -> None:
+def test_words_for_unknown_count_as_empty(table: Write, word: str) -> None:
     header = (*HEADER, "brand", "price", "stock", "gtin", "url", "Colour", "category")
     run(table(("A1", word, "coat.png", *[word] * 7), header=header))
     product = Product.objects.get()
@@ -603,12 +603,12 @@ def test_cells_that_say_that_nothing_is_known_are_empty(table: Write, word: str)
     assert (product.attributes, product.category.name) == ({}, "Other")
 
 
-def test_a_style_column_and_a_group_column_are_one_thing_too_many(table: Write) -> None:
+def test_a_style_column_and_a_group_column_are_refused_together(table: Write) -> None:
     message = refused(table((*COAT, "1", "2"), header=(*HEADER, "item_group_id", "Style")))
     assert '2 columns for group: "item_group_id" and "Style"' in message
 
 
-def test_a_table_may_be_named_itself(table: Write) -> None:
+def test_a_path_may_name_the_table(table: Write) -> None:
     folder = table(COAT)
     table(("B1", "Bag", "coat.png"), name="more.csv")
     out, _ = run(folder / "more.csv")
