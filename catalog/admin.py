@@ -145,7 +145,7 @@ class ProductAdmin(ModelAdmin):
     list_display_links = ["picture", "title"]
     list_filter = ["published", "category"]
     list_per_page = 50
-    search_fields = ["title", "sku", "brand"]
+    search_fields = ["title", "sku", "brand", "gtin"]
     autocomplete_fields = ["category"]
     show_full_result_count = False
     fieldsets = [

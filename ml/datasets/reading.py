@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ml.datasets.families import family_of
 from ml.files.catalog.archive import Archive
-from ml.files.catalog.errors import CatalogFileError, RowError, RowRejected
+from ml.files.catalog.errors import CatalogFileError, RowError, RowRejected, UnknownLayout
 from ml.files.catalog.opening import open_catalog
 from ml.files.catalog.records import Catalog, Record
 from ml.pictures.codec import MAX_BYTES, ImageRejected
@@ -55,7 +55,9 @@ def open_set(path: Path, *, note: Note | None = None) -> list[Sample]:
     """
     try:
         catalog = open_catalog(path, learning=True)
-        samples = list(_samples(catalog, path, note or (lambda _: None)))
+        samples = list(_samples(catalog, note or (lambda _: None)))
+    except UnknownLayout:
+        samples = []
     except (CatalogFileError, OSError) as error:
         raise DatasetError(f"{path} cannot be used: {error}") from error
     if not samples:
@@ -66,7 +68,7 @@ def open_set(path: Path, *, note: Note | None = None) -> list[Sample]:
     return sorted(samples, key=lambda sample: sample.name)
 
 
-def _samples(catalog: Catalog, path: Path, note: Note) -> Iterator[Sample]:
+def _samples(catalog: Catalog, note: Note) -> Iterator[Sample]:
     for warning in catalog.warnings:
         note(warning)
     files, seen = frozenset(catalog.archive.names), set[str]()

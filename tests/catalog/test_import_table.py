@@ -25,6 +25,7 @@ from ml.files.catalog.records import (
     WORD_LENGTH,
 )
 from ml.files.tables import neutralised
+from recommendations.strips.styles import style_of
 from tests.catalog.conftest import row as kaggle_row
 from tests.pictures import picture
 
@@ -549,6 +550,7 @@ def test_all_known_columns_are_imported(table: Write, spelling: str) -> None:
     assert (product.gtin, product.size, product.condition) == ("0012345678905", "M", "Very good")
     assert (product.url, product.sold_at, product.stock) == ("https://shop.example/a?b=1", "shop.example", 0)
     assert product.attributes == {"colour": "Navy", "style": "G7"}
+    assert style_of(product).told, "products of one group share a card"
     product.full_clean()
     before = list(Product.objects.values())
     assert "0 products created, 1 existed already, 0 pictures added" in run(table(row, header=header))[0]

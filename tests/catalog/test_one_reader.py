@@ -55,6 +55,7 @@ ODD: dict[str, tuple[Files, int]] = {
     "semicolons": (styles(line(1, "Tee").replace(",", ";"), header=HEADER.replace(",", ";")), 1),
     "carriage returns": (styles(line(1, "Tee"), line(2, "Top"), newline="\r\n"), 2),
     "blank lines": (styles("", line(1, "Tee"), "", line(2, "Top")), 2),
+    "rows of empty cells": (styles(",,,,,,,,,", line(1, "Tee"), " ,,,,,,,,, ", line(2, "Top")), 2),
     "columns in another order": (
         styles(",".join(reversed(line(1, "Tee").split(","))), header=",".join(reversed(HEADER.split(",")))), 1
     ),

@@ -9,6 +9,10 @@ class CatalogFileError(Exception):
     """The input as a whole cannot be used: one sentence that names the file and the remedy."""
 
 
+class UnknownLayout(CatalogFileError):
+    """There is nothing in the input that could be a catalog."""
+
+
 class RowRejected(Exception):
     """One row or one picture cannot be used; the others can.
 

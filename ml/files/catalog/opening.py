@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ml.files.catalog import class_folders, kaggle, table
 from ml.files.catalog.archive import FolderArchive, open_archive
-from ml.files.catalog.errors import CatalogFileError
+from ml.files.catalog.errors import UnknownLayout
 from ml.files.catalog.records import Catalog
 from ml.files.catalog.tables import EXTENSIONS, TABLE_MAX_BYTES, Input
 from ml.pictures.codec import MAX_BYTES
@@ -25,6 +25,7 @@ def open_catalog(path: Path, *, layout: str = "auto", currency: str = "USD", lea
             columns with labels, and a table that lacks a column is no reason to refuse class folders.
 
     Raises:
+        UnknownLayout: no layout is recognised.
         CatalogFileError: the path, the layout or the table cannot be used.
     """
     input = _input(path, learning)
@@ -59,7 +60,7 @@ def _recognised(input: Input, learning: bool) -> str:
         return "folder"
     for found in unread:
         found.table  # noqa: B018
-    raise CatalogFileError(
+    raise UnknownLayout(
         f"{input.archive.path} is in no known layout: expected a .csv, .tsv or .xlsx with the columns sku, title and "
         "image at its top, Kaggle's styles.csv next to images/, or one folder per class. See docs/how-to/import.md."
     )

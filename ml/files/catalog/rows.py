@@ -17,7 +17,7 @@ class Table:
     """Attributes:
     name: of its file in the archive.
     header: the cells of its first row that is not blank.
-    rows: reads the rows below the header, without blank ones.
+    rows: reads the rows below the header, without those whose cells are all empty.
     count: of these rows, about.
     warnings: sentences about how it is read.
     notes: sentences about what is not read.

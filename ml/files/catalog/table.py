@@ -103,7 +103,7 @@ def _records(table: Table, rows: _Rows) -> Iterator[Record | RowError]:
     for row in table.rows():
         if isinstance(row, RowError):
             yield row
-        elif any(cell.strip() for cell in row[1]):
+        else:
             yield from rows.read(*row)
 
 

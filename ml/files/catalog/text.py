@@ -53,7 +53,7 @@ def header_of(name: str, start: bytes) -> list[str]:
 
 
 def _rows(reader: Any, name: str) -> Iterator[Row | RowError]:
-    """What is left in `reader`, a `csv.reader`, without blank lines. Reading goes on after a row that is not CSV."""
+    """What is left in `reader`, a `csv.reader`, without empty rows. Reading goes on after a row that is not CSV."""
     while True:
         line = reader.line_num + 1
         try:
@@ -66,7 +66,7 @@ def _rows(reader: Any, name: str) -> Iterator[Row | RowError]:
             continue
         if any("\0" in cell for cell in cells):
             yield RowError(name, line, "bad_csv", "contains a NUL byte")
-        elif cells:
+        elif any(cell.strip() for cell in cells):
             yield line, cells
 
 
