@@ -1,4 +1,4 @@
-"""What a cosine means: isotonic regression on hand-worked numbers, and on a small labelled shop."""
+"""Calibration: isotonic regression on hand-worked numbers, and on a small labelled shop."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_regression_never_falls_and_keeps_the_mean(seen: list[tuple[float, f
 
 
 def test_a_curve_goes_straight_from_one_step_to_the_next() -> None:
-    # By score: 0, 1 | 0, 1 → means 0, .5 with pools (0, .2) and (.4, .6): one bin a pair.
+    # By score: 0, 1 | 0, 1 → means 0, .5 with pools (0, .2) and (.4, .6): one bin per pair.
     curve = fit(np.array([0.0, 0.4, 0.2, 0.6]), np.array([0, 1, 0, 1]), bins=4)
     assert curve.scores.tolist() == pytest.approx([0.1, 0.5])
     assert curve.values.tolist() == [0, 1]
@@ -135,7 +135,7 @@ def test_without_a_pair_of_known_colours_it_is_a_rank_too() -> None:
 
 @pytest.fixture
 def rails(shop: Shopkeeper, plane: EmbeddingModel) -> EmbeddingModel:
-    """120 products around four directions: two types in two colours each."""
+    """120 products around four directions: two types, each in two colours."""
     chance = np.random.default_rng(4)
     corners = {("dresses", "Red"): [1, 1, 0], ("dresses", "Blue"): [1, 0.4, 0],
                ("shoes", "Red"): [-1, 1, 0], ("shoes", "Navy Blue"): [-1, 0.4, 0]}  # fmt: skip
@@ -146,7 +146,7 @@ def rails(shop: Shopkeeper, plane: EmbeddingModel) -> EmbeddingModel:
     return plane
 
 
-def test_the_shops_own_catalog_tells_what_a_cosine_means(rails: EmbeddingModel) -> None:
+def test_a_model_is_calibrated_with_the_shops_own_catalog(rails: EmbeddingModel) -> None:
     out = io.StringIO()
     call_command("embedding_models", "calibrate", stdout=out)
     assert "the chance of the same type and colour" in out.getvalue()
@@ -193,7 +193,7 @@ def test_a_catalog_of_one_type_gives_ranks(rails: EmbeddingModel, shop: Shopkeep
     assert rails.calibration["kind"] == "rank"
 
 
-def test_api_and_command_say_the_match_and_what_it_is(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+def test_api_and_command_return_the_match_and_its_basis(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     shop.embedded(plane, "scarlet", [3, 4, 0])
     body = APIClient().get(f"/api/v1/products/{red.slug}/similar/").json()

@@ -1,4 +1,4 @@
-"""What is counted of strips, and what the counts say."""
+"""Counting what shoppers see and click in strips, and the rates from the counts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def no_reports_yet() -> Iterator[None]:
 
 @pytest.fixture
 def label(shop: Shopkeeper, plane: EmbeddingModel, client: Client) -> str:
-    """Of the strip on a product's page: two look-alikes, then one of the category."""
+    """The label of a product page's strip: two look-alikes, then one of the category."""
     red = shop.embedded(plane, "red", [1, 0, 0])
     shop.embedded(plane, "scarlet", [1, 0.1, 0])
     shop.embedded(plane, "crimson", [1, 0.4, 0])
@@ -59,7 +59,7 @@ def report(client: Client, *strips: dict[str, Any], **options: Any) -> int:
 
 
 def counted() -> dict[tuple[str, int], tuple[int, int]]:
-    """(source, position) → (seen, clicked), of whatever strip."""
+    """(source, position) → (seen, clicked), over all strips."""
     return {(row.source, row.position): (row.seen, row.clicked) for row in StripCount.objects.all()}
 
 
@@ -139,7 +139,7 @@ def test_a_place_named_twice_counts_once(client: Client, label: str) -> None:
 
 def test_other_sites_and_large_bodies_are_refused(client: Client, label: str) -> None:
     body = json.dumps({"strips": [{"label": label, "seen": [0], "clicked": []}]})
-    # What a form or a script of another site can send without asking the shop first.
+    # What a form or a script of another site can send without a preflight request.
     for content_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         assert client.post(ADDRESS, body, content_type=content_type).status_code == 415
     assert client.post(ADDRESS, body + " " * 20_000, content_type="application/json").status_code == 413
@@ -212,7 +212,7 @@ def test_wilsons_interval_on_worked_numbers() -> None:
 
 
 @given(st.integers(0, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_interval_holds_the_rate(counts: tuple[int, int]) -> None:
+def test_the_interval_contains_the_rate(counts: tuple[int, int]) -> None:
     hits, trials = counts
     low, high = wilson(hits, trials)
     assert 0 <= low <= high <= 1
@@ -258,7 +258,7 @@ def test_people_read_rates_and_intervals(db: None) -> None:
     assert re.search(r"fashion +similar +visual +1 +10 +1 +10\.00% +1\.79% to 40\.42%", out.getvalue())
 
 
-def test_no_figures_and_senseless_days(db: None) -> None:
+def test_no_figures_and_invalid_days(db: None) -> None:
     out = io.StringIO()
     call_command("click_through", stdout=out)
     assert "Nothing has been counted" in out.getvalue()

@@ -25,7 +25,7 @@ def titles(product: Product, limit: int = 6) -> list[str]:
 
 @pytest.fixture
 def dresses(shop: Shopkeeper, plane: EmbeddingModel) -> dict[str, Product]:
-    """Less and less like "red"."""
+    """Products that are less and less similar to "red"."""
     made = {"red": shop.embedded(plane, "red", [1, 0, 0], category="clothes/dresses", brand="Kestrel")}
     for place, title in enumerate(("scarlet", "crimson", "pink"), start=1):
         made[title] = shop.embedded(plane, title, [1, place * 0.15, 0], category="clothes/dresses", brand="Tindra")
@@ -36,7 +36,7 @@ def dresses(shop: Shopkeeper, plane: EmbeddingModel) -> dict[str, Product]:
 # Vetoes
 
 
-def test_a_veto_holds_on_both_pages(dresses: dict[str, Product]) -> None:
+def test_a_veto_applies_on_both_pages(dresses: dict[str, Product]) -> None:
     set_vetoes(dresses["scarlet"], [dresses["red"]])
     assert titles(dresses["red"]) == ["crimson", "pink", "boot"]
     assert "red" not in titles(dresses["scarlet"])
@@ -44,7 +44,7 @@ def test_a_veto_holds_on_both_pages(dresses: dict[str, Product]) -> None:
     assert titles(dresses["red"])[0] == "scarlet"
 
 
-def test_a_veto_holds_on_every_rung(shop: Shopkeeper) -> None:
+def test_a_veto_applies_to_every_source(shop: Shopkeeper) -> None:
     red, other = shop.product("red"), shop.product("other")
     Pin.objects.create(product=red, shown=other)
     set_vetoes(red, [other])
@@ -109,7 +109,7 @@ def test_a_rule_never_shows_a_brand_or_a_brand_within_a_category(shop: Shopkeepe
     assert "boot" in titles(dresses["pink"])
 
 
-def test_a_rule_may_hold_beside_one_category_alone(shop: Shopkeeper, dresses: dict[str, Product]) -> None:
+def test_a_rule_may_apply_next_to_one_category_only(shop: Shopkeeper, dresses: dict[str, Product]) -> None:
     Rule.objects.create(effect="exclude", category=shop.category("shoes"), beside=shop.category("clothes"))
     shop.product("sandal", category="shoes")
     assert "boot" not in titles(dresses["red"])
@@ -159,7 +159,7 @@ def test_several_rules_move_no_further_than_one_may(shop: Shopkeeper, dresses: d
         ({"effect": "boost", "brand": "Tindra", "boost": -0.5}, "greater than or equal to -0.2"),
     ],
 )
-def test_a_senseless_rule_is_refused(db: None, fields: dict[str, Any], sentence: str) -> None:
+def test_an_invalid_rule_is_refused(db: None, fields: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
         Rule(**fields).full_clean()
 
@@ -189,7 +189,7 @@ def form(product: Product, *pins: tuple[Product | int, int], **fields: Any) -> d
 
 
 def save(client: Client, product: Product, *pins: tuple[Product | int, int], **fields: Any) -> str:
-    """What the form says of it; empty when it was saved."""
+    """The form's error messages; empty if it was saved."""
     response = client.post(f"/admin/catalog/product/{product.pk}/change/", form(product, *pins, **fields))
     return "" if response.status_code == 302 else response.content.decode()
 
@@ -232,7 +232,7 @@ def test_a_veto_from_the_other_side_does_not_lock_a_product_with_that_pin(
     assert titles(red) == []
 
 
-def test_senseless_pins_and_vetoes_are_refused_in_plain_words(shop: Shopkeeper, admin_client: Client) -> None:
+def test_invalid_pins_and_vetoes_are_refused_in_plain_words(shop: Shopkeeper, admin_client: Client) -> None:
     red, other, vetoed = shop.product("red"), shop.product("other"), shop.product("vetoed")
     set_vetoes(red, [vetoed])
     assert "A product cannot be pinned to itself." in save(admin_client, red, (red, 0), never_with=[vetoed.pk])
@@ -261,7 +261,7 @@ def test_staff_write_rules(shop: Shopkeeper, admin_client: Client) -> None:
     assert "Never show Shoes" in admin_client.get("/admin/recommendations/rule/").content.decode()
 
 
-def test_a_rule_that_is_about_nothing_says_so(shop: Shopkeeper, admin_client: Client) -> None:
+def test_a_rule_that_matches_nothing_warns(shop: Shopkeeper, admin_client: Client) -> None:
     shop.product("red", brand="Tindra")
     said = "No published product matches this"
     for brand, says in (("Tindra", False), ("tindra", True)):

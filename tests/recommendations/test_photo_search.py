@@ -1,4 +1,4 @@
-"""The photo page and its API, with a real network."""
+"""Photo search on the page and in the API, with a real network."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def no_searches_yet() -> None:
 
 @pytest.fixture
 def wardrobe(shop: Shopkeeper, network: EmbeddingModel) -> dict[str, Product]:
-    """Three things of different colours, embedded."""
+    """Three embedded products in different colours."""
     made = {}
     for price, colour in enumerate(("red", "green", "blue"), start=1):
         made[colour] = shop.product(f"{colour} thing", price=Decimal(price * 10))
@@ -88,9 +88,7 @@ def test_a_bad_photo_is_refused_with_a_code_in_api_and_page(
     ("fields", "where"),
     [({}, "photo"), ({"photo": "text"}, "photo"), ({"limit": "0"}, "limit"), ({"price_max": "x"}, "price_max")],
 )
-def test_missing_and_senseless_fields_are_named(
-    wardrobe: dict[str, Product], fields: dict[str, str], where: str
-) -> None:
+def test_missing_and_invalid_fields_are_named(wardrobe: dict[str, Product], fields: dict[str, str], where: str) -> None:
     body = fields if where == "photo" else {"photo": photo(picture()), **fields}
     response = APIClient().post(API, body, format="multipart")
     assert response.status_code == 400
@@ -134,7 +132,7 @@ def test_a_lost_network_is_503_and_a_damaged_one_is_refused(
         assert artifacts.storage_name(network.graph_sha256) in caplog.text
     finally:
         stored.write_bytes(kept)
-    # Fetched again from the storage that all hosts share.
+    # It is fetched again from the storage that all hosts share.
     assert post(picture("red"), limit=1).json()["results"][0]["title"] == "red thing"
     assert path.read_bytes() == kept
 

@@ -1,4 +1,4 @@
-"""Claims, leases, stores: every picture ends ready, or failed with a reason."""
+"""Claims, leases and results: every picture ends as ready, or as failed with a reason."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def test_a_claim_counts_the_attempt_and_holds_a_lease(images: list[ProductImage]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_claim_takes_no_more_than_it_asks_for_while_statistics_are_old(
+def test_a_claim_takes_no_more_than_its_size_while_statistics_are_old(
     images: list[ProductImage], plane: EmbeddingModel
 ) -> None:
-    """Just after a large import Postgres still takes the table for a small one, and plans a nested loop."""
+    """Right after a large import, Postgres still assumes that the table is small, and plans a nested loop."""
     claims.add_missing_rows(plane, [images[0].pk])
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE recommendations_imageembedding")
@@ -116,7 +116,7 @@ def test_a_result_that_comes_after_the_lease_was_taken_over_is_dropped(
     assert ImageEmbedding.objects.get().vector == [0, 1, 0]
 
 
-def test_a_result_for_a_file_replaced_meanwhile_is_dropped(images: list[ProductImage], plane: EmbeddingModel) -> None:
+def test_a_result_for_a_replaced_file_is_dropped(images: list[ProductImage], plane: EmbeddingModel) -> None:
     claims.add_missing_rows(plane, [images[0].pk])
     (claim,) = claims.claim_batch(plane, 1)
     ProductImage.objects.filter(pk=images[0].pk).update(digest="b" * 64)
@@ -155,7 +155,7 @@ def test_vectors_are_stored_as_unit_vectors_of_the_models_dimension(
     ],
     ids=["missing", "altered"],
 )
-def test_a_bad_file_fails_only_itself_and_a_retry_mends_it(
+def test_a_bad_file_fails_only_itself_and_a_retry_fixes_it(
     images: list[ProductImage], network: EmbeddingModel, spoil: Any, code: str
 ) -> None:
     name = images[2].file.name

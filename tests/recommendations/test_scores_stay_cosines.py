@@ -1,4 +1,4 @@
-"""A score is a cosine: never above 1, although vectors are stored as half floats, whose length is not quite 1."""
+"""A score is a cosine and never above 1, although vectors stored as half floats are not exactly of length 1."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.case
 
 
 def too_long(dimension: int) -> np.ndarray:
-    """A unit vector, float32, that half floats make longer than 1."""
+    """A unit vector, float32, that is longer than 1 in half floats."""
     chance = np.random.default_rng(0)
     for _ in range(1000):
         vector = chance.normal(size=dimension)

@@ -1,4 +1,4 @@
-"""Every search against a comparison with all vectors, in NumPy."""
+"""Every search, checked against a comparison with all vectors in NumPy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COLOURS = ("Red", "Green", "Blue", "Grey")
 
 @dataclass
 class Shop:
-    """A catalog, and the same in arrays.
+    """A catalog, in the database and in arrays.
 
     Attributes:
         vectors: float32 [pictures, D]; owner: int [pictures], position of each one's product.
@@ -49,7 +49,7 @@ class Shop:
     def expected(
         self, query: np.ndarray, holds: Callable[[Product], bool], *, own: set[int] = frozenset()
     ) -> list[tuple[int, float]]:
-        """(product, score), best first, ids breaking ties nowhere: random vectors have none."""
+        """(product, score), best first. Random vectors have no ties, so ids break none."""
         scores = self.vectors @ query
         best = np.full(len(self.products), -np.inf)
         np.maximum.at(best, self.owner, scores)
@@ -108,7 +108,7 @@ def stock_shop(count: int, *, seed: int = 0) -> Shop:
 
 
 def check(results: Results, expected: list[tuple[int, float]], limit: int) -> None:
-    """The right products with the right scores, in the right order as far as halves of floats tell it."""
+    """The right products with the right scores, in the right order as far as half floats can distinguish."""
     found = [(match.product.pk, match.score) for match in results.matches]
     assert len(found) == min(limit, len(expected))
     assert len({pk for pk, _ in found}) == len(found)
@@ -132,7 +132,7 @@ filters = st.fixed_dictionaries(
 
 
 def made(asked: dict[str, Any]) -> tuple[Filters, Callable[[Product], bool]]:
-    """The filter, and what it means."""
+    """A filter, and the same condition in Python."""
     attributes = {name: frozenset(values) for name, values in (
         ("colour", asked.get("colours", ())), ("gender", [asked["gender"]] if "gender" in asked else ()),
     ) if values}  # fmt: skip
@@ -175,7 +175,7 @@ def weights(colour: float | None) -> np.ndarray:
     colour=st.sampled_from([None, 0.0, 0.2, 0.5, 1.0]),
     metric=st.sampled_from([None, "euclidean"]),
 )
-def test_any_filter_and_any_weight_give_what_a_comparison_with_all_gives(
+def test_any_filter_and_any_weight_find_what_a_full_comparison_finds(
     shop: Shop, position: int, asked: dict[str, Any], limit: int, colour: float | None, metric: str | None
 ) -> None:
     found, holds = made(asked)
@@ -187,7 +187,7 @@ def test_any_filter_and_any_weight_give_what_a_comparison_with_all_gives(
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, 299), asked=filters, limit=st.integers(1, 50))
-def test_pages_put_together_are_the_whole(shop: Shop, position: int, asked: dict[str, Any], limit: int) -> None:
+def test_all_pages_together_are_the_whole_result(shop: Shop, position: int, asked: dict[str, Any], limit: int) -> None:
     found, holds = made(asked)
     product = shop.products[position]
     expected = [pk for pk, _ in shop.expected(shop.first_vector(position), holds, own={product.pk})]
@@ -225,7 +225,7 @@ def test_taste_is_between_what_is_liked_and_away_from_what_is_not(shop: Shop) ->
     assert nothing.matches == []
 
 
-def test_another_colour_is_the_same_kind_with_the_colour_of_a_swatch(shop: Shop) -> None:
+def test_another_colour_is_the_same_shape_with_the_colour_of_a_swatch(shop: Shop) -> None:
     shown = [
         shop.vectors[picture]
         for picture, position in enumerate(shop.owner)
@@ -243,7 +243,7 @@ def test_another_colour_is_the_same_kind_with_the_colour_of_a_swatch(shop: Shop)
     assert find_similar(shop.products[1], SearchRequest(12, in_colour="Infrared")).matches == []
 
 
-def test_a_budget_that_nothing_meets_says_how_many_there_are_and_from_what_price(shop: Shop) -> None:
+def test_a_budget_that_nothing_meets_reports_how_many_cost_more_and_from_what_price(shop: Shop) -> None:
     product, budget = shop.products[1], Decimal("0.50")
     results = find_similar(product, SearchRequest(5, Filters(price_max=budget, in_stock=True)))
     dearer = [
@@ -258,7 +258,7 @@ def test_a_budget_that_nothing_meets_says_how_many_there_are_and_from_what_price
     assert results.above.match.product.price > budget
 
 
-def test_through_the_index_as_many_as_asked_for_and_nearly_all_of_the_right_ones(transactional_db: None) -> None:
+def test_an_index_search_is_full_and_finds_nearly_all_of_the_right_products(transactional_db: None) -> None:
     shop = stock_shop(4000, seed=1)
     assert ensure_index(shop.model)
     try:
