@@ -97,7 +97,7 @@ def test_an_import_ends_with_a_sentence_and_the_next_goes_on(own_shop: OwnShop, 
     command = own_shop.start("import", command=importing(tmp_path / "import"))
     assert command.ended(120) == 1, command.log
     assert "No space left on device" in command.log
-    assert "run this again to go on" in command.log
+    assert "Run this again to import the rest" in command.log
     assert "Traceback" not in command.log
     assert (pictures(own_shop), stored(disk)) == (0, [])
     ballast.unlink()

@@ -66,7 +66,7 @@ def test_a_broker_that_is_restarted_and_remembers_nothing_loses_no_picture(own_s
     own_shop.let_go()
     own_shop.assert_nothing_lost(accepted)
     assert worker.running
-    assert own_shop.attempts() == {1: 25}, "what the worker had in hand it finished"
+    assert own_shop.attempts() == {1: 25}, "the worker finished its claimed work"
 
 
 def test_a_broker_that_is_flushed_with_a_hundred_messages_loses_no_picture(own_shop: OwnShop) -> None:

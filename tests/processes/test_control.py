@@ -74,7 +74,7 @@ def test_a_worker_rests_while_the_pipeline_is_paused(start: Start, network: Embe
     control.resume()
     until(lambda: pipeline_status().settled, 90, lambda: worker.log)
     assert ImageEmbedding.objects.get(image=image).state == "ready"
-    assert attempts() == {1: 301}, "nobody's attempt was spent on the pause"
+    assert attempts() == {1: 301}, "the pause cost no picture an attempt"
 
 
 def sentinel(worker: Process, queue: str) -> None:
@@ -196,7 +196,7 @@ def test_a_command_that_is_told_to_stop_leaves_nothing_behind(
     until(lambda: rows(state="ready") > 40, 60, lambda: command.log)
     tell(command, number, group=True)
     assert ended(command) == 1, command.log
-    assert "go on with it" in command.log
+    assert "continue with the rest" in command.log
     assert rows(state="processing") == 0, "finished, or given back"
     assert 0 < rows(state="ready") < 300, "in the middle"
     again = start("embed", command=EMBED, **LONG)
