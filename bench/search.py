@@ -105,7 +105,7 @@ def _measure_set(
 
 def _filters(rows: int, share: float | None) -> Filters:
     """A budget that this share of the products meets."""
-    return Filters(price_max=None if share is None else Decimal(round(share * rows)))
+    return Filters(price_max=None if share is None else Decimal(max(1, round(share * rows))))
 
 
 def _ours(vectors: Vectors, filled: Stock, asking: np.ndarray, before: np.ndarray, share: float | None) -> Timing:
