@@ -19,7 +19,7 @@ class Strip(models.TextChoices):
 class Place(NamedTuple):
     """Attributes:
     model: its name; empty if no model took part.
-    source: why the product was shown; see `search.Source`.
+    source: why the product was shown; see `recommendations.search.results.Source`.
     position: in the strip, from 1.
     """
 

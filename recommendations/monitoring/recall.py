@@ -98,7 +98,7 @@ class RecallCheck:
     Attributes:
         model_id: the model that was active at the start.
         todo: products that are still to check.
-        colour: weight of the colour part in every query, as in `search.SearchRequest`.
+        colour: weight of the colour part in every query, as in `SearchRequest.colour_weight`.
     """
 
     model_id: int

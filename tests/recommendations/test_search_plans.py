@@ -102,6 +102,7 @@ def test_plain_and_broad_searches_walk_the_index_of_the_active_model(models: Two
         "unfiltered": lambda: find_similar(product, SearchRequest(10)),
         "a long strip": lambda: find_similar(product, SearchRequest(24)),
         "a broad budget": lambda: find_similar(product, SearchRequest(10, BROAD)),
+        "a strip's pool, with vectors": lambda: find_similar(product, SearchRequest(24, vectors=True)),
         "by value": lambda: find_similar(product, SearchRequest(6, sort=Sort.VALUE)),
         "a second page": lambda: find_similar(
             product, SearchRequest(10, shown=frozenset(other.pk for other in models.shop.products[5:25]))

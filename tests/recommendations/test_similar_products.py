@@ -61,6 +61,16 @@ def test_a_search_is_full_whenever_enough_products_exist(shop: Shopkeeper, plane
     assert len(titles(red, limit=50)) == 7
 
 
+def test_matches_carry_vectors_only_when_requested(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    red = shop.embedded(plane, "red", [1, 0, 0])
+    shop.embedded(plane, "scarlet", [0.6, 0.8, 0])
+    (match,) = find_similar(red, SearchRequest(1, vectors=True)).matches
+    assert match.vector is not None
+    np.testing.assert_allclose(match.vector, [0.6, 0.8, 0], atol=5e-4)
+    (match,) = find_similar(red, SearchRequest(1)).matches
+    assert match.vector is None
+
+
 def test_the_budget_is_hard(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     shop.embedded(plane, "dear", [1, 0, 0], price=Decimal("50.01"))
