@@ -1,4 +1,4 @@
-"""The short way in: weights by name, pictures in any form, vectors out."""
+"""The simplest entry: weights by name, pictures in any form, vectors out."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ from ml.spec import ModelSpec
 from ml.weights import Weights, resolve
 
 RUNTIMES = ("onnx", "tensorflow")
-GRAPH_VERSION = 2  # of what `ml.networks.export` writes: graphs of another version are made again
+GRAPH_VERSION = 2  # of the output of `ml.networks.export`; a graph of another version is made again
 Picture = bytes | str | os.PathLike[str] | np.ndarray
 
 
 class Embedder:
-    """A loaded model with its preparation of pictures.
+    """A loaded model that also prepares pictures.
 
     embedder = Embedder.load(weights="imagenet")
     vectors = embedder.embed(["red-dress.jpg", "blue-dress.jpg"])   # float32 [2, 2048], unit length
@@ -56,14 +56,14 @@ class Embedder:
         """Find the weights and start a runtime; with "onnx" the first load makes the graph, a second or two.
 
         Args:
-            weights: "imagenet", "untrained", a file, or None for the best there is; see `ml.weights.resolve`.
+            weights: "imagenet", "untrained", a file, or None for the best available; see `ml.weights.resolve`.
             runtime: "onnx" or "tensorflow".
-            pooling: "avg", "max" or "gem", in place of what the weights were made with.
-            threads: of the ONNX runtime.
+            pooling: "avg", "max" or "gem", instead of the pooling that the weights were made with.
+            threads: for ONNX Runtime.
             cache_dir: for downloads and graphs; by default `default_cache_dir()`.
 
         Raises:
-            WeightsError: one sentence that says what is wrong and what to do.
+            WeightsError: the weights cannot be used; the message names the remedy.
             ValueError: an unknown runtime.
         """
         if runtime not in RUNTIMES:
@@ -97,10 +97,10 @@ def default_cache_dir() -> Path:
 
 
 def cached_graph(weights: Weights, cache_dir: Path, *, log: Callable[[str], None] | None = None) -> Path:
-    """The ONNX graph of these weights, made on first need; weights that are a graph are it.
+    """The ONNX graph of these weights, made on first need; weights that already are a graph are returned as they are.
 
     Raises:
-        WeightsError: it cannot be made.
+        WeightsError: the graph cannot be made.
     """
     if weights.ready_made and weights.path:
         return weights.path

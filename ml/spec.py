@@ -1,4 +1,4 @@
-"""What a model is: everything that two embeddings must have in common to be comparable."""
+"""The specification of a model: everything that two embeddings must have in common to be comparable."""
 
 import math
 import re
@@ -14,23 +14,25 @@ POOLINGS = ("avg", "max", "gem")
 METRICS = ("cosine", "euclidean")
 HISTOGRAM_BINS = 64
 INPUTS = ("pooled", "unit_pooled", "lab_histogram")
+SHAPE = "kind"  # the part that people read as "shape"; weights files and graphs store it under this name
+COLOUR = "colour"
 _REQUIRED = ("architecture", "input_size", "fit", "pooling", "dimension")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One L2-normalised stretch of the vector.
+    """One L2-normalised section of the vector.
 
     Attributes:
-        name: e.g. "kind" or "colour".
+        name: e.g. `SHAPE` or `COLOUR`.
         dimension: its length.
-        inputs: what it is made from, concatenated: "pooled" (the backbone's pooled features), "unit_pooled"
-            (those L2-normalised), "lab_histogram" (`ml.networks.colours`).
-        linear: whether a kernel and a bias lie between; without them the part is its inputs.
-        towards: (label task, weight): the part moves towards the directions of the classes, each as far as it is
-            probable, and is L2-normalised again: part + Σ weight · Σ probability · direction, as a Hopfield network
-            retrieves what it knows (Ramsauer et al. 2020, arXiv 2008.02217). The tasks read the part before that.
+        inputs: the features it is computed from, concatenated: "pooled" (the backbone's pooled features),
+            "unit_pooled" (the same, L2-normalised), "lab_histogram" (`ml.networks.colours`).
+        linear: whether a kernel and a bias are applied to the inputs; without them the part is its inputs.
+        towards: (label task, weight): the part moves towards the directions of the classes in proportion to their
+            probabilities, and is L2-normalised again: part + Σ weight · Σ probability · direction, as a Hopfield
+            network retrieves a pattern (Ramsauer et al. 2020, arXiv 2008.02217). The tasks read the part before that.
     """
 
     name: str
@@ -40,18 +42,18 @@ class Part:
     towards: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        # One order for one meaning: a database gives the keys of JSON back in an order of its own.
+        # Sorted, so that equal specs compare equal: a database may return the keys of JSON in another order.
         object.__setattr__(self, "towards", tuple(sorted(self.towards)))
 
 
 @dataclass(frozen=True)
 class LabelTask:
-    """Classes that the model tells apart: probabilities = softmax(x @ kernel + bias).
+    """A classifier of the model: probabilities = softmax(x @ kernel + bias).
 
     Attributes:
         name: e.g. "type" or "colour".
-        source: "pooled", or the name of a part; the part is taken after its (first) L2 normalisation.
-        names: of the classes, in the order of the probabilities.
+        source: "pooled", or the name of a part; the part is read after its (first) L2 normalisation.
+        names: the classes, in the order of the probabilities.
     """
 
     name: str
@@ -70,10 +72,10 @@ class ModelSpec:
         pooling: over the last feature map: "avg", "max", or "gem" (generalised mean with p = 3, Radenović et
             al. 2018, arXiv 1711.02512).
         dimension: length of the vector.
-        metric: distance that the vectors are meant for; they are unit vectors either way.
-        parts: the vector is the parts side by side, each √(1/number of parts) long, so that weighting the
-            parts of a query alone ranks by the weighted sum of the parts' cosines. None: the pooled features.
-        labels: classifiers beside the vector.
+        metric: the distance that the vectors are meant for; they are unit vectors either way.
+        parts: the vector is the parts concatenated, each of length √(1/number of parts), so that weighting only the
+            parts of a query ranks by the weighted sum of the parts' cosines. Empty: the vector is the pooled features.
+        labels: classifiers that the model has in addition to the vector.
     """
 
     backbone: str
@@ -86,7 +88,7 @@ class ModelSpec:
     labels: tuple[LabelTask, ...] = ()
 
     def validate(self) -> None:
-        """Raises ValueError that says which field is wrong, and what it may be."""
+        """Raise ValueError, naming the invalid field and its allowed values."""
         _one_of("architecture", self.backbone, tuple(BACKBONES))
         _one_of("fit", self.fit, FITS)
         _one_of("pooling", self.pooling, POOLINGS)
@@ -106,24 +108,24 @@ class ModelSpec:
         _all_different("label task", [task.name for task in self.labels])
         expected = sum(part.dimension for part in self.parts) or BACKBONES[self.backbone]
         if self.dimension != expected:
-            whose = "the parts together" if self.parts else self.backbone
-            raise ValueError(f"dimension must be {expected} for {whose}, not {self.dimension!r}")
+            what = "the parts together" if self.parts else self.backbone
+            raise ValueError(f"dimension must be {expected} for {what}, not {self.dimension!r}")
 
     def input_dimension(self, part: Part) -> int:
-        """How many numbers `part` is made from."""
+        """The number of features that `part` is computed from."""
         return sum(HISTOGRAM_BINS if name == "lab_histogram" else BACKBONES[self.backbone] for name in part.inputs)
 
     def label_dimension(self, task: LabelTask) -> int:
-        """How many numbers `task` decides by."""
+        """The number of features that the classifier of `task` reads."""
         lengths = {part.name: part.dimension for part in self.parts}
         return lengths.get(task.source, BACKBONES[self.backbone])
 
     def _validate_part(self, part: Part) -> None:
         if not isinstance(part.name, str) or not _NAME.fullmatch(part.name) or part.name == "pooled":
             raise ValueError(f"a part's name must be lower-case letters, digits and _, not {part.name!r}")
-        known = all(name in INPUTS for name in part.inputs)  # not by a set: JSON may hold what has no hash
+        known = all(name in INPUTS for name in part.inputs)  # not by a set: JSON may contain unhashable values
         if not part.inputs or not known or len(set(part.inputs)) < len(part.inputs):
-            raise ValueError(f"inputs of part {part.name} must be of {', '.join(INPUTS)}, not {part.inputs!r}")
+            raise ValueError(f"inputs of part {part.name} must be among {', '.join(INPUTS)}, not {part.inputs!r}")
         if type(part.dimension) is not int or part.dimension < 1:
             raise ValueError(f"dimension of part {part.name} must be a positive whole number, not {part.dimension!r}")
         if not part.linear and part.dimension != self.input_dimension(part):
@@ -150,7 +152,7 @@ class ModelSpec:
         _all_different(f"class of {task.name}", task.names)
 
     def to_meta(self) -> dict[str, Any]:
-        """A JSON object with the keys that weights files use; "parts" and "labels" only where there are any."""
+        """A JSON object with the keys that weights files use; "parts" and "labels" only if the model has any."""
         meta: dict[str, Any] = {
             "architecture": self.backbone,
             "input_size": self.input_size,
@@ -192,7 +194,7 @@ class ModelSpec:
                 LabelTask(task["name"], task["source"], tuple(task["names"])) for task in meta.get("labels", ())
             )
         except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"parts or labels in meta are not as they should be ({error!r})") from error
+            raise ValueError(f"parts or labels in meta are invalid ({error!r})") from error
         spec = cls(
             backbone=meta["architecture"],
             input_size=meta["input_size"],
@@ -227,4 +229,4 @@ def _one_of(field: str, value: object, allowed: tuple[str, ...]) -> None:
 def _all_different(what: str, names: list[str] | tuple[str, ...]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"{what} {twice[0]} stands there twice")
+        raise ValueError(f"{what} {twice[0]} appears twice")

@@ -7,6 +7,7 @@ from common.arguments import number, positive
 from ml.commands.common import Failure, Parents, note, resolve
 from ml.files import features
 from ml.networks import whitening
+from ml.spec import SHAPE
 from ml.weights import WeightsError, read_variables, write_npz
 
 
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     except (whitening.CannotWhiten, ValueError) as error:
         raise Failure(f"{options.features}: {error}") from error
     backbone = {path: array for path, array in variables.items() if not path.startswith(("head/", "labels/"))}
-    head = {"head/kind/kernel": fitted.kernel, "head/kind/bias": fitted.bias}
+    head = {f"head/{SHAPE}/kernel": fitted.kernel, f"head/{SHAPE}/bias": fitted.bias}
     history = {
         "from": found.name,
         "from_sha256": found.sha256,

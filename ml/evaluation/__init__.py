@@ -1,4 +1,4 @@
-"""How good is a model at putting like beside like: measures, baselines, the protocol, the report.
+"""Measuring how well a model finds similar pictures: measures, baselines, the protocol, the report.
 
-Free of TensorFlow; a model is run through `ml.embedder`, everything after its vectors is NumPy.
+Needs no TensorFlow: models run through `ml.embedder`, and everything after their vectors is NumPy.
 """

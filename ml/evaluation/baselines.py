@@ -1,11 +1,11 @@
-"""What a model must beat: vectors that need no network."""
+"""Baselines for a model to beat: vectors that need no network."""
 
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
-# What the baselines look at, whatever the model takes.
+# The input of the baselines, independent of the model's.
 INPUT_SIZE = 80
 FIT = "letterbox"
 NAMES = ("pixels", "hsv", "blend", "untrained")
@@ -37,7 +37,7 @@ def pixels(pictures: Pictures) -> np.ndarray:
         pictures: uint8 [n, S, S, 3]; S a multiple of 16.
 
     Returns:
-        float32 [n, 768], unit length; zero for a picture of one single grey.
+        float32 [n, 768], unit length; zero for a picture of a single grey.
     """
     flat = thumbnails(pictures).reshape(len(pictures), -1)
     return _unit(flat - flat.mean(axis=1, keepdims=True))
@@ -58,8 +58,8 @@ def thumbnails(pictures: Pictures) -> np.ndarray:
 def hsv_histogram(pictures: Pictures) -> np.ndarray:
     """Square roots of the shares of 8 × 4 × 4 bins of hue, saturation and value in the foreground.
 
-    The cosine of two such vectors is the Bhattacharyya coefficient of the two histograms. Foreground is what is
-    not nearly white, or everything where that would be under 1 % of the picture.
+    The cosine of two such vectors is the Bhattacharyya coefficient of the two histograms. The foreground is every
+    pixel that is not nearly white, or the whole picture if those are under 1 % of it.
 
     Args:
         pictures: uint8 [n, S, S, 3].
@@ -86,7 +86,7 @@ def _histogram(picture: np.ndarray) -> np.ndarray:
 
 
 def blend(of_pixels: np.ndarray, of_colours: np.ndarray, *, share: float = PIXELS_SHARE) -> np.ndarray:
-    """Vectors whose cosine is `share` · cosine of the pixels + (1 − share) · cosine of the histograms."""
+    """Vectors with the cosine `share` · cosine of the pixels + (1 − share) · cosine of the histograms."""
     return np.concatenate([np.sqrt(share) * of_pixels, np.sqrt(1 - share) * of_colours], axis=1).astype(np.float32)
 
 

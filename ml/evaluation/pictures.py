@@ -1,4 +1,4 @@
-"""The pictures of a labelled set, each different picture once, and which of them ask."""
+"""The pictures of a labelled set, each different picture once, and the choice of queries among them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ import numpy as np
 from ml.datasets import DatasetError, Prepared, Sample, Split, groups_of
 from ml.evaluation import baselines
 
-# (samples, input size, fit) → pixels and digests; `ml.commands.data` has the one that reports to a person.
+# (samples, input size, fit) → pixels and digests; `ml.commands.data` has one that reports progress.
 Prepare = Callable[[Sequence[Sample], int, str], Prepared]
 
 
 class Rows:
-    """Some rows of an array on disk, read when they are asked for."""
+    """Some rows of an array on disk, read on access."""
 
     def __init__(self, pixels: np.ndarray, rows: np.ndarray) -> None:
         self._pixels = pixels
@@ -32,23 +32,23 @@ class Rows:
 class PictureSet:
     """Every different picture of a set once.
 
-    Pictures are the same when their pixels are, at the size that the baselines look at; the first by name stays,
-    with its labels.
+    Pictures are the same if their pixels are the same at the input size of the baselines. The first by name stays, with
+    its labels.
 
     Attributes:
-        name: the file's or folder's own name.
-        samples: those that stay, n of them.
+        name: the name of the file or folder.
+        samples: the n pictures that stay.
         groups: int [n]; equal for pictures of one product, which share their display name.
-        readable: how many pictures could be read.
-        unreadable: how many could not.
-        place: name of any readable picture → position of what stands for it in `samples`.
+        readable: number of pictures that could be read.
+        unreadable: number of pictures that could not.
+        place: name of any readable picture → position in `samples` of the picture that represents it.
     """
 
     def __init__(self, path: Path, samples: Sequence[Sample], prepare: Prepare) -> None:
-        """Decode the set, or find it decoded.
+        """Decode the set, or use the cached pixels.
 
         Raises:
-            DatasetError: nothing in it can be read.
+            DatasetError: no picture can be read.
         """
         self.name = path.name or str(path)
         self._prepare = prepare
@@ -72,11 +72,11 @@ class PictureSet:
 
     @property
     def duplicates(self) -> int:
-        """How many pictures were left out for being the same as another."""
+        """The number of pictures left out because they are the same as another."""
         return self.readable - len(self)
 
     def only(self, positions: np.ndarray) -> "PictureSet":
-        """The same with fewer pictures, for trying things out."""
+        """The same set with only the pictures at `positions`."""
         fewer = object.__new__(PictureSet)
         fewer.__dict__ = self.__dict__ | {
             "_kept": self._kept[positions],
@@ -89,7 +89,7 @@ class PictureSet:
         return fewer
 
     def pixels(self, input_size: int, fit: str) -> tuple[Rows, list[str]]:
-        """What a model of this input sees, uint8 [n, S, S, 3], and each one's digest."""
+        """The input of a model with this size and fit, uint8 [n, S, S, 3], and the digest of each picture."""
         prepared = self._prepare(self._all, input_size, fit)
         index = {sample.name: place for place, sample in enumerate(prepared.samples)}
         missing = next((sample.name for sample in self.samples if sample.name not in index), None)
@@ -99,29 +99,34 @@ class PictureSet:
         return Rows(prepared.pixels, rows), [prepared.digests[row] for row in rows]
 
     def labels(self, task: str) -> list[str]:
-        """Each picture's label, "" where it is not known."""
+        """Each picture's label, "" if it is not known."""
         return [sample.labels.get(task, "") for sample in self.samples]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Attributes: positions, int [q], of the pictures that ask; how, a sentence for the report."""
+    """The chosen queries.
+
+    Attributes:
+        positions: int [q], in the set.
+        how: how they were chosen, for the report.
+    """
 
     positions: np.ndarray
     how: str
 
 
 def sampled(pictures: PictureSet, count: int, *, seed: int) -> Asked:
-    """Whole products at random until `count` pictures are reached; every picture where there are no more."""
+    """Random whole products, up to `count` pictures; all pictures if the set has fewer."""
     positions = _sample(pictures.groups, np.arange(len(pictures)), count, seed)
     return Asked(positions, f"{len(positions):,} pictures at random (by product, seed {seed})")
 
 
 def asked_by_split(pictures: PictureSet, split: Split, part: str, *, count: int | None, seed: int) -> Asked:
-    """The pictures of one part of a split; at random `count` of them, where that is fewer.
+    """The pictures of one part of a split, or `count` random ones of them.
 
     Raises:
-        DatasetError: there are none.
+        DatasetError: the part has none of these pictures.
     """
     names = [sample.name for sample in pictures.samples]
     positions = np.array([place for place, name in enumerate(names) if split.sides.get(name) == part], int)

@@ -1,4 +1,4 @@
-"""What is asked of a system, and what comes of it: lists for every query, measured by every notion of alike."""
+"""The protocol: lists for every query, measured by every notion of relevance."""
 
 import math
 from collections import Counter
@@ -14,11 +14,11 @@ from ml.evaluation.questions import Notion, Question
 from ml.evaluation.ranking import nearest, ranked
 
 LISTED = 10
-# A class with one or two queries has a mean that is mostly chance. With three, the macro figures of a tenth of
-# the fashion set are over 85 of its 139 types.
+# A class with one or two queries has a mean that is mostly chance. With three, the macro figures of a tenth of the
+# fashion set cover 85 of its 139 types.
 MACRO_AT_LEAST = 3
 NEAR_DUPLICATE = 0.98
-# Root of the mean squared difference of two 16 × 16 thumbnails, of 255: what people call the same photo is below.
+# Root mean square difference of two 16 × 16 thumbnails, of 255: below it, people call two photos the same.
 SAME_THUMBNAIL = 8.0
 
 _CORRELATED_WITH = 1000
@@ -29,11 +29,11 @@ _AT_EVERY_SIZE = ("precision@1", "precision@5", "precision@10")
 @dataclass(frozen=True)
 class Settings:
     """Attributes:
-    gallery_sizes: of the smaller galleries, drawn at random, one inside the other.
+    gallery_sizes: of the smaller, random galleries, each a subset of the next.
     resamples: bootstrap samples for the intervals.
-    near_duplicate: the cosine from which a found picture counts as a near-duplicate of its query.
-    coverage_size: size of the gallery in which every picture asks, for coverage and hubs.
-    held_out: positions of queries, int, whose types were held out of training; they are measured apart.
+    near_duplicate: a found picture with at least this cosine counts as a near-duplicate of its query.
+    coverage_size: size of the gallery in which every picture is a query, for coverage and hubs.
+    held_out: positions of queries, int, with types held out of training; they are measured separately.
     """
 
     gallery_sizes: tuple[int, ...] = (1000, 10000)
@@ -54,7 +54,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Answer:
-    """Attributes: figures, JSON; measured, for contact sheets."""
+    """Attributes: figures, for JSON; measured, for contact sheets."""
 
     figures: dict[str, Any]
     measured: Measured
@@ -68,12 +68,12 @@ def answer(
     *,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Answer:
-    """Everything that is reported of one system.
+    """Everything that is reported about one system.
 
     Args:
         asked: float32 [q, D], unit length, the vectors of `question.queries`.
-        gallery: float32 [n, D], of `question.gallery`.
-        advance: called with how many more queries have been answered.
+        gallery: float32 [n, D], the vectors of `question.gallery`.
+        advance: called with the number of queries answered since the last call.
     """
     measured = measure(question.notions, asked, gallery, question.own, advance=advance)
     taught = np.setdiff1d(np.arange(len(asked)), settings.held_out)
@@ -101,7 +101,7 @@ def measure(
 ) -> Measured:
     """Rank the whole gallery for every query, and measure the lists.
 
-    4,000 queries of 128 numbers in 38,928 pictures took 8.5 s on two cores that others were using as well.
+    4,000 queries of 128 numbers in 38,928 pictures took 8.5 s on two busy cores.
     """
     values: dict[str, dict[str, np.ndarray]] = {notion.name: {} for notion in notions}
     lists = np.zeros((len(asked), min(LISTED, len(gallery) - int((own >= 0).any()))), np.int64)
@@ -128,7 +128,7 @@ def summary(
     *,
     only: Sequence[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Micro and macro means with their intervals, by notion, over the queries `rows`; of the measures `only`."""
+    """Micro and macro means with intervals, by notion, over the queries `rows`; for all measures, or for `only`."""
     drawn = metrics.resamples(len(rows), settings.resamples, seed=settings.seed)
     found: dict[str, dict[str, Any]] = {}
     for notion in notions:
@@ -155,7 +155,7 @@ def summary(
 
 
 def class_table(measured: Measured, notion: Notion, rows: np.ndarray) -> list[dict[str, Any]]:
-    """A row for each class that asked, worst first: its figures, and what stands in its lists instead."""
+    """A row for each class with queries, worst first: its figures, and the wrong classes in its lists."""
     values, table = measured.values[notion.name], []
     for key, label in enumerate(notion.classes):
         of_class = rows[notion.queries[rows] == key]
@@ -179,7 +179,7 @@ def class_table(measured: Measured, notion: Notion, rows: np.ndarray) -> list[di
 
 
 def confusions(lists: np.ndarray, notion: Notion, rows: np.ndarray) -> list[dict[str, Any]]:
-    """The pairs (asked, found instead) that stand most often in the lists."""
+    """The most frequent pairs (asked, found instead) in the lists."""
     asked = np.repeat(notion.queries[rows], lists.shape[1])
     found = notion.gallery[lists].ravel()
     wrong = ~_right(notion, asked, found[:, None])[:, 0] & (asked >= 0) & (found >= 0)
@@ -192,8 +192,8 @@ def confusions(lists: np.ndarray, notion: Notion, rows: np.ndarray) -> list[dict
 
 
 def find_self(pictures: PictureSet, queries: PictureSet, vectors: np.ndarray, gallery: np.ndarray) -> dict[str, Any]:
-    """Where pictures find the picture of the same file name in another set; a name that several different pictures of
-    that set have is no counterpart.
+    """The ranks at which `queries` find the picture with the same file name in `pictures`. A name that several
+    different pictures have does not count.
 
     Raises:
         ValueError: the two sets have no such name in common.
@@ -202,7 +202,7 @@ def find_self(pictures: PictureSet, queries: PictureSet, vectors: np.ndarray, ga
     for name, place in pictures.place.items():
         file_name = name.rsplit("/", 1)[-1]
         if by_file_name.setdefault(file_name, place) != place:
-            by_file_name[file_name] = -1  # of several different pictures: it would be a guess
+            by_file_name[file_name] = -1  # several different pictures: ambiguous
     wanted = [by_file_name.get(sample.name.rsplit("/", 1)[-1], -1) for sample in queries.samples]
     rows = np.flatnonzero(np.array(wanted) >= 0)
     if not rows.size:
@@ -237,7 +237,7 @@ def _smaller_galleries(
     found = []
     for size in sorted(size for size in settings.gallery_sizes if size < len(gallery)):
         positions = np.sort(order[:size])
-        new = np.full(len(gallery) + 1, -1)  # the last one is for queries that are not in the gallery: −1
+        new = np.full(len(gallery) + 1, -1)  # the last entry is for queries that are not in the gallery: −1
         new[positions] = np.arange(size)
         notions = [notion.among(positions) for notion in question.notions]
         measured = measure(notions, asked, gallery[positions], new[question.own])
@@ -248,7 +248,7 @@ def _smaller_galleries(
 
 def _short(notion: dict[str, Any]) -> dict[str, Any]:
     counts = {key: notion[key] for key in ("queries", "nothing_to_find", "macro_classes")}
-    return counts | {kind: {name: notion[kind][name] for name in _AT_EVERY_SIZE} for kind in ("micro", "macro")}
+    return counts | {mean: {name: notion[mean][name] for name in _AT_EVERY_SIZE} for mean in ("micro", "macro")}
 
 
 def _lists(
@@ -287,8 +287,8 @@ def _same_thumbnail(picture: np.ndarray, others: np.ndarray) -> np.ndarray:
 def _correlation(
     question: Question, asked: np.ndarray, gallery: np.ndarray, settings: Settings
 ) -> dict[str, Any] | None:
-    """After CorrEmbed (Borgersen et al. 2023, arXiv 2308.16126): how the distances of the vectors go with those of
-    the tags that people gave; here the tags weigh the same and the correlation is Spearman's."""
+    """The correlation between distances of vectors and distances of tags, after CorrEmbed (Borgersen et al. 2023, arXiv
+    2308.16126); here with equal weights for all tags and Spearman's correlation."""
     notions = {notion.name: notion for notion in question.notions}
     tasks = [notions[task] for task in ("type", "colour", "family", "gender") if task in notions]
     if not tasks:
@@ -301,7 +301,7 @@ def _correlation(
         block = slice(start, start + 256)
         distances = 1 - asked[block] @ gallery[positions].T
         tagged = metrics.tag_distance(of_queries[block], of_gallery)
-        tagged[question.own[block, None] == positions] = np.nan  # the query itself is no pair
+        tagged[question.own[block, None] == positions] = np.nan  # not with the query itself
         values[block] = [metrics.spearman(a, b) for a, b in zip(distances, tagged, strict=True)]
     drawn = metrics.resamples(len(asked), settings.resamples, seed=settings.seed)
     return {

@@ -1,4 +1,4 @@
-"""What is asked of an embedding: which pictures ask, which are searched, and what counts as right."""
+"""The questions of an evaluation: the queries, the gallery, and which results are relevant."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ TITLES = {
     "family": "colour family",
     "type_and_colour": "type and colour",
     "gender": "gender",
-    "kind": "same kind",
+    "kind": "same class",
 }
 
 
 @dataclass(frozen=True)
 class Notion:
-    """A notion of what is relevant to a query.
+    """A notion of relevance.
 
     Attributes:
         name: a key of `TITLES`.
-        queries: int [q], the class of each query, −1 when not known.
-        gallery: int [n], the class of each picture of the gallery, −1 when not known.
+        queries: int [q], the class of each query, −1 if not known.
+        gallery: int [n], the class of each picture of the gallery, −1 if not known.
         classes: names of the queries' classes.
         found: names of the gallery's classes.
-        allowed: bool [classes, found], what is relevant to which; None: the same class is.
+        allowed: bool [classes, found], which class is relevant to which; None: only the same class.
     """
 
     name: str
@@ -39,23 +39,23 @@ class Notion:
     allowed: np.ndarray | None = None
 
     def relevant(self, rows: slice | np.ndarray) -> np.ndarray:
-        """bool [rows, n]."""
+        """bool [rows, n]: which pictures of the gallery are relevant to these queries."""
         asked = self.queries[rows]
         if self.allowed is None:
             return (asked[:, None] == self.gallery) & (asked >= 0)[:, None]
         return self.allowed[asked][:, self.gallery] & (asked >= 0)[:, None] & (self.gallery >= 0)
 
     def among(self, positions: np.ndarray) -> "Notion":
-        """The same in a part of the gallery."""
+        """The same notion for a part of the gallery."""
         return Notion(self.name, self.queries, self.gallery[positions], self.classes, self.found, self.allowed)
 
 
 @dataclass(frozen=True)
 class Question:
-    """Who asks whom.
+    """Queries, the gallery they search, and the notions of relevance.
 
     Attributes:
-        own: int [q], where each query stands in the gallery, −1 where it does not.
+        own: int [q], the position of each query in the gallery, −1 if it is not there.
         thumbnails: float32 [q, 16, 16, 3] and [n, 16, 16, 3], of the queries and of the gallery.
     """
 
@@ -67,10 +67,10 @@ class Question:
 
 
 def within(pictures: PictureSet, positions: np.ndarray) -> Question:
-    """Pictures of a set ask for others of the same set.
+    """Queries and gallery from the same set.
 
     Raises:
-        ValueError: nothing can be told apart: no task has two labels.
+        ValueError: no task has two labels, so there is nothing to distinguish.
     """
     queries = pictures.only(positions)
     tasks = [task for task in ("type", "colour", "family", "gender") if any(pictures.labels(task))]
@@ -81,8 +81,8 @@ def within(pictures: PictureSet, positions: np.ndarray) -> Question:
     if all(len(notion.found) < 2 for notion in notions.values()):
         only = f", {next(iter(notions.values())).found[0]!r}" if notions else ""
         raise ValueError(
-            f"All pictures of {pictures.name} are of one class{only}: there is nothing to tell apart. "
-            "Give a set with at least two classes."
+            f"All pictures of {pictures.name} have the same class{only}, so there is nothing to measure. "
+            "Use a set with at least two classes."
         )
     ordered = [notions[name] for name in TITLES if name in notions]
     thumbnails = _thumbnails(pictures)
@@ -90,18 +90,18 @@ def within(pictures: PictureSet, positions: np.ndarray) -> Question:
 
 
 def across(gallery: PictureSet, queries: PictureSet, class_map: Mapping[str, Sequence[str]]) -> Question:
-    """Pictures of another set ask for pictures of the same kind.
+    """Queries from another set, for pictures of a matching class.
 
     Args:
-        class_map: type of a query → types of the gallery that are of its kind; a type without any is left out.
+        class_map: type of a query → matching types of the gallery; a type without any is left out.
 
     Raises:
-        ValueError: no query has a type that the map knows, or the map names no type of the gallery.
+        ValueError: the map lacks every type of the queries, or names no type of the gallery.
     """
     asked = queries.labels("type")
     classes = tuple(sorted({label for label in asked if class_map.get(label)}))
     if not classes:
-        raise ValueError(f"The class map knows none of the classes of {queries.name}: {_some(sorted(set(asked)))}.")
+        raise ValueError(f"The class map has none of the classes of {queries.name}: {_some(sorted(set(asked)))}.")
     found = tuple(sorted(set(gallery.labels("type")) - {""}))
     unknown = sorted({name for label in classes for name in class_map[label]} - set(found))
     if len(unknown) == len({name for label in classes for name in class_map[label]}):
@@ -127,7 +127,7 @@ def _numbers(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
 
 
 def _pairs(types: Sequence[str], colours: Sequence[str]) -> list[str]:
-    return [f"{colour} {kind}" if kind and colour else "" for kind, colour in zip(types, colours, strict=True)]
+    return [f"{colour} {name}" if name and colour else "" for name, colour in zip(types, colours, strict=True)]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Every picture of a gallery in order of likeness to each query, a block of queries at a time."""
+"""Ranking a gallery by similarity to each query, a block of queries at a time."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,18 +9,18 @@ import numpy as np
 
 T = TypeVar("T")
 
-# 128 queries × 40,000 pictures: 20 MB of scores and 40 MB of order for each block that is worked on.
+# 128 queries × 40,000 pictures: 20 MB of scores and 40 MB of order for each block in progress.
 _QUERIES_AT_A_TIME = 128
 _AHEAD = 2
 
 
 def ranked(queries: np.ndarray, gallery: np.ndarray, own: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Blocks of (which queries, order int [b, n]), most alike first.
+    """Blocks of (slice of queries, order int [b, n]), most similar first.
 
     Args:
         queries: float32 [q, D], unit length.
         gallery: float32 [n, D], unit length.
-        own: int [q], where the query itself stands in the gallery, or −1; it comes last.
+        own: int [q], the position of the query itself in the gallery, or −1; it comes last.
     """
 
     def order(block: slice) -> tuple[slice, np.ndarray]:
@@ -30,9 +30,9 @@ def ranked(queries: np.ndarray, gallery: np.ndarray, own: np.ndarray) -> Iterato
 
 
 def nearest(queries: np.ndarray, gallery: np.ndarray, own: np.ndarray, k: int) -> np.ndarray:
-    """The k most alike, most alike first, int [q, k'], k' being smaller than k where the gallery is.
+    """The k most similar pictures, int [q, k'], most similar first; k' is smaller than k in a smaller gallery.
 
-    Args: as for `ranked`. A query's own picture is never among them.
+    Args: as for `ranked`. A query's own picture is never in its list.
     """
     available = len(gallery) - int((own >= 0).any())
     k = min(k, available)
@@ -57,8 +57,8 @@ def _scores(queries: np.ndarray, gallery: np.ndarray, own: np.ndarray) -> np.nda
 
 
 def _in_order(work: Callable[[slice], T], count: int) -> Iterator[T]:
-    """`work` on every block of queries, a few at once: NumPy sorts without holding the interpreter's lock."""
+    """`work` on every block of queries, a few at a time: NumPy releases the interpreter's lock while it sorts."""
     blocks = [slice(start, start + _QUERIES_AT_A_TIME) for start in range(0, count, _QUERIES_AT_A_TIME)]
     with ThreadPoolExecutor(min(_AHEAD, os.cpu_count() or 1)) as threads:
-        for start in range(0, len(blocks), _AHEAD):  # no more than that many in memory
+        for start in range(0, len(blocks), _AHEAD):  # limits the blocks in memory
             yield from threads.map(work, blocks[start : start + _AHEAD])

@@ -1,4 +1,4 @@
-"""The report folder: metrics.json, contact sheets, and one page that needs nothing beside it."""
+"""The report folder: metrics.json, contact sheets, and one self-contained page."""
 
 import base64
 import html
@@ -26,34 +26,35 @@ _HEADINGS = {f"{measure}@{k}": f"{short}@{k}" for measure, short in (("precision
 _HEADINGS |= {"r_precision": "R-precision", "map@r": "MAP@R", "map@10": "mAP@10", "ndcg@10": "nDCG@10"}
 
 DEFINITIONS = {
-    "precision@k": "share of the first k found that are relevant, divided by k whatever there is to find",
+    "precision@k": "share of the first k results that are relevant; always divided by k",
     "recall@k": "share of all relevant pictures of the gallery that are among the first k",
     "success@k": "share of queries with at least one relevant picture among the first k; papers on metric learning "
     "call this recall@k",
-    "r_precision": "share of the first R that are relevant, R being how many there are in the gallery",
-    "map@r": "mean over queries of (1/R) Σ precision@i over the ranks i ≤ R that hold a relevant picture "
+    "r_precision": "share of the first R results that are relevant, R being the number of relevant pictures in the "
+    "gallery",
+    "map@r": "mean over queries of (1/R) Σ precision@i over the ranks i ≤ R with a relevant picture "
     "(Musgrave et al. 2020)",
-    "map@10": "mean over queries of (1/min(R, 10)) Σ precision@i over the ranks i ≤ 10 that hold a relevant picture",
+    "map@10": "mean over queries of (1/min(R, 10)) Σ precision@i over the ranks i ≤ 10 with a relevant picture",
     "ndcg@10": "Σ 1/log2(i + 1) over the relevant ranks i ≤ 10, divided by that of the best possible list",
     "micro": "mean over queries",
     "macro": f"mean over classes of the mean over their queries; classes with at least {MACRO_AT_LEAST} queries",
     "interval": "the middle 95 % of bootstrap samples of the queries",
-    "left_out": "queries without a label, or with nothing relevant in the gallery, count for nothing",
+    "left_out": "queries without a label, or without a relevant picture in the gallery, are not counted",
     "duplicates": "pictures with the same pixels count once; the query's own picture is never found",
-    "near_duplicates": "found pictures whose cosine to the query is at least near_duplicate_cosine, by the system's "
-    "own vectors: not comparable between systems",
-    "same_photo": f"found pictures whose 16 × 16 thumbnail differs from the query's by at most {SAME_THUMBNAIL:g} of "
-    "255 (root mean square): comparable between systems",
-    "coverage": "share of a gallery that is in at least one list of ten when every picture of it asks",
+    "near_duplicates": "results with a cosine to the query of at least near_duplicate_cosine in the system's own "
+    "vectors; not comparable between systems",
+    "same_photo": f"results with a 16 × 16 thumbnail that differs from the query's by at most {SAME_THUMBNAIL:g} of "
+    "255 (root mean square); comparable between systems",
+    "coverage": "share of a gallery that is in at least one list of ten when every picture of it is a query",
     "largest_share_of_lists": "share of those lists that the most frequent picture is in",
     "correlation": "mean over queries of Spearman's correlation between the cosine distance of the vectors and that "
-    "of the tags (one-hot, equal weights), over the same pictures drawn at random; after CorrEmbed (arXiv 2308.16126)",
+    "of the tags (one-hot, equal weights), over the same random pictures; after CorrEmbed (arXiv 2308.16126)",
 }
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Attributes: name, of the file without its ending; title, for the page."""
+    """Attributes: name, of the file without its extension; title, for the page."""
 
     name: str
     title: str
@@ -61,7 +62,7 @@ class Sheet:
 
 
 def write(folder: Path, document: Mapping[str, Any], sheets: Sequence[Sheet]) -> None:
-    """Write or replace the report; each file is whole or not there, and metrics.json comes last.
+    """Write or replace the report. Each file is written whole or not at all, metrics.json last.
 
     Raises:
         OSError: the folder cannot be written.
@@ -83,7 +84,7 @@ def slug(name: str) -> str:
 
 
 def headline(system: Mapping[str, Any]) -> dict[str, Mapping[str, float | None]]:
-    """The figures that systems are compared by, under the titles of their columns: all precision@10."""
+    """The figures that compare systems, by column title; all are precision@10."""
     cells = {}
     for name, notion in system["notions"].items():
         cells[TITLES[name]] = notion["micro"]["precision@10"]
@@ -93,7 +94,7 @@ def headline(system: Mapping[str, Any]) -> dict[str, Mapping[str, float | None]]
 
 
 def page(document: Mapping[str, Any], sheets: Sequence[Sheet]) -> str:
-    """The whole report as one HTML page; the sheets are in it, there are no scripts."""
+    """The report as one HTML page with the sheets embedded and without scripts."""
     of_set, systems = document["set"], document["systems"]
     sections = [
         _section("Ten nearest", _headline(systems), _compared(systems)),
@@ -113,7 +114,7 @@ def page(document: Mapping[str, Any], sheets: Sequence[Sheet]) -> str:
         f"{of_set['unreadable']:,} unreadable",
         f"queries: {document['queries']['how']}",
     ]
-    title = f"How alike: {of_set['name']}"
+    title = f"Evaluation: {of_set['name']}"
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{_text(title)}</title>\n'
@@ -136,7 +137,7 @@ def _headline(systems: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _compared(systems: Sequence[Mapping[str, Any]]) -> str:
-    """Intervals side by side, a panel for each figure, from the tenth below the lowest to the tenth above."""
+    """A panel of intervals for each figure, with a scale rounded outwards to tenths."""
     cells = [headline(system) for system in systems]
     return f'<div class="panels">{"".join(_panel(column, systems, cells) for column in cells[0])}</div>'
 
@@ -181,9 +182,9 @@ def _measures(systems: Sequence[Mapping[str, Any]], notion: str) -> str:
     first = systems[0]["notions"][notion]
     measures = list(first["micro"])
     rows = [
-        [_text(system["name"]), kind, *(_plain(system["notions"][notion][kind][name]["mean"]) for name in measures)]
+        [_text(system["name"]), mean, *(_plain(system["notions"][notion][mean][name]["mean"]) for name in measures)]
         for system in systems
-        for kind in ("micro", "macro")
+        for mean in ("micro", "macro")
     ]
     caption = (
         f"{TITLES[notion]}: {first['queries']:,} queries, {first['unlabelled']:,} without a label and "
@@ -203,7 +204,7 @@ def _sizes(systems: Sequence[Mapping[str, Any]]) -> str:
         for gallery in system["galleries"]
     ]
     columns = ["system", "gallery", *(TITLES[name] for name in systems[0]["notions"])]
-    return _table("precision@10 in galleries of different sizes, drawn at random", columns, rows)
+    return _table("precision@10 in random galleries of different sizes", columns, rows)
 
 
 def _lists(systems: Sequence[Mapping[str, Any]]) -> str:
@@ -215,7 +216,7 @@ def _lists(systems: Sequence[Mapping[str, Any]]) -> str:
         rows.append([_text(system["name"]), *map(_plain, cells), _interval(tags["spearman"]) if tags else "–"])
     size = systems[0]["lists"].get("coverage_gallery", 0)
     columns = ["system", "near-duplicates a list", "same photo a list", "coverage", "largest hub", "tag correlation"]
-    return _table(f"Lists of ten; coverage and hubs in a gallery of {size:,} where every picture asks", columns, rows)
+    return _table(f"Lists of ten; coverage and hubs with {size:,} pictures, each a query", columns, rows)
 
 
 def _held_out(document: Mapping[str, Any]) -> str:
@@ -242,10 +243,10 @@ def _across(document: Mapping[str, Any]) -> str:
                 _plain(system.get("times_pixels")),
             ]
         )
-    caption = f"{found['queries']:,} pictures of {found['set']} ask for the same kind in {document['set']['name']}"
+    caption = f"{found['queries']:,} queries from {found['set']}: matching classes in {document['set']['name']}"
     columns = ["system", "precision@1", "@5", "@10", "macro @10", "success@10", "× pixels, @10"]
     pairs = [[_text(name), _text(", ".join(allowed))] for name, allowed in found["class_map"].items()]
-    details = _details("The class map", _table("What is relevant to what", ["asked", "relevant"], pairs))
+    details = _details("The class map", _table("Relevant classes", ["query", "relevant"], pairs))
     last = found["systems"][-1]
     return _section(
         f"From {found['set']}", _table(caption, columns, rows), details, *_class_tables(last, f" ({last['name']})")
@@ -259,7 +260,7 @@ def _found_self(document: Mapping[str, Any]) -> str:
     rows = [
         [_text(system["name"]), *(_interval(system[f"within_{k}"]) for k in (1, 5, 10))] for system in found["systems"]
     ]
-    caption = f"{found['systems'][0]['queries']:,} pictures of {found['set']} look for themselves, by file name"
+    caption = f"{found['systems'][0]['queries']:,} queries from {found['set']}: the picture with the same file name"
     return _section("Finding itself", _table(caption, ["system", "first", "within 5", "within 10"], rows))
 
 
@@ -290,7 +291,7 @@ def _class_tables(system: Mapping[str, Any], suffix: str) -> Iterable[str]:
         [_text(pair["asked"]), _text(pair["found"]), f"{pair['count']:,}", f"{pair['share']:.0%}"]
         for pair in system["confusions"]
     ]
-    yield _table(f"Found instead, most often{suffix}", ["asked", "found", "times", "of its places"], pairs)
+    yield _table(f"Most frequent confusions{suffix}", ["query", "found", "times", "share of results"], pairs)
     every = _table(f"Every class{suffix}", columns, rows(system["classes"]))
     yield _details(f"All {len(system['classes']):,} classes{suffix}", every)
 
@@ -325,7 +326,7 @@ def _details(title: str, content: str) -> str:
 
 
 def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """`rows` are HTML already, the first cell of each names it; the rest of the text is not."""
+    """`rows` are HTML, and the first cell of each is its heading; the other text is escaped here."""
     head = "".join(f'<th scope="col">{_text(column)}</th>' for column in columns)
     body = "".join(
         f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows

@@ -1,4 +1,4 @@
-"""Contact sheets of an evaluation: what stands in the lists of queries at random, and of the worst."""
+"""Contact sheets of an evaluation: the results of random queries, and of the worst."""
 
 import math
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ ROWS = 8
 
 
 def at_random(question: Question, answer: Answer, *, title: str, seed: int) -> Image.Image:
-    """`ROWS` queries drawn with `seed`: the same for every system, so that sheets can be laid side by side."""
+    """`ROWS` random queries, the same for every system, so that sheets can be compared."""
     order = np.random.default_rng(seed).permutation(len(question.own))
     return _sheet(question, answer, order[:ROWS], title)
 
 
 def worst(question: Question, answer: Answer, *, title: str) -> Image.Image:
-    """Of each class the query with the fewest relevant pictures in its list, the worst first."""
+    """For each class, the query with the fewest relevant results, worst first."""
     notion = question.notions[0]
     precision = answer.measured.values[notion.name]["precision@10"]
     behind = answer.measured.values[notion.name]["r_precision"]

@@ -1,4 +1,4 @@
-"""Where the vectors of a system come from: a baseline, a model (kept on disk once computed), or a file."""
+"""Sources of a system's vectors: a baseline, a model (cached on disk), or a features file."""
 
 import hashlib
 import json
@@ -18,21 +18,23 @@ from ml.files import features
 from ml.weights import Weights
 
 _AT_A_TIME = 64
-# A run that is stopped loses no more than this many pictures' work.
+# Pictures in a cache file: a stopped run loses at most the work on this many.
 _SHARD = 2048
 
 Progress = Callable[[str, int, int], AbstractContextManager[Callable[[int], None]]]
 
 
 class NoVectors(Exception):
-    """The system knows nothing of these pictures: a sentence that says so."""
+    """The system has no vectors for these pictures."""
 
 
 class System(Protocol):
-    """Something that is measured.
+    """Something to measure.
 
-    Attributes: name, for tables; kind, "baseline", "model" or "features"; held_out_types, types that it was never
-    taught, as far as it says.
+    Attributes:
+        name: for tables.
+        kind: "baseline", "model" or "features".
+        held_out_types: types that were held out of its training, as far as recorded.
     """
 
     name: str
@@ -40,16 +42,16 @@ class System(Protocol):
     held_out_types: tuple[str, ...]
 
     def described(self) -> dict[str, Any]:
-        """What the JSON says of it, besides name and kind."""
+        """Its description in the JSON, in addition to name and kind."""
         ...
 
     def vectors(self, pictures: PictureSet) -> np.ndarray:
-        """float32 [n, D], unit length, in the order of `pictures`; raises NoVectors."""
+        """float32 [n, D], unit length, in the order of `pictures`; raises NoVectors if it lacks some."""
         ...
 
 
 class Baseline:
-    """Pixels, an HSV histogram, or the blend of the two; see `ml.evaluation.baselines`."""
+    """Pixels, an HSV histogram, or a blend of both; see `ml.evaluation.baselines`."""
 
     kind = "baseline"
     held_out_types: tuple[str, ...] = ()
@@ -70,7 +72,7 @@ class Baseline:
 
 
 class Model:
-    """A network. Its vectors are kept under `cache_dir`, by the weights' sha256 and the pictures' digests."""
+    """A network. Its vectors are cached under `cache_dir`, keyed by the weights' sha256 and the pictures' digests."""
 
     kind = "model"
 
@@ -86,14 +88,14 @@ class Model:
     ) -> None:
         """
         Args:
-            load: starts the runtime; called only when there is something left to compute.
-            runtime: its name, part of the key: the last bits differ between two.
+            load: starts the runtime; called only if vectors are missing from the cache.
+            runtime: its name, a part of the cache key, because the last bits of vectors differ between runtimes.
         """
         self.name = name
         training = weights.extra.get("training")
         told = training.get("held_out_types") if isinstance(training, dict) else None
         self.held_out_types = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
-        self.trained = weights.source in ("file", "bundled")  # on who knows what, maybe on these pictures
+        self.trained = weights.source in ("file", "bundled")  # perhaps on these pictures
         self._weights = weights
         self._load = load
         self._runtime = runtime
@@ -138,7 +140,7 @@ class Model:
 
 
 class FromFile:
-    """What `python -m ml embed` wrote. Pictures are found by name: a leading folder or zip file may differ."""
+    """A file that `python -m ml embed` wrote. Pictures are matched by name; the leading folder or zip may differ."""
 
     kind = "features"
     held_out_types: tuple[str, ...] = ()
@@ -151,14 +153,14 @@ class FromFile:
         self._rows: dict[str, int] = {}
         for row, name in enumerate(self._file.names):
             for ending in _endings(name):
-                self._rows[ending] = -1 if ending in self._rows else row  # −1: it would be a guess
+                self._rows[ending] = -1 if ending in self._rows else row  # −1: ambiguous
 
     def described(self) -> dict[str, Any]:
         meta = self._file.meta
         return {"weights": meta.get("name")} | {key: meta.get(key) for key in ("source", "weights_sha256", "spec")}
 
     def rows(self, pictures: PictureSet) -> np.ndarray:
-        """int [n]: the row of each picture, −1 where the file has none."""
+        """int [n]: the row of each picture, −1 if the file lacks it."""
         return np.array([self._row(sample.name, pictures) for sample in pictures.samples])
 
     def vectors(self, pictures: PictureSet) -> np.ndarray:
@@ -167,12 +169,12 @@ class FromFile:
             first = pictures.samples[int(np.flatnonzero(rows < 0)[0])].name
             raise NoVectors(
                 f"{self._path} has no vector for {(rows < 0).sum():,} of the {len(rows):,} pictures of "
-                f"{pictures.name}, {first} for one. Make it with `python -m ml embed` from the same set."
+                f"{pictures.name}, such as {first}. Make the file again with `python -m ml embed` from the same set."
             )
         return np.ascontiguousarray(self._file.vectors[rows], np.float32)
 
     def _row(self, name: str, pictures: PictureSet) -> int:
-        """By the most that the two names can have in common."""
+        """The row with the longest match of names."""
         found = self._rows.get(f"{pictures.name}/{name}", -1)
         return found if found >= 0 else self._rows.get(name, -1)
 

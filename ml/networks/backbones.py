@@ -1,7 +1,7 @@
-"""From weights to a Keras network: uint8 pictures in, unit vectors and probabilities out.
+"""Weights → a Keras network: uint8 pictures in, unit vectors and probabilities out.
 
-The reference that the ONNX graph (`ml.networks.graph`) is compared with, made of `keras.applications` and plain Keras
-layers and operations, on whatever backend Keras runs.
+The reference for the ONNX graph (`ml.networks.graph`), made of `keras.applications` and plain Keras layers and
+operations, on any backend of Keras. Imports Keras, so import this module only where a network is built.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from ml.weights.layout import variable_shapes
 
 
 def build(weights: Weights) -> keras.Model:
-    """The whole way from pixels to vector as one Keras graph of plain layers and operations.
+    """The network from pixels to vector, as one Keras model of plain layers and operations.
 
     Args:
         weights: as `ml.weights.resolve` returns them.
@@ -30,7 +30,7 @@ def build(weights: Weights) -> keras.Model:
         the vectors, then for each label task probabilities float32 [N, classes].
 
     Raises:
-        WeightsError: the file is gone, damaged or of another network.
+        WeightsError: the file is missing, damaged or for another network.
     """
     spec, variables = weights.spec, read_variables(weights)
     pictures = keras.Input((spec.input_size, spec.input_size, 3), dtype="uint8", name="pictures")
@@ -59,7 +59,7 @@ def backbone(spec: ModelSpec, variables: Mapping[str, np.ndarray]) -> keras.Mode
         include_top=False, weights=None, input_shape=(spec.input_size, spec.input_size, 3), pooling=None
     )
     named = {layer.name: layer for layer in core.layers if layer.weights}
-    if spec.backbone == "inception_v3":  # Keras numbers its layers on from one network to the next
+    if spec.backbone == "inception_v3":  # Keras continues to number layers from one network to the next
         named = _numbered_from_zero(named)
     for path in variable_shapes(spec.backbone):
         layer, name = path.split("/")
@@ -111,7 +111,7 @@ def lab_histogram(pictures: Any) -> Any:
 
 
 def _numbered_from_zero(layers: Mapping[str, Any]) -> dict[str, Any]:
-    """conv2d_94, conv2d_95, … → conv2d, conv2d_1, …, in the order in which they were made."""
+    """conv2d_94, conv2d_95, … → conv2d, conv2d_1, …, in the order in which the layers were made."""
     renamed = {}
     for kind in ("conv2d", "batch_normalization"):
         numbers = {int(name[len(kind) + 1 :] or 0): layer for name, layer in layers.items() if name.startswith(kind)}
@@ -126,7 +126,7 @@ def _part(part: Part, inputs: Mapping[str, Any], variables: Mapping[str, np.ndar
 
 
 def _moved(part: Part, x: Any, labels: Mapping[str, Any], variables: Mapping[str, np.ndarray]) -> Any:
-    """A part after it went towards the directions of its classes."""
+    """A part, moved towards the directions of its classes."""
     if not part.towards:
         return x
     for task, weight in part.towards:

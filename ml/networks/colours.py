@@ -1,18 +1,18 @@
 """The colours of a product as 64 numbers: a soft histogram of the foreground over fixed colours in CIE Lab.
 
-Written in NumPy here; `ml.networks.graph` and `ml.networks.backbones` write the same steps as ONNX nodes and Keras
-operations, from the same constants, and a test holds the three together.
+This module computes it in NumPy; `ml.networks.graph` and `ml.networks.backbones` repeat the same steps as ONNX nodes
+and Keras operations with the same constants, and a test compares the three.
 
 Base colour among the ten nearest of 7,967 products (1,500 queries, 60×80, letterboxed to 80): .478, against .427
-of an HSV histogram with 128 bins; without the weight on the middle .462; 64 colours fitted to the catalog by
-k-means instead of drawn on a wheel .474.
+for an HSV histogram with 128 bins; without the weight on the centre .462; with 64 colours fitted to the catalog by
+k-means instead of placed on a wheel .474.
 """
 
 import numpy as np
 
 from ml.spec import HISTOGRAM_BINS
 
-# sRGB → linear light as a polynomial, within 0.004 of the standard (Chilliant 2012), many times as fast as powers.
+# sRGB → linear light as a polynomial, within 0.004 of the standard (Chilliant 2012) and many times faster than powers.
 GAMMA = (0.305306011, 0.682171111, 0.012522878)
 # Linear sRGB → XYZ, each row divided by its sum, so that white is (1, 1, 1).
 _XYZ = np.array(
@@ -25,14 +25,14 @@ SLOPE, INTERCEPT = 24389 / 27 / 116, 16 / 116
 LAB = np.array([[0, 116, 0], [500, -500, 0], [0, 200, -200]], np.float32)
 LAB_OFFSET = np.array([-16, 0, 0], np.float32)
 
-# A pixel counts by its distance from white, from 2 (not at all) to 12 (fully) in Lab units; and a hundredth always,
-# so that the background hardly counts but a white product on white is white.
+# A pixel is weighted by its distance from white, from 2 (not at all) to 12 (fully) in Lab units, and by at least 0.01,
+# so that the background hardly counts and a white product on white is still white.
 NEAR_WHITE, FAR_FROM_WHITE, FLOOR = 2.0, 12.0, 0.01
-# Products stand in the middle: e^(-2 r²), r = 1 in the middle of an edge.
+# Products are in the centre: e^(-2 r²), r = 1 at the middle of an edge.
 CENTRE = 2.0
 # Share of a pixel that a colour gets: softmax of -distance²/(2 σ²).
 SIGMA = 7.0
-# (lightness, chroma) of the wheels of 14 hues, besides 8 greys.
+# (lightness, chroma) of the wheels of 14 hues each; there are 8 greys too.
 _WHEELS = ((25, 15), (50, 20), (75, 15), (45, 50))
 _GREYS, _HUES = 8, 14
 
@@ -61,7 +61,7 @@ def lab_histogram(pictures: np.ndarray) -> np.ndarray:
     """
     count, half = len(pictures), pictures.shape[1] // 2
     even = pictures[:, : 2 * half, : 2 * half].astype(np.float32)
-    # A quarter of the pixels is a quarter of the work, and evens out noise.
+    # Averaging 2 × 2 pixels needs a quarter of the work and smooths noise.
     pooled = even.reshape(count, half, 2, half, 2, 3).mean(axis=(2, 4)) / 255
     lab = _lab(pooled.reshape(count, half * half, 3))
     distance = np.sqrt((lab[..., 0] - 100) ** 2 + lab[..., 1] ** 2 + lab[..., 2] ** 2)
@@ -76,13 +76,13 @@ def lab_histogram(pictures: np.ndarray) -> np.ndarray:
 
 
 def centre_weight(half: int) -> np.ndarray:
-    """float32 [half · half]: how much each pooled pixel counts by its place."""
+    """float32 [half · half]: the weight of each pooled pixel by its position."""
     line = np.linspace(-1, 1, half) ** 2
     return np.exp(-CENTRE * (line[:, None] + line[None])).reshape(-1).astype(np.float32)
 
 
 def closeness_offset() -> np.ndarray:
-    """float32 [64]: -|x - c|²/(2 σ²) is x·c/σ² minus this, minus what is the same for all colours."""
+    """float32 [64]: -|x - c|²/(2 σ²) is x·c/σ² minus this, minus a term that is the same for all colours."""
     return ((PALETTE**2).sum(axis=1) / (2 * SIGMA**2)).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Weights → an ONNX graph that describes itself."""
+"""Weights → an artifact: an ONNX graph with its own description."""
 
 import shutil
 from collections.abc import Sequence
@@ -25,28 +25,28 @@ def export_onnx(
 ) -> str:
     """Write the graph (uint8 [N, S, S, 3] → float32 [N, D], any N) and return the file's sha256, hex.
 
-    It carries its vectors of a few pictures (`ml.runtimes.golden`), so that every host can tell whether it computes
-    the same. About a second, without TensorFlow. The file appears whole or not at all, and only once it has run.
-    Weights that are a graph already are copied; that needs not even the onnx package.
+    The graph stores its vectors of a few pictures (`ml.runtimes.golden`), so that every host can check whether it
+    computes the same. Takes about a second, without TensorFlow. The file is written whole or not at all, and only
+    after the graph has run. Weights that are already a graph are copied, which does not need the onnx package.
 
     Args:
-        precision: "float"; "compact", kernels as int8 in the file and as floats in memory; "int8", computing in
-            int8 too (see `ml.networks.quantise`). None: as a graph is, and "float" for weights.
-        calibration: pictures for "int8", uint8 [S, S, 3] each, as `ml.pictures.codec.to_input` makes them; a "compact"
-            graph remembers what was learned from them, so that it can be made int8 later without.
+        precision: "float"; "compact", kernels as int8 in the file and as floats in memory; "int8", which also computes
+            in int8 (see `ml.networks.quantise`). None: the precision of a graph, and "float" for other weights.
+        calibration: pictures for "int8", uint8 [S, S, 3] each, as `ml.pictures.codec.to_input` makes them. A "compact"
+            graph stores the ranges measured on them, so that it can be converted to int8 later without pictures.
 
     Raises:
-        WeightsError: the weights cannot be loaded, or what they compute cannot be used; or int8 lacks pictures.
+        WeightsError: the weights cannot be loaded, they compute unusable vectors, or int8 lacks pictures.
         OSError: the destination cannot be written.
     """
     with replacing(destination) as draft:
         try:
             _draft(weights, draft, precision, calibration)
-            OnnxEmbedder(draft).embed_batch(_noise(weights.spec))  # damaged weights load, and compute nonsense
+            OnnxEmbedder(draft).embed_batch(_noise(weights.spec))  # damaged weights may load and compute nonsense
         except BadVector as error:
             raise WeightsError(
                 f"The weights of {weights.name} ({weights.path}, sha256 {weights.sha256}) are damaged: {error}. "
-                "Copy the file again from where it came."
+                "Copy the file again from its source."
             ) from error
         return file_digest(draft)
 
@@ -72,20 +72,20 @@ def _writing(weights: Weights) -> ModuleType:
         from ml.networks import writing  # noqa: PLC0415 (onnx: 0.5 s; web processes lack it)
     except ImportError as error:
         raise WeightsError(
-            f"A graph of {weights.name} cannot be made here, as the package onnx is not installed: use an .onnx file, "
-            "or make the graph where requirements/worker.txt is installed."
+            f"A graph of {weights.name} cannot be made here because the package onnx is not installed: use an .onnx "
+            "file, or make the graph where requirements/worker.txt is installed."
         ) from error
     return writing
 
 
 def verify(weights: Weights, graph: Path, pictures: Sequence[np.ndarray] = ()) -> float:
-    """The smallest cosine between the graph's vectors and those of the network in Keras; starts TensorFlow.
+    """The smallest cosine between the graph's vectors and those of the Keras network; loads TensorFlow.
 
     Args:
-        pictures: uint8 [S, S, 3] each; noise where there are none.
+        pictures: uint8 [S, S, 3] each; noise if there are none.
 
     Raises:
-        WeightsError: the weights are a graph themselves, or cannot be loaded.
+        WeightsError: the weights are a graph, or cannot be loaded.
     """
     batch = stack(pictures, weights.spec) if len(pictures) else _noise(weights.spec)
     ours, reference = OnnxEmbedder(graph).embed_batch(batch), TensorFlowEmbedder(weights).embed_batch(batch)

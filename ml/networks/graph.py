@@ -1,4 +1,4 @@
-"""Weights → an ONNX graph, written node by node; needs the onnx package, and neither Keras nor TensorFlow.
+"""Weights → an ONNX graph, written node by node, without Keras and TensorFlow.
 
 uint8 [N, S, S, 3] RGB → "vectors" float32 [N, D], then one "labels_<task>" float32 [N, classes] per label task.
 Preprocessing, backbone, pooling, colour histogram, parts and labels are all in the graph. Batch normalisation is
@@ -26,16 +26,16 @@ def describe(builder: "Builder", spec: ModelSpec, variables: Mapping[str, np.nda
     """Add every node and constant of a model to `builder`.
 
     Args:
-        variables: as `ml.weights.read_variables` gives them.
+        variables: as `ml.weights.read_variables` returns them.
     """
     pixels = builder.op("Cast", builder.op("Transpose", INPUT, perm=[0, 3, 1, 2]), to=builder.FLOAT)
     network = _Backbone(builder, spec, variables)
     feature_map = ARCHITECTURES[spec.backbone].describe(network, _preprocessed(builder, spec, pixels))
     inputs = {"pooled": _pooled(builder, spec, feature_map)}
-    asked = {name for part in spec.parts for name in part.inputs}
-    if "unit_pooled" in asked or not spec.parts:
+    needed = {name for part in spec.parts for name in part.inputs}
+    if "unit_pooled" in needed or not spec.parts:
         inputs["unit_pooled"] = _unit(builder, inputs["pooled"])
-    if "lab_histogram" in asked:
+    if "lab_histogram" in needed:
         inputs["lab_histogram"] = _lab_histogram(builder, pixels, spec.input_size)
     sources = {"pooled": inputs["pooled"]}
     for part in spec.parts:
@@ -60,7 +60,7 @@ def quantised_kernel(kernel: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndar
 
 
 class _Backbone:
-    """Plays an architecture (`ml.weights.architectures.Network`) to ONNX nodes, channels first."""
+    """Turns an architecture (`ml.weights.architectures.Network`) into ONNX nodes, channels first."""
 
     def __init__(self, builder: "Builder", spec: ModelSpec, variables: Mapping[str, np.ndarray]) -> None:
         self.builder = builder
@@ -103,7 +103,7 @@ class _Backbone:
 
 
 def folded(variables: Mapping[str, np.ndarray], unit: Convolution, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel [h, w, in, out] and bias [out] that do what a convolution and its batch normalisation do."""
+    """Kernel [h, w, in, out] and bias [out] that are equivalent to a convolution with its batch normalisation."""
     bias = variables.get(f"{unit.convolution}/bias", np.float32(0))
     gamma, beta, mean, variance = (
         variables.get(f"{unit.normalisation}/{name}", np.float32(1)).astype(np.float64)
@@ -142,7 +142,7 @@ def _part(builder: "Builder", part: Part, inputs: Mapping[str, str], variables: 
 
 
 def _moved(builder: "Builder", part: Part, x: str, variables: Mapping[str, np.ndarray]) -> str:
-    """A part after it went towards the directions of its classes."""
+    """A part, moved towards the directions of its classes."""
     if not part.towards:
         return x
     for task, weight in part.towards:

@@ -11,7 +11,7 @@ from ml.networks.graph import describe, quantised_kernel
 from ml.spec import ModelSpec
 from ml.weights import INPUT, LABELS, VECTORS
 
-# What ONNX Runtime of 2022 and OpenVINO understand; nothing newer is needed.
+# Old enough for ONNX Runtime of 2022 and for OpenVINO; nothing newer is needed.
 _OPSET, _IR_VERSION = 17, 8
 
 
@@ -21,10 +21,10 @@ def build_graph(
     """The graph of a model, checked by ONNX itself.
 
     Args:
-        variables: as `ml.weights.read_variables` gives them.
+        variables: as `ml.weights.read_variables` returns them.
         properties: metadata of the graph; see `ml.weights.graph_properties`.
-        compact: keep kernels as int8, a scale for each output channel. ONNX Runtime makes floats of them when it
-            loads the graph: a quarter of the file, the same speed.
+        compact: store kernels as int8 with a scale for each output channel. ONNX Runtime converts them to floats when
+            it loads the graph: a quarter of the size, the same speed.
     """
     builder = Builder(compact=compact)
     describe(builder, spec, variables)
@@ -44,10 +44,10 @@ class Builder:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
-    def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        output = output or f"{kind.lower()}_{len(self.nodes)}"
+    def op(self, op_type: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        output = output or f"{op_type.lower()}_{len(self.nodes)}"
         self.nodes.append(
-            helper.make_node(kind, list(inputs), [output], name=f"{kind}_{len(self.nodes)}", **attributes)
+            helper.make_node(op_type, list(inputs), [output], name=f"{op_type}_{len(self.nodes)}", **attributes)
         )
         return output
 
@@ -57,7 +57,7 @@ class Builder:
         return name
 
     def kernel(self, value: np.ndarray, name: str, axis: int) -> str:
-        """A kernel whose output channels lie along `axis`; int8 where the graph is compact."""
+        """A kernel with its output channels along `axis`, in int8 if the graph is compact."""
         if not self.compact:
             return self.constant(np.ascontiguousarray(value, np.float32), name)
         quantised, scale = quantised_kernel(value, axis)

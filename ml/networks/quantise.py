@@ -1,9 +1,9 @@
 """Computing in int8: a compact graph with its convolutions' inputs and outputs quantised too.
 
-A compact graph (`ml.networks.graph`) has int8 kernels that become floats when it is loaded. Where it also knows between
-which values each tensor of its backbone runs, ONNX Runtime can convolve in int8. Those ranges come from real pictures
-(`calibrate`), and are kept in the metadata of the compact graph, so that one file gives both. Preprocessing, the last
-feature map, pooling, colours, parts and labels stay in floats.
+A compact graph (`ml.networks.graph`) has int8 kernels that become floats when it is loaded. If the range of each tensor
+of its backbone is known too, ONNX Runtime can convolve in int8. The ranges come from real pictures (`calibrate`) and
+are stored in the metadata of the compact graph, so that one file serves both. Preprocessing, the last feature map,
+pooling, colours, parts and labels stay in floats.
 
 ResNet50 at 80 px, 2,000 products, one thread of a processor with AVX-512 VNNI:
 
@@ -12,12 +12,12 @@ ResNet50 at 80 px, 2,000 products, one thread of a processor with AVX-512 VNNI:
   compact   23.7   110                                                       .9994     .9999
   int8      23.8   375                                                       .9968     .9994
 
-and among the ten nearest, type, colour, both and gender change by less than .0012.
+Among the ten nearest, type, colour, both, and gender change by less than .0012.
 
 Sums of products are exact on every processor. VNNI and ARM's dot products add in 32 bits. On other x86 processors the
-instruction for uint8 times int8 adds pairs in 16 bits and saturates; there ONNX Runtime is asked to shift the kernels
-to uint8, which it multiplies by another instruction (`ml.runtimes.onnx.session_of`). The bundled model, 300 studio and
-300 amateur photos, one thread of a processor with AVX2 and without VNNI, batches of 16:
+instruction for uint8 times int8 adds pairs in 16 bits and saturates; there ONNX Runtime shifts the kernels to uint8,
+which it multiplies with another instruction (`ml.runtimes.onnx.session_of`). The bundled model, 300 studio and 300
+amateur photos, one thread of a processor with AVX2 and without VNNI, batches of 16:
 
                                   cosine with float: mean   smallest   ten nearest the same   speed, × float
   saturating sums                             .8869   .0806     59 %       2.4
@@ -25,7 +25,7 @@ to uint8, which it multiplies by another instruction (`ml.runtimes.onnx.session_
   kernels shifted to uint8                    .9994   .9897     96 %       1.6
   the same graph computed in floats           .9994   .9903     96 %       1.0
 
-The third is what runs. Unlike 7 bits it costs nothing where VNNI is, and every host sums up the same whole numbers.
+The third is used. Unlike 7 bits it costs nothing on processors with VNNI, and every host sums up the same integers.
 """
 
 import json
@@ -46,21 +46,21 @@ Ranges = Mapping[str, tuple[float, float]]  # tensor → (smallest, largest)
 
 _RANGES = "lookalike.ranges"
 _PASS = 16
-# Which share of the pictures stays within a tensor's range; the few beyond are clipped, which makes the steps finer
-# for all. Which is best is chance, as plain backgrounds round one way or the other everywhere: with 128 and with 256
-# pictures to learn from, mean cosine with the full weights .99905 and .99936 at 1, .99938 and .99880 at .99. So each
-# is tried. (Means of the pictures' extremes instead: .9989; 99.9th percentiles of all pixels: .9949.)
+# The share of pictures that stay within a tensor's range; the few others are clipped, which makes the steps finer for
+# all. Which share is best is a matter of chance, because plain backgrounds round the same way everywhere: the mean
+# cosine with the full weights, for 128 and for 256 pictures, is .99905 and .99936 at 1, .99938 and .99880 at .99. So
+# each is tried. (Means of the pictures' extremes instead: .9989; 99.9th percentiles of all pixels: .9949.)
 _WITHIN = (1.0, 0.995, 0.99, 0.98, 0.95)
 _TRIED_ON = 64
 MIN_PICTURES = 100
 
 
 def calibrate(model: onnx.ModelProto, pictures: np.ndarray) -> dict[str, tuple[float, float]]:
-    """Between which values each tensor runs that int8 concerns, so that vectors stay closest to those in floats.
+    """The range of each tensor to quantise, chosen so that vectors stay closest to those in floats.
 
     Args:
         model: a compact graph.
-        pictures: uint8 [n, S, S, 3], of the kind that the model will see.
+        pictures: uint8 [n, S, S, 3], like those that the model will be used on.
     """
     names = _to_quantise(model)
     low, high = _extremes(model, names, pictures)
@@ -76,7 +76,7 @@ def calibrate(model: onnx.ModelProto, pictures: np.ndarray) -> dict[str, tuple[f
 
 
 def _extremes(model: onnx.ModelProto, names: list[str], pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The smallest and the largest value of each tensor in each picture, [tensors, n] both."""
+    """The smallest and the largest value of each tensor in each picture, both [tensors, n]."""
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     del watched.graph.output[:]
@@ -98,7 +98,7 @@ def _vectors(model: onnx.ModelProto, pictures: np.ndarray) -> np.ndarray:
 
 
 def remember_ranges(model: onnx.ModelProto, ranges: Ranges, pictures: np.ndarray) -> None:
-    """Put them into the graph's metadata, and how close int8 stays with them: the smallest cosine with floats.
+    """Store the ranges in the graph's metadata, with the smallest cosine between its vectors in int8 and in floats.
 
     Args:
         pictures: uint8 [n, S, S, 3], to compare on.
@@ -110,7 +110,7 @@ def remember_ranges(model: onnx.ModelProto, ranges: Ranges, pictures: np.ndarray
 
 
 def remembered_ranges(model: onnx.ModelProto) -> dict[str, tuple[float, float]]:
-    """What `remember_ranges` put there; empty where nothing did."""
+    """The ranges that `remember_ranges` stored; empty if there are none."""
     for entry in model.metadata_props:
         if entry.key == _RANGES:
             return {name: (low, high) for name, (low, high) in json.loads(entry.value).items()}
@@ -121,10 +121,10 @@ def to_int8(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
     """A compact graph → one that computes in int8.
 
     Args:
-        ranges: of the tensors of this very graph, from `calibrate`.
+        ranges: of the tensors of this graph, from `calibrate`.
 
     Raises:
-        KeyError: a tensor that `ranges` does not know.
+        KeyError: `ranges` lacks a tensor.
     """
     editor = _Editor(model, ranges)
     for name in _to_quantise(model):
@@ -144,8 +144,8 @@ def to_int8(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
 
 
 class _Editor:
-    """Copies a graph node by node; behind each tensor to quantise comes QuantizeLinear and DequantizeLinear, which
-    ONNX Runtime melts into the operations around them."""
+    """Copies a graph node by node, and adds QuantizeLinear and DequantizeLinear after each tensor to quantise. ONNX
+    Runtime fuses them with the operations around them."""
 
     def __init__(self, model: onnx.ModelProto, ranges: Ranges) -> None:
         self.ranges = ranges
@@ -156,7 +156,7 @@ class _Editor:
 
     def quantise(self, name: str) -> None:
         producer = self.producers[name]
-        # Pooling by maximum changes no value: with the scale of its input it can be done on the int8 values.
+        # Max pooling changes no value: with the scale of its input it can run on the int8 values.
         low, high = self.ranges[producer.input[0] if producer.op_type == "MaxPool" else name]
         scale = max(high - low, 1e-6) / 255
         self.scales[name] = scale, round(-low / scale)
@@ -168,7 +168,7 @@ class _Editor:
         copied = onnx.NodeProto()
         copied.CopyFrom(node)
         del copied.input[:]
-        # Only operations of the backbone read the quantised values.
+        # Only operations of the backbone read quantised values.
         reads_quantised = node.op_type in ("Conv", "Add", "MaxPool", "AveragePool", "Concat", "Relu")
         copied.input.extend(
             f"{name}:quantised" if reads_quantised and name in self.scales else name for name in node.input
@@ -184,8 +184,8 @@ class _Editor:
         return node.op_type == "DequantizeLinear" and len(self.constants[node.input[0]].dims) == 2
 
     def _as_floats(self, node: Any) -> None:
-        """Or ONNX Runtime would turn what heads read into int8 as well, and could not load a kernel that two
-        operations share (labels that parts move towards) with its kernels shifted to uint8."""
+        """Store a head's kernel in floats. Otherwise ONNX Runtime would convert the inputs of heads to int8 too, and
+        could not load a kernel that two operations share (labels that parts move towards) when shifting to uint8."""
         steps, scale = (numpy_helper.to_array(self.constants.pop(name)) for name in node.input)
         self._constant(node.output[0], steps.astype(np.float32) * scale.astype(np.float32)[None, :])
 
@@ -199,7 +199,7 @@ class _Editor:
         self._node("DequantizeLinear", [f"{name}:uint8", *how], f"{name}:quantised")
 
     def _bias(self, node: Any) -> str:
-        """The bias as int32, in steps of input scale · kernel scale, as the integer sum needs it."""
+        """The bias as int32, in steps of input scale · kernel scale, as the integer sum requires."""
         values = numpy_helper.to_array(self.constants.pop(node.input[2]))
         kernel_scale = numpy_helper.to_array(self.constants[self.producers[node.input[1]].input[1]])
         scale = (self.scales[node.input[0]][0] * kernel_scale).astype(np.float32)
@@ -213,13 +213,13 @@ class _Editor:
         self.constants[name] = numpy_helper.from_array(np.asarray(value), name)
         return name
 
-    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
-        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
+    def _node(self, op_type: str, inputs: list[str], output: str, **attributes: Any) -> None:
+        self.nodes.append(helper.make_node(op_type, inputs, [output], name=output, **attributes))
 
 
 def _to_quantise(model: onnx.ModelProto) -> list[str]:
-    """What convolutions read and what they make; after the ReLU where there is one. Not the preprocessed picture's
-    own source, nor the last feature map."""
+    """The inputs and outputs of convolutions, after the ReLU if there is one; without the source of the preprocessed
+    picture and without the last feature map."""
     producers = {output: node for node in model.graph.node for output in node.output}
     readers = defaultdict(list)
     for node in model.graph.node:

@@ -1,4 +1,4 @@
-"""TensorFlow: the reference that the ONNX graph is compared with. Never imported by a web process."""
+"""TensorFlow: the reference for the ONNX graph. Web processes never load it."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ from ml.weights import Weights
 
 
 class TensorFlowEmbedder(Runtime):
-    """The Keras model itself. Do not fork after making one: TensorFlow's threads do not survive it."""
+    """Runs the Keras network. Do not fork after creating one: TensorFlow's threads do not survive a fork."""
 
     def __init__(self, weights: Weights) -> None:
-        """Build the network; several seconds. Raises WeightsError when the weights cannot be loaded."""
+        """Build the network, which takes several seconds. Raises WeightsError if the weights cannot be loaded."""
         quiet_tensorflow()
         from ml.networks.backbones import build  # noqa: PLC0415 (TensorFlow: 15 s)
 
@@ -20,5 +20,5 @@ class TensorFlowEmbedder(Runtime):
 
     def _run(self, images: np.ndarray) -> list[np.ndarray]:
         outputs = self._model(images, training=False)
-        # Keras gives a single output as itself.
+        # Keras returns a single output as itself, not in a list.
         return [np.asarray(output) for output in (outputs if self.spec.labels else [outputs])]

@@ -1,28 +1,29 @@
-"""PCA-whitening with shrinkage: fewer numbers per vector, fitted on a shop's own pictures, without labels.
+"""PCA whitening with shrinkage: shorter vectors, fitted on a shop's own pictures, without labels.
 
-Whitening gives every direction in which a catalog varies the same say (Jégou and Chum 2012, "Negative evidences and
-co-occurrences in image retrieval"). Directions that hardly vary are mostly noise, and would be blown up by it:
-shrinkage towards equal variance (as in Ledoit and Wolf 2004) holds them down.
+Whitening gives all directions in which a catalog varies equal weight (Jégou and Chum 2012, "Negative evidences and
+co-occurrences in image retrieval"). Directions with little variance are mostly noise, which whitening would amplify;
+shrinkage towards equal variance (as in Ledoit and Wolf 2004) limits that.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ml.spec import ModelSpec, Part
+from ml.spec import SHAPE, ModelSpec, Part
 
 DIMENSION = 256
-# Ten nearest of 2,000 products, features trained on such products, fitted on the same 2,000; 2048 numbers as they are:
-# type .711, macro type .305, colour .525.       shrinkage    0     .5    .8    .9    .95   1
+# Ten nearest of 2,000 products, features trained on such products, fitted on the same 2,000. Without whitening (2048
+# numbers): type .711, macro type .305, colour .525.
+#                                                shrinkage    0     .5    .8    .9    .95   1
 #                                                type       .675  .690  .697  .701  .705  .709
 #                                                macro type .293  .307  .313  .314  .315  .306
 #                                                colour     .476  .491  .501  .506  .510  .526
 SHRINKAGE = 0.9
-MIN_ROWS = 2  # vectors to fit on, for each number that is kept
+MIN_ROWS = 2  # vectors to fit on, for each number kept
 
 
 class CannotWhiten(Exception):
-    """Why there is no whitening of these vectors: one sentence."""
+    """These vectors cannot be whitened; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Whitening:
     Attributes:
         kernel: float32 [D, d].
         bias: float32 [d].
-        explained: share of the variance that the d directions hold, 0 to 1.
+        explained: share of the variance in the d directions, 0 to 1.
     """
 
     kernel: np.ndarray
@@ -49,8 +50,8 @@ def fit(vectors: np.ndarray, dimension: int = DIMENSION, *, shrinkage: float = S
             covariance were (1 - shrinkage) · covariance + shrinkage · mean variance · identity.
 
     Raises:
-        CannotWhiten: too few vectors, or vectors that do not vary in so many directions.
-        ValueError: arguments out of range.
+        CannotWhiten: there are too few vectors, or they vary in fewer than `dimension` directions.
+        ValueError: an argument is out of range.
     """
     count, width = vectors.shape
     if not 1 <= dimension <= width:
@@ -71,7 +72,7 @@ def fit(vectors: np.ndarray, dimension: int = DIMENSION, *, shrinkage: float = S
     if kept[-1] <= 1e-7 * total / width:
         varying = int((kept > 1e-7 * total / width).sum())
         raise CannotWhiten(f"The vectors vary in {varying} directions only: {dimension} cannot be kept.")
-    # A direction's sign is arbitrary: the largest entry is made positive, so that every machine gives the same.
+    # A direction's sign is arbitrary: the largest entry is made positive, so that all machines agree.
     largest = np.abs(directions).argmax(axis=0)
     directions = directions * np.sign(directions[largest, np.arange(dimension)])
     shrunk = (1 - shrinkage) * kept + shrinkage * total / width
@@ -80,23 +81,23 @@ def fit(vectors: np.ndarray, dimension: int = DIMENSION, *, shrinkage: float = S
 
 
 def whitened_spec(spec: ModelSpec, dimension: int) -> ModelSpec:
-    """The model with its pooled features whitened; a histogram of colours beside them stays.
+    """The model with its pooled features whitened; a colour histogram in the vector stays.
 
     Raises:
-        CannotWhiten: its features went through a trained head.
+        CannotWhiten: its features pass through a trained head.
     """
     pooled_width(spec)  # raises
-    parts = (Part("kind", dimension, ("unit_pooled",)), *spec.parts[1:])
+    parts = (Part(SHAPE, dimension, ("unit_pooled",)), *spec.parts[1:])
     return replace(spec, parts=parts, labels=(), dimension=sum(part.dimension for part in parts))
 
 
 def unit_pooled(vectors: np.ndarray, spec: ModelSpec) -> np.ndarray:
-    """The L2-normalised pooled features in a model's vectors; raises CannotWhiten where they cannot be told."""
+    """The L2-normalised pooled features in a model's vectors; raises CannotWhiten if the vectors do not have them."""
     return vectors[:, : pooled_width(spec)] * np.float32(max(1, len(spec.parts)) ** 0.5)
 
 
 def pooled_width(spec: ModelSpec) -> int:
-    """How many numbers of a vector are the pooled features, its first; raises CannotWhiten."""
+    """How many numbers at the start of a vector are the pooled features; raises CannotWhiten if none are."""
     if not spec.parts:
         return spec.dimension
     first, *others = spec.parts

@@ -21,7 +21,7 @@ from ml.weights import (
     read_variables,
 )
 
-_COMPARED_EVERY = 4  # of the pictures for int8: not calibrated on, but compared on
+_COMPARED_EVERY = 4  # every fourth picture is used to compare, the others to calibrate
 
 
 def write(weights: Weights, draft: Path, precision: str, calibration: Sequence[np.ndarray]) -> None:
@@ -69,7 +69,7 @@ def _write_int8(model: Any, weights: Weights, draft: Path, calibration: Sequence
 
 
 def _require_close(weights: Weights, made: Any) -> None:
-    """Its own steps, summed up in floats: what int8 gives where nothing goes wrong."""
+    """Compare the int8 graph, summed up in floats, with the golden vectors: int8 gives the same on a sound host."""
     described = parse_graph_meta({entry.key: entry.value for entry in made.metadata_props}, weights.name)
     expected = golden.known_vectors(described)
     found = golden.run(session_of(made.SerializeToString(), precision="compact"), weights.spec)
@@ -77,13 +77,13 @@ def _require_close(weights: Weights, made: Any) -> None:
         raise WeightsError(
             f"{weights.name} in int8 is too far from floats: smallest cosine {cosine:.4f} over {golden.COUNT} golden "
             f"pictures, at least {golden.MIN_COSINE} is needed. Export it as compact, or give --calibrate more "
-            "pictures like those that it will see."
+            "pictures like those that it will be used on."
         )
 
 
 def _golden(weights: Weights, model: Any, precision: str) -> str:
-    """What `ml.runtimes.golden` compares: as the graph says that the weights are read from, else as this host computes
-    it in floats."""
+    """The golden vectors (`ml.runtimes.golden`): those of the graph that the weights are read from, or else as this
+    host computes them in floats."""
     vectors = golden.known_vectors(read_graph_meta(weights.path)) if weights.path and weights.ready_made else None
     if vectors is None:
         vectors = golden.run(session_of(model.SerializeToString(), precision=precision), weights.spec)
@@ -94,7 +94,7 @@ def _golden(weights: Weights, model: Any, precision: str) -> str:
 def _calibrated(model: Any, weights: Weights, pictures: Sequence[np.ndarray]) -> dict[str, tuple[float, float]]:
     if len(pictures) < quantise.MIN_PICTURES:
         raise WeightsError(
-            f"To compute in int8, {weights.name} has to see real pictures first, at least {quantise.MIN_PICTURES}, "
+            f"To compute in int8, {weights.name} must be calibrated on at least {quantise.MIN_PICTURES} real pictures, "
             f"not {len(pictures)}: name a folder or zip of them with --calibrate."
         )
     fitted = [picture for index, picture in enumerate(pictures) if index % _COMPARED_EVERY]

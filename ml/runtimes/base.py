@@ -1,4 +1,4 @@
-"""What every runtime has in common: pictures in, checked unit vectors out."""
+"""The interface of a runtime, and what both runtimes share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ _LENGTH_TOLERANCE = 1e-3
 class BadVector(Exception):
     """A vector that must not be stored: not finite, not of length 1, or of the wrong dimension.
 
-    `index` is its position among the images given; None when the whole batch has the wrong shape.
+    Attributes:
+        index: its position in the batch; None if the whole batch has the wrong shape.
     """
 
     def __init__(self, index: int | None, reason: str) -> None:
@@ -95,7 +96,7 @@ def checked(vectors: np.ndarray, count: int, spec: ModelSpec) -> np.ndarray:
     if vectors.shape != (count, spec.dimension):
         raise BadVector(None, f"shape {vectors.shape} instead of {(count, spec.dimension)}")
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
-    # NaN fails every comparison, so this catches what is not finite as well.
+    # NaN fails every comparison, so this also catches vectors that are not finite.
     bad = np.flatnonzero(~(np.abs(lengths - 1.0) <= _LENGTH_TOLERANCE))
     if bad.size:
         index = int(bad[0])

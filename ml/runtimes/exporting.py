@@ -1,4 +1,4 @@
-"""Exporting in a process of its own, which takes the memory with it when it ends."""
+"""Exporting in a separate process, which frees its memory when it ends."""
 
 import json
 import os
@@ -20,15 +20,15 @@ def export_in_own_process(
     precision: str | None = None,
     log: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Run `python -m ml export`, so that the memory it takes goes when it is done; returns its JSON line.
+    """Run `python -m ml export` and return its JSON line.
 
     Args:
         setting: as for `ml.weights.resolve`.
         precision: as for `ml.networks.export.export_onnx`.
-        log: gets each line that the export says of its progress.
+        log: called with each line of progress.
 
     Raises:
-        WeightsError: the export failed, with its own reason.
+        WeightsError: the export failed; the message is the export's own.
     """
     root = str(Path(__file__).resolve().parents[2])
     command = [sys.executable, "-m", "ml", "export", "--out", str(destination.resolve()), "--json"]

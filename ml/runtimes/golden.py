@@ -1,11 +1,11 @@
-"""Pictures whose vectors are known: does this host compute what the host computed that made the graph?
+"""Pictures with known vectors: does this host compute the same as the host that made the graph?
 
-A graph carries the vectors of three drawn pictures, as its weights gave them in floats. Whoever loads the graph runs
-the same pictures, in whatever precision, and compares: a processor, a library or a memory that computes wrongly is
-found before a single vector is stored. Three pictures take 0.04 to 0.15 s at 72 px on one core.
+A graph stores the vectors of three synthetic pictures, computed from its weights in floats. A host that loads the
+graph runs the same pictures, in any precision, and compares: a processor, a library or memory that computes wrong
+vectors is found before a single vector is stored. Three pictures take 0.04 to 0.15 s at 72 px on one core.
 
-With the bundled model on a processor with AVX2 and without VNNI, smallest cosine of each picture: int8 whose sums
-saturate .91, .89, .77; int8 whose sums are exact .9991, .9993, .9993.
+Smallest cosine of each picture with the bundled model, on a processor with AVX2 and without VNNI: int8 with saturating
+sums .91, .89, .77; int8 with exact sums .9991, .9993, .9993.
 """
 
 import base64
@@ -19,13 +19,17 @@ from ml.spec import ModelSpec
 from ml.weights import BUNDLED, INPUT, VECTORS, GraphMeta, WeightsError
 
 MIN_COSINE = 0.99  # as for int8 (`ml.runtimes.opening.MIN_INT8_COSINE`); floats of different processors agree to .99999
-PICTURES = "drawn-1"  # which pictures: another drawing gets another name, as graphs outlive programs
+PICTURES = "drawn-1"  # the set of pictures; graphs store its name, so another set needs another name
 COUNT = 3
 _GRID = 1024  # coordinates from edge to edge, whatever the size
 
 
 class WrongNumbers(WeightsError):
-    """The graph gives other vectors on this host than where it was made. Attribute: cosine, the smallest."""
+    """The graph gives other vectors on this host than where it was made.
+
+    Attributes:
+        cosine: the smallest cosine between its vectors and the known ones.
+    """
 
     def __init__(self, sentence: str, cosine: float) -> None:
         super().__init__(sentence)
@@ -33,33 +37,33 @@ class WrongNumbers(WeightsError):
 
 
 def golden_pictures(size: int) -> np.ndarray:
-    """A dress, a shoe and a bag on white, uint8 [3, size, size, 3]. Whole numbers only: every host draws the same."""
+    """A dress, a shoe and a bag on white, uint8 [3, size, size, 3], computed in integers, so the same on every host."""
     places = (2 * np.arange(size, dtype=np.int64) + 1) * _GRID // (2 * size)
     y, x = np.meshgrid(places, places, indexing="ij")
     return np.stack([_dress(x, y), _shoe(x, y), _bag(x, y)])
 
 
 def describe(vectors: np.ndarray) -> str:
-    """The text that a graph carries. Half floats: the cosine changes by 1e-7.
+    """The text that a graph stores, with half floats, which change the cosine by 1e-7.
 
     Args:
-        vectors: of `golden_pictures`, [3, D], unit length.
+        vectors: those of `golden_pictures`, [3, D], unit length.
     """
     return json.dumps({"pictures": PICTURES, "vectors": base64.b64encode(vectors.astype("<f2").tobytes()).decode()})
 
 
 def known_vectors(meta: GraphMeta) -> np.ndarray | None:
-    """The vectors that the graph has to give, float32 [3, D]; None where it says nothing that this version knows.
+    """The vectors that the graph must give, float32 [3, D]; None if it has none that this version knows.
 
     Raises:
-        WeightsError: what it says is damaged.
+        WeightsError: the stored vectors are damaged.
     """
     found = _parse(meta.golden, meta.spec) if meta.golden else None
     return _beside_bundled(meta) if found is None else found
 
 
 def smallest_cosine(vectors: np.ndarray, expected: np.ndarray) -> float:
-    """Of rows at the same place; -1 where they cannot be compared."""
+    """The smallest cosine between rows at the same position; -1 if they cannot be compared."""
     if vectors.shape != expected.shape or not np.isfinite(vectors).all():
         return -1.0
     first, second = vectors.astype(np.float64), expected.astype(np.float64)
@@ -82,14 +86,14 @@ def _parse(text: str, spec: ModelSpec) -> np.ndarray | None:
         return vectors.reshape(COUNT, spec.dimension).astype(np.float32)
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
         raise WeightsError(
-            f"The golden vectors of a graph are damaged ({error}). Copy it again from where it came, or make it again "
-            "with `python -m ml export`."
+            f"The golden vectors of a graph are damaged ({error}). Copy the graph again from its source, or make it "
+            "again with `python -m ml export`."
         ) from error
 
 
 def _beside_bundled(meta: GraphMeta) -> np.ndarray | None:
-    """The bundled graph is older than golden pictures: its vectors lie beside it, and count for copies of it and for
-    what is made of it."""
+    """The bundled graph is older than golden pictures. A file next to it stores its vectors, which also apply to
+    copies of it and to graphs made from it."""
     told = _bundled().get(meta.weights_sha256)
     return _parse(told, meta.spec) if told else None
 
@@ -122,7 +126,7 @@ def _bag(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _on_white(shape: np.ndarray, colour: tuple[int, int, int], pattern: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """uint8 [S, S, 3]: the shape in its colour, lighter towards the bottom right, with its pattern in a pale one."""
+    """uint8 [S, S, 3]: the shape in its colour, lighter towards the bottom right, with its pattern in a pale colour."""
     lit = np.array(colour) * (200 + light * 55 // (2 * _GRID))[..., None] // 255
     seen = np.where((shape & pattern)[..., None], 255 - lit // 2, lit)
     return np.where(shape[..., None], seen, 255).astype(np.uint8)

@@ -24,14 +24,14 @@ _REMEDY = (
 
 
 class OnnxEmbedder(Runtime):
-    """A graph that `ml.networks.export` wrote, ready to run and found to compute here what it computed where it was
-    made. Safe to call from several threads.
+    """A graph that `ml.networks.export` wrote, loaded, and checked to compute the same vectors as where it was made.
+    Safe to call from several threads.
 
     Attributes:
-        spec: read from the graph itself.
-        meta: also from the graph, see `ml.weights.GraphMeta`.
+        spec: read from the graph.
+        meta: also read from the graph; see `ml.weights.GraphMeta`.
         in_int8: whether it computes in int8.
-        cosine: the smallest with its golden vectors (`ml.runtimes.golden`); None where there are none.
+        cosine: the smallest cosine with its golden vectors (`ml.runtimes.golden`); None if it has none.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class OnnxEmbedder(Runtime):
         """Load and check the graph; takes half a second.
 
         Args:
-            threads: of one forward pass; by default as many as this process may use.
+            threads: for one forward pass; by default one for each core that this process may use.
             expected_sha256: hex digest that the file must have.
-            or_floats: an int8 graph that computes wrongly in int8 here computes in floats, with a warning.
+            or_floats: run an int8 graph that computes wrong vectors in int8 in floats, with a warning.
 
         Raises:
-            WrongNumbers: it computes other vectors here than where it was made.
-            WeightsError: missing, damaged, another file than expected, or not a graph of this program.
+            WrongNumbers: the graph computes other vectors here than where it was made.
+            WeightsError: the file is missing, damaged, not the expected one, or not a graph of this program.
         """
         if expected_sha256 is not None:
             _check_digest(path, expected_sha256)
@@ -77,16 +77,16 @@ def _open_floats(path: Path, meta: GraphMeta, threads: int | None) -> tuple[Any,
 
 
 def _open_int8(path: Path, meta: GraphMeta, threads: int | None, or_floats: bool) -> tuple[Any, float] | None:
-    """None: it has to compute in floats, which was said."""
+    """None if the graph must compute in floats; a warning was logged."""
     expected = golden.known_vectors(meta)
-    if expected is None:  # an older graph: int8 has to give what its own steps give when summed up in floats
+    if expected is None:  # an older graph: int8 must match its own steps summed up in floats
         expected = golden.run(open_session(path, threads=threads, precision="compact"), meta.spec)
     try:
         session = open_session(path, threads=threads)
     except WeightsError as error:
         if not or_floats:
             raise
-        logger.warning("%s Perhaps an earlier release made it: it is tried in floats, which is slower.", error)
+        logger.warning("%s An earlier release may have made it. Trying it in floats, which is slower.", error)
         return None
     cosine = golden.smallest_cosine(golden.run(session, meta.spec), expected)
     if cosine >= MIN_COSINE:
@@ -94,7 +94,7 @@ def _open_int8(path: Path, meta: GraphMeta, threads: int | None, or_floats: bool
     wrong = _compared(path, "int8", cosine)
     if not or_floats:
         raise WrongNumbers(f"{wrong} Use the float or compact graph of the same weights.", cosine)
-    logger.warning("%s It computes in floats, which is slower: use the float or compact graph instead.", wrong)
+    logger.warning("%s It runs in floats, which is slower: use the float or compact graph instead.", wrong)
     return None
 
 
@@ -109,10 +109,10 @@ def open_session(path: Path, *, threads: int | None = None, precision: str | Non
     """An `onnxruntime.InferenceSession` on the CPU, set up for the graph's precision.
 
     Args:
-        precision: in place of the graph's own, see `session_of`.
+        precision: instead of the graph's own; see `session_of`.
 
     Raises:
-        WeightsError: missing, damaged, or not a graph of this program.
+        WeightsError: the file is missing, damaged, or not a graph of this program.
     """
     if not path.is_file():
         raise WeightsError(_MISSING.format(path=path))
@@ -130,9 +130,9 @@ def session_of(graph: str | bytes, *, precision: str, threads: int | None = None
     """An `onnxruntime.InferenceSession` on the CPU.
 
     Args:
-        graph: the name of a file, or its content.
-        precision: what the graph was written for, see `ml.weights.GraphMeta`. A graph for "int8" opened as
-            "compact" rounds as int8 does and sums up in floats: slow, and right on every processor.
+        graph: a file name, or the content of a file.
+        precision: the precision that the graph was written for; see `ml.weights.GraphMeta`. A graph for "int8" opened
+            as "compact" rounds as int8 does and sums up in floats, which is slow and correct on every processor.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded
     import onnxruntime  # noqa: PLC0415 (ONNX Runtime: 0.1 s, and 23 MB in every web process)
@@ -147,23 +147,23 @@ def session_of(graph: str | bytes, *, precision: str, threads: int | None = None
     #            all  extended  basic  mem_pattern  no arena  |  batch of 1    4    8   16   32
     #   float    110        75     74          111       111  |          74   98  108  110  112
     #   int8     382       291     67          375       372  |         227  329  283  284  367
-    # "All" lays channels out in blocks for the processor. The arena gains nothing measurable and is left on, as it
-    # spares the system's allocator; mem_pattern plans memory for one batch size, and ours vary.
+    # "All" lays channels out in blocks for the processor. The arena gains nothing measurable and stays on, as it
+    # relieves the system's allocator; mem_pattern plans memory for one batch size, and ours vary.
     options.enable_mem_pattern = False
-    # Threads that spin between operations gain nothing measurable (80 px, 2 cores, batches of 16: 175
-    # images/s with, 176 without), and burn cores that the database and the web server share.
+    # Threads that spin between operations gain nothing measurable (80 px, 2 cores, batches of 16: 175 images/s with,
+    # 176 without), and take cores from the database and the web server.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if precision == "int8":
-        # Only where uint8 times int8 saturates (x86 without VNNI): kernels are shifted to uint8, which is exact.
+        # Shifts kernels to uint8, which is exact, on processors where uint8 times int8 saturates (x86 without VNNI).
         options.add_session_config_entry("session.x64quantprecision", "1")
     if precision == "compact":
-        # Otherwise kernels would be turned into floats on every pass, not once.
+        # Otherwise kernels would be converted to floats on every pass, not once.
         options.add_session_config_entry("session.disable_quant_qdq", "1")
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def usable_cores() -> int:
-    """Processors that this process may run on; a container or `taskset` may leave fewer than exist."""
+    """The number of cores that this process may run on; a container or `taskset` may allow fewer than exist."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -174,5 +174,5 @@ def _check_digest(path: Path, expected: str) -> None:
     if found != expected:
         raise WeightsError(
             f"Graph {path} is not the expected one: its sha256 is {found}, expected {expected}. "
-            "Delete it and fetch or make it anew."
+            "Delete it and download or make it again."
         )

@@ -1,16 +1,16 @@
-"""What this machine's processor can do."""
+"""The capabilities of this machine's processor."""
 
 from functools import cache
 from pathlib import Path
 
-# Products of int8 added up in 32 bits, in one instruction: x86 (AVX-512 and AVX), ARM.
+# Instructions that add products of int8 up in 32 bits: x86 (AVX-512 and AVX), ARM.
 _INT8_FLAGS = {"avx512_vnni", "avx_vnni", "asimddp"}
 
 
 @cache
 def multiplies_int8(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether networks in int8 run fast and exact here. Processors with AVX2 alone add the products up in 16 bits,
-    which overflow. False where it cannot be known."""
+    """Whether networks in int8 run fast and exactly here. Processors with only AVX2 add the products up in 16 bits,
+    which overflow. False if it cannot be determined."""
     try:
         lines = cpuinfo.read_text().splitlines()
     except OSError:

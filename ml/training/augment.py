@@ -1,6 +1,6 @@
-"""Random changes that leave a product the same product: NumPy and Pillow, on uint8 pictures.
+"""Augmentation: random changes that keep the product recognisable, in NumPy and Pillow, on uint8 pictures.
 
-No change of hue: colour is half of what the vectors are to tell.
+The hue never changes: colour is half of what vectors represent.
 """
 
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-_WHITE_FROM = 243  # JPEG leaves the white of a studio between here and 255
+_WHITE_FROM = 243  # JPEG puts studio white between here and 255
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How much of each; probabilities 0 to 1.
+    """The probability of each change, 0 to 1, and its extent.
 
     Attributes:
-        flip: mirrored.
-        crop: cut to `smallest` … 1 of its area, sides up to 4:3, then scaled up again.
-        brightness: factor 1 ± this.
-        erase: a rectangle of 4 to 20 % of the area painted over with one grey (Zhong et al. 2017).
-        paste: the garment, what is not white, put on a piece of a photo: only for pictures on white.
+        flip: mirror the picture.
+        crop: crop to `smallest` … 1 of its area, sides up to 4:3, then scale up again.
+        brightness: multiply by 1 ± this.
+        erase: paint a rectangle of 4 to 20 % of the area in one grey (Zhong et al. 2017).
+        paste: paste the garment, everything not white, on a piece of a photo; only for pictures on white.
     """
 
     flip: float = 0.5
@@ -45,7 +45,7 @@ def augment(
     """uint8 [S, S, 3] → uint8 [size, size, 3].
 
     Args:
-        backgrounds: photos to paste on; none, no pasting.
+        backgrounds: photos to paste on; empty for no pasting.
     """
     if len(backgrounds) and random.random() < amounts.paste:
         picture = _pasted(picture, backgrounds[int(random.integers(len(backgrounds)))], random)
@@ -82,7 +82,8 @@ def _erased(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def _pasted(picture: np.ndarray, photo: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A picture whose border is not white stays as it is: it has a background already."""
+    """The garment on a piece of `photo`. A picture without a white border has a background already and stays as it
+    is."""
     border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
     if (border.min(axis=1) >= _WHITE_FROM).mean() < 0.7:
         return picture

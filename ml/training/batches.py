@@ -1,5 +1,5 @@
-"""Which pictures each step sees: a function of seed, epoch and step alone, so that a training that was killed goes on
-with exactly the batch it would have seen."""
+"""The pictures of each step: a function of only seed, epoch and step, so that a resumed run sees exactly the batches
+that the killed one would have seen."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ class Batches(keras.utils.PyDataset):
     """Item i is the batch of step i: (uint8 [n, size, size, 3], {task: int32 [n]}).
 
     Args:
-        steps: how many batches an epoch has.
-        explicit: batches of 32 triplets, anchors, then positives, then negatives, instead of P×K; from all sources
-            as if they were one, whatever their shares.
-        backgrounds: uint8 [m, S, S, 3], photos that garments on white are pasted on.
+        steps: batches in an epoch.
+        explicit: make batches of 32 triplets (anchors, then positives, then negatives) instead of P×K, from all sources
+            as if they were one, regardless of their shares.
+        backgrounds: uint8 [m, S, S, 3], photos to paste garments on.
         key: seed and epoch.
     """
 
@@ -64,7 +64,7 @@ class Batches(keras.utils.PyDataset):
         return pictures, labels
 
     def _mixed(self, random: np.random.Generator) -> list[tuple[int, int]]:
-        """P classes, K pictures each; the classes are drawn from the sources by their shares."""
+        """P classes with K pictures each; the shares of the sources decide how many classes each gives."""
         shares = np.array([source.share for source in self._sources])
         counts = np.floor(shares * self._sampling.classes + random.random()).astype(int)
         counts[0] = self._sampling.classes - counts[1:].sum()
@@ -93,7 +93,7 @@ class Batches(keras.utils.PyDataset):
 
     def _draw(self, source: int, count: int, random: np.random.Generator) -> list[np.ndarray]:
         """Systematic sampling: a class of weight w is drawn `count` × w times, rounded up or down, so that large
-        classes come as often as their weight says, and few batches lack them."""
+        classes appear as often as their weight demands, and few batches lack them."""
         members = list(self._classes[source].values())
         order = random.permutation(len(members))
         ends = np.cumsum(self._weights([len(members[index]) for index in order]))
@@ -110,7 +110,7 @@ def _by_class(labels: np.ndarray) -> dict[int, np.ndarray]:
 
 
 def _pooled(sources: Sequence[dict[int, np.ndarray]]) -> dict[int, np.ndarray]:
-    """Class → int [n, 2]: the source and the place in it of each of its pictures."""
+    """Class → int [n, 2]: the source of each of its pictures, and the index in the source."""
     rows: dict[int, list[np.ndarray]] = {}
     for number, classes in enumerate(sources):
         for label, members in classes.items():

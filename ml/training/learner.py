@@ -1,4 +1,4 @@
-"""The network with its loss, as one Keras model that trains on any backend."""
+"""The network with its loss, as one Keras model that can be trained on any backend."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,15 +16,20 @@ TRIPLET_WEIGHT = 1.0
 
 
 class Learner(keras.Model):
-    """Attributes: plan; trackers, name → running mean since the last `reset_metrics`; started, the heads that did not
-    begin at random."""
+    """The network with its loss.
+
+    Attributes:
+        plan: what is trained.
+        trackers: name → running mean since the last `reset_metrics`.
+        started: the heads that did not start at random.
+    """
 
     plan: Plan
     trackers: dict[str, Any]
     started: list[str]
 
     def follow(self, plan: Plan) -> None:
-        """Set the loss; once, before the first step."""
+        """Set the loss. Call it once, before the first step."""
         self.plan = plan
         names = [f"loss/{task}" for task in plan.classes] + [f"accuracy/{task}" for task in plan.classes]
         if plan.loss not in ("classify", "softmax"):
@@ -36,14 +41,14 @@ class Learner(keras.Model):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """y: task → int32 [n], negative where not known; for "classic-triplet" x is anchors, positives and
-        negatives one after another, a third each."""
+        """The loss of a batch. `y`: task → int32 [n], negative if not known. For "classic-triplet" the batch is
+        anchors, positives and negatives in this order, a third each."""
         terms = {}
         for task in self.plan.classes:
             logits = y_pred[f"logits/{task}"]
             self._track(f"accuracy/{task}", accuracy(logits, y[task]))
             if self.plan.cosine_margin:
-                right = ops.one_hot(y[task], logits.shape[-1])  # all zero for an unknown label
+                right = ops.one_hot(y[task], logits.shape[-1])  # all zeros for an unknown label
                 logits = logits - self.plan.scale * self.plan.cosine_margin * ops.cast(right, logits.dtype)
             terms[task] = TASK_WEIGHTS[task] * cross_entropy(logits, y[task], self.plan.smoothing)
         if self.plan.loss == "classic-triplet":
@@ -70,8 +75,8 @@ class Learner(keras.Model):
 
 
 def make_learner(plan: Plan, variables: Mapping[str, np.ndarray], spec: ModelSpec) -> Learner:
-    """The network of `plan`, started from `variables`, those of a model of `spec`; `started` names the heads that
-    were as well."""
+    """The network of `plan`, started from `variables`, those of a model of `spec`. `started` names the heads that
+    could be started from it too."""
     model = network.build(plan, variables)
     started = network.transfer_heads(model, plan, variables, spec)
     learner = Learner(inputs=model.inputs[0], outputs=model.output)
@@ -81,7 +86,7 @@ def make_learner(plan: Plan, variables: Mapping[str, np.ndarray], spec: ModelSpe
 
 
 def make_head_learner(plan: Plan, dropout: float) -> Learner:
-    """Heads and classifiers alone, started at random; see `network.build_heads`."""
+    """Only heads and classifiers, started at random; see `network.build_heads`."""
     model = network.build_heads(plan, dropout)
     learner = Learner(inputs=model.input, outputs=model.output)
     learner.follow(plan)

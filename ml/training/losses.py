@@ -1,13 +1,13 @@
-"""Losses and mining, in `keras.ops`: the same on TensorFlow, PyTorch and JAX.
+"""Losses and mining in `keras.ops`, the same on TensorFlow, PyTorch and JAX.
 
-Labels are int32 [n]; a negative label means "not known" and takes no part.
+Labels are int32 [n]; rows with a negative label, which means "not known", are left out.
 """
 
 from typing import Any
 
 from keras import ops
 
-Tensor = Any  # of whichever backend runs
+Tensor = Any  # of the current backend
 MINING = ("semi-hard", "batch-hard")
 _FAR = 1e9
 
@@ -33,16 +33,16 @@ def triplet_accuracy(anchors: Tensor, positives: Tensor, negatives: Tensor) -> T
 
 
 def mined_triplet_loss(features: Tensor, labels: Tensor, margin: float = 0.2, mining: str = "semi-hard") -> Tensor:
-    """Triplet loss over a batch whose triplets are found in it.
+    """Triplet loss over triplets mined from the batch.
 
     Args:
         features: float [n, d], unit length.
-        mining: "semi-hard": for every pair of equal label, the nearest negative that is farther than the
-            positive, or the farthest negative when none is (FaceNet, section 3.2). "batch-hard": for every
-            anchor, its farthest positive and its nearest negative (Hermans et al. 2017, equation 5).
+        mining: "semi-hard": for every pair with equal labels, the nearest negative that is farther than the positive,
+            or the farthest negative if there is none (FaceNet, section 3.2). "batch-hard": for every anchor, its
+            farthest positive and its nearest negative (Hermans et al. 2017, equation 5).
 
     Returns:
-        The mean over the pairs (semi-hard) or anchors (batch-hard) that have both; 0 when none has.
+        The mean over the pairs (semi-hard) or anchors (batch-hard) that have both; 0 if there are none.
     """
     distances = squared_distances(features)
     known = labels >= 0
@@ -65,7 +65,7 @@ def mined_triplet_loss(features: Tensor, labels: Tensor, margin: float = 0.2, mi
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Mean softmax cross-entropy over the rows whose label is known; 0 when none is.
+    """Mean softmax cross-entropy over the rows with a known label; 0 if there are none.
 
     Args:
         logits: float [n, classes].
@@ -78,7 +78,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Ten
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Share of the rows with a known label whose largest logit is that label."""
+    """Share of the rows with a known label that have their largest logit at that label."""
     right = ops.cast(ops.argmax(logits, axis=-1), "int32") == ops.cast(labels, "int32")
     return _mean_where(labels >= 0, ops.cast(right, "float32"))
 

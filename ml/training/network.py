@@ -1,8 +1,8 @@
-"""ResNet50 as it is fine-tuned: batch norm folded into the convolutions, heads on top.
+"""ResNet50 for fine-tuning: batch norm folded into the convolutions, heads on top.
 
-In fine-tuning batch norm's statistics stay as they are, and then each is a scale and a shift that belong into
-the convolution before it. A step is 1.6 times as fast for it (PyTorch, 2 cores, 80 px: 45 against 28 images/s),
-and what comes out is again a ResNet50 in Keras's layout, with batch norms that do nothing.
+In fine-tuning the statistics of batch norm are fixed, so each batch norm is a scale and a shift that can be folded into
+the convolution before it. This makes a step 1.6 times as fast (PyTorch, 2 cores, 80 px: 45 against 28 images/s). The
+result is again a ResNet50 in Keras's layout, with batch norms that do nothing.
 """
 
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ from ml.weights.architectures import IMAGENET_MEAN
 EPSILON = 1.001e-5  # of Keras's ResNet batch norms
 _STAGES = (("conv2", 64, 3), ("conv3", 128, 4), ("conv4", 256, 6), ("conv5", 512, 3))
 NECK_EPSILON = 1e-3
-SPREAD = 0.05  # standard deviation that every kernel starts its training with, see `Convolution`
+SPREAD = 0.05  # standard deviation of every kernel at the start of a training; see `Convolution`
 
 
 def fold(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Kernels and biases alone, with which the convolutions do what convolution and batch norm did."""
+    """Kernels and biases with which a convolution does the work of convolution and batch norm."""
     folded = {}
     for path, kernel in variables.items():
         if not path.endswith("_conv/kernel"):
@@ -40,7 +40,7 @@ def fold(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def unfold(folded: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """All variables of `ml.weights.layout.variable_shapes`, with batch norms that change nothing."""
+    """All variables of `ml.weights.layout.variable_shapes`, with batch norms that do nothing."""
     neutral = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0 - EPSILON}
     return {
         path: folded[path] if path in folded else np.full(shape, neutral[path.rsplit("/", 1)[1]], np.float32)
@@ -49,14 +49,14 @@ def unfold(folded: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def build(plan: Plan, variables: Mapping[str, np.ndarray]) -> "keras.Model":
-    """uint8 [N, S, S, 3] of any S → a dict of what the losses need.
+    """uint8 [N, S, S, 3] of any S → a dict of the outputs that the losses need.
 
     Outputs: "pooled" [N, 2048]; for every head "<part>/before" [N, d], unit vectors before the neck, "<part>" [N, d],
-    unit vectors after it, and "<part>/vector" [N, d], the part of the vector, those moved towards their classes;
+    unit vectors after it, and "<part>/vector" [N, d], the part of the vector after it moved towards its classes;
     "logits/<task>" [N, classes].
 
     Args:
-        variables: of the backbone, as `ml.weights.read_variables` gives them.
+        variables: of the backbone, as `ml.weights.read_variables` returns them.
     """
     first = keras.config.image_data_format() == "channels_first"
     pictures = keras.Input((None, None, 3), dtype="uint8", name="pictures")
@@ -69,11 +69,11 @@ def build(plan: Plan, variables: Mapping[str, np.ndarray]) -> "keras.Model":
 
 
 def build_heads(plan: Plan, dropout: float) -> "keras.Model":
-    """The heads alone: a dict of float32 [N, 2048] "pooled" and, where a head reads it, [N, 64] "lab_histogram" → the
+    """Only the heads: a dict of float32 [N, 2048] "pooled" and, if a head reads it, [N, 64] "lab_histogram" → the
     outputs of `build`.
 
     Args:
-        dropout: share of the pooled features that is left out of a step.
+        dropout: share of the pooled features that is dropped in a step.
     """
     shapes = {"pooled": 2048}
     if any("lab_histogram" in head.inputs for head in plan.heads):
@@ -114,14 +114,15 @@ def _heads(inputs: dict[str, Any], plan: Plan) -> dict[str, Any]:
 
 
 def transfer_heads(model: "keras.Model", plan: Plan, variables: Mapping[str, np.ndarray], spec: ModelSpec) -> list[str]:
-    """Start heads and classifiers from those of `variables`, a model of `spec`, where they fit; which ones did.
+    """Start heads and classifiers from those of `variables`, a model of `spec`, where they fit. Returns their names.
 
-    A part fits that has the same name, dimension and inputs, a classifier the same classes and a source that fits.
+    A part fits if it has the same name, dimension and inputs; a classifier, if it has the same classes and its source
+    fits.
     """
     begun = []
     parts = [replace(part, towards=()) for part in spec.parts]
     for head in plan.heads:
-        # The inputs, not the kernel's shape alone: features and features of length 1 are equally many.
+        # Compare the inputs, not only the kernel's shape: pooled and unit_pooled have the same shape.
         if Part(head.part, head.dimension, head.inputs) in parts:
             layer = model.get_layer(f"head_{head.part}")
             layer.kernel.assign(variables[f"head/{head.part}/kernel"])
@@ -149,11 +150,11 @@ def gains_of(model: "keras.Model") -> dict[str, float]:
 
 
 def to_variables(weights: Mapping[str, np.ndarray], gains: Mapping[str, float], plan: Plan) -> dict[str, np.ndarray]:
-    """The trained network → the variables of a weights file; heads with their necks folded in.
+    """The trained network → the variables of a weights file, with the necks folded into the heads.
 
     Args:
-        weights: `<layer>/<variable>` → array, as `named_weights` gives them.
-        gains: of the convolutions, as `gains_of` gives them.
+        weights: `<layer>/<variable>` → array, as `named_weights` returns them.
+        gains: of the convolutions, as `gains_of` returns them.
     """
     kernels = {f"{name}/kernel": weights[f"{name}/kernel"] * gain for name, gain in gains.items()}
     folded = kernels | {f"{name}/bias": weights[f"{name}/bias"] for name in gains}
@@ -161,7 +162,7 @@ def to_variables(weights: Mapping[str, np.ndarray], gains: Mapping[str, float], 
 
 
 def to_head_variables(weights: Mapping[str, np.ndarray], plan: Plan) -> dict[str, np.ndarray]:
-    """The part of `to_variables` that is not the backbone."""
+    """The variables of `to_variables` without the backbone's."""
     variables: dict[str, np.ndarray] = {}
     for head in plan.heads:
         variables |= _head_variables(weights, head, plan.neck)
@@ -178,7 +179,7 @@ def to_head_variables(weights: Mapping[str, np.ndarray], plan: Plan) -> dict[str
 
 
 def named_weights(model: "keras.Model") -> dict[str, Any]:
-    """`<layer>/<variable>` → the Keras variable, for all that training changes or keeps."""
+    """`<layer>/<variable>` → the Keras variable, for every variable of the model."""
     return {f"{layer.name}/{variable.name}": variable for layer in model.layers for variable in layer.weights}
 
 
@@ -195,7 +196,7 @@ def _head_variables(weights: Mapping[str, np.ndarray], head: Head, neck: bool) -
 
 
 def _preprocess(pictures: Any, channels_first: bool) -> Any:
-    """uint8 RGB → float32 BGR minus the mean, in the backend's own layout."""
+    """uint8 RGB → float32 BGR minus the mean, in the layout of the backend."""
     bgr = ops.take(ops.cast(pictures, "float32"), [2, 1, 0], axis=-1)
     centred = layers.Rescaling(1.0, offset=[-mean for mean in reversed(IMAGENET_MEAN)], name="minus_mean")(bgr)
     return ops.transpose(centred, (0, 3, 1, 2)) if channels_first else centred
@@ -226,11 +227,11 @@ def _backbone(x: Any) -> Any:
 
 
 class Convolution(layers.Conv2D):
-    """A convolution whose kernel is kept as kernel / gain, all of one spread.
+    """A convolution that stores kernel / gain, so that all kernels have the same spread.
 
-    Batch norm once made the scale of a kernel meaningless; folded, the spreads run from .0007 (the first layer,
-    whose inputs run to ±128) to .1, while every step of Adam is about as long as the learning rate: one step would
-    turn some kernels into noise and leave others as they are.
+    Batch norm makes the scale of a kernel meaningless. Once it is folded in, spreads range from .0007 (the first layer,
+    with inputs up to ±128) to .1, while every step of Adam is about as long as the learning rate: a single step would
+    turn some kernels into noise and hardly change others.
     """
 
     gain = 1.0
@@ -245,10 +246,10 @@ class Convolution(layers.Conv2D):
 
 
 class CosineSoftmax(layers.Layer):
-    """Normalised softmax (Zhai and Wu 2019, "Classification is a Strong Baseline for Deep Metric Learning"):
-    logits are `scale` times the cosine to one direction a class.
+    """Normalised softmax (Zhai and Wu 2019, "Classification is a Strong Baseline for Deep Metric Learning"): logits are
+    `scale` times the cosine with one direction per class.
 
-    Beside them, the mean direction: of the classes, each counting as much as it is probable.
+    Returns the logits and the mean direction of the classes, weighted by their probabilities.
     """
 
     def __init__(self, classes: int, scale: float, **options: Any) -> None:

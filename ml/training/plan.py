@@ -1,26 +1,26 @@
-"""What is trained: which heads, which labels, which loss."""
+"""What is trained: heads, labels and loss."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ml.datasets import DatasetError, Sample
-from ml.spec import LabelTask, ModelSpec, Part
+from ml.spec import COLOUR, SHAPE, LabelTask, ModelSpec, Part
 
 LOSSES = ("triplet", "classic-triplet", "classify", "softmax", "joint")
 WHOLE = "embedding"  # the part of a model that has only one
-KIND_TASKS = ("type", "gender")
+SHAPE_TASKS = ("type", "gender")
 COLOUR_TASKS = ("colour", "family")
-# Of each task in the loss. Type first: it is what a shopper sees at once.
+# The weight of each task in the loss. Type has the largest: it is what shoppers see first.
 TASK_WEIGHTS = {"type": 1.0, "gender": 0.4, "colour": 0.8, "family": 0.3}
 
 
 @dataclass(frozen=True)
 class Head:
-    """A dense layer, then L2: one part of the vector.
+    """A dense layer with L2 normalisation, which makes one part of the vector.
 
     Attributes:
-        inputs: what the layer reads, as in `ml.spec.Part`. "lab_histogram" can only be learned from when the
-            backbone does not learn along, see `ml.training.refit`.
+        inputs: what the layer reads, as in `ml.spec.Part`. "lab_histogram" is only possible while the backbone is not
+            trained; see `ml.training.refit`.
         towards: as in `ml.spec.Part`.
     """
 
@@ -34,7 +34,7 @@ class Head:
 class Plan:
     """Attributes:
     loss: one of `LOSSES`.
-    heads: parts of the vector; none, the vector is the pooled features themselves.
+    heads: parts of the vector; empty if the vector is the pooled features.
     classes: task → its classes in order; empty for the pure triplet losses.
     neck: a batch norm between each head and its softmax (Luo et al. 2019, "Bag of Tricks … Re-Identification").
     scale: of the cosines in the normalised softmax.
@@ -48,18 +48,18 @@ class Plan:
     neck: bool = False
     scale: float = 16.0
     smoothing: float = 0.05
-    cosine_margin: float = 0.0  # taken off the cosine of the right class (Wang et al. 2018, "CosFace")
+    cosine_margin: float = 0.0  # subtracted from the cosine of the right class (Wang et al. 2018, "CosFace")
 
     def source_of(self, task: str) -> str:
-        """What a task's logits are computed from: a part's name, or "pooled"."""
+        """The source of a task's logits: a part's name, or "pooled"."""
         if not self.heads:
             return "pooled"
         if len(self.heads) == 1:
             return self.heads[0].part
-        return "colour" if task in COLOUR_TASKS else "kind"
+        return COLOUR if task in COLOUR_TASKS else SHAPE
 
     def spec(self, input_size: int, fit: str) -> ModelSpec:
-        """The model that a finished training gives."""
+        """The specification of the trained model."""
         parts = tuple(Part(head.part, head.dimension, head.inputs, towards=head.towards) for head in self.heads)
         labels = tuple(LabelTask(task, self.source_of(task), names) for task, names in self.classes.items())
         dimension = sum(head.dimension for head in self.heads) or 2048
@@ -75,11 +75,11 @@ def make_plan(
     mining: str = "semi-hard",
     scale: float = 16.0,
 ) -> Plan:
-    """What `loss` needs, as far as the labels of `samples`, those trained on, allow.
+    """The plan for `loss`, as far as the labels of the training `samples` allow.
 
     Args:
-        dimension: of the vector. Left out: 256; for "classify" the 2048 pooled features themselves. With colour
-            labels, "softmax" and "joint" give a quarter of it to a colour part of its own.
+        dimension: length of the vector. Default: 256; for "classify" the 2048 pooled features. With colour labels,
+            "softmax" and "joint" give a quarter of it to a separate colour part.
 
     Raises:
         DatasetError: fewer than two types.
@@ -93,15 +93,15 @@ def make_plan(
     size = dimension or 256
     heads: tuple[Head, ...] = (Head(WHOLE, size),)
     if "colour" in classes:
-        heads = (Head("kind", size - size // 4), Head("colour", size // 4))
+        heads = (Head(SHAPE, size - size // 4), Head(COLOUR, size // 4))
     return Plan(loss, heads, classes, margin, mining, neck=loss == "joint", scale=scale)
 
 
 def check_types(samples: Sequence[Sample]) -> None:
-    """Raises DatasetError: fewer than two types."""
+    """Raise DatasetError if there are fewer than two types."""
     if len(_classes(samples, "type")) < 2:
         raise DatasetError(
-            "All pictures are of one class: there is nothing to tell apart. "
+            "All pictures have the same class, so there is nothing to learn. "
             "Put at least two class folders into the set."
         )
 

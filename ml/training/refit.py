@@ -1,9 +1,9 @@
-"""The last step of a training: the heads alone, from features of the pictures as they are.
+"""The last step of a training: only the heads, on features of the original pictures.
 
-While the backbone learns, the heads follow features that change under them and pictures that are cut and pasted. Here
-both stand still: features are computed once, and the heads learn from them in a minute. They may now also read the
-colours of the picture itself (`ml.networks.colours`), which deep features blur, and at last the parts move towards the
-classes that the model names (`ml.spec.Part`): what it knows of a picture as a whole counts in the ranking too.
+While the backbone is trained, the heads see features that change and pictures that are augmented. Here both are fixed:
+features are computed once, and the heads learn from them in a minute. They may now also read the picture's own colours
+(`ml.networks.colours`), which deep features blur, and finally the parts move towards the predicted classes
+(`ml.spec.Part`), so that the model's view of the whole picture counts in the ranking too.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from ml.networks.colours import lab_histogram
+from ml.spec import COLOUR
 from ml.training.learner import make_head_learner
 from ml.training.network import named_weights
 from ml.training.plan import Head, Plan
@@ -27,9 +28,9 @@ class Refit:
     epochs: over all features.
     dropout: of the pooled features.
     colours: whether the colour part also reads the histogram.
-    scale, cosine_margin: of the normalised softmax. A margin draws a class together, so that what is near is of
-        the same class: precision of the type at 10 went from .770 to .794, of type and colour together from .431
-        to .459 (1,980 products never trained on, 39,571 to find), with as many types named right.
+    scale, cosine_margin: of the normalised softmax. A margin pulls each class together, so that near neighbours have
+        the same class: precision at 10 rose from .770 to .794 for the type, and from .431 to .459 for type and colour
+        together (1,980 products never trained on, 39,571 to find), with the same accuracy of the predicted type.
     """
 
     epochs: int = 30
@@ -44,7 +45,7 @@ class Refit:
 
 
 def refit_plan(plan: Plan, how: Refit) -> Plan:
-    """`plan` with softmax alone, and a colour part that reads the colours."""
+    """`plan` with only softmax, and a colour part that reads the picture's colours."""
     return replace(
         plan,
         loss="softmax",
@@ -56,8 +57,8 @@ def refit_plan(plan: Plan, how: Refit) -> Plan:
 
 
 def _refit_head(plan: Plan, head: Head, how: Refit) -> Head:
-    if how.colours and head.part == "colour":
-        # Both of length 1: beside the features as they are, some fifty long, the histogram would hardly count.
+    if how.colours and head.part == COLOUR:
+        # Both of length 1: next to plain features, of length 50 or so, the histogram would hardly count.
         head = replace(head, inputs=("unit_pooled", "lab_histogram"))
     own = [task for task in plan.classes if plan.source_of(task) == head.part]
     return replace(head, towards=tuple((task, weight) for task, weight in how.towards if task in own))
@@ -88,15 +89,15 @@ def features_of(
 def refit(
     plan: Plan, features: Features, labels: Mapping[str, np.ndarray], how: Refit, *, seed: int = 0
 ) -> tuple[dict[str, np.ndarray], Callable[[Features], Mapping[str, np.ndarray]]]:
-    """Learn heads and classifiers anew.
+    """Train heads and classifiers from the start.
 
     Args:
         plan: from `refit_plan`.
         labels: task → int32 [n].
 
     Returns:
-        `<layer>/<variable>` → array, as `network.to_variables` takes them, and a function from features to the
-        network's outputs.
+        `<layer>/<variable>` → array, as `network.to_variables` takes them, and a function from features to outputs of
+        the network.
     """
     keras.utils.set_random_seed(seed)
     learner = make_head_learner(plan, how.dropout)

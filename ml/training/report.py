@@ -1,4 +1,4 @@
-"""What a training leaves to be looked at: figures, curves, confusion and neighbours, on one page."""
+"""The report of a training: figures, curves, confusion and neighbours on one page."""
 
 import html
 import json
@@ -16,7 +16,7 @@ from ml.training.scores import ClassificationScores
 from ml.training.sources import Vocabulary
 from ml.training.validation import Held, Validation
 
-_CONFUSED = 25  # classes on the picture of the confusion: the most frequent ones
+_CONFUSED = 25  # classes in the confusion matrix: the most frequent ones
 _SHEET_ROWS = 12
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#18181b}
 img{max-width:100%;height:auto;border:1px solid #e4e4e7}
@@ -35,16 +35,16 @@ def write_report(
     vocabulary: Vocabulary,
     about: Mapping[str, Any],
 ) -> None:
-    """Write report.json, index.html and the pictures beside it; each file whole or not at all.
+    """Write report.json, index.html and its pictures, each file whole or not at all.
 
     Args:
-        history: one entry an epoch.
-        found: of this epoch if it is the best so far; None leaves the pictures of the best one as they are.
-        held: None, there are no such pictures.
+        history: one entry per epoch.
+        found: the validation of this epoch if it is the best so far; None keeps the pictures of the best one.
+        held: the validation pictures; None if there are none.
         about: what was trained, for the top of the page.
 
     Raises:
-        OSError: one of them cannot be written; what was there before stays.
+        OSError: a file cannot be written; the earlier one stays.
     """
     document: dict[str, Any] = {"about": dict(about), "epochs": list(history)}
     pictures = {"Learning curves": _curves(folder / "curves.png", history)}
@@ -57,7 +57,7 @@ def write_report(
         _neighbours(folder / "neighbours.png", found, held, vocabulary)
     elif held and (folder / "report.json").is_file():
         document["classification"] = json.loads((folder / "report.json").read_text()).get("classification", {})
-    # Not what else lies in the folder: a run before, with another loss, may have left pictures.
+    # Only these: an earlier run with another loss may have left other pictures in the folder.
     pictures |= {f"Confusion: {task}": _confusion_path(folder, task) for task in document.get("classification", {})}
     if held and (folder / "neighbours.png").is_file():
         pictures["Nearest neighbours"] = folder / "neighbours.png"
@@ -66,7 +66,7 @@ def write_report(
 
 
 def remove_report(folder: Path) -> None:
-    """All that `write_report` wrote."""
+    """Remove everything that `write_report` writes."""
     names = ("report.json", "index.html", "curves.png", "neighbours.png")
     for path in [*(folder / name for name in names), *folder.glob(_confusion_path(folder, "*").name)]:
         path.unlink(missing_ok=True)
@@ -112,7 +112,7 @@ def _confusion(path: Path, scores: ClassificationScores, names: Sequence[str]) -
 
 
 def _neighbours(path: Path, found: Validation, held: Held, vocabulary: Vocabulary) -> None:
-    """A few queries of the validation side with their nearest; green where the type is the same."""
+    """A few queries of the validation side with their nearest pictures, green if the type is the same."""
     types = held.labels["type"]
     queries = np.random.default_rng(0).permutation(held.queries)[:_SHEET_ROWS]
     rows = []
@@ -175,13 +175,13 @@ def _page(document: Mapping[str, Any], pictures: Mapping[str, Path]) -> str:
         f"<title>Training report</title><style>{_STYLE}</style><h1>Training report</h1>"
         f'<div class="scroll"><table>{about}</table></div><h2>Epochs</h2>'
         f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div>'
-        "<p>Highlighted: better than every epoch before. The last of them is the model that was kept.</p>"
+        "<p>Highlighted epochs are better than all before them. The last of them is the model that was kept.</p>"
         f"{shown}</html>"
     )
 
 
 def _number(entry: Mapping[str, Any]) -> str:
-    return "heads alone" if "heads_alone" in entry else str(entry["epoch"])
+    return "heads" if "heads_alone" in entry else str(entry["epoch"])
 
 
 def _loss(training: Mapping[str, float]) -> str:
@@ -189,7 +189,7 @@ def _loss(training: Mapping[str, float]) -> str:
 
 
 def _figure(rows: int, columns: int, size: tuple[float, float]) -> Any:
-    # Without pyplot: it keeps every figure, and picks a window system.
+    # Without pyplot, which keeps every figure and chooses a window system.
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns)
@@ -208,7 +208,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
-    """A draft that becomes `path` when nothing was raised, and is gone otherwise."""
+    """A draft that becomes `path`, or is removed after an error."""
     draft = path.with_name(f".{path.name}")
     try:
         yield draft

@@ -1,4 +1,4 @@
-"""How long at which picture size, and how fast."""
+"""The schedule: picture sizes, epochs and learning rates."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Phase:
-    """`epochs` at pictures of `size` px."""
+    """`epochs` with pictures of `size` px."""
 
     size: int
     epochs: int
@@ -17,7 +17,7 @@ def parse_sizes(text: str) -> tuple[Phase, ...]:
     """ "48x2,64x3,80x4" → two epochs at 48 px, three at 64, four at 80.
 
     Raises:
-        ValueError: another form, or a size below 32.
+        ValueError: the text has another form, or a size is below 32.
     """
     phases = []
     for item in text.split(","):
@@ -31,10 +31,10 @@ def parse_sizes(text: str) -> tuple[Phase, ...]:
 @dataclass(frozen=True)
 class Schedule:
     """Attributes:
-    phases: small pictures first: most of what there is to learn shows at half the cost.
-    steps: of one epoch.
-    frozen_steps: at the beginning only the heads learn, so that their first, random gradients spoil nothing.
-    learning_rate: at its highest; a linear warm-up, then half a cosine down to a hundredth.
+    phases: small pictures first, which teach most of it at half the cost.
+    steps: per epoch.
+    frozen_steps: at the start, only the heads are trained, so that their random first gradients do no damage.
+    learning_rate: the peak, after a linear warm-up; then half a cosine down to a hundredth.
     head_learning_rate: while the backbone is frozen.
     """
 
@@ -50,12 +50,12 @@ class Schedule:
         return sum(phase.epochs for phase in self.phases)
 
     def is_over(self, epoch: int, *, best: int | None, patience: int) -> bool:
-        """Whether no more is to be trained when `epoch` is the next.
+        """Whether training ends before `epoch`.
 
         Args:
             best: the best epoch so far.
-            patience: epochs at the last size without a better one after which it is over; 0, all are trained. Those
-                at smaller sizes lead there and are no reason to stop.
+            patience: stop after this many epochs at the last size without improvement; 0 trains all epochs. Epochs at
+                smaller sizes never stop the training.
         """
         if epoch >= self.epochs:
             return True
@@ -70,7 +70,7 @@ class Schedule:
         return self.phases[-1].size
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of a step, counted from the beginning of the training."""
+        """The learning rate of a step; steps count from the start of the training."""
         if step < self.frozen_steps:
             return self.head_learning_rate
         done = step - self.frozen_steps
@@ -81,6 +81,6 @@ class Schedule:
         return self.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + float(np.cos(np.pi * min(progress, 1.0)))))
 
     def cost_left(self, epoch: int, step: int) -> float:
-        """Pixels of work from (epoch, step) to the end, in squares of one pixel times steps: for the ETA."""
+        """The work from (epoch, step) to the end, in pixels of a picture times steps, for the ETA."""
         left = (self.steps - step) * self.size_of(epoch) ** 2
         return left + sum(self.steps * self.size_of(later) ** 2 for later in range(epoch + 1, self.epochs))

@@ -1,4 +1,4 @@
-"""Classification figures, from their definitions."""
+"""Classification scores, computed from their definitions."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ import numpy as np
 class ClassificationScores:
     """Attributes:
     count: pictures with a known label.
-    accuracy: share of them predicted right.
-    precision, recall, f_score, support: float or int [classes]; 0 where a class was never predicted, or never there.
-    macro_f: mean of `f_score` over the classes that are there.
+    accuracy: share of them predicted correctly.
+    precision, recall, f_score, support: float or int [classes]; 0 for a class that was never predicted or never occurs.
+    macro_f: mean of `f_score` over the classes that occur.
     weighted_f: the same, weighted by `support`.
-    confusion: int [classes, classes], rows the truth, columns what was predicted.
+    confusion: int [classes, classes]; rows are true classes, columns predicted ones.
     """
 
     count: int

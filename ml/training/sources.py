@@ -1,4 +1,4 @@
-"""From labelled sets to what the batches and the validation take."""
+"""Labelled sets → the sources of batches, and the validation pictures."""
 
 import hashlib
 import json
@@ -20,9 +20,9 @@ class Source:
     """Pictures of one origin with their labels.
 
     Attributes:
-        pixels: uint8 [n, S, S, 3], or what gives one picture for an index.
-        labels: task → int32 [n], −1 where not known.
-        share: of every batch that comes from here; the shares of all sources add up to 1.
+        pixels: uint8 [n, S, S, 3], or rows that are read on access.
+        labels: task → int32 [n], −1 if not known.
+        share: of every batch that comes from this source; the shares of all sources add up to 1.
     """
 
     pixels: "np.ndarray | Rows"
@@ -34,8 +34,8 @@ class Source:
 class Sampling:
     """Attributes:
     classes: P of a P×K batch; `each`: K pictures of every drawn class.
-    power: a class of n pictures is drawn with weight n ** power: 1 keeps the proportions of the set, 0 makes
-        all classes equal, ½ lies between.
+    power: a class of n pictures is drawn with weight n ** power: 1 keeps the proportions of the set, 0 makes all
+        classes equal, ½ is in between.
     """
 
     classes: int = 16
@@ -49,7 +49,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """A prepared set, and who is on which side of it."""
+    """A prepared set with its split."""
 
     prepared: Prepared
     split: Split
@@ -63,8 +63,8 @@ class LabelledSet:
 
 
 def renamed(samples: Sequence[Sample], classes: ClassMap) -> list[Sample]:
-    """Samples whose type is called what the first set calls it; the first of several names counts, and with None the
-    type is not known."""
+    """Samples with their types renamed to those of the first set. The first of several names counts; None means that
+    the type is not known."""
     return [replace(sample, labels=_renamed(sample.labels, classes)) for sample in samples]
 
 
@@ -79,7 +79,8 @@ def _renamed(labels: Mapping[str, str], classes: ClassMap) -> dict[str, str]:
 
 
 def held_out(split: Split, samples: Sequence[Sample], groups: np.ndarray, types: Sequence[str]) -> Split:
-    """`split` with all of `types`, and what shares a group with them, on the test side, as `ml.datasets.split` has it.
+    """`split` with all of `types`, and everything that shares a group with them, on the test side, as in
+    `ml.datasets.split`.
 
     Args:
         groups: int [n], of the samples, from `ml.datasets.groups_of`.
@@ -92,7 +93,7 @@ def held_out(split: Split, samples: Sequence[Sample], groups: np.ndarray, types:
 
 
 def data_digest(sets: Sequence[LabelledSet], vocabulary: Vocabulary) -> str:
-    """Of everything that is trained on and chosen by: names, pixels and labels of the pictures."""
+    """A digest of everything that is trained and validated on: names, pixels and labels of the pictures."""
     digest = hashlib.sha256(json.dumps(sorted(vocabulary.items())).encode())
     for of in sets:
         for side in ("train", "val"):
@@ -103,7 +104,7 @@ def data_digest(sets: Sequence[LabelledSet], vocabulary: Vocabulary) -> str:
 
 
 def label_numbers(samples: Sequence[Sample], vocabulary: Vocabulary) -> dict[str, np.ndarray]:
-    """task → int32 [n], −1 where the label is not known or not in the vocabulary."""
+    """task → int32 [n], −1 if the label is not known or not in the vocabulary."""
     numbers = {task: {name: number for number, name in enumerate(names)} for task, names in vocabulary.items()}
     return {
         task: np.array([known.get(sample.labels.get(task, ""), -1) for sample in samples], np.int32)
@@ -115,7 +116,7 @@ def training_source(labelled: LabelledSet, vocabulary: Vocabulary, share: float)
     """The training side of a set.
 
     Raises:
-        DatasetError: it is empty, or no type is known.
+        DatasetError: the side is empty, or no type is known.
     """
     indices = labelled.indices("train")
     if not len(indices):
@@ -127,7 +128,7 @@ def training_source(labelled: LabelledSet, vocabulary: Vocabulary, share: float)
 
 
 def validation_pictures(labelled: LabelledSet, vocabulary: Vocabulary, *, gallery: int, seed: int) -> Held:
-    """The validation side as queries; it and `gallery` pictures of the training side to be found."""
+    """The validation side as queries; as the gallery, the validation side and `gallery` training pictures."""
     queries = labelled.indices("val")
     train = labelled.indices("train")
     chosen = np.sort(np.random.default_rng(seed).permutation(train)[:gallery])
@@ -138,7 +139,7 @@ def validation_pictures(labelled: LabelledSet, vocabulary: Vocabulary, *, galler
 
 
 class Rows:
-    """Rows of a memory-mapped array, read when they are asked for."""
+    """Rows of a memory-mapped array, read on access."""
 
     def __init__(self, pixels: np.ndarray, indices: np.ndarray) -> None:
         self._pixels = pixels

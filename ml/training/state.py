@@ -1,4 +1,4 @@
-"""Checkpoints: everything that the next step depends on, written whole or not at all, by one process at a time."""
+"""Checkpoints: everything that the next step depends on, written whole or not at all by one process at a time."""
 
 import fcntl
 import json
@@ -12,22 +12,22 @@ from typing import Any
 
 import numpy as np
 
-MODEL = "model.npz"  # what a training's folder is for
-DATA = "data_sha256"  # among the settings: which pictures were trained on
+MODEL = "model.npz"  # the result in a run's folder
+DATA = "data_sha256"  # the setting that identifies the training data
 
 
 class TrainingError(Exception):
-    """A training that cannot start or go on: one sentence with the remedy."""
+    """A training cannot start or continue; the message names the remedy."""
 
 
 @dataclass
 class Position:
     """Attributes:
     epoch, step: of the next step.
-    history: one entry an epoch that is done.
-    best: highest value of the figure that the model is chosen by; `best_epoch`, its epoch.
-    seconds: of training so far, all runs together.
-    refitted: whether the heads alone were learned anew.
+    history: one entry per finished epoch.
+    best: highest value of the figure by which the model is chosen; `best_epoch`, its epoch.
+    seconds: of training so far, over all runs.
+    refitted: whether the heads were refitted.
     averaged: updates of the moving average so far.
     """
 
@@ -43,7 +43,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Attributes: position; weights, optimizer and averages, arrays by name; settings, what the run was asked for."""
+    """Attributes: position; weights, optimizer and averages, arrays by name; settings, those of the run."""
 
     position: Position
     weights: Mapping[str, np.ndarray]
@@ -53,11 +53,11 @@ class Checkpoint:
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Raises OSError, or TrainingError for weights that are not finite; a checkpoint that was there stays then."""
+    """Write a checkpoint. Raises OSError, or TrainingError if weights are not finite; the earlier one stays then."""
     check_finite(checkpoint.weights)
     check_finite(checkpoint.averages)
-    arrays = {f"{kind}:{name}": array for kind in ("weights", "optimizer", "averages")
-              for name, array in getattr(checkpoint, kind).items()}  # fmt: skip
+    arrays = {f"{group}:{name}": array for group in ("weights", "optimizer", "averages")
+              for name, array in getattr(checkpoint, group).items()}  # fmt: skip
     meta = json.dumps({"position": asdict(checkpoint.position), "settings": dict(checkpoint.settings)})
     draft = path.with_name(f".{path.name}.draft")
     try:
@@ -71,16 +71,16 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load(path: Path) -> Checkpoint:
-    """Raises TrainingError: it is damaged."""
+    """Read a checkpoint; raises TrainingError if it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(str(arrays.pop("meta")))
-        kinds: dict[str, dict[str, np.ndarray]] = {"weights": {}, "optimizer": {}, "averages": {}}
+        groups: dict[str, dict[str, np.ndarray]] = {"weights": {}, "optimizer": {}, "averages": {}}
         for key, array in arrays.items():
-            kind, _, name = key.partition(":")
-            kinds[kind][name] = array
-        return Checkpoint(Position(**meta["position"]), settings=meta["settings"], **kinds)
+            group, _, name = key.partition(":")
+            groups[group][name] = array
+        return Checkpoint(Position(**meta["position"]), settings=meta["settings"], **groups)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise TrainingError(
             f"Checkpoint {path} is damaged ({error}). Remove it to start this training from the beginning."
@@ -88,27 +88,27 @@ def load(path: Path) -> Checkpoint:
 
 
 def check_agrees(path: Path, kept: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Raises TrainingError: the checkpoint at `path`, of the settings `kept`, is not of the training `asked` for."""
+    """Raise TrainingError if the checkpoint at `path`, with settings `kept`, is not of the training `asked` for."""
     changed = {key for key in {*kept, *asked} if kept.get(key) != asked.get(key)}
-    if options := sorted(changed - {DATA}):  # first: with another --split, say, the pictures are others as well
+    if options := sorted(changed - {DATA}):  # first: another --split, for example, changes the pictures too
         raise TrainingError(
-            f"{path} belongs to a training with another {', '.join(options)}. Repeat its command to go on with it, "
-            "begin anew with --restart, or name another folder with --out."
+            f"{path} belongs to a training with another {', '.join(options)}. Repeat its command to resume it, start "
+            "over with --restart, or name another folder with --out."
         )
     if changed:
         raise TrainingError(
             f"{path} belongs to a training on other data: pictures or labels have changed since. "
-            "Begin anew with --restart, or name another folder with --out."
+            "Start over with --restart, or name another folder with --out."
         )
 
 
 def check_finite(weights: Mapping[str, np.ndarray]) -> None:
-    """Raises TrainingError."""
+    """Raise TrainingError if an array has values that are not finite."""
     bad = next((name for name, array in weights.items() if not np.isfinite(array).all()), None)
     if bad is not None:
         raise TrainingError(
-            f"The weights are not finite any more ({bad}). Nothing later was kept. "
-            "Begin anew with --restart and a smaller --learning-rate."
+            f"The weights are no longer finite ({bad}). Nothing later was kept. "
+            "Start over with --restart and a smaller --learning-rate."
         )
 
 
@@ -118,13 +118,13 @@ def not_written(path: Path, error: OSError) -> TrainingError:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Make `folder`, and keep other trainings out of it: two would overwrite each other's checkpoint.
+    """Create `folder`, and keep other trainings out of it: two would overwrite each other's checkpoint.
 
     Raises:
-        TrainingError: another process is at it.
+        TrainingError: another process is training in it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # The file stays: were it removed, a second process could hold it while a third locks its successor.
+    # The file is not removed: a second process could still lock it while a third locks its successor.
     with (folder / ".lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -136,12 +136,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 class Average:
-    """Exponential moving average of weights: what is evaluated and kept, steadier than the last step.
+    """Exponential moving average of weights, which is evaluated and kept because it is steadier than the last step.
 
     Attributes:
-        values: name → array; none before the first update.
-        updates: so far. The first ones count for more: heads begin at random, and at the full decay they would
-            still be in the average hundreds of steps later.
+        values: name → array; empty before the first update.
+        updates: so far. The decay is smaller at first: heads start at random, and with the full decay their start would
+            remain in the average for hundreds of steps.
     """
 
     def __init__(self, decay: float, every: int = 8) -> None:
@@ -151,7 +151,7 @@ class Average:
         self.every = every
 
     def update(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Called once every `every` steps: the average moves slowly enough for that."""
+        """Call this once every `every` steps, which is often enough."""
         decay = min(self._decay, (1 + self.updates) / (10 + self.updates))
         for name, value in weights.items():
             if name in self.values:

@@ -1,4 +1,4 @@
-"""The training itself: steps, checkpoints, an evaluation after every epoch, the best model kept."""
+"""The training loop: steps, checkpoints, a validation after every epoch; keeps the best model."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,19 +22,19 @@ from ml.training.state import Average, Checkpoint, Position, TrainingError
 from ml.training.validation import Held, Validation, validate
 
 CHECKPOINT = "checkpoint.npz"
-_AHEAD = 2  # batches prepared while the network works
+_AHEAD = 2  # batches prepared while the network runs
 
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that one training is made of.
+    """Everything that defines a training.
 
     Attributes:
         variables: of the model that it starts from; `start`, that model's spec.
         backgrounds: uint8 [m, S, S, 3], or empty.
-        held: validation pictures; None trains without, and keeps the last epoch.
-        patience: epochs at the last size without a better figure after which it stops; 0 never.
-        settings: what was asked for, and on which data; a checkpoint of other settings is refused.
+        held: validation pictures; None to train without and keep the last epoch.
+        patience: stop after this many epochs at the last size without improvement; 0 never stops early.
+        settings: options and data of the training; a checkpoint with other settings is refused.
     """
 
     plan: Plan
@@ -57,7 +57,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a step tells: for people."""
+    """The progress of a step, for people."""
 
     epoch: int
     epochs: int
@@ -69,7 +69,7 @@ class Progress:
 
 
 class Trainer:
-    """One run, from its beginning or from its checkpoint to its end."""
+    """One run, from its start or its checkpoint to its end."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -80,10 +80,10 @@ class Trainer:
         self._started = time.monotonic()
 
     def resume(self) -> bool:
-        """Go on from the checkpoint in the run's folder; False when there is none.
+        """Continue from the checkpoint in the run's folder; False if there is none.
 
         Raises:
-            TrainingError: it is damaged, or of a training that was asked for otherwise or had other data.
+            TrainingError: the checkpoint is damaged, or belongs to a training with other options or data.
         """
         path = self.run.folder / CHECKPOINT
         if not path.is_file():
@@ -107,33 +107,33 @@ class Trainer:
         on_epoch: Callable[[Validation | None, dict[str, Any]], None],
         on_validation: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Train to the end, or until no better figure comes.
+        """Train to the end, or until there is no improvement for `patience` epochs.
 
         Args:
-            on_step: after every step.
-            on_epoch: after every epoch, with its entry of the history.
+            on_step: called after every step.
+            on_epoch: called after every epoch, with its entry of the history.
 
         Raises:
             TrainingError: loss or weights are not finite, or the checkpoint cannot be written.
         """
         while not self._is_over():
             losses = self._epoch(on_step)
-            state.check_finite(self._weights())  # a finite loss may have had gradients that were not
+            state.check_finite(self._weights())  # a finite loss may have infinite gradients
             found = self._validate(on_validation)
             entry = self._entry(losses, found)
             self.position.history.append(entry)
             self.position.epoch += 1
             self.position.step = 0
-            # The model first: were the checkpoint first and a kill between, the best epoch's model would be lost.
+            # The model first: a kill after the checkpoint and before the model would lose the best epoch's model.
             on_epoch(found, entry)
             self.checkpoint()
 
     def averaged_weights(self) -> dict[str, np.ndarray]:
-        """`<layer>/<variable>` → array: what is evaluated and kept."""
+        """`<layer>/<variable>` → array: the weights that are validated and kept."""
         return self.average.values or self._weights()
 
     def checkpoint(self) -> None:
-        """Write the state; TrainingError when the disk is full or a weight is not finite, the last one stays."""
+        """Write the state. Raises TrainingError if the disk is full or a weight is not finite; the last one stays."""
         self.position.seconds += time.monotonic() - self._started
         self._started = time.monotonic()
         self.position.averaged = self.average.updates
@@ -146,7 +146,7 @@ class Trainer:
         except OSError as error:
             raise TrainingError(
                 f"The checkpoint {path} cannot be written ({error.strerror or error}). "
-                "Make room and repeat the command: it goes on from the checkpoint before."
+                "Make room and repeat the command: it resumes from the checkpoint before."
             ) from error
 
     def _epoch(self, on_step: Callable[[Progress], None]) -> dict[str, float]:
@@ -176,13 +176,13 @@ class Trainer:
                     ahead[step + _AHEAD] = threads.submit(batches.__getitem__, step + _AHEAD)
                 number = epoch * run.schedule.steps + step
                 self.learner.optimizer.learning_rate = run.schedule.rate_at(number)
-                self.learner.reset_metrics()  # some backends would go on averaging over all steps before
+                self.learner.reset_metrics()  # some backends would average over all earlier steps
                 logs = self.learner.train_on_batch(pictures, labels, return_dict=True)
                 figures = {name: float(value) for name, value in logs.items()}
                 if not np.isfinite(figures["loss"]):
                     raise TrainingError(
                         f"The loss is not finite in step {step + 1} of epoch {epoch + 1}. Nothing later was kept. "
-                        "Begin anew with --restart and a smaller --learning-rate."
+                        "Start over with --restart and a smaller --learning-rate."
                     )
                 self.position.step = step + 1
                 if (number + 1) % self.average.every == 0:
@@ -193,7 +193,7 @@ class Trainer:
                 rate = seen / max(time.monotonic() - since, 1e-6)
                 left = run.schedule.cost_left(epoch, step + 1) / size**2 * len(pictures) / rate
                 on_step(Progress(epoch, run.schedule.epochs, step + 1, len(batches), rate, left, figures))
-                # Not after the last step: the end of the epoch has a checkpoint of its own.
+                # Not after the last step: the end of the epoch writes its own checkpoint.
                 if step + 1 < len(batches) and time.monotonic() - saved > run.checkpoint_s:
                     self.checkpoint()
                     saved = time.monotonic()
@@ -201,7 +201,7 @@ class Trainer:
         return means | {"pictures_per_s": seen / max(time.monotonic() - since, 1e-6)}
 
     def _prepare(self) -> None:
-        """Freeze or unfreeze as the position asks; an optimizer belongs to the variables that it moves."""
+        """Freeze or unfreeze the backbone for this position, with a new optimizer for the trainable variables."""
         number = self.position.epoch * self.run.schedule.steps + self.position.step
         frozen = number < self.run.schedule.frozen_steps
         if frozen == self._frozen:
@@ -233,7 +233,7 @@ class Trainer:
         value = chosen_by(figures) if found else -losses["loss"]
         size = self.run.schedule.size_of(self.position.epoch)
         if self.position.best_epoch is not None and self.run.schedule.size_of(self.position.best_epoch) != size:
-            self.position.best = None  # the model is for the last size: epochs at smaller ones lead there, no more
+            self.position.best = None  # the model is made for the last size: epochs at smaller ones only lead there
         better = self.position.best is None or value > self.position.best or found is None
         if better:
             self.position.best, self.position.best_epoch = value, self.position.epoch
@@ -256,8 +256,8 @@ class Trainer:
 
 
 def chosen_by(figures: Mapping[str, float]) -> float:
-    """The one figure that epochs and losses are compared by: the mean of MAP@R of the type and, where colours
-    are known, the precision at 10 of type and colour together."""
+    """The figure that compares epochs and losses: the mean of MAP@R of the type and, if colours are known, the
+    precision at 10 of type and colour together."""
     values = [figures[name] for name in ("type_map_r", "type_and_colour_p10") if name in figures]
     return float(np.mean(values))
 

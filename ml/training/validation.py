@@ -1,4 +1,4 @@
-"""What a network does on the pictures that it is chosen by."""
+"""Validation: classification and retrieval on the pictures by which a model is chosen."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ml.training.augment import NONE, augment
 from ml.training.plan import Plan
 from ml.training.scores import ClassificationScores, classification_scores
 
-_NO_CHANCE = np.random.default_rng(0)  # never asked: nothing is left to chance
+_NO_CHANCE = np.random.default_rng(0)  # never used: nothing is random here
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Held:
     Attributes:
         pixels: uint8 [n, S, S, 3].
         labels: task → int32 [n].
-        digests: of the pixels: the same picture is no answer.
+        digests: of the pixels; a query never finds the same picture.
     """
 
     pixels: np.ndarray
@@ -45,7 +45,7 @@ class Validation:
 
 
 def vectors_of(outputs: Mapping[str, np.ndarray], plan: Plan) -> np.ndarray:
-    """The model's vectors from the network's outputs: parts of equal weight, or the pooled features."""
+    """The model's vectors, from the network's outputs: parts of equal weight, or the pooled features."""
     if not plan.heads:
         pooled = outputs["pooled"]
         return pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)
@@ -65,8 +65,8 @@ def validate(
 
     Args:
         forward: uint8 [m, size, size, 3] → the network's outputs.
-        size: that the network is being trained at: a network is sharpest at the size it last saw (64 px pictures
-            against 80 px ones, after two epochs at 64: 80 % of the types right against 68 %).
+        size: the size that the network is being trained at. A network is most accurate at the size it last saw (after
+            two epochs at 64 px, 80 % of types are right at 64 px and 68 % at 80 px).
     """
     found: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(held.pixels), batch):
@@ -79,7 +79,7 @@ def validate(
 
 
 def judge(held: Held, plan: Plan, outputs: Mapping[str, np.ndarray]) -> Validation:
-    """The figures of a network's outputs for all of `held`."""
+    """The figures for a network's outputs on all of `held`."""
     vectors = vectors_of(outputs, plan).astype(np.float32)
     classification = {
         task: classification_scores(
@@ -98,7 +98,7 @@ def judge(held: Held, plan: Plan, outputs: Mapping[str, np.ndarray]) -> Validati
 
 
 def retrieval(vectors: np.ndarray, held: Held) -> tuple[dict[str, float], np.ndarray]:
-    """P@10 of every label, of type and colour together, macro over types, and MAP@R of the type."""
+    """P@10 of every label, of type and colour together, and macro over types; MAP@R of the type."""
     scores = vectors[: held.queries] @ vectors.T
     own = held.digests[: held.queries, None] == held.digests[None, :]
     scores[own] = -np.inf

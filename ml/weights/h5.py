@@ -53,10 +53,10 @@ def _assigned(layers: _Layers, backbone: str) -> dict[str, np.ndarray]:
         is_convolution = paths[0].endswith("/kernel")
         expected[_CONVOLUTION if is_convolution else _NORMALISATION].append(paths)
     variables: dict[str, np.ndarray] = {}
-    for kind, wanted in expected.items():
-        if len(layers[kind]) != len(wanted):
-            raise _OtherNetwork(f"{title} has {len(wanted)} layers {kind}, the file {len(layers[kind])}")
-        for paths, arrays in zip(wanted, layers[kind], strict=True):
+    for layer_class, wanted in expected.items():
+        if len(layers[layer_class]) != len(wanted):
+            raise _OtherNetwork(f"{title} has {len(wanted)} layers {layer_class}, the file {len(layers[layer_class])}")
+        for paths, arrays in zip(wanted, layers[layer_class], strict=True):
             if [array.shape for array in arrays] != [shapes[path] for path in paths]:
                 raise _OtherNetwork(f"{title} has {', '.join(paths)} of other shapes than the file")
             variables |= zip(paths, (array.astype(np.float32) for array in arrays), strict=True)
@@ -100,9 +100,9 @@ def _names(group: Any, attribute: str) -> Iterator[str]:
 
 def _keras_3(group: Any) -> _Layers:
     layers: _Layers = {_CONVOLUTION: [], _NORMALISATION: []}
-    for kind, found in layers.items():
+    for layer_class, found in layers.items():
         for index in count():
-            name = f"{kind}_{index}" if index else kind
+            name = f"{layer_class}_{index}" if index else layer_class
             if name not in group:
                 break
             arrays = group[name]["vars"]

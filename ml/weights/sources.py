@@ -10,7 +10,7 @@ from typing import Any
 
 from common import files
 from ml.files import download
-from ml.spec import BACKBONES, HISTOGRAM_BINS, POOLINGS, ModelSpec, Part
+from ml.spec import BACKBONES, COLOUR, HISTOGRAM_BINS, POOLINGS, SHAPE, ModelSpec, Part
 from ml.weights import layout
 from ml.weights.errors import WeightsError
 from ml.weights.found import Weights
@@ -218,8 +218,8 @@ def _with_colour(found: Weights) -> Weights:
     if found.ready_made:
         raise WeightsError(f"{found.path} is a finished graph: add {COLOUR_SUFFIX} to the .npz file it was made from.")
     parts = (
-        Part("kind", found.spec.dimension, ("pooled",), linear=False),
-        Part("colour", HISTOGRAM_BINS, ("lab_histogram",), linear=False),
+        Part(SHAPE, found.spec.dimension, ("pooled",), linear=False),
+        Part(COLOUR, HISTOGRAM_BINS, ("lab_histogram",), linear=False),
     )
     spec = replace(found.spec, parts=parts, dimension=sum(part.dimension for part in parts))
     setting = f"{found.setting}{COLOUR_SUFFIX}"

@@ -401,7 +401,7 @@ def test_a_set_with_nothing_to_measure_is_refused(
         (("SET", "--split", "no-such.json"), "no-such.json"),
         (("SET", "--features", "no-such.npz"), "no-such.npz"),
         (("SET", "--queries-from", "SET", "--class-map", "no-such.json"), "no-such.json"),
-        (("SET", "--queries-from", "SET"), "class map knows none"),
+        (("SET", "--queries-from", "SET"), "class map has none"),
         (("SET", "--find-self", "no-such-set"), "no-such-set"),
     ],
 )

@@ -147,7 +147,7 @@ def test_an_int8_file_on_a_processor_that_saturates_computes_in_floats_and_says_
         network = OnnxEmbedder(fashion_int8)
     assert network.in_int8 is False
     assert "smallest cosine" in caplog.text
-    assert "computes in floats, which is slower" in caplog.text
+    assert "runs in floats, which is slower" in caplog.text
     expected = golden.run(open_session(FASHION), network.spec)
     assert golden.smallest_cosine(network.embed_batch(golden_pictures(network.spec.input_size)), expected) > 0.995
 

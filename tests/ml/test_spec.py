@@ -59,10 +59,10 @@ def test_a_wrong_field_is_named_with_what_it_may_be(change: dict, message: str) 
     ("change", "message"),
     [
         ({"dimension": 2048}, "dimension must be 256 for the parts together, not 2048"),
-        ({"parts": (Part("kind", 128), Part("kind", 128))}, "part kind stands there twice"),
+        ({"parts": (Part("kind", 128), Part("kind", 128))}, "part kind appears twice"),
         ({"parts": (Part("Kind", 256),)}, "a part's name must be lower-case"),
         ({"parts": (Part("kind", 0),)}, "dimension of part kind must be a positive whole number"),
-        ({"parts": (Part("kind", 256, ("pixels",)),)}, "inputs of part kind must be of pooled, unit_pooled"),
+        ({"parts": (Part("kind", 256, ("pixels",)),)}, "inputs of part kind must be among pooled, unit_pooled"),
         ({"parts": (Part("kind", 256, linear=False),)}, "dimension of part kind must be 2048, as it has no kernel"),
         (
             {"labels": (LabelTask("type", "colour", ("a", "b")),)},
@@ -74,7 +74,7 @@ def test_a_wrong_field_is_named_with_what_it_may_be(change: dict, message: str) 
         ),
         ({"labels": (LabelTask("type", "colours", ("a", "b")),)}, "source of labels type must be pooled or kind"),
         ({"labels": (LabelTask("type", "kind", ("a",)),)}, "labels type must name at least two classes"),
-        ({"labels": (LabelTask("type", "kind", ("a", "a")),)}, "class of type a stands there twice"),
+        ({"labels": (LabelTask("type", "kind", ("a", "a")),)}, "class of type a appears twice"),
     ],
 )
 def test_a_wrong_part_or_label_is_named(change: dict, message: str) -> None:
@@ -83,20 +83,20 @@ def test_a_wrong_part_or_label_is_named(change: dict, message: str) -> None:
 
 
 def test_parts_that_are_no_parts_are_a_clear_error() -> None:
-    with pytest.raises(ValueError, match="parts or labels in meta are not as they should be"):
+    with pytest.raises(ValueError, match="parts or labels in meta are invalid"):
         ModelSpec.from_meta(SPLIT.to_meta() | {"parts": [{"name": "kind"}]})
 
 
 def test_a_part_moves_towards_named_tasks() -> None:
     parts = [SPLIT.to_meta()["parts"][0] | {"towards": ["type"]}, SPLIT.to_meta()["parts"][1]]
-    with pytest.raises(ValueError, match="parts or labels in meta are not as they should be"):
+    with pytest.raises(ValueError, match="parts or labels in meta are invalid"):
         ModelSpec.from_meta(SPLIT.to_meta() | {"parts": parts})
 
 
 @pytest.mark.parametrize("inputs", [[["pooled"]], [{}], [None]])
 def test_inputs_that_are_no_names_are_a_clear_error(inputs: list[object]) -> None:
     parts = [SPLIT.to_meta()["parts"][0] | {"inputs": inputs}]
-    with pytest.raises(ValueError, match="inputs of part kind must be of pooled"):
+    with pytest.raises(ValueError, match="inputs of part kind must be among pooled"):
         ModelSpec.from_meta(SPLIT.to_meta() | {"parts": parts})
 
 
