@@ -1,1 +1,1 @@
-"""From the bytes that somebody sent to pixels, safely, and to bytes that may be published."""
+"""Uploaded bytes → pixels, safely, and → bytes that may be published."""

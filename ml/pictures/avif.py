@@ -1,22 +1,22 @@
-"""Cut the metadata out of an AVIF, in place: no byte of the picture moves, so no offset has to be written again.
+"""Remove the metadata of an AVIF in place: no byte of the picture moves, so no offset changes.
 
-An AVIF is boxes within boxes (ISO 14496-12). `meta` lists *items* (iinf), says where their bytes are in the file
-(iloc), what refers to what (iref) and how each is shown (iprp: size, colour profile, turning). EXIF, XMP and thumbnails
-are items like the picture itself. They are left out of these lists, their bytes become zeros, and a `free` box takes up
-the room that the lists no longer need. Everything not known to be needed for the picture is made `free` as well.
+An AVIF consists of nested boxes (ISO 14496-12). `meta` lists *items* (iinf), where their bytes are in the file (iloc),
+which items refer to which (iref), and how each is shown (iprp: size, colour profile, rotation). EXIF, XMP and
+thumbnails are items like the picture itself. They are removed from these lists, their bytes become zeros, and a `free`
+box fills the space that the lists no longer need. Everything that the picture is not known to need becomes `free` too.
 """
 
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-# The coded picture and its tiles, and what is computed from other items: a grid, an overlay, a tone map.
+# The coded picture and its tiles, and items that are computed from others: a grid, an overlay, a tone map.
 _ITEMS = frozenset([b"av01", b"grid", b"iovl", b"iden", b"tmap"])
 _META = frozenset([b"hdlr", b"pitm", b"iinf", b"iloc", b"iref", b"iprp", b"idat", b"grpl", b"dinf"])
 _PROPERTIES = frozenset(
     b"ispe pixi av1C colr irot imir clap pasp auxC clli mdcv cclv amve a1op a1lx lsel rloc ndwt reve free".split()
 )
-# What an image sequence needs; each of those in the second line holds others.
+# The boxes that an image sequence needs; those in the second line contain others.
 _MOVIE = frozenset(
     b"mvhd tkhd tref elst mdhd hdlr vmhd nmhd dref stsd stts ctts stsc stsz stz2 stco co64 stss sbgp sgpd cslg sdtp "
     b"moov trak edts mdia minf dinf stbl free".split()
@@ -25,20 +25,20 @@ _MOVIE_FOLDERS = frozenset(b"moov trak edts mdia minf dinf stbl".split())
 
 
 class _Unknown(Exception):
-    """Something that this walk does not know."""
+    """The file has a structure that this module does not know."""
 
 
 @dataclass(frozen=True)
 class _Box:
     kind: bytes
     start: int
-    body: int  # where its content begins
+    body: int  # where its content starts
     end: int
 
 
 @dataclass
 class _Items:
-    """What `meta` says. Ranges are of bytes: from, to."""
+    """The content of `meta`. Ranges are byte offsets: from, to."""
 
     primary: int = 0
     kept: set[int] = field(default_factory=set)
@@ -48,10 +48,10 @@ class _Items:
 
 
 def without_metadata(data: bytes) -> bytes | None:
-    """The same picture without metadata, None when the boxes are not the plain ones.
+    """The same picture without metadata; None if the file has unknown boxes.
 
     Raises:
-        struct.error, IndexError: they end too early.
+        struct.error, IndexError: the boxes end too early.
     """
     try:
         return _cut(data)
@@ -73,10 +73,10 @@ def _cut(data: bytes) -> bytes:
         items = _meta(out, meta)
     for moov in by_kind[b"moov"]:
         if not items.dropped and _movie_is_plain(data, moov):
-            return bytes(out)  # its frames are in the media data too, at places that only it knows
+            return bytes(out)  # its frames are in the media data too, at offsets that only `moov` knows
         if not by_kind[b"meta"]:
             raise _Unknown
-        _free(out, moov)  # what is left is the first frame, a picture of its own
+        _free(out, moov)  # the first frame remains, which is a complete picture
         brands = slice(boxes[0].body, boxes[0].end)
         out[brands] = bytes(out[brands]).replace(b"avis", b"avif")
     if not by_kind[b"meta"]:
@@ -87,7 +87,7 @@ def _cut(data: bytes) -> bytes:
 
 
 def _top(data: bytes) -> Iterator[_Box]:
-    """The boxes of the file; what follows them and is none (a page of HTML, say) is left out."""
+    """The boxes of the file, without trailing data that is not a box, such as an HTML page."""
     at = 0
     seen: set[bytes] = set()
     while at < len(data):
@@ -128,7 +128,7 @@ def _free(out: bytearray, box: _Box) -> None:
 
 
 def _keep_only(out: bytearray, start: int, stop: int, kept: list[tuple[int, int]]) -> None:
-    """Zeros between `start` and `stop`, but for the ranges in `kept`."""
+    """Write zeros between `start` and `stop`, except in the ranges of `kept`."""
     at = start
     for first, last in sorted(kept):
         first, last = min(max(first, start), stop), min(last, stop)
@@ -140,7 +140,7 @@ def _keep_only(out: bytearray, start: int, stop: int, kept: list[tuple[int, int]
 
 
 def _meta(out: bytearray, meta: _Box) -> _Items:
-    """Rewrite `meta` where it stands, at the length that it has."""
+    """Rewrite `meta` in place, with the same length."""
     boxes = list(_inside(out, meta.body + 4, meta.end))
     found = {box.kind: box for box in boxes}
     if len(found) != len(boxes) and any([box.kind for box in boxes].count(kind) > 1 for kind in _META if kind in found):
@@ -155,7 +155,7 @@ def _meta(out: bytearray, meta: _Box) -> _Items:
         if box.kind not in _META:
             _free(out, box)
     hdlr = found.get(b"hdlr")
-    if hdlr is not None:  # its name is text of any kind
+    if hdlr is not None:  # its name can be any text
         out[hdlr.body + 24 : hdlr.end] = bytes(max(0, hdlr.end - hdlr.body - 24))
     rewritten: dict[bytes, Callable[[bytearray, _Box, _Items], bytes]] = {
         b"iinf": _iinf,
@@ -222,7 +222,7 @@ def _made(kind: bytes, body: bytes) -> bytes:
 
 
 def _iloc(out: bytearray, iloc: _Box, items: _Items) -> bytes:
-    """The entries of the items that stay, and in `items` where their bytes are."""
+    """The entries of the items that are kept; records in `items` where their bytes are."""
     version = out[iloc.body]
     if version > 2:
         raise _Unknown
@@ -282,7 +282,7 @@ def _iref(out: bytearray, iref: _Box, items: _Items) -> bytes:
         if source in items.dropped:
             continue
         if items.dropped & set(targets):
-            raise _Unknown  # the picture is made of something that is not a picture
+            raise _Unknown  # the picture is made of an item that is not a picture
         kept += out[box.start : box.end]
     return _made(b"iref", bytes(out[iref.body : iref.body + 4]) + kept) if kept else b""
 
@@ -319,7 +319,7 @@ def _ipma(out: bytearray, ipma: _Box, items: _Items) -> bytes:
 
 
 def _movie_is_plain(data: bytes, box: _Box) -> bool:
-    """Whether a sequence holds nothing but its frames."""
+    """Whether a sequence contains only its frames."""
     if box.kind not in _MOVIE:
         return False
     return box.kind not in _MOVIE_FOLDERS or all(

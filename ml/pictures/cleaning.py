@@ -1,9 +1,9 @@
-"""From a file that somebody sent to the bytes that may be published: without metadata, upright, never larger.
+"""An uploaded file → the bytes that may be published: without metadata, upright, never larger.
 
-Two things happen to the file, each in a process of its own where a stranger sent it: it is *examined*, which is the
-full decode that every door of the shop agrees on, and, only where its pixels are stored turned or its container is
-unknown, *baked*, which encodes it again. Baking may fail, take too long or come out larger without any harm: then the
-pixels stay as they are, and one EXIF entry goes on saying how they are turned.
+The file goes through two steps, each in a separate process if a stranger sent it. It is *examined*: one full decode,
+which every entry to the shop relies on. Only if its pixels are stored rotated or its container is unknown, it is
+*baked*, that is, encoded again. Baking may fail, take too long or give a larger file without harm: the pixels then stay
+as they are, and one EXIF entry keeps the orientation.
 """
 
 import contextlib
@@ -12,15 +12,15 @@ from collections.abc import Callable
 from ml.pictures.verdicts import Baked, Examined, ImageInfo, ImageRejected
 
 Examine = Callable[[bytes], Examined]
-#: The file, and the most bytes that the result may have, None for any number. Raises ImageRejected.
+#: The file, and the maximum size of the result in bytes, None for no limit. Raises ImageRejected.
 Bake = Callable[[bytes, int | None], Baked]
 
 
 def clean(data: bytes, *, examine: Examine, bake: Bake) -> tuple[bytes, ImageInfo]:
-    """The bytes to publish and what they are. The same object when there is nothing to change.
+    """The bytes to publish and their description. Returns the same object if there is nothing to change.
 
     Raises:
-        ImageRejected: what `examine` says of the file.
+        ImageRejected: from `examine`, or the picture must be encoded again and cannot be.
     """
     sent = examine(data)
     kept = _stripped(data, sent, examine)
@@ -30,12 +30,12 @@ def clean(data: bytes, *, examine: Examine, bake: Bake) -> tuple[bytes, ImageInf
         return _baked(data, sent, len(data), examine, bake)
     if kept is not None:
         return kept[0], kept[1].info
-    # A container that cannot be cut and does not get smaller is rare, and must not be published as it is.
+    # A file with a container that cannot be stripped and that does not get smaller is rare, and must not be published.
     return _baked(data, sent, None, examine, bake)
 
 
 def _stripped(data: bytes, sent: Examined, examine: Examine) -> tuple[bytes, Examined] | None:
-    """What is left of the file without its metadata, if that shows the very same picture."""
+    """The file without its metadata, if that shows exactly the same picture."""
     cut = sent.stripped
     if cut is None:
         return None

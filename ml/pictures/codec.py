@@ -1,11 +1,10 @@
-"""Bytes that somebody sent → pixels, safely. The only module that lets Pillow open a file.
+"""Uploaded bytes → pixels, safely. The only module that lets Pillow open a file.
 
-Everything here raises `ImageRejected` and nothing else. Sizes are checked from the header, before a pixel is
-decoded; a picture counts as good only after a full decode, because opening and verifying accept files that
-then fail to load.
+Every function raises only `ImageRejected`. Sizes are checked from the header, before a pixel is decoded. A picture is
+accepted only after a full decode, because opening and verifying accept files that then fail to load.
 
-A file may still crash or hang the decoder: what a stranger sent goes through `ml.pictures.decoding`, which calls this
-module in another process.
+A file may still crash or hang the decoder: untrusted files go through `ml.pictures.decoding`, which calls this module
+in another process.
 """
 
 import contextlib
@@ -44,11 +43,10 @@ __all__ = [
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 40_000_000  # a 40 MP picture takes 160 MB in Pillow; phones send 12 to 50 MP
 
-# A second line of defence, for every user of Pillow here: it warns above this and raises above twice this.
+# A second safeguard for all uses of Pillow here: Pillow warns above this, and raises above twice this.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
-# "JPEG" opens a camera's file with two views too, and then reports its format as MPO; Pillow has no opener of
-# that name.
+# "JPEG" also opens a camera's file with two views and then reports its format as MPO; Pillow has no opener named MPO.
 _FORMATS = tuple(
     ["JPEG", "PNG", "GIF"] + (["WEBP"] if features.check("webp") else []) + (["AVIF"] if features.check("avif") else [])
 )
@@ -64,24 +62,24 @@ _READABLE_FORMATS = ", ".join(["JPEG", "PNG", "GIF", *[name for name in ("WebP",
 
 _FITS = ("letterbox", "stretch")
 _WHITE = (255, 255, 255)
-# Bicubic, widened to the scale (Pillow's resize is antialiased): Lanczos rings along a product's edge on a
-# white background, bilinear blurs the weave of cloth.
+# Bicubic, widened to the scale (Pillow's resize is antialiased): Lanczos rings along a product's edge on white,
+# bilinear blurs the weave of cloth.
 _RESAMPLE = Image.Resampling.BICUBIC
-# Shrink by a whole number first, but stay 3x above the target: 12 MP to 80 px in 16 ms instead of 103, and no
+# Shrink by an integer factor first, but stay 3 times above the target: 12 MP to 80 px in 16 ms instead of 103, and no
 # value differs by more than 3 of 255.
 _REDUCING_GAP = 3.0
-# A JPEG is decoded at 1/2, 1/4 or 1/8 only while both sides stay at least this many times what is needed: 600 × 800 to
-# 224 px in half the time that a margin of 2 takes. The bundled model's vectors of 300 photos of that size, against
-# those from decoding in full: mean cosine .9994, smallest .9970 (margin 2: .99995 and .9986).
+# A JPEG is decoded at 1/2, 1/4 or 1/8 only if both sides stay at least this many times the needed size: 600 × 800 to
+# 224 px in half the time of a margin of 2. For 300 photos of that size, the cosine of the bundled model's vectors with
+# those of a full decode is .9994 on average and .9970 at least (margin 2: .99995 and .9986).
 _DRAFT_MARGIN = 1.3
 
-# Mean difference, of 255, that turning a lossy picture may make. Photos: 0.5 to 2; more is noise that an encoder cannot
-# repeat on another grid of blocks.
+# The largest mean difference, of 255, that rotating a lossy picture may cause. Photos: 0.5 to 2; more is noise that an
+# encoder cannot reproduce on another grid of blocks.
 _LOSS = 4.0
 
 
 class InputSpec(Protocol):
-    """What a model says about its input; `ml.spec.ModelSpec` fits, and so does anything with these two."""
+    """The description of a model's input: `ml.spec.ModelSpec`, or any object with these two attributes."""
 
     @property
     def input_size(self) -> int: ...
@@ -94,7 +92,7 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIX
     """Pixels of the first frame, uint8 [H, W, 3], RGB, upright, transparency on white.
 
     Raises:
-        ImageRejected: whatever is wrong with the file.
+        ImageRejected: the file cannot be used.
     """
     with _rejections(data):
         image = _open(data, max_bytes, max_pixels)
@@ -103,12 +101,12 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIX
 
 
 def examine(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Examined:
-    """What the file is, by a full decode; its name and announced type play no part.
+    """Decode the file completely and describe it. Its name and announced type do not matter.
 
-    This is the verdict of every door: what it accepts is stored, embedded and searched with, and nothing else is.
+    Every entry to the shop uses this verdict: only files that it accepts are stored, embedded and searched with.
 
     Raises:
-        ImageRejected: whatever is wrong with the file.
+        ImageRejected: the file cannot be used.
     """
     with _rejections(data):
         image = _open(data, max_bytes, max_pixels)
@@ -125,15 +123,15 @@ def examine(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PI
 
 
 def inspect(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> ImageInfo:
-    """`examine`, without what only `clean` needs to know."""
+    """`examine`, reduced to the description of the picture."""
     return examine(data, max_bytes=max_bytes, max_pixels=max_pixels).info
 
 
 def bake(data: bytes, *, at_most: int | None = None, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Baked:
-    """The upright picture encoded again, in at most `at_most` bytes, and then looking the same.
+    """The picture encoded again, upright, with the same appearance, in at most `at_most` bytes.
 
     Raises:
-        ImageRejected: it cannot be, or not in that few bytes ("too_many_bytes").
+        ImageRejected: the file cannot be used, or does not fit into that many bytes ("too_many_bytes").
     """
     with _rejections(data):
         image = _open(data, max_bytes, max_pixels)
@@ -154,15 +152,15 @@ def bake(data: bytes, *, at_most: int | None = None, max_bytes: int = MAX_BYTES,
 
 
 def clean(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> tuple[bytes, ImageInfo]:
-    """The bytes to publish and what they are: without metadata, with nothing behind the picture, never larger.
+    """The bytes to publish and their description: without metadata and trailing data, never larger.
 
-    The same bytes when there is nothing to remove. Metadata is cut out without re-encoding, so pixels stay as
-    they are, and so do colour profiles. A picture that EXIF turns is encoded again, upright, where that makes it no
-    larger; else it keeps its pixels, and its orientation as the only entry of its EXIF. `ml.pictures.decoding` does
-    the same in other processes.
+    The bytes are the same if there is nothing to remove. Metadata is cut out without re-encoding, so pixels and colour
+    profiles stay unchanged. A picture with an EXIF rotation is encoded again, upright, if that does not make it larger;
+    otherwise it keeps its pixels, and its orientation as the only EXIF entry. `ml.pictures.decoding` does the same in
+    other processes.
 
     Raises:
-        ImageRejected: whatever is wrong with the file.
+        ImageRejected: the file cannot be used.
     """
     return cleaning.clean(
         data,
@@ -179,15 +177,15 @@ def to_input(
     max_pixels: int = MAX_PIXELS,
     lap: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
-    """A model's input, uint8 [S, S, 3] RGB: decode, fit, resize; the same for training, catalog and query.
+    """Decode, fit and resize a picture to a model's input, uint8 [S, S, 3] RGB. Training, catalog and queries share it.
 
     Args:
         data: a file's bytes, or decoded pixels uint8 [H, W, 3] RGB.
         spec: `input_size` is S; `fit` is "letterbox" (whole picture, centred on white) or "stretch".
-        lap: called between decoding and fitting, for those who measure.
+        lap: called between decoding and fitting, to measure times.
 
     Raises:
-        ImageRejected: whatever is wrong with the file, or pixels of another shape or type.
+        ImageRejected: the file cannot be used, or the pixels have another shape or type.
         ValueError: `spec.fit` is neither of the two.
     """
     if spec.fit not in _FITS:
@@ -204,7 +202,7 @@ def to_input(
             least = (math.ceil(needed[0] * _DRAFT_MARGIN), math.ceil(needed[1] * _DRAFT_MARGIN))
             image, orientation = _decoded(data, least, max_bytes, max_pixels)
         lap()
-        # The frame is square, so fitting before or after turning the picture comes to the same.
+        # The frame is square, so fitting before or after rotating the picture gives the same result.
         fitted = _fitted(size, spec)
         if image.size != fitted:
             image = image.resize(fitted, _RESAMPLE, reducing_gap=_REDUCING_GAP)
@@ -213,12 +211,11 @@ def to_input(
 
 @contextlib.contextmanager
 def _rejections(data: bytes) -> Iterator[None]:
-    """Turn whatever Pillow raises into ImageRejected.
+    """Turn every exception of Pillow into ImageRejected.
 
-    On odd files it has raised OSError, ValueError, SyntaxError, IndexError, KeyError, TypeError,
-    AttributeError, NotImplementedError, OverflowError, EOFError, struct.error, zlib.error,
-    DecompressionBombError and, where warnings are errors, DecompressionBombWarning: no list of these is ever
-    complete.
+    On odd files Pillow has raised OSError, ValueError, SyntaxError, IndexError, KeyError, TypeError, AttributeError,
+    NotImplementedError, OverflowError, EOFError, struct.error, zlib.error, DecompressionBombError and, if warnings are
+    errors, DecompressionBombWarning. No such list is complete.
     """
     try:
         yield
@@ -245,8 +242,7 @@ def _short(error: Exception) -> str:
 
 
 def _looks_allowed(data: bytes) -> bool:
-    """Whether the first bytes are those of an accepted format; tells a damaged picture from something
-    else."""
+    """Whether the first bytes are those of an accepted format. Distinguishes a damaged picture from other files."""
     if data[4:8] == b"ftyp":
         return "AVIF" in _FORMATS and data[8:12] in (b"avif", b"avis", b"mif1", b"msf1")
     if data[:4] == b"RIFF":
@@ -255,7 +251,7 @@ def _looks_allowed(data: bytes) -> bool:
 
 
 def _open(data: bytes, max_bytes: int, max_pixels: int) -> Image.Image:
-    """The opened file, its size checked, its pixels not yet decoded."""
+    """The opened file, with its size checked and its pixels not yet decoded."""
     if not data:
         raise ImageRejected("empty", "The file is empty.")
     if len(data) > max_bytes:
@@ -276,10 +272,10 @@ def _open(data: bytes, max_bytes: int, max_pixels: int) -> Image.Image:
 
 
 def _decoded(data: bytes, least: tuple[int, int], max_bytes: int, max_pixels: int) -> tuple[Image.Image, int]:
-    """RGB pixels, as stored, and the orientation; of a JPEG perhaps at 1/2, 1/4 or 1/8, but not below `least`.
+    """RGB pixels as stored, and the orientation. A JPEG may be decoded at 1/2, 1/4 or 1/8, but not below `least`.
 
-    Scaling is only a shortcut, and what a file is called never depends on it: a JPEG that cannot be scaled (a lossless
-    one, say) is decoded in full.
+    Scaling is only a shortcut and never changes the verdict: a JPEG that cannot be scaled, such as a lossless one, is
+    decoded in full.
     """
     file = _open(data, max_bytes, max_pixels)
     if file.format in ("JPEG", "MPO"):
@@ -289,20 +285,20 @@ def _decoded(data: bytes, least: tuple[int, int], max_bytes: int, max_pixels: in
             with contextlib.suppress(OSError, ValueError, SyntaxError):
                 return _rgb(file), _orientation(file)
             file = _open(data, max_bytes, max_pixels)
-    # Pixels first: reading the EXIF of a PNG decodes it, and what fails the first time passes for good the second.
+    # Pixels first: reading the EXIF of a PNG decodes it, and a decode that fails once seems to succeed the second time.
     return _rgb(file), _orientation(file)
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation of a loaded picture, 1 to 8; 1 when there is none, or none that can be read.
+    """EXIF orientation of a loaded picture, 1 to 8; 1 if there is none, or it cannot be read.
 
-    A GIF has no EXIF, and what an AVIF is turned by is in its container, which Pillow translates; XMP turns neither.
+    A GIF has no EXIF. The rotation of an AVIF is in its container, and Pillow applies it. XMP rotates neither.
     """
     if image.format in ("GIF", "AVIF"):
         image.info.pop("xmp", None)
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # noqa: BLE001 - damaged EXIF says nothing about the pixels, and it raises anything
+    except Exception:  # noqa: BLE001 - damaged EXIF may raise anything, and does not affect the pixels
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -323,8 +319,8 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _rgb_from_16_bit(image: Image.Image) -> Image.Image:
-    """Pillow clips 16-bit grey at 255, which turns nearly every such picture white; this scales. A few rows at a
-    time: the sums take sixteen bytes a pixel."""
+    """Scale 16-bit grey to 8 bits; Pillow clips it at 255, which makes nearly every such picture white. Works on a few
+    rows at a time because the sums need sixteen bytes per pixel."""
     eight = np.empty((image.height, image.width), np.uint8)
     transparent = image.info.get("transparency")
     for top, strip in _strips(image):
@@ -337,7 +333,7 @@ def _rgb_from_16_bit(image: Image.Image) -> Image.Image:
 
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """About a million pixels at a time: the first row, and the rows."""
+    """About a million pixels at a time: the number of the first row, and the rows."""
     rows = max(1, 2**20 // image.width)
     for top in range(0, image.height, rows):
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
@@ -351,7 +347,7 @@ def _checksum(image: Image.Image) -> int:
 
 
 def _difference(one: Image.Image, other: Image.Image) -> float:
-    """Mean, of 255, over all values; infinite for another size."""
+    """The mean difference of all values, of 255; infinite if the sizes differ."""
     if one.size != other.size:
         return math.inf
     total = 0
@@ -370,7 +366,7 @@ def _info(data: bytes, image: Image.Image, orientation: int) -> ImageInfo:
 
 
 def _fitted(size: tuple[int, int], spec: InputSpec) -> tuple[int, int]:
-    """Width and height that a picture of `size` takes inside the S×S frame."""
+    """Width and height of a picture of `size` inside the S×S frame."""
     frame = spec.input_size
     if spec.fit == "stretch":
         return frame, frame

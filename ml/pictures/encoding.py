@@ -1,7 +1,7 @@
 """Encode a decoded picture again, upright: in its own format, with its colours, without metadata.
 
-Where the format has a lossless way, no pixel changes. A JPEG keeps its own quantization tables and chroma sampling, so
-that the second encoding rounds as the first did: a higher quality would only make it larger.
+If the format has a lossless mode, no pixel changes. A JPEG keeps its own quantization tables and chroma sampling, so
+that the second encoding rounds as the first did: a higher quality would only make the file larger.
 """
 
 import contextlib
@@ -23,16 +23,16 @@ _TRANSPOSED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SMALL = 4_000_000  # pixels up to which the slow settings of an encoder take less than a second or two
+_SMALL = 4_000_000  # pixels; up to this, the slow settings of an encoder take less than a second or two
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """`image`, turned as EXIF says."""
+    """`image`, rotated by its EXIF orientation."""
     return image if orientation == 1 else image.transpose(_TRANSPOSED[orientation])
 
 
 def is_lossless(data: bytes, format_name: str) -> bool:
-    """Whether the file, of this format, loses nothing when it is encoded again."""
+    """Whether encoding this file again in its format loses nothing."""
     if format_name == "WEBP":
         with contextlib.suppress(struct.error):
             return any(kind == b"VP8L" for kind, _ in webp_chunks(data))
@@ -41,8 +41,7 @@ def is_lossless(data: bytes, format_name: str) -> bool:
 
 
 def encoded(image: Image.Image, orientation: int, data: bytes) -> Iterator[bytes]:
-    """The upright picture, first as good as possible, then smaller; GIF becomes PNG. `data` is the file it came
-    from."""
+    """The upright picture, first in the best quality, then smaller; GIF becomes PNG. `data` is the original file."""
     source = str(image.format)
     target = {"MPO": "JPEG", "GIF": "PNG"}.get(source, source)
     kept: dict[Any, Any] = {name: image.info[name] for name in ("transparency",) if name in image.info}
@@ -67,7 +66,7 @@ def _choices(image: Image.Image, target: str, is_quarter_turn: bool, lossless: b
     elif target == "WEBP" and lossless:
         yield {"lossless": True, "exact": True, "method": 4 if is_small else 1}
     elif target == "WEBP":
-        # Two tries at 40 megapixels would take longer than anybody waits for an upload.
+        # Two attempts at 40 megapixels would take longer than people wait for an upload.
         for quality in (90, 75) if is_small else (75,):
             yield {"quality": quality, "method": 4 if is_small else 2}
     elif target == "AVIF":
@@ -84,7 +83,7 @@ def _jpeg_choices(image: Image.Image, is_quarter_turn: bool) -> Iterator[dict[st
     if is_quarter_turn:
         tables = {key: [table[8 * (at % 8) + at // 8] for at in range(64)] for key, table in tables.items()}
     sampling = JpegImagePlugin.get_sampling(image) if isinstance(image, JpegImagePlugin.JpegImageFile) else 0
-    # 4:2:2 on its side is 4:4:0, which the encoder has no name for.
+    # 4:2:2 rotated is 4:4:0, which the encoder does not offer.
     samplings = [0, 2] if sampling < 0 or (sampling == 1 and is_quarter_turn) else [sampling]
     if image.mode != "RGB":
         samplings = [0]
@@ -95,7 +94,7 @@ def _jpeg_choices(image: Image.Image, is_quarter_turn: bool) -> Iterator[dict[st
 
 
 def _with_colours(encoded: bytes, source: bytes) -> bytes:
-    """The PNG `encoded` with the chunks that say what colours `source` means; Pillow writes its profile only."""
+    """The PNG `encoded` with the chunks of `source` that define its colours; Pillow writes only the profile."""
     chunks = list(png_chunks(encoded))
     present = {kind for kind, _ in chunks}
     header, rest = chunks[0], chunks[1:]

@@ -1,4 +1,4 @@
-"""What a file seems to be, by its first bytes alone: for a log, where nothing was decoded. Safe on any bytes."""
+"""The apparent format of a file, from its first bytes only, for logs. Decodes nothing; safe on any bytes."""
 
 import re
 import struct
@@ -22,12 +22,12 @@ _STARTS = (
 )
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"heim": "HEIC"}
 _MARKUP = re.compile(rb"\s*<(svg|\?xml|!doctype html|html)", re.IGNORECASE)
-# Start of frame: every SOF but DHT, JPG and DAC, which share its numbers.
+# Start of frame: every SOF except DHT, JPG and DAC, which are in the same range.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def format_of(data: bytes) -> str:
-    """A name for people, "unknown" where the first bytes say nothing."""
+    """The name of the format, for people; "unknown" if the first bytes match none."""
     if data[:4] == b"RIFF":
         return "WebP" if data[8:12] == b"WEBP" else "RIFF"
     if data[4:8] == b"ftyp":
@@ -39,7 +39,7 @@ def format_of(data: bytes) -> str:
 
 
 def size_of(data: bytes) -> tuple[int, int] | None:
-    """Width and height as the header says them, not turned; None where they are not found."""
+    """Width and height from the header, before rotation; None if they are not found."""
     try:
         match format_of(data):
             case "PNG":

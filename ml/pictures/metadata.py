@@ -1,12 +1,12 @@
-"""Cut metadata out of picture files without touching a single pixel.
+"""Cut metadata out of picture files without changing a pixel.
 
-Each function walks the container's own blocks, keeps those that are needed to show the picture, and drops the
-rest: EXIF (with its GPS position), XMP, IPTC, comments, text, embedded thumbnails, and whatever follows the
-end of the picture (a page of HTML, a zip file, the further views of an MPO). Colour profiles stay, and so does an
-orientation: as the only entry of an EXIF block written here.
+Each function walks the blocks of the container, keeps those that are needed to show the picture, and drops the rest:
+EXIF (with its GPS position), XMP, IPTC, comments, text, embedded thumbnails, and everything after the end of the
+picture (an HTML page, a zip file, the other views of an MPO). Colour profiles stay, and so does an orientation, as the
+only entry of a new EXIF block.
 
-A return value equal to the argument means that there was nothing to cut. `None` means that the container
-holds something these walks do not know; the caller then re-encodes.
+A return value equal to the argument means that there was nothing to cut. `None` means that the container has an unknown
+structure; the caller then re-encodes the picture.
 """
 
 import re
@@ -18,10 +18,10 @@ from ml.pictures.avif import without_metadata as _avif
 
 # In the entropy-coded part of a JPEG, 0xFF is followed by 0x00 (a stuffed byte) or a restart marker.
 _JPEG_MARKER_AFTER_SCAN = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
-_JPEG_DROPPED = frozenset({*range(0xE0, 0xF0), 0xFE})  # APPn and COM, except what _jpeg_keeps lets through
+_JPEG_DROPPED = frozenset({*range(0xE0, 0xF0), 0xFE})  # APPn and COM, except those that _jpeg_keeps accepts
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-#: What the colours of a PNG mean, its profile included.
+#: The chunks that define the colours of a PNG, including its profile.
 PNG_COLOURS = frozenset(b"gAMA cHRM sRGB iCCP cICP mDCV cLLI sBIT".split())
 _PNG_KEPT = PNG_COLOURS | frozenset(b"IHDR PLTE IDAT IEND tRNS bKGD pHYs acTL fcTL fdAT".split())
 _WEBP_KEPT = frozenset([b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"])
@@ -29,7 +29,7 @@ _WEBP_EXIF, _WEBP_XMP = 0x08, 0x04  # in the first byte of VP8X
 
 
 def without_metadata(data: bytes, format_name: str, orientation: int = 1) -> bytes | None:
-    """The same picture without metadata; `data` itself when it has none, None when only re-encoding will do.
+    """The same picture without metadata; `data` itself if it has none, None if it must be re-encoded.
 
     `format_name` is Pillow's name of the format, and `data` must have been decoded before: these walks trust
     nothing, but they do not judge whether the picture is whole. `orientation` other than 1 is what its EXIF says.
@@ -41,7 +41,7 @@ def without_metadata(data: bytes, format_name: str, orientation: int = 1) -> byt
         kept = walk(data, orientation)
     except (IndexError, struct.error):
         return None
-    # One object instead of two equal ones: the caller asks `is`.
+    # The same object instead of an equal one: the caller compares with `is`.
     return data if kept == data else kept
 
 
@@ -57,7 +57,7 @@ def _jpeg_keeps(marker: int, segment: bytes) -> bool:
         return len(segment) == 18 and segment[4:9] == b"JFIF\0"
     if marker == 0xE2:
         return segment[4:16] == b"ICC_PROFILE\0"
-    # Adobe's segment says how the colours are stored: without it CMYK comes out inverted.
+    # Adobe's segment describes how colours are stored: without it CMYK is inverted.
     return marker == 0xEE and len(segment) == 16 and segment[4:9] == b"Adobe"
 
 
@@ -93,7 +93,7 @@ def _jpeg(data: bytes, orientation: int) -> bytes | None:
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The whole chunks of a PNG up to its end, or to where it is cut short: each one's name, and all its bytes."""
+    """The complete chunks of a PNG, up to its end or to where it is cut short: the name and all bytes of each."""
     at = len(_PNG_SIGNATURE)
     kind = b""
     while kind != b"IEND" and at + 8 <= len(data):
@@ -120,7 +120,7 @@ def _png_chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The chunks of a WebP: each one's name, and all its bytes. Raises struct.error when cut short."""
+    """The chunks of a WebP: the name and all bytes of each. Raises struct.error if the file is cut short."""
     stop = min(8 + struct.unpack_from("<I", data, 4)[0], len(data))
     at = 12
     while at + 8 <= stop:
@@ -128,7 +128,7 @@ def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         end = at + 8 + length
         if end > stop:
             raise struct.error("the last chunk is cut short")
-        end += length & 1  # the byte that makes it even is missing from some files' last chunk
+        end += length & 1  # some files lack the padding byte of the last chunk
         yield kind, data[at:end]
         at = end
 
@@ -149,28 +149,28 @@ def _webp(data: bytes, orientation: int) -> bytes | None:
 
 
 def _gif_blocks_end(data: bytes, at: int) -> int:
-    """The position behind a chain of data sub-blocks that starts at `at`."""
+    """The position after a chain of data sub-blocks that starts at `at`."""
     while data[at]:
         at += 1 + data[at]
     return at + 1
 
 
 def _gif_table(flags: int) -> int:
-    """Bytes of the colour table that `flags` announce."""
+    """The size in bytes of the colour table that `flags` announce."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _gif(data: bytes, orientation: int) -> bytes | None:
     at = 13 + _gif_table(data[10])
     kept = [data[:at]]
-    while at < len(data):  # the trailer is missing from many, and nobody misses it
+    while at < len(data):  # many files lack the trailer, and decoders do not need it
         start, kind = at, data[at]
         if kind == 0x3B:
             kept.append(b";")
             break
         try:
             at = _gif_block(data, start)
-        except IndexError:  # cut short behind the first frame, which was decoded
+        except IndexError:  # cut short after the first frame, which was decoded
             break
         block = data[start:at]
         if kind == 0x2C or _gif_keeps(block):
@@ -179,14 +179,14 @@ def _gif(data: bytes, orientation: int) -> bytes | None:
 
 
 def _gif_block(data: bytes, start: int) -> int:
-    """The position behind the block that starts at `start`; of bytes that start none, behind the first of them."""
+    """The position after the block that starts at `start`; if no block starts there, the position after one byte."""
     if data[start] == 0x2C:
         return _gif_blocks_end(data, start + 11 + _gif_table(data[start + 9]))
     return _gif_blocks_end(data, start + 2) if data[start] == 0x21 else start + 1
 
 
 def _gif_keeps(extension: bytes) -> bool:
-    """Whether it says how frames are shown or how often they repeat."""
+    """Whether the block defines how frames are shown or how often they repeat."""
     if extension[:2] == b"!\xf9":
         return len(extension) == 8
     return extension[:2] == b"!\xff" and extension[3:14] == b"NETSCAPE2.0" and len(extension) == 19

@@ -1,10 +1,10 @@
-"""What is said of a file that somebody sent: refused, with a reason, or what it is."""
+"""The verdict on an uploaded file: rejected with a reason, or accepted with a description."""
 
 from dataclasses import dataclass
 
 
 class ImageRejected(Exception):
-    """A file that is not accepted. `code` is for programs, `message` is a sentence for a person.
+    """A file that is not accepted. `code` is for programs, `message` for people.
 
     Codes: empty, too_many_bytes, too_many_pixels, unsupported_format, corrupt, out_of_memory; from
     `ml.pictures.decoding` also timeout and crashed.
@@ -21,7 +21,7 @@ class ImageRejected(Exception):
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What a full decode found. `width` and `height` are as shown, that is, upright."""
+    """The description of a picture after a full decode. `width` and `height` are those of the upright picture."""
 
     width: int
     height: int
@@ -36,11 +36,11 @@ class Examined:
     """A file that was decoded completely.
 
     Attributes:
-        orientation: EXIF orientation, 1 to 8, of a file whose pixels are stored turned; 1 for AVIF, whose container
-            turns the picture by itself.
-        pixels: CRC-32 of the decoded pixels, RGB, before turning: two files with the same one show the same picture.
-        stripped: the file without metadata, the same object when there is none; None when its container holds
-            something unknown. An orientation stays, as the only entry of its EXIF.
+        orientation: EXIF orientation, 1 to 8, if the pixels are stored rotated; 1 for AVIF, which has the rotation in
+            its container.
+        pixels: CRC-32 of the decoded pixels, RGB, before rotation: files with the same value show the same picture.
+        stripped: the file without metadata, or the same object if it has none; None if its container has an unknown
+            structure. An orientation stays, as the only entry of its EXIF.
         is_lossless: decoding and encoding it again changes no pixel.
     """
 
@@ -53,7 +53,7 @@ class Examined:
 
 @dataclass(frozen=True)
 class Baked:
-    """An upright picture encoded again. `pixels`: as in `Examined`, of what went into the encoder."""
+    """An upright picture, encoded again. `pixels`: as in `Examined`, of the encoder's input."""
 
     data: bytes
     pixels: int

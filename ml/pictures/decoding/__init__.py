@@ -1,9 +1,9 @@
-"""Decoding in other processes: a file that crashes, hangs or exhausts the decoder costs only itself.
+"""Decoding in other processes: a file that crashes, hangs or exhausts the decoder affects nothing else.
 
-A decoder is `python -m ml.pictures.decoding`, started when one is needed and kept for the next picture: the start
-costs 0.2 s and more, a picture 0.1 to 0.3 ms more than in this process. It has no secrets in its environment, a limit
-on its memory, and a number of seconds for each picture: of processor time, and `protocol.WAIT_FACTOR` times as many on
-the clock. A verdict that might be due to what it decoded before (crashed, out of memory) is left to a fresh one.
+A decoder is `python -m ml.pictures.decoding`, started on demand and kept for the next picture: starting takes 0.2 s or
+more, and a picture 0.1 to 0.3 ms more than in this process. It has no secrets in its environment, a limit on its
+memory, and a limit on the seconds for each picture: of processor time, and `protocol.WAIT_FACTOR` times as many on the
+clock. If a failure could be due to earlier pictures (crashed, out of memory), a fresh decoder tries the picture again.
 """
 
 import atexit
@@ -27,27 +27,28 @@ from ml.pictures.decoding.sizes import stated_pixels
 
 TIMEOUT_S = 10.0
 MEMORY_BYTES = 2**30
-#: Encoding a picture again, where that is needed, has limits of its own.
+#: Encoding a picture again, if necessary, has separate limits.
 ENCODE_TIMEOUT_S = 10.0
 ENCODE_BYTES = 3 * 2**29
-#: Verdicts that may be due to the machine as well as to the file.
+#: Verdicts that may be due to the machine or to the file.
 PERHAPS_PASSING = frozenset({"crashed", "timeout", "out_of_memory"})
 
-_START_S = 60.0  # on a machine with much else to do
+_START_S = 60.0  # on a busy machine
 _END_S = 5.0
-#: Beyond this a picture takes seconds, and stands in a queue of its own. A phone's are 12 million.
+#: Larger pictures take seconds and wait in a separate queue. Phones take pictures of 12 million pixels.
 LARGE_PIXELS = 16_000_000
-#: Likewise, where the header says nothing.
+#: The same limit in bytes, for files with an unreadable header.
 LARGE_BYTES = 2 * 2**20
-# Codecs that leak are given up now and then. Not too often: a start takes as long as a thousand small pictures.
+# A decoder is replaced after this many pictures, because codecs leak memory. Not too often: a start takes as long as a
+# thousand small pictures.
 _PICTURES = 10_000
 _ROOT = Path(__file__).resolve().parents[3]
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
 class DecoderUnavailable(Exception):
-    """No decoder is free, or none can be started: no fault of the picture's. A sentence for whoever sent it, without
-    any details of this machine; those are in `details`."""
+    """No decoder is free, or none can be started; the picture may be fine. The message is for the sender and has no
+    details of this machine; those are in `details`."""
 
     def __init__(self, sentence: str, details: str = "") -> None:
         super().__init__(sentence)
@@ -55,31 +56,35 @@ class DecoderUnavailable(Exception):
 
 
 class DecoderBusy(DecoderUnavailable):
-    """Enough others wait already. Attributes: seconds, after which another try may succeed."""
+    """Enough requests are already waiting.
+
+    Attributes:
+        seconds: after which another try may succeed.
+    """
 
     def __init__(self, seconds: int) -> None:
         plural = "" if seconds == 1 else "s"
-        super().__init__(f"Many pictures are being looked at right now. Try again in {seconds} second{plural}.")
+        super().__init__(f"Many pictures are being processed right now. Try again in {seconds} second{plural}.")
         self.seconds = seconds
 
 
 class Decoders:
-    """Up to `most` decoders; may be used from several threads.
+    """Up to `most` decoders; safe to use from several threads.
 
     Attributes:
-        most: as many pictures are decoded at once.
+        most: pictures decoded at the same time.
     """
 
     def __init__(self, most: int, *, memory_bytes: int = MEMORY_BYTES, encode_bytes: int = ENCODE_BYTES) -> None:
         """
         Args:
-            memory_bytes: the address space of each, interpreter and libraries (about 0.3 GB) included.
-            encode_bytes: the same, while it encodes.
+            memory_bytes: the address space of each decoder, including interpreter and libraries (about 0.3 GB).
+            encode_bytes: the same while it encodes.
         """
         self.most = most
         self._memory_bytes, self._encode_bytes = memory_bytes, encode_bytes
         self._reset()
-        os.register_at_fork(after_in_child=self._reset)  # a fork must not talk to the decoders of its parent
+        os.register_at_fork(after_in_child=self._reset)  # a forked process must not use the decoders of its parent
         atexit.register(self.close)
 
     def clean(
@@ -92,8 +97,8 @@ class Decoders:
         max_pixels: int = MAX_PIXELS,
         client: str | None = "",
     ) -> tuple[bytes, ImageInfo]:
-        """`ml.pictures.codec.clean`. The picture is accepted or refused by one decode within `timeout_s`, as for
-        `to_input`; what comes after has time and memory of its own, and changes nothing about that.
+        """`ml.pictures.codec.clean`. One decode within `timeout_s` accepts or rejects the picture, as for `to_input`;
+        the later steps have separate limits on time and memory and do not change that verdict.
 
         Args:
             client: see `Gate.turn`.
@@ -144,7 +149,7 @@ class Decoders:
         return np.frombuffer(body, np.uint8).reshape(spec.input_size, spec.input_size, 3)
 
     def close(self) -> None:
-        """End those that wait; others may be started afterwards."""
+        """End the idle decoders; new ones can be started afterwards."""
         while True:
             try:
                 decoder = self._idle.pop()
@@ -157,8 +162,8 @@ class Decoders:
         self._gate = Gate(self.most)
 
     def _ask(self, question: dict[str, Any], data: bytes, client: str | None) -> tuple[dict[str, Any], memoryview]:
-        """In the queue that the picture's header puts it in. A header that lies is found out by the decoder, which
-        takes no more pixels than the queue is for."""
+        """Ask a decoder, in the queue that fits the picture's header. A decoder accepts no more pixels than its queue
+        is for, so a false header gains nothing."""
         pixels, most = stated_pixels(data), question["max_pixels"]
         is_small = most <= LARGE_PIXELS or (pixels <= LARGE_PIXELS if pixels is not None else len(data) <= LARGE_BYTES)
         if is_small and most > LARGE_PIXELS:
@@ -193,7 +198,7 @@ class Decoders:
                 raise
             raise _Doubtful from rejected
         except BaseException:
-            decoder.end()  # with an answer under way that nobody would fetch
+            decoder.end()  # its answer would never be read
             raise
         if decoder.asked < _PICTURES:
             self._idle.append(decoder)
@@ -205,11 +210,11 @@ class Decoders:
 
 
 class _Doubtful(Exception):
-    """A decoder that had decoded others failed on this one."""
+    """A decoder that had decoded other pictures failed on this one."""
 
 
 class _Decoder:
-    """One process. Attributes: asked, how many pictures it was given."""
+    """One process. Attributes: asked, the number of pictures it was given."""
 
     def __init__(self, memory_bytes: int, encode_bytes: int) -> None:
         self.asked = 0
@@ -232,12 +237,12 @@ class _Decoder:
             how = f"exit code {self._death()}" if isinstance(error, protocol.Gone) else "it does not start"
             self.end()
             raise DecoderUnavailable(
-                f"Pictures cannot be decoded just now ({how}). Please try again later.",
+                f"Pictures cannot be decoded right now ({how}). Try again later.",
                 f"No decoder could be started: {how}. {error}",
             ) from error
 
     def ask(self, question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
-        """Raises ImageRejected where the decoder died of it or was killed for it; then it is of no more use."""
+        """Decode one picture. Raises ImageRejected if the decoder died or was killed, and must not be used again."""
         self.asked += 1
         seconds: float = question["timeout_s"]
         patience = protocol.WAIT_FACTOR * seconds
@@ -257,7 +262,7 @@ class _Decoder:
             self._process.wait()
 
     def _death(self) -> int:
-        """The exit code of one that has closed its end of the channel."""
+        """The exit code of a process that has closed its end of the channel."""
         assert self._process is not None  # noqa: S101
         try:
             return self._process.wait(_END_S)
@@ -268,7 +273,7 @@ class _Decoder:
 def _cause_of_death(code: int, seconds: float) -> ImageRejected:
     if code in (-signal.SIGPROF, -signal.SIGALRM):
         return ImageRejected("timeout", f"The picture could not be decoded within {seconds:g} seconds.")
-    if code == -signal.SIGKILL:  # not ours: nobody else but the kernel does that
+    if code == -signal.SIGKILL:  # not from this process, so from the kernel, out of memory
         return ImageRejected(
             "out_of_memory", "There is not enough memory to decode this picture: the decoder was killed."
         )
@@ -277,7 +282,7 @@ def _cause_of_death(code: int, seconds: float) -> ImageRejected:
 
 
 def _environment() -> dict[str, str]:
-    """No secrets of this process for one that reads hostile bytes, and no thread pools in its address space."""
+    """The environment of a decoder: without secrets, as it reads hostile bytes, and without thread pools."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     paths = [str(_ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return passed_on | {

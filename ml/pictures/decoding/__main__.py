@@ -1,6 +1,6 @@
-"""A decoder: opens hostile files for one other process, within limits, until that process goes away.
+"""A decoder: opens hostile files for one other process, within limits, until that process ends.
 
-Not for hand use: standard input must be a socket.
+Not for use by hand: standard input must be a socket.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from ml.pictures import codec
 from ml.pictures.codec import ImageRejected
 from ml.pictures.decoding import protocol
 
-# The process that asks kills a decoder that takes too long; should it be dead itself, this does.
+# The parent process kills a decoder that takes too long; this limit works if the parent is dead.
 _MARGIN_S = 2.0
 
 
@@ -36,19 +36,19 @@ def main() -> None:
     parser.add_argument("--encode-bytes", type=int, required=True)
     options = parser.parse_args()
     channel = socket.socket(fileno=sys.stdin.fileno())
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to a whole group; who asks may yet have a batch to finish
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to a whole group; the parent may still have a batch to finish
         signal.signal(number, signal.SIG_IGN)
-    # After the imports, which map a good deal themselves; before the first hostile byte is parsed.
+    # After the imports, which map much memory themselves, and before the first hostile byte is parsed.
     _limit(resource.RLIMIT_AS, options.memory_bytes)
     _limit(resource.RLIMIT_CORE, 0)
-    with contextlib.suppress(OSError):  # where the kernel must kill for want of memory, it is to take this process
+    with contextlib.suppress(OSError):  # if the kernel runs out of memory, it should kill this process first
         Path("/proc/self/oom_score_adj").write_text("1000")
     channel.sendall(protocol.READY)
     with contextlib.suppress(protocol.Gone):
         while True:
             question, data = protocol.receive(channel)
-            # Unhandled, either signal ends the process. The limit is on work: the same file gets the same verdict on an
-            # idle machine and on a busy one.
+            # Unhandled, either signal ends the process. The limit is on processor time, so that a file gets the same
+            # verdict on an idle machine and on a busy one.
             signal.setitimer(signal.ITIMER_PROF, question["timeout_s"])
             signal.setitimer(signal.ITIMER_REAL, protocol.WAIT_FACTOR * question["timeout_s"] + _MARGIN_S)
             _limit(resource.RLIMIT_AS, options.encode_bytes if question["kind"] == "bake" else options.memory_bytes)
@@ -113,6 +113,6 @@ _ANSWERS: dict[str, Callable[[dict[str, Any], bytes], tuple[dict[str, Any], byte
 
 
 if __name__ == "__main__":
-    # Nothing is to be said behind the back of whoever asks; what Python itself reports goes to standard error.
+    # Answers go only through the socket; what Python itself reports goes to standard error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     main()

@@ -1,4 +1,4 @@
-"""Who may use a decoder next: turn by turn among those who wait, and never all decoders for large pictures."""
+"""Which request uses a decoder next: clients take turns, and large pictures never get all decoders."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-#: How long somebody waits for an answer, and how many may at once: a web process has threads for pages too. Of large
-#: pictures, which take seconds, fewer; of one client, fewer still.
+#: How long a request may wait, and how many may wait at once: a web process needs threads for pages too. Fewer large
+#: pictures may wait, because they take seconds, and even fewer of one client.
 PATIENCE_S = 10.0
 WAITING, WAITING_LARGE, WAITING_OF_ONE = 8, 2, 2
-#: What one picture takes, for a first guess at when to come back.
+#: Seconds for one picture, for a first estimate of when to try again.
 _GUESS_S, _GUESS_LARGE_S = 0.1, 1.5
 
 
 class Busy(Exception):
-    """All decoders are in use, and enough others wait. Attributes: seconds, after which another try may succeed."""
+    """All decoders are in use, and enough requests are waiting.
+
+    Attributes:
+        seconds: after which another try may succeed.
+    """
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"busy for about {seconds} s")
@@ -45,15 +49,15 @@ class Gate:
         self.slots = slots
         self._lock = threading.Lock()
         self._inside: list[_Asking] = []
-        self._waiting: dict[str | None, deque[_Asking]] = {}  # the client whose turn it is comes first
+        self._waiting: dict[str | None, deque[_Asking]] = {}  # the client that is next comes first
         self._takes = {False: _GUESS_S, True: _GUESS_LARGE_S}
 
     @contextlib.contextmanager
     def turn(self, client: str | None, *, large: bool) -> Iterator[None]:
         """
         Args:
-            client: whose picture it is; None where nobody waits for the answer, "" for somebody without an address,
-                who has no share of their own.
+            client: who sent the picture; None if no person waits for the answer, "" for a client without an address,
+                which has no limit of its own.
 
         Raises:
             Busy
@@ -75,7 +79,7 @@ class Gate:
             self._leave(asking, time.monotonic() - began)
 
     def _fits(self, asking: _Asking) -> bool:
-        """Whether a slot is free for it."""
+        """Whether a slot is free for this request."""
         if len(self._inside) >= self.slots:
             return False
         share = max(1, self.slots - 1)
@@ -87,7 +91,7 @@ class Gate:
         return not asking.client or own < share
 
     def _is_behind(self) -> bool:
-        """Whether somebody waits already who could go now."""
+        """Whether a request is already waiting that could go now."""
         return any(self._fits(queue[0]) for queue in self._waiting.values() if queue)
 
     def _is_full(self, asking: _Asking) -> bool:
@@ -102,7 +106,7 @@ class Gate:
         return alike.total() >= most or alike[asking.client] >= WAITING_OF_ONE
 
     def _admit(self) -> None:
-        """Those who can go now, one client after the other."""
+        """Start the requests that can go now, one client after the other."""
         progress = True
         while progress:
             progress = False
@@ -114,7 +118,7 @@ class Gate:
                 queue.remove(ready)
                 del self._waiting[client]
                 if queue:
-                    self._waiting[client] = queue  # behind all others
+                    self._waiting[client] = queue  # after all others
                 self._inside.append(ready)
                 ready.may_go.set()
                 progress = True
@@ -123,7 +127,7 @@ class Gate:
         try:
             if asking.may_go.wait(None if asking.client is None else PATIENCE_S):
                 return
-        except BaseException:  # a worker that is told to end
+        except BaseException:  # a worker that must stop
             with self._lock:
                 if asking in self._inside:
                     self._inside.remove(asking)
@@ -133,7 +137,7 @@ class Gate:
             raise
         with self._lock:
             if asking in self._inside:
-                return  # at the last moment
+                return  # it got its turn at the last moment
             self._forget(asking)
             raise Busy(self._seconds(asking.large))
 
@@ -150,7 +154,7 @@ class Gate:
             self._admit()
 
     def _seconds(self, large: bool) -> int:
-        """Until those who wait for the same have had their turns."""
+        """Seconds until the requests that wait for the same slots have had their turns."""
         ahead = sum(asking.large == large for queue in self._waiting.values() for asking in queue)
         slots = max(1, self.slots - 1)
         return min(30, max(1, math.ceil((ahead + 1) * self._takes[large] / slots)))

@@ -1,4 +1,4 @@
-"""What a process and its decoders say to each other: a head of JSON and a body of bytes, over a socket."""
+"""The protocol between a process and its decoders: a head of JSON and a body of bytes, over a socket."""
 
 import json
 import socket
@@ -6,23 +6,23 @@ import struct
 import time
 from typing import Any
 
-#: A decoder that is given T seconds of processor time is waited for this many times as long: on a busy machine it gets
-#: a part of the processor only, and one that sleeps uses none of it.
+#: A decoder with T seconds of processor time may take this many times as long on the clock: on a busy machine it gets
+#: only a part of the processor, and a decoder that sleeps uses none.
 WAIT_FACTOR = 3.0
 READY = b"decoder ready\n"
 _LENGTHS = struct.Struct("!II")
-# A message that fits, as most do, costs one call to the system instead of one for each part.
+# A message up to this size, as most are, needs one system call instead of one for each part.
 _AT_ONCE = 2**16
 
 
 class Gone(Exception):
-    """Whoever is at the other end closed it, or died."""
+    """The process at the other end closed the channel, or died."""
 
 
 def send(
     channel: socket.socket, head: dict[str, Any], body: bytes | memoryview = b"", *, seconds: float | None = None
 ) -> None:
-    """Raises Gone, or TimeoutError when nothing moved for `seconds`."""
+    """Send a message. Raises Gone, or TimeoutError if nothing could be sent for `seconds`."""
     packed = json.dumps(head).encode()
     message = [memoryview(_LENGTHS.pack(len(packed), len(body)) + packed), memoryview(body)]
     channel.settimeout(seconds)
@@ -39,7 +39,7 @@ def send(
 
 
 def receive(channel: socket.socket, *, seconds: float | None = None) -> tuple[dict[str, Any], memoryview]:
-    """Raises Gone, or TimeoutError after `seconds`."""
+    """Receive a message. Raises Gone, or TimeoutError after `seconds`."""
     deadline = None if seconds is None else time.monotonic() + seconds
     buffer = bytearray(_AT_ONCE)
     got = _fill(channel, memoryview(buffer), _LENGTHS.size, deadline)
@@ -53,14 +53,14 @@ def receive(channel: socket.socket, *, seconds: float | None = None) -> tuple[di
 
 
 def exactly(channel: socket.socket, count: int, deadline: float | None) -> bytearray:
-    """`count` bytes; Gone when the other end closes before, TimeoutError after `deadline` (monotonic)."""
+    """`count` bytes. Raises Gone if the other end closes first, TimeoutError after `deadline` (monotonic)."""
     buffer = bytearray(count)
     _fill(channel, memoryview(buffer), count, deadline)
     return buffer
 
 
 def _fill(channel: socket.socket, buffer: memoryview, least: int, deadline: float | None) -> int:
-    """Receive at least so many bytes, and what else comes along; how many."""
+    """Receive at least this many bytes, and whatever else has arrived; returns the number."""
     got = 0
     while got < least:
         if deadline is not None:
