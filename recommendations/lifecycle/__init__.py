@@ -1,1 +1,1 @@
-"""Which model makes embeddings: adding, building, switching and retiring models, and the files they run from."""
+"""The life of embedding models: adding, building, switching and retiring them, and the artifacts they run from."""

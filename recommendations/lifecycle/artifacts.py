@@ -1,4 +1,5 @@
-"""Exported networks: kept in the default storage for every host, cached below `VAR_DIR`, loaded once a process."""
+"""Artifacts, the exported networks: kept in the media storage for every host, cached below `VAR_DIR`, loaded once per
+process."""
 
 from __future__ import annotations
 
@@ -32,13 +33,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Two: what a worker needs that fills a new model while it serves uploads with the active one. A network takes
-# 100 to 400 MB.
+# Two: a worker may fill a new model while it serves uploads with the active one. A network takes 100 to 400 MB.
 MAX_LOADED = 2
-TRY_AGAIN_SECONDS = 60.0  # after a refusal: loading takes a second, and each photo search would ask for it
+TRY_AGAIN_SECONDS = 60.0  # after a refusal: loading takes a second, and every photo search would try it
 _loading = threading.Lock()
 _order = threading.Lock()
-_loaded: dict[str, OnnxEmbedder] = {}  # by graph_sha256, the one used last at the end
+_loaded: dict[str, OnnxEmbedder] = {}  # by graph_sha256, the most recently used last
 _refused: dict[str, tuple[float, str]] = {}  # graph_sha256 → when, and why this process computes nothing with it
 
 
@@ -50,8 +50,8 @@ class ModelUnavailable(Exception):
 UNAVAILABLE = gettext_lazy("Photo search is unavailable right now. Try again later.")
 
 
-class GraphMissing(ModelUnavailable):
-    """The model's graph is neither in the media storage nor in the cache."""
+class ArtifactMissing(ModelUnavailable):
+    """The model's artifact is neither in the media storage nor in the cache."""
 
 
 def storage_name(graph_sha256: str) -> str:
@@ -75,23 +75,23 @@ def store(path: Path, graph_sha256: str) -> None:
     except OSError as error:
         with suppress(OSError):
             default_storage.delete(name)
-        raise ModelUnavailable(f"The network could not be put into the media storage: {error}") from error
+        raise ModelUnavailable(f"The artifact could not be put into the media storage: {error}") from error
 
 
 def discard(graph_sha256: str) -> None:
-    """Remove a network that no model needs any more, here and from the storage, where it stays in quarantine for a
-    while: a database that is restored may need it again."""
+    """Remove an artifact that no model needs any longer, here and from the storage, where it stays in quarantine for a
+    while: a restored database may need it again."""
     with _order:
         _loaded.pop(graph_sha256, None)
     cached = cache_path(graph_sha256)
-    for path in (cached, *cached.parent.glob(f"{graph_sha256}.int8*.onnx")):  # also an earlier release's
+    for path in (cached, *cached.parent.glob(f"{graph_sha256}.int8*.onnx")):  # including those of an earlier release
         path.unlink(missing_ok=True)
     quarantine.set_aside(storage_name(graph_sha256))
 
 
 def is_stored(model: EmbeddingModel) -> bool:
-    """Whether the media storage has the whole network of `model`. It is read once by each process, and again when its
-    time or size has changed.
+    """Whether the media storage has the intact artifact of `model`. Each process reads it once, and again if its time
+    or size has changed.
 
     Raises:
         OSError: the storage does not answer.
@@ -105,11 +105,11 @@ def is_stored(model: EmbeddingModel) -> bool:
 
 
 def store_again(model: EmbeddingModel) -> bool:
-    """Put the network back into the media storage from quarantine or from this host's cache; whether it is there now.
+    """Put the artifact back into the media storage, from quarantine or from this host's cache; whether it is there now.
 
     Raises:
         OSError: the storage does not answer.
-        ModelUnavailable: it takes no file.
+        ModelUnavailable: the storage accepts no file.
     """
     name, path = storage_name(model.graph_sha256), cache_path(model.graph_sha256)
     if _is_whole(path, model.graph_sha256):
@@ -120,32 +120,32 @@ def store_again(model: EmbeddingModel) -> bool:
 
 
 def is_published(model: EmbeddingModel) -> bool:
-    """Whether a process without the graph could get it."""
+    """Whether a process without the artifact could get it."""
     if cache_path(model.graph_sha256).exists():
         return True
     try:
         return default_storage.exists(storage_name(model.graph_sha256))
     except OSError as error:
-        logger.error("The media storage does not say whether it has %s: %s", storage_name(model.graph_sha256), error)
+        logger.error("The media storage did not answer for %s: %s", storage_name(model.graph_sha256), error)
         return False
 
 
 def problem(model: EmbeddingModel) -> str | None:
-    """Why no process here could run the network of `model`, if so. A file at hand is read once, and again when it has
-    changed; of one on another host it is only asked whether it exists. What this process found when it loaded the
-    network counts first."""
+    """The reason why no process here can run the network of `model`; None if it can. A local file is read once, and
+    again if it has changed; a file on another host is only checked for existence. A problem that this process met when
+    it loaded the network comes first."""
     if refused := _refused.get(model.graph_sha256):
         return refused[1]
     if _is_whole(cache_path(model.graph_sha256), model.graph_sha256):
         return None
     if not is_published(model):
-        return "the network's graph is missing from the media storage"
+        return "the artifact is missing from the media storage"
     name = storage_name(model.graph_sha256)
     try:
         stored = Path(default_storage.path(name))
     except NotImplementedError:
         return None
-    return None if _is_whole(stored, model.graph_sha256) else "the network's graph in the media storage is damaged"
+    return None if _is_whole(stored, model.graph_sha256) else "the artifact in the media storage is damaged"
 
 
 def _is_whole(path: Path, graph_sha256: str) -> bool:
@@ -175,18 +175,18 @@ def _stored_sha256(name: str) -> str:
 
 
 def embedder(model: EmbeddingModel) -> OnnxEmbedder:
-    """The network of `model`, ready to run. The first call in a process loads it; later ones cost nothing, as long
-    as no more than `MAX_LOADED` models take turns.
+    """The network of `model`, ready to run. The first call in a process loads it; later calls are free while at most
+    `MAX_LOADED` models are in use.
 
     Raises:
-        ModelUnavailable: the graph is missing, is not the one that the model row names, or computes other vectors
+        ModelUnavailable: the artifact is missing, is not the one that the model row names, or computes other vectors
             here than where it was made.
     """
     key = model.graph_sha256
     found = _recall(key)
     if found is not None:
         return found
-    with _loading:  # two requests that load at once would hold two copies in memory
+    with _loading:  # two requests that load at the same time would need memory for two copies
         found = _recall(key)
         if found is None:
             _require_not_just_refused(model)
@@ -206,7 +206,7 @@ def _require_not_just_refused(model: EmbeddingModel) -> None:
 
 
 def _not_run(model: EmbeddingModel, reason: str) -> str:
-    return f"The network of model {model.name} is not run here. {reason}"
+    return f"The network of model {model.name} does not run here. {reason}"
 
 
 def _recall(key: str) -> OnnxEmbedder | None:
@@ -223,14 +223,14 @@ def _load(model: EmbeddingModel) -> OnnxEmbedder:
         _fetch(model, path)
     try:
         if read_graph_meta(path).spec != model.spec:
-            raise ModelUnavailable(f"The network of model {model.name} makes other vectors than those of the model.")
+            raise ModelUnavailable(f"The artifact of model {model.name} was made for other vectors than the model's.")
         network = runtimes.open(path, settings.EMBEDDING_PRECISION, threads=threads)
     except WrongNumbers as error:
         _refused[model.graph_sha256] = time.monotonic(), str(error)
         refusals.record(model, str(error))
         raise ModelUnavailable(_not_run(model, str(error))) from error
     except Int8Unavailable as error:
-        _take_back(model)  # in floats it computes what it should
+        _take_back(model)  # in floats it computes the right vectors
         raise ModelUnavailable(
             f"The network of model {model.name} cannot compute in int8: {error} Set EMBEDDING_PRECISION=float, or "
             "export it with `python -m ml export --precision compact --calibrate PHOTOS` and add that file as a model."
@@ -253,12 +253,12 @@ def _fetch(model: EmbeddingModel, path: Path) -> None:
             with draft.open("wb") as target, default_storage.open(name) as stored:
                 shutil.copyfileobj(stored, target)
             if (found := sha256_of(draft)) != model.graph_sha256:
-                raise GraphMissing(
-                    f"The network of model {model.name} in the media storage ({name}) is damaged: its sha256 is "
-                    f"{found}. Put it back from a backup; a worker that has its weights makes it again."
+                raise ArtifactMissing(
+                    f"The artifact of model {model.name} in the media storage ({name}) is damaged: its sha256 is "
+                    f"{found}. Restore it from a backup; a worker that has its weights makes it again."
                 )
     except OSError as error:
-        raise GraphMissing(
-            f"The network of model {model.name} is not in the media storage ({name}): {error}. "
+        raise ArtifactMissing(
+            f"The artifact of model {model.name} is not in the media storage ({name}): {error}. "
             "A worker, or `manage.py embed_catalog` where requirements/worker.txt is installed, makes it again."
         ) from error

@@ -1,4 +1,4 @@
-"""From weights to a network that every host finds."""
+"""Weights → an artifact that every host finds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class Published:
-    """A network in the media storage; `weights` is the setting that finds its weights again."""
+    """An artifact in the media storage; `weights` is the setting that finds its weights again."""
 
     name: str
     source: str
@@ -34,15 +34,15 @@ class Published:
 
 
 def can_export(setting: str | None) -> bool:
-    """Whether this installation can make the network of the weights that `setting` names."""
+    """Whether this installation can make the artifact of the weights that `setting` names."""
     return is_ready_made(setting) or importlib.util.find_spec("onnx") is not None
 
 
 def find_weights(setting: str | None, *, pooling: str | None, log: Log, progress: Progress | None = None) -> Weights:
-    """What `setting` names, or without one the best there is; nothing is loaded yet, but perhaps downloaded.
+    """The weights that `setting` names, or the best available without one. They may be downloaded but are not loaded.
 
     Raises:
-        ModelUnavailable: it cannot be had.
+        ModelUnavailable: the weights cannot be found, downloaded or used.
     """
     try:
         return resolve(setting, cache_dir=_cache(), pooling=pooling, log=log, progress=progress)
@@ -51,16 +51,17 @@ def find_weights(setting: str | None, *, pooling: str | None, log: Log, progress
 
 
 def publish(weights: Weights, *, log: Log) -> Published:
-    """Make the network of these weights, in a process of its own; put it into the media storage and the cache.
+    """Make the artifact of these weights in a separate process, and put it into the media storage and the cache.
 
     Raises:
-        ModelUnavailable: it cannot be made or stored.
+        ModelUnavailable: the artifact cannot be made or stored.
     """
     try:
         return _publish(weights, log)
     except OSError as error:
         raise ModelUnavailable(
-            f"The network of {weights.name} cannot be kept below {settings.VAR_DIR} ({error}). Make room and try again."
+            f"The artifact of {weights.name} cannot be kept below {settings.VAR_DIR} ({error}). Make room and try "
+            "again."
         ) from error
 
 
@@ -74,7 +75,7 @@ def _publish(weights: Weights, log: Log) -> Published:
             raise ModelUnavailable(str(error)) from error
         if exported["weights_sha256"] != weights.sha256:
             raise ModelUnavailable(
-                f"{weights.path} changed while its network was made: its sha256 is {exported['weights_sha256']}, was "
+                f"{weights.path} changed during the export: its sha256 is {exported['weights_sha256']}, was "
                 f"{weights.sha256}. Try again."
             )
         artifacts.store(graph, exported["graph_sha256"])
@@ -96,5 +97,5 @@ def _cache() -> Path:
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ModelUnavailable(f"The folder {cache} cannot be made: {error}.") from error
+        raise ModelUnavailable(f"The folder {cache} cannot be created: {error}.") from error
     return cache

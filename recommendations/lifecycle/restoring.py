@@ -1,4 +1,4 @@
-"""Networks that were lost: found again in quarantine or a cache, or made again from their weights."""
+"""Restoring lost artifacts: from quarantine, from a cache, or from their weights."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from recommendations.models.embedding_model import WeightsSource
 logger = logging.getLogger(__name__)
 
 MODELS_LOCK = 0x100CA11  # Postgres advisory lock: one process makes a model at a time
-#: After an attempt that took a download or an export in vain. A file that is missing is looked for in every sweep.
+#: Wait after a download or an export that failed. Missing files are looked for in every sweep.
 PATIENCE_SECONDS = 300.0
 
 
 def models_lock(log: Callable[[str], None] = logger.info) -> AbstractContextManager[None]:
-    """Held by this session, not by a transaction: an export may take a minute."""
+    """The lock on making models. This session holds it, not a transaction: an export may take a minute."""
     return session_lock(
         MODELS_LOCK, on_wait=lambda: log("Another process is making a model. Waiting for it to finish…")
     )
 
 
-_tried_at: dict[int, float] = {}  # model to when something expensive was tried in vain
-_said: dict[int, str] = {}  # model to what the log has about it
+_tried_at: dict[int, float] = {}  # model → time of the last expensive attempt that failed
+_said: dict[int, str] = {}  # model → the last error logged for it
 
 
 def restore_lost_networks() -> None:
-    """See that the media storage has the whole network of each model in use, also when no picture waits: photo
-    searches need it. What cannot be restored is in the log, once, and in `/readyz`."""
+    """Restore the artifact of each model in use if the media storage lacks it, even if no picture waits: photo searches
+    need it. An artifact that cannot be restored is logged once, and reported by `/readyz`."""
     for model in EmbeddingModel.objects.exclude(state=ModelState.RETIRED).order_by("pk"):
         if time.monotonic() - _tried_at.get(model.pk, -float("inf")) < PATIENCE_SECONDS:
             continue
         try:
             if restore_network(model):
-                logger.warning("The network of %s was lost and is in the media storage again.", model.name)
+                logger.warning("The artifact of %s was lost and is in the media storage again.", model.name)
             _said.pop(model.pk, None)
         except (ModelUnavailable, OSError) as error:
             if _said.get(model.pk) != str(error):
@@ -53,10 +53,10 @@ def restore_lost_networks() -> None:
 
 
 def restore_network(model: EmbeddingModel) -> bool:
-    """See that the media storage has the whole network of `model`; False if it had it already.
+    """Restore the artifact of `model` if the media storage lacks it; False if it is there already.
 
     Raises:
-        ModelUnavailable: it is lost, and the weights at hand are not the ones that it was made from.
+        ModelUnavailable: it is lost, and the weights here are not those that it was made from.
         OSError: the storage does not answer.
     """
     if artifacts.is_stored(model):
@@ -71,7 +71,7 @@ def restore_network(model: EmbeddingModel) -> bool:
 
 
 def _make_again(model: EmbeddingModel) -> None:
-    lost = f"The network of model {model.name} is lost or damaged ({artifacts.storage_name(model.graph_sha256)})"
+    lost = f"The artifact of model {model.name} is lost or damaged ({artifacts.storage_name(model.graph_sha256)})"
     refusals = []
     for setting in _candidates(model):
         if not can_export(setting):
@@ -80,7 +80,7 @@ def _make_again(model: EmbeddingModel) -> None:
         try:
             found = find_weights(setting, pooling=model.pooling, log=logger.info)
             if (found.sha256, found.spec) != (model.weights_sha256, model.spec):
-                refusals.append(f"the weights at hand ({found.name}) are others")
+                refusals.append(f"the weights here ({found.name}) are different")
                 continue
             model.graph_sha256 = publish(found, log=logger.info).graph_sha256
         except ModelUnavailable as error:
@@ -91,19 +91,19 @@ def _make_again(model: EmbeddingModel) -> None:
         model.save(update_fields=["graph_sha256"])
         return
     raise ModelUnavailable(
-        f"{lost}. It cannot be made again either: {'; '.join(refusals)}. Restore that file of the media storage from a "
+        f"{lost}. It cannot be made again: {'; '.join(refusals)}. Restore that file of the media storage from a "
         f"backup, or put the weights back where they were ({_named(model.weights or model.source)})."
     )
 
 
 def _candidates(model: EmbeddingModel) -> list[str]:
-    """Settings that may find its weights: where they were, where they are said to be now, and their own name."""
+    """Settings that may find its weights: their former place, EMBEDDING_WEIGHTS, and their name."""
     named = "" if model.source == WeightsSource.FILE else model.source
     return list(dict.fromkeys(filter(None, (model.weights, settings.EMBEDDING_WEIGHTS, named))))
 
 
 def _named(setting: str) -> str:
-    """Without folders: messages may reach anybody."""
+    """A setting without folders, because messages may reach anyone."""
     return Path(setting).name
 
 

@@ -1,7 +1,7 @@
 """The life of an embedding model: draft → building → ready → active → retired.
 
-Everything that changes a model's state is here. The active model and every ready one are kept complete, so that
-switching to a ready model, or back, is one transaction that touches two rows.
+All changes of a model's state are here. The active model and all ready ones are kept complete, so that switching to a
+ready model, or back, is one transaction on two rows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from recommendations.embeddings import claims
 from recommendations.embeddings.coverage import Coverage, coverage, failed_instead
 from recommendations.embeddings.indexes import drop_index, ensure_index, index_due
 from recommendations.lifecycle import artifacts
-from recommendations.lifecycle.artifacts import GraphMissing, ModelUnavailable
+from recommendations.lifecycle.artifacts import ArtifactMissing, ModelUnavailable
 from recommendations.lifecycle.publishing import Published, can_export, find_weights, publish
 from recommendations.lifecycle.restoring import models_lock, restore_network
 from recommendations.models import EmbeddingModel, ModelState
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_DIMENSION = 4000  # of an indexable halfvec
-DELETE_SLICE = 2000  # rows a statement: about 10 MB of 2048-d vectors, and no lock is held for long
-#: What began before a switch is answered by the former model; the longest is a photo search
-#: that waits for a decoder (`ml.pictures.decoding`).
+DELETE_SLICE = 2000  # rows per statement: about 10 MB of 2048-d vectors, and no lock lasts long
+#: Requests that started before a switch are answered by the former model. The longest is a photo search that waits for
+#: a decoder (`ml.pictures.decoding`).
 ANSWER_SECONDS = 15.0
 
 
 class LifecycleError(Exception):
-    """A step that a model's state does not allow; one sentence that says what does."""
+    """A step that a model's state does not allow. The message says what to do instead."""
 
 
 class NotCovered(LifecycleError):
@@ -52,16 +52,16 @@ class NotCovered(LifecycleError):
 
 
 class FailedInstead(LifecycleError):
-    """The model failed on pictures that the active one has vectors of. Attributes: model, active, count."""
+    """The model failed on pictures that have a vector of the active model. Attributes: model, active, count."""
 
     def __init__(self, model: EmbeddingModel, active: EmbeddingModel, count: int) -> None:
-        super().__init__(f"{model.name} failed on {count:,} pictures that {active.name} has vectors of.")
+        super().__init__(f"{model.name} failed on {count:,} pictures that {active.name} has vectors for.")
         self.model, self.active, self.count = model, active, count
 
 
 @dataclass(frozen=True)
 class Switch:
-    """What pages and searches use from now on, what they used before, and how complete the new model is."""
+    """The model that pages and searches use now, the one before, and how complete the new one is."""
 
     model: EmbeddingModel
     previous: EmbeddingModel | None
@@ -72,12 +72,11 @@ class Switch:
 
 
 def ensure_active_model(log: Callable[[str], None] = logger.info) -> EmbeddingModel:
-    """The active model; on first use it is made from EMBEDDING_WEIGHTS, or the next best source there is.
-
-    Order: EMBEDDING_WEIGHTS, bundled weights, Keras' ImageNet weights, an untrained network (recorded as such).
+    """The active model. On first use it is made from the first available of: EMBEDDING_WEIGHTS, the bundled model,
+    Keras's ImageNet weights, an untrained network (recorded as such).
 
     Raises:
-        ModelUnavailable: there is none yet, and it cannot be made here.
+        ModelUnavailable: there is no model yet, and it cannot be made here.
     """
     model = EmbeddingModel.objects.active()
     if model is None:
@@ -105,20 +104,20 @@ def _create_first_model(log: Callable[[str], None]) -> EmbeddingModel:
 
 
 UNTRAINED_WARNING = (
-    "WARNING: the embedding network is UNTRAINED, so similar products will be poor. For good ones name a weights "
-    "file, or imagenet where a download is possible, to `manage.py embedding_models add`, then build and activate it."
+    "WARNING: the embedding network is UNTRAINED, so similar products will be poor. For good results, give a weights "
+    "file, or imagenet if a download is possible, to `manage.py embedding_models add`, then build and activate it."
 )
 
 
 def running_network(model: EmbeddingModel) -> OnnxEmbedder:
-    """The network of `model`, loaded; made again from its weights if its graph was lost.
+    """The network of `model`, loaded. A lost artifact is made again from its weights.
 
     Raises:
-        ModelUnavailable: it is lost, and the weights at hand are not the ones that it was made from.
+        ModelUnavailable: it is lost, and the weights here are not those that it was made from.
     """
     try:
         return artifacts.embedder(model)
-    except GraphMissing as error:
+    except ArtifactMissing as error:
         try:
             restore_network(model)
         except OSError as away:
@@ -137,22 +136,23 @@ def add_model(
     log: Callable[[str], None] = logger.info,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> EmbeddingModel:
-    """A draft model of these weights, its network published. A retired one of the same weights is a draft again.
+    """A draft model of these weights, with its artifact stored. A retired model of the same weights becomes a draft
+    again.
 
     Args:
-        setting: as for EMBEDDING_WEIGHTS, see `ml.weights.resolve`.
-        name: by default the weights' own.
-        pooling: in place of what the weights were made with.
-        progress: called with (bytes so far, bytes in all or None) while weights are downloaded.
+        setting: as for EMBEDDING_WEIGHTS; see `ml.weights.resolve`.
+        name: by default the name of the weights.
+        pooling: instead of the pooling that the weights were made with.
+        progress: called with (bytes so far, bytes in total or None) during a download.
 
     Raises:
-        ModelUnavailable: the weights cannot be had, or their network cannot be made.
-        LifecycleError: there is this model already, or another of that name.
+        ModelUnavailable: the weights cannot be used, or their artifact cannot be made.
+        LifecycleError: this model exists already, or another one with that name.
     """
     if not can_export(setting):
         raise ModelUnavailable(
-            "The package onnx, which makes networks of weights, is not installed here. Name an .onnx file, or run this "
-            "where requirements/worker.txt is installed."
+            "The package onnx, which exports weights, is not installed here. Name an .onnx file, or run this where "
+            "requirements/worker.txt is installed."
         )
     found = find_weights(setting, pooling=pooling, log=log, progress=progress)
     if found.spec.dimension > MAX_DIMENSION:
@@ -166,7 +166,7 @@ def add_model(
             raise LifecycleError(f"These weights are here already, as model {same.name} ({same.state}).")
         wanted = name or (same.name if same else found.name)
         if EmbeddingModel.objects.filter(name=wanted).exclude(pk=same.pk if same else 0).exists():
-            raise LifecycleError(f"There is another model of the name {wanted}. Choose a name of its own with --name.")
+            raise LifecycleError(f"There is already another model named {wanted}. Choose another name with --name.")
         made = publish(found, log=log)
         if same is None:
             return _create(made, wanted)
@@ -189,7 +189,7 @@ def _create(made: Published, name: str) -> EmbeddingModel:
 
 
 def same_model(weights_sha256: str, spec: ModelSpec) -> EmbeddingModel | None:
-    """The model, in whatever state, whose vectors are comparable with those of these weights under this spec."""
+    """The model, in any state, with vectors comparable to those of these weights under this spec."""
     candidates = EmbeddingModel.objects.filter(weights_sha256=weights_sha256)
     return next((model for model in candidates if model.spec == spec), None)
 
@@ -204,10 +204,10 @@ def _free_name(name: str) -> str:
 
 
 def begin_build(name: str) -> EmbeddingModel:
-    """From now on every picture gets a vector of this model too; `pipeline.build` or the workers see to it.
+    """Start giving every picture a vector of this model too. `pipeline.build` or the workers do the work.
 
     Raises:
-        LifecycleError: no such model, or it is active or retired.
+        LifecycleError: there is no such model, or it is active or retired.
     """
     with _locked_models() as models:
         model = _named(models, name)
@@ -221,9 +221,9 @@ def begin_build(name: str) -> EmbeddingModel:
 
 
 def finish_build(model: EmbeddingModel) -> bool:
-    """Index a building model that has all its vectors, and call it ready; whether it is no longer building."""
+    """Index a building model that has all its vectors, and mark it as ready; whether it is no longer building."""
     if claims.has_unfinished(model):
-        return False  # other processes hold pictures, or died holding them
+        return False  # other processes have claimed pictures, or died with their claims
     if index_due(model) and not ensure_index(model):
         return False
     finished = EmbeddingModel.objects.filter(pk=model.pk, state=ModelState.BUILDING).update(state=ModelState.READY)
@@ -237,49 +237,49 @@ def finish_build(model: EmbeddingModel) -> bool:
 
 
 def activate(name: str, *, force: bool = False) -> Switch:
-    """Pages and searches use this model from the next request on. One transaction; the former one stays ready.
+    """Use this model for pages and searches from the next request on, in one transaction. The former one stays ready.
 
     Args:
-        force: also when pictures lack a vector, or the model has no index yet.
+        force: allow pictures without a vector, and a model without an index.
 
     Raises:
-        NotCovered: pictures lack a vector that they will get, and not `force`.
-        FailedInstead: it failed on pictures that the active model has vectors of, and not `force`.
-        LifecycleError: the state does not allow it, or the network or the index is missing.
+        NotCovered: pictures still lack a vector, without `force`.
+        FailedInstead: the model failed on pictures that have a vector of the active model, without `force`.
+        LifecycleError: the state does not allow it, or the artifact or the index is missing.
     """
     with _locked_models() as models:
         model = _named(models, name)
         if model.state == ModelState.ACTIVE:
-            raise LifecycleError(f"{name} is active already.")
+            raise LifecycleError(f"{name} is already active.")
         if model.state in (ModelState.DRAFT, ModelState.RETIRED):
             raise LifecycleError(f"{name} has no vectors (it is {model.state}). Run `embedding_models build` first.")
         if not artifacts.is_published(model):
-            raise LifecycleError(f"The network of {name} is missing. `embedding_models build {name}` makes it again.")
+            raise LifecycleError(f"The artifact of {name} is missing. `embedding_models build {name}` makes it again.")
         found = coverage(model)
         if not force and found.missing:
             raise NotCovered(model, found)
         active = _active(models)
-        # A storage that was away for a minute fails every picture of a build: that is no coverage.
+        # A storage that is down for a minute fails every picture of a build; such a model is not covered.
         if not force and active and found.failed and (count := failed_instead(model, active).count()):
             raise FailedInstead(model, active, count)
         if not force and index_due(model):
             raise LifecycleError(
-                f"The index of {name} is not built yet: searches would compare with every picture. Run "
+                f"The index of {name} is not built yet, so searches would compare every picture. Run "
                 f"`embedding_models build {name}` first, or activate with --force."
             )
         return _switch(models, model, found)
 
 
 def rollback() -> Switch:
-    """Back to the model that was active before the present one, in one transaction and however complete it is.
+    """Go back to the model that was active before, in one transaction and even if it is incomplete.
 
     Raises:
-        LifecycleError: there is none.
+        LifecycleError: there is no former model.
     """
     with _locked_models() as models:
         former = [model for model in models if model.state == ModelState.READY and model.activated_at]
         if not former:
-            raise LifecycleError("There is no former model to go back to: none was active before, or it is retired.")
+            raise LifecycleError("There is no model to go back to: none was active before, or it is retired.")
         model = max(former, key=lambda model: model.activated_at or timezone.now())
         return _switch(models, model, coverage(model))
 
@@ -290,7 +290,7 @@ def _active(models: list[EmbeddingModel]) -> EmbeddingModel | None:
 
 def _switch(models: list[EmbeddingModel], model: EmbeddingModel, found: Coverage) -> Switch:
     previous = _active(models)
-    if previous is not None:  # first: only one may be active at any moment
+    if previous is not None:  # first: only one may be active at a time
         _set_state(previous, ModelState.READY)
     model.activated_at = timezone.now()
     model.save(update_fields=["activated_at"])
@@ -304,16 +304,16 @@ def _switch(models: list[EmbeddingModel], model: EmbeddingModel, found: Coverage
 def retire(
     name: str, *, advance: Callable[[int], None] = lambda _: None, log: Callable[[str], None] = logger.info
 ) -> EmbeddingModel:
-    """Drop the model's vectors, index and network; its row stays as a record. Again after a kill: goes on.
+    """Delete the model's vectors, index and artifact; its row stays as a record. A repeated call continues after a kill.
 
-    From the first step on nothing is computed or stored for it (`claims` asks for the model's state). Right after a
-    switch away from it, searches on their way are waited for.
+    From the first step on nothing is computed or stored for it (`claims` checks the model's state). Right after a
+    switch away from it, this waits for searches in progress.
 
     Args:
         advance: called with the number of rows deleted.
 
     Raises:
-        LifecycleError: no such model, or it is the active one.
+        LifecycleError: there is no such model, or it is the active one.
     """
     with _locked_models() as models:
         model = _named(models, name)
@@ -324,7 +324,7 @@ def retire(
     if model.activated_at and active and active.activated_at:
         left = ANSWER_SECONDS - abs((timezone.now() - active.activated_at).total_seconds())
         if left > 0:
-            log(f"Waiting {left:.0f} s for searches that began with {name}…")
+            log(f"Waiting {left:.0f} s for searches that started with {name}…")
             time.sleep(left)
     while not drop_index(model):  # first, so that the deletes need not keep it up to date
         time.sleep(0.5)
@@ -341,8 +341,8 @@ def retire(
 
 @contextmanager
 def _locked_models() -> Iterator[list[EmbeddingModel]]:
-    """All models, in a transaction in which nobody else changes their states. Embeddings go on being written: the
-    lock is not the one that foreign keys ask for."""
+    """All models, in a transaction in which no other process changes their states. Embeddings can still be written: the
+    lock does not conflict with that of foreign keys."""
     with transaction.atomic():
         yield list(EmbeddingModel.objects.select_for_update(no_key=True).order_by("pk"))
 

@@ -1,16 +1,16 @@
-"""Vectors out of the shop and into it, in the files that `python -m ml embed` and `search` use.
+"""Exporting and importing vectors, in the files that `python -m ml embed` and `search` use.
 
-Which picture a row of such a file describes is found by the first of these that fits:
+The first of these rules that matches decides which picture a row of such a file describes:
 
-1. the SHA-256 of the file that was embedded, where the features file has it, is that of a stored picture, or of
-   what was uploaded before its metadata was removed;
+1. the SHA-256 of the embedded file, if the features file has it, is that of a stored picture, or that of the upload
+   before its metadata was removed;
 2. its name is that of a stored file (`products/ab/abcdef….jpg`, or `SKU/abcdef….jpg` as `export_features` writes);
 3. its folder and name give the SKU that `import_catalog --format folder` makes of them;
 4. its name without folder and extension is a SKU, as in Kaggle's `images/1163.jpg`.
 
-The last two find a product, and mean its first picture: the one that an import attached. They do not count where
-both sides have a SHA-256: then the picture is another by now. The second does not count as soon as the features file
-has any SHA-256: every stored picture has one too, and would have been found by it.
+The last two find a product and mean its first picture, the one that an import attached. They do not apply if both sides
+have a SHA-256, because then the picture has changed. The second does not apply if the features file has any SHA-256:
+every stored picture has one too, so the first rule would have found it.
 """
 
 from __future__ import annotations
@@ -50,25 +50,25 @@ from recommendations.lifecycle.switching import (
 )
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
 
-CHUNK = 1000  # rows a statement, 4 MB of 2048-d vectors
-MATCH_CHUNK = 20_000  # names a query: digests have no index, so each query reads every picture's row
+CHUNK = 1000  # rows per statement, 4 MB of 2048-d vectors
+MATCH_CHUNK = 20_000  # names per query: digests have no index, so each query reads every picture's row
 SAMPLE = 16
-# The same picture through the same network: 0.9999 on another runtime, above 0.99 where a photo was turned upright
-# and encoded anew when it was uploaded.
+# The same picture through the same network: 0.9999 on another runtime, above 0.99 if the upload of a photo rotated and
+# re-encoded it.
 AGREES = 0.98
 Log = Callable[[str], None]
 Advance = Callable[[int], None]
 
 
 class TransferError(Exception):
-    """A file that cannot be taken; one sentence that says why, and what to do."""
+    """A file that cannot be imported. The message says why, and what to do."""
 
 
 # Out
 
 
 def export_features(model: EmbeddingModel, advance: Advance = lambda _: None) -> Features:
-    """Every current vector of `model`, in order of picture; names are `SKU/file`, so unique."""
+    """Every current vector of `model`, ordered by picture. Names are `SKU/file` and therefore unique."""
     names: list[str] = []
     digests: list[str] = []
     vectors = [np.zeros((0, model.dimension), np.float32)]
@@ -91,21 +91,21 @@ def export_features(model: EmbeddingModel, advance: Advance = lambda _: None) ->
 
 
 def model_for(features: Features, name: str | None, log: Log) -> EmbeddingModel:
-    """The model that made these vectors; where there is none yet and its weights are at hand, a draft of it.
+    """The model that made these vectors. If the shop lacks it and its weights are available, a draft is made.
 
     Args:
-        name: it must be this one.
+        name: the model that it must be, if given.
 
     Raises:
-        TransferError: there is none, or it is not the one named.
-        ModelUnavailable: its network cannot be made.
+        TransferError: there is no such model, or it is not the one named.
+        ModelUnavailable: its artifact cannot be made.
     """
     try:
         spec, sha256 = ModelSpec.from_meta(features.meta["spec"]), features.meta["weights_sha256"]
         if not isinstance(sha256, str):
             raise TypeError(f"weights_sha256 must be a text, not {sha256!r}")
     except (KeyError, TypeError, ValueError) as error:
-        raise TransferError(f"The file does not say which model made it ({error}).") from error
+        raise TransferError(f"The file does not name the model that made it ({error}).") from error
     made_with = f"{features.meta.get('name', 'unnamed weights')} (sha256 {sha256[:12]}…)"
     found = same_model(sha256, spec)
     if found is not None and found.state == ModelState.RETIRED:
@@ -126,7 +126,7 @@ def _draft_of(features: Features, spec: ModelSpec, sha256: str, made_with: str, 
     setting = features.meta.get("weights")
     advice = (
         f"No model here has the weights that made these vectors, {made_with}. Run `manage.py embedding_models add "
-        f"{setting or 'WEIGHTS'}` with them first, then this again."
+        f"{setting or 'WEIGHTS'}` with them first, then repeat this command."
     )
     if not isinstance(setting, str) or not setting:
         raise TransferError(advice)
@@ -135,11 +135,11 @@ def _draft_of(features: Features, spec: ModelSpec, sha256: str, made_with: str, 
     except ModelUnavailable as error:
         raise TransferError(f"{advice} ({error})") from error
     if (weights.sha256, weights.spec) != (sha256, spec):
-        raise TransferError(f"{advice} What {setting} names now is another: sha256 {weights.sha256[:12]}….")
+        raise TransferError(f"{advice} {setting} now contains other weights: sha256 {weights.sha256[:12]}….")
     try:
         model = add_model(setting, pooling=spec.pooling, log=log)
     except LifecycleError:
-        made = same_model(sha256, spec)  # by another import of the same file, perhaps, while this one waited
+        made = same_model(sha256, spec)  # perhaps by another import of the same file while this one waited
         if made is None or made.state == ModelState.RETIRED:
             raise
         return made
@@ -154,8 +154,8 @@ class Matched:
     Attributes:
         rows: of the vectors, one for each of `images`.
         images: (id, digest), each picture once.
-        found: how many names were found by which rule.
-        unmatched: names of which the shop has no picture.
+        found: rule → number of names that it found.
+        unmatched: names without a picture in the shop.
     """
 
     rows: list[int] = field(default_factory=list)
@@ -165,7 +165,7 @@ class Matched:
 
 
 def match(features: Features) -> Matched:
-    """See the top of this module; a picture that several rows describe belongs to the one of the surest rule."""
+    """Match rows with pictures by the rules of this module. If several rows describe a picture, the first rule wins."""
     matched = Matched()
     taken: set[int] = set()
     left: list[int] = list(range(len(features.names)))
@@ -196,15 +196,15 @@ def store(
     sample: int = SAMPLE,
     advance: Advance = lambda _: None,
 ) -> int:
-    """Write the vectors of matched pictures that have none of `model` yet; how many were written.
+    """Write the vectors of matched pictures that have none of `model` yet; returns how many were written.
 
     Args:
-        model: a draft begins to be built, so that workers complete it.
-        sample: so many pictures are embedded anew first and compared; 0 leaves that out.
-        advance: called with the number of pictures looked at.
+        model: if it is a draft, its build starts, so that workers complete it.
+        sample: embed this many pictures again first and compare; 0 skips that.
+        advance: called with the number of pictures checked.
 
     Raises:
-        TransferError: pictures of the sample have other vectors, or none; nothing was written.
+        TransferError: pictures of the sample have other vectors, or none. Nothing was written.
         LifecycleError: the model was retired.
     """
     needed = _needed(matched, model)
@@ -221,14 +221,14 @@ def store(
         advance(len(places))
     model.refresh_from_db()
     if model.state == ModelState.RETIRED:
-        raise LifecycleError(f"{model.name} was retired meanwhile.")
+        raise LifecycleError(f"{model.name} was retired during the import.")
     if model.state == ModelState.BUILDING and not coverage(model).missing:
         finish_build(model)
     return written
 
 
 def _needed(matched: Matched, model: EmbeddingModel) -> list[int]:
-    """Places in `matched` of pictures without a current vector."""
+    """Positions in `matched` of pictures without a current vector."""
     needed: list[int] = []
     for start in range(0, len(matched.images), CHUNK):
         ids = [image for image, _ in matched.images[start : start + CHUNK]]
@@ -238,8 +238,8 @@ def _needed(matched: Matched, model: EmbeddingModel) -> list[int]:
 
 
 def _compare(features: Features, matched: Matched, places: Sequence[int], model: EmbeddingModel) -> None:
-    """A few pictures are embedded anew: a file of another catalog whose SKUs happen to be the same would otherwise
-    fill the shop with nonsense."""
+    """Embed a few pictures again and compare. Otherwise a file of another catalog that happens to have the same SKUs
+    would fill the shop with nonsense."""
     network = running_network(model)
     stored = ProductImage.objects.in_bulk([matched.images[place][0] for place in places])
     strangers: list[str] = []
@@ -252,14 +252,14 @@ def _compare(features: Features, matched: Matched, places: Sequence[int], model:
                 data = file.read()
             picture = to_input(data, model.spec)
         except (OSError, ImageRejected, DecoderUnavailable):
-            continue  # the pipeline will name it
+            continue  # the pipeline will report it
         row = matched.rows[place]
         try:
             vector = network.embed([picture])[0]
         except BadVector as error:
             raise TransferError(
-                f"{model.name} gives no usable vector of {features.names[row]} ({error.reason}), so the file cannot be "
-                "compared with it: are its weights damaged? --sample 0 imports without comparing."
+                f"{model.name} gives no usable vector for {features.names[row]} ({error.reason}), so the file cannot "
+                "be compared with it: are its weights damaged? --sample 0 imports without comparing."
             ) from error
         cosine = float(vector @ features.vectors[row])
         if not cosine >= AGREES:
@@ -301,7 +301,7 @@ def _by_file(features: Features, rows: Sequence[int]) -> Found:
          WHERE NOT %s
         """,
         list({file for file in files if file}),
-        bool(features.digests),  # a file of this name whose bytes are others is not the one that was embedded
+        bool(features.digests),  # a file with this name and other bytes is not the one that was embedded
     )
     return [images.get(file, []) for file in files]
 
@@ -324,7 +324,7 @@ def _by_sku(features: Features, rows: Sequence[int]) -> Found:
 
 
 def _images(sql: str, *parameters: Any) -> dict[str, list[tuple[int, str]]]:
-    """(id, digest) of the pictures of each key; `sql` gives (key, id, digest)."""
+    """(id, digest) of the pictures of each key; `sql` returns (key, id, digest)."""
     images: dict[str, list[tuple[int, str]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
@@ -334,13 +334,13 @@ def _images(sql: str, *parameters: Any) -> dict[str, list[tuple[int, str]]]:
 
 
 def _stored_name(name: str) -> str:
-    """As `catalog.models.image.generated_name` makes them; empty for another name."""
+    """The name that `catalog.models.image.generated_name` gives such a file; empty for other names."""
     file = PurePosixPath(name).name
     return f"{FOLDER}/{file[:2]}/{file}" if re.fullmatch(r"[0-9a-f]{32}\.\w+", file) else ""
 
 
 def _skus(name: str) -> list[str]:
-    """The SKUs that a product of this picture may have, the surest first."""
+    """The SKUs that the product of this picture may have, the most reliable first."""
     path = PurePosixPath(name.replace("\\", "/"))
     parts = [part for part in path.parts if part != "/"]
     in_folders = [sku_of("/".join(parts[start:])) for start in range(len(parts) - 1)]

@@ -175,7 +175,7 @@ def test_a_network_of_another_kind_than_its_model_is_refused(own_shop: OwnShop) 
     own_shop.postgres.rows(pooling, '"max"')
     accepted = ask(own_shop, "add([None])")
     run(own_shop)
-    until(lambda: "makes other vectors" in own_shop.logs(), 60, own_shop.logs)
+    until(lambda: "was made for other vectors" in own_shop.logs(), 60, own_shop.logs)
     assert own_shop.states() == {"pending": 1}
     own_shop.postgres.rows(pooling, '"avg"')
     own_shop.assert_nothing_lost(accepted)

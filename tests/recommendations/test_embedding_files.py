@@ -284,7 +284,7 @@ def test_vectors_of_other_weights_are_refused(
     said = refusal("import_embeddings", file)
     assert "Run `manage.py embedding_models add" in said
     features.save(file, replace(read, meta=read.meta | {"weights": wide}))
-    assert "names now is another: sha256" in refusal("import_embeddings", file)
+    assert "now contains other weights: sha256" in refusal("import_embeddings", file)
     assert list(EmbeddingModel.objects.values_list("name", flat=True)) == ["wide"]
 
 
@@ -311,7 +311,7 @@ def test_vectors_that_no_model_makes_are_refused(
 @pytest.mark.parametrize("sha256", [None, 5])
 def test_a_file_whose_weights_have_no_checksum_is_refused(sha256: int | None) -> None:
     meta = {"name": "shop", "spec": WIDE.to_meta(), "weights_sha256": sha256}
-    with pytest.raises(TransferError, match="does not say which model made it"):
+    with pytest.raises(TransferError, match="does not name the model that made it"):
         model_for(Features([], np.zeros((0, 2048), np.float32), meta), None, print)
 
 
@@ -329,7 +329,7 @@ def test_a_damaged_network_cannot_compare_and_nothing_is_imported(
     shop = Shopkeeper()
     image = shop.image(shop.product())
     read = Features(["a.jpg"], np.eye(1, 3, dtype=np.float32), {}, [image.digest])
-    with pytest.raises(TransferError, match=r"plane gives no usable vector of a\.jpg \(not finite"):
+    with pytest.raises(TransferError, match=r"plane gives no usable vector for a\.jpg \(not finite"):
         store(read, match(read), plane)
     assert not ImageEmbedding.objects.filter(state="ready").exists()
 

@@ -369,7 +369,7 @@ def test_a_model_that_lost_pictures_is_not_activated_until_they_are_tried_again(
         away.setattr(default_storage, "open", lambda *_: (_ for _ in ()).throw(OSError("the storage is away")))
         assert "0 of 12 pictures" in run("build", "split")
     said = refusal("activate", "split")
-    assert "split failed on 12 pictures that wide has vectors of. SKU" in said
+    assert "split failed on 12 pictures that wide has vectors for. SKU" in said
     assert "`manage.py embed_catalog --failed --model split` retries them" in said
     assert EmbeddingModel.objects.active() == model("wide")
     call_command("embed_catalog", "--failed", "--model", "split", stdout=io.StringIO(), stderr=io.StringIO())
@@ -416,8 +416,8 @@ def test_an_upload_in_the_moment_of_the_switch_only_delays_it(
 
 
 def test_there_is_nothing_to_roll_back_to_before_the_first_switch(running: list[Product]) -> None:
-    assert "no former model" in refusal("rollback")
-    assert "active already" in refusal("activate", "wide")
+    assert "no model to go back to" in refusal("rollback")
+    assert "already active" in refusal("activate", "wide")
     assert "There is no model 'nope'. Models here: wide." in refusal("activate", "nope")
     assert "wide is active; `manage.py embed_catalog` completes it" in refusal("build", "wide")
 
@@ -443,7 +443,7 @@ def test_the_same_weights_are_not_added_twice(running: list[Product], wide: str,
     shutil.copy(wide, copy)
     assert "as model wide" in refusal("add", str(copy)), "it is the content that counts"
     assert "wide-max is a draft" in run("add", wide, "--pooling", "max"), "another pooling is another model"
-    assert "another model of the name wide. Choose" in refusal("add", wide, "--pooling", "gem", "--name", "wide")
+    assert "another model named wide. Choose" in refusal("add", wide, "--pooling", "gem", "--name", "wide")
     assert "mine is a draft" in run("add", wide, "--pooling", "gem", "--name", "mine")
 
 
@@ -471,7 +471,7 @@ def test_a_retired_model_leaves_only_its_record(both: list[Product]) -> None:
     assert model("split").state == ModelState.RETIRED
     assert not ImageEmbedding.objects.filter(model__name="split").exists()
     assert not Path(network).exists()
-    assert "no former model" in refusal("rollback")
+    assert "no model to go back to" in refusal("rollback")
     assert "wide is active. Activate another model first" in refusal("retire", "wide")
     assert "retired" in refusal("build", "split")
     answers_like(both[0], oracle("wide"))
@@ -558,7 +558,7 @@ def test_a_lost_network_is_made_again_from_its_own_weights(
     both: list[Product], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     artifacts.discard(model("split").graph_sha256)
-    assert "The network of split is missing" in refusal("activate", "split")
+    assert "The artifact of split is missing" in refusal("activate", "split")
     run("build", "split")
     assert artifacts.is_published(model("split"))
     run("activate", "split")
