@@ -1,6 +1,6 @@
-"""Which weights to use, where they come from, and what is in them.
+"""Choosing, finding and reading weights.
 
-The bundled model lies beside this file, one `.onnx` with its hash in SHA256SUMS.
+The bundled model is next to this file: one `.onnx` with its hash in SHA256SUMS.
 """
 
 from ml.weights.errors import WeightsError

@@ -1,8 +1,8 @@
-"""The two networks, each described once: what the layout of a weights file and the ONNX graph are made from.
+"""The two architectures, each described once for the layout of weights files and for the ONNX graph.
 
-A description is a function that calls a `Network` for every operation, in the order in which Keras makes its
-layers; what `x` is, is the network's business (a shape, the name of a tensor in a graph). Checked against
-`keras.applications` in the tests, layer by layer and number by number.
+A description is a function that calls a `Network` for every operation, in the order in which Keras makes its layers.
+The `Network` decides what `x` is, for example a shape or the name of a tensor. Tests check both descriptions against
+`keras.applications`, layer by layer and number by number.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,20 +34,20 @@ class Convolution:
 
 
 class Network(Protocol):
-    """What a description is played to."""
+    """The receiver of a description."""
 
     def convolve(self, x: Any, unit: Convolution) -> Any: ...
 
     def add(self, shortcut: Any, x: Any) -> Any:
-        """Their sum, then ReLU."""
+        """The sum of both, then ReLU."""
         ...
 
     def max_pool(self, x: Any, padding: int) -> Any:
-        """3 × 3, every second pixel; what is padded never wins."""
+        """3 × 3, every second pixel; padding never wins."""
         ...
 
     def average_pool(self, x: Any) -> Any:
-        """3 × 3 around every pixel; what lies outside does not count."""
+        """3 × 3 around every pixel; pixels outside do not count."""
         ...
 
     def concatenate(self, xs: Sequence[Any]) -> Any: ...
@@ -58,9 +58,9 @@ class Architecture:
     """A backbone without its top.
 
     Attributes:
-        title: as people write it.
-        describe: plays the network from the preprocessed picture to the last feature map.
-        bias: whether convolutions have one, besides the batch normalisation.
+        title: the name for people.
+        describe: describes the network from the preprocessed picture to the last feature map.
+        bias: whether convolutions have a bias in addition to the batch normalisation.
         scale: whether batch normalisation has a gamma.
         epsilon: of batch normalisation.
         blue_first: trained on pictures in BGR.
@@ -101,7 +101,7 @@ def _resnet50(network: Network, x: Any) -> Any:
 
 
 class _Inception:
-    """Keras's applications/inception_v3.py, played to a network; layers are numbered as Keras numbers them."""
+    """Describes Keras's applications/inception_v3.py to a network, with Keras's numbers of layers."""
 
     def __init__(self, network: Network) -> None:
         self.network = network

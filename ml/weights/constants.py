@@ -1,4 +1,4 @@
-"""The variables of a model, read back from a graph that `ml.networks.graph` wrote; needs the onnx package."""
+"""The variables of a model, read from a graph that `ml.networks.nodes` wrote; needs the onnx package."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,10 +12,10 @@ from ml.weights.layout import model_shapes
 
 
 def read_constants(path: Path, spec: ModelSpec) -> dict[str, np.ndarray]:
-    """Variable path → float32 array, with batch normalisations that change nothing: they are in the kernels.
+    """Variable path → float32 array. Batch normalisations change nothing, because they are folded into the kernels.
 
     Raises:
-        KeyError: the graph lacks a variable; one that computes in int8 does.
+        KeyError: the graph lacks a variable, as a graph that computes in int8 does.
     """
     graph = onnx.load(str(path)).graph
     constants = {constant.name: onnx.numpy_helper.to_array(constant) for constant in graph.initializer}
@@ -37,7 +37,7 @@ def _kernel(constants: Mapping[str, np.ndarray], name: str, axis: int) -> np.nda
 
 
 class _Reader:
-    """Plays an architecture (`ml.weights.architectures.Network`) to collect the variables of its convolutions."""
+    """Collects the variables of an architecture's convolutions (an `ml.weights.architectures.Network`)."""
 
     def __init__(self, constants: Mapping[str, np.ndarray], architecture: Architecture) -> None:
         self.constants = constants

@@ -2,4 +2,4 @@
 
 
 class WeightsError(Exception):
-    """Weights that cannot be used: one sentence that names the file and the remedy."""
+    """Weights cannot be used. The message names the file and the remedy."""

@@ -1,4 +1,4 @@
-"""Weights that were found."""
+"""The result of choosing weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ class Weights:
     Attributes:
         source: "file", "bundled", "imagenet" or "untrained".
         sha256: hex digest of the file; for "untrained", of the text that describes how they are drawn.
-        path: None for "untrained". An `.onnx` file is a graph ready to run, see `ready_made`.
+        path: None for "untrained". An `.onnx` file is a graph ready to run; see `ready_made`.
         name: a short name for people, e.g. "resnet50-imagenet-avg".
-        setting: what makes `resolve` find the same again.
-        extra: "training" and "metrics", where the file says how it was made and what it scored.
+        setting: the setting with which `resolve` finds the same weights again.
+        extra: "training" and "metrics", if the file records how it was made and its scores.
     """
 
     source: str
@@ -31,5 +31,5 @@ class Weights:
 
     @property
     def ready_made(self) -> bool:
-        """Whether the file is an ONNX graph: it runs as it is."""
+        """Whether the file is an ONNX graph, which can run as it is."""
         return self.path is not None and self.path.suffix == ".onnx"

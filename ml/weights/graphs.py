@@ -1,4 +1,4 @@
-"""What an ONNX graph says about itself, read without ONNX Runtime and without the onnx package."""
+"""The description that an ONNX graph stores, read without ONNX Runtime and without the onnx package."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,14 +12,14 @@ from ml.weights.errors import WeightsError
 from ml.weights.found import Weights
 from ml.weights.npz import EXTRA
 
-# Names in the graph: its input, its first output, and what the further ones begin with, before the task's name.
+# Names in the graph: its input, its first output, and the prefix of the other outputs, before the task's name.
 INPUT, VECTORS, LABELS = "pictures", "vectors", "labels_"
 
 _PREFIX = "lookalike."
 PRECISION, INT8_COSINE, GOLDEN = f"{_PREFIX}precision", f"{_PREFIX}int8_cosine", f"{_PREFIX}golden"
 _IDENTITY = ("weights_sha256", "source", "name")
 
-# Numbers of fields in onnx.proto (ModelProto, StringStringEntryProto) and of protobuf's wire types.
+# Field numbers in onnx.proto (ModelProto, StringStringEntryProto) and protobuf's wire types.
 _GRAPH, _METADATA = 7, 14
 _KEY, _VALUE = 1, 2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -33,8 +33,8 @@ class GraphMeta:
     precision: "float", "compact" or "int8"; see `ml.networks.quantise`.
     int8_cosine: the smallest cosine between int8 and floats on real pictures that were not calibrated on, for a compact
         graph that can be made int8 without any, and the int8 graph made of it; else None.
-    golden: of which pictures it knows the vectors, and those vectors, see `ml.runtimes.golden`; None for older graphs.
-    extra: "training" and "metrics", where known.
+    golden: its golden pictures and their vectors, see `ml.runtimes.golden`; None for older graphs.
+    extra: "training" and "metrics", if known.
     """
 
     spec: ModelSpec
@@ -48,7 +48,7 @@ class GraphMeta:
 
 
 def graph_properties(weights: Weights, *, precision: str = "float") -> dict[str, str]:
-    """What a graph carries about itself, as ONNX metadata."""
+    """The description of a graph, as ONNX metadata."""
     extra = {f"{_PREFIX}{key}": json.dumps(value, sort_keys=True) for key, value in weights.extra.items()}
     return extra | {
         f"{_PREFIX}spec": json.dumps(weights.spec.to_meta(), sort_keys=True),
@@ -77,15 +77,15 @@ def parse_graph_meta(properties: Mapping[str, str], origin: object) -> GraphMeta
     except (KeyError, ValueError) as error:
         raise WeightsError(
             f"{origin} does not describe itself as a graph of this program ({error}). "
-            "Make it anew with `python -m ml export`."
+            "Make it again with `python -m ml export`."
         ) from error
 
 
 def read_graph_meta(path: Path) -> GraphMeta:
-    """What the graph says about itself. A file cut short is noticed; damage inside the graph is not.
+    """The description that the graph stores. Detects a file that is cut short, but not damage inside the graph.
 
     Raises:
-        WeightsError: missing, not ONNX, cut short, or not a graph of this program.
+        WeightsError: the file is missing, not ONNX, cut short, or not a graph of this program.
     """
     properties: dict[str, str] = {}
     seen_graph = False
@@ -98,19 +98,19 @@ def read_graph_meta(path: Path) -> GraphMeta:
                     entry = dict(_entry(content))
                     properties[entry[_KEY].decode()] = entry.get(_VALUE, b"").decode()
             if not seen_graph:
-                raise ValueError("there is no graph in it")
+                raise ValueError("it contains no graph")
     except FileNotFoundError:
         raise WeightsError(f"Graph {path} does not exist.") from None
     except (OSError, ValueError, KeyError) as error:
         raise WeightsError(
             f"Graph {path} is damaged or not an ONNX file ({error}). "
-            "Copy it again from where it came, or make it anew with `python -m ml export`."
+            "Copy it again from its source, or make it again with `python -m ml export`."
         ) from error
     return parse_graph_meta(properties, path)
 
 
 def _fields(file: BinaryIO, size: int) -> Iterator[tuple[int, bytes | None]]:
-    """(number, content) of each top-level field; the graph itself, the bulk of the file, is skipped."""
+    """(number, content) of each top-level field. Skips the graph itself, which is most of the file."""
     while file.tell() < size:
         tag = _varint(file)
         number, wire = tag >> 3, tag & 7

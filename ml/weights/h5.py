@@ -23,10 +23,10 @@ _Layers = dict[str, list[list[np.ndarray]]]  # by class, each in the order of th
 
 
 def read_h5(path: Path) -> tuple[dict[str, np.ndarray], str]:
-    """(path → float32 array, backbone), whichever backbone the file holds.
+    """(path → float32 array, backbone) of either backbone.
 
     Raises:
-        WeightsError: damaged, not HDF5, or neither backbone without its top.
+        WeightsError: the file is damaged, not HDF5, or does not contain a backbone without its top.
     """
     layers = _read(path)
     reasons = []
@@ -36,7 +36,7 @@ def read_h5(path: Path) -> tuple[dict[str, np.ndarray], str]:
         except _OtherNetwork as difference:
             reasons.append(str(difference))
     raise WeightsError(
-        f"Weights file {path} does not hold {' or '.join(a.title for a in ARCHITECTURES.values())} without its top "
+        f"Weights file {path} does not contain {' or '.join(a.title for a in ARCHITECTURES.values())} without its top "
         f"({'; '.join(reasons)}). Use Keras's '…_notop.h5', or save_weights of a network made with include_top=False."
     )
 
@@ -55,10 +55,10 @@ def _assigned(layers: _Layers, backbone: str) -> dict[str, np.ndarray]:
     variables: dict[str, np.ndarray] = {}
     for layer_class, wanted in expected.items():
         if len(layers[layer_class]) != len(wanted):
-            raise _OtherNetwork(f"{title} has {len(wanted)} layers {layer_class}, the file {len(layers[layer_class])}")
+            raise _OtherNetwork(f"{title} has {len(wanted)} {layer_class} layers, the file {len(layers[layer_class])}")
         for paths, arrays in zip(wanted, layers[layer_class], strict=True):
             if [array.shape for array in arrays] != [shapes[path] for path in paths]:
-                raise _OtherNetwork(f"{title} has {', '.join(paths)} of other shapes than the file")
+                raise _OtherNetwork(f"{', '.join(paths)} of {title} and of the file have different shapes")
             variables |= zip(paths, (array.astype(np.float32) for array in arrays), strict=True)
     return {path: variables[path] for path in shapes}
 
@@ -68,14 +68,14 @@ def _read(path: Path) -> _Layers:
 
     try:
         with h5py.File(path, "r") as file:
-            # A whole model that Keras 2 saved keeps its weights one level deeper.
+            # A complete model saved by Keras 2 has its weights one level deeper.
             group = file.get("model_weights", file)
             if "layers" in group:
                 return _keras_3(group["layers"])
             return _keras_2(group)
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise WeightsError(
-            f"Weights file {path} is damaged or not an HDF5 file of Keras ({error}). Copy it again from where it came."
+            f"Weights file {path} is damaged or not an HDF5 file of Keras ({error}). Copy it again from its source."
         ) from error
 
 
@@ -89,7 +89,7 @@ def _keras_2(group: Any) -> _Layers:
 
 
 def _names(group: Any, attribute: str) -> Iterator[str]:
-    """An attribute that Keras cuts into pieces (`layer_names0`, …) where HDF5 would not hold it whole."""
+    """The values of an attribute, which Keras splits (`layer_names0`, …) if it is too long for HDF5."""
     pieces = [attribute] if attribute in group.attrs else (f"{attribute}{index}" for index in count())
     for piece in pieces:
         if piece not in group.attrs:

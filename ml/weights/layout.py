@@ -1,5 +1,5 @@
-"""The variables of a model, by Keras's paths: known here so that a weights file can be judged, and an untrained
-network drawn, without starting TensorFlow."""
+"""The variables of a model, by Keras's paths, so that weights files can be checked and an untrained network made
+without TensorFlow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def untrained_description(backbone: str = "resnet50") -> str:
-    """What identifies the untrained network: it is drawn anew, never stored."""
+    """A text that identifies the untrained network, which is generated each time and never stored."""
     return f"{backbone} untrained, He normal kernels, numpy PCG64 seed {SEED}, layout 1"
 
 
@@ -36,7 +36,7 @@ def layers_in_file_order(backbone: str) -> list[tuple[str, list[str]]]:
 
 
 def head_shapes(spec: ModelSpec) -> Shapes:
-    """Path → shape of what comes after pooling: `head/<part>/…` and `labels/<task>/…`."""
+    """Path → shape of the variables after pooling: `head/<part>/…` and `labels/<task>/…`."""
     shapes: Shapes = {}
     for part in spec.parts:
         if part.linear:
@@ -86,7 +86,7 @@ class _Layer:
 
 
 class _Recorder:
-    """Plays an architecture to a list of Keras's layers."""
+    """Turns an architecture into a list of Keras's layers."""
 
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
@@ -131,7 +131,7 @@ def _layers(backbone: str) -> list[_Layer]:
 
 def _sorted_as_keras(layers: list[_Layer]) -> list[_Layer]:
     depth: dict[_Layer, int] = {}
-    for layer in reversed(layers):  # every layer stands after its inputs
+    for layer in reversed(layers):  # every layer comes after its inputs
         own = depth.setdefault(layer, 0)
         for before in layer.inputs:
             depth[before] = max(depth.get(before, 0), own + 1)

@@ -15,7 +15,7 @@ from ml.weights.architectures import ARCHITECTURES
 from ml.weights.errors import WeightsError
 from ml.weights.layout import Shapes, model_shapes
 
-EXTRA = ("training", "metrics")  # what meta may say besides the spec, any JSON
+EXTRA = ("training", "metrics")  # keys of meta in addition to the spec, with any JSON
 _LARGEST_FLOAT16 = 65504.0
 
 
@@ -24,15 +24,15 @@ def write_npz(
 ) -> str:
     """Write a weights file, whole or not at all, and return its sha256, hex.
 
-    The backbone's kernels are kept as float16, which halves the file and moves no cosine by 1e-5; all else is
-    float32.
+    The backbone's kernels are stored as float16, which halves the file and changes no cosine by 1e-5; everything else
+    is float32.
 
     Args:
         variables: path → array, exactly those of `ml.weights.layout.model_shapes(spec)`.
         extra_meta: "training" and "metrics", as far as known.
 
     Raises:
-        ValueError: variables that are missing, too many, of the wrong shape or not finite.
+        ValueError: variables are missing, unknown, of the wrong shape or not finite.
         OSError: the file cannot be written.
     """
     spec.validate()
@@ -43,23 +43,23 @@ def write_npz(
     meta = {**dict(extra_meta or {}), **spec.to_meta()}
     with replacing(path) as draft:
         with draft.open("wb") as file:
-            # Uncompressed: float16 kernels shrink by a tenth only, and that takes seconds.
+            # Uncompressed: float16 kernels would shrink by only a tenth, and that takes seconds.
             np.savez(file, allow_pickle=False, meta=np.array(json.dumps(meta, sort_keys=True)), **arrays)
         return sha256_of(draft)
 
 
 def read_npz(path: Path) -> tuple[dict[str, np.ndarray], ModelSpec, dict[str, Any]]:
-    """(variables as stored, spec, what else `meta` says of EXTRA).
+    """(variables as stored, spec, the values of `meta` for EXTRA).
 
     Raises:
-        WeightsError: damaged, of another kind, or with other variables than its spec asks for.
+        WeightsError: the file is damaged, not a weights file, or its variables do not fit its spec.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise WeightsError(
-            f"Weights file {path} is damaged or not an .npz file ({error}). Copy it again from where it came."
+            f"Weights file {path} is damaged or not an .npz file ({error}). Copy it again from its source."
         ) from error
     meta = arrays.pop("meta", None)
     try:
@@ -71,7 +71,7 @@ def read_npz(path: Path) -> tuple[dict[str, np.ndarray], ModelSpec, dict[str, An
         spec = ModelSpec.from_meta(described)
     except ValueError as error:
         raise WeightsError(
-            f"Weights file {path} does not say what it is: {error}. "
+            f"Weights file {path} does not describe its model: {error}. "
             "Its 'meta' must be JSON with architecture, input_size, fit, pooling and dimension."
         ) from error
     check_variables(path, {name: array.shape for name, array in arrays.items()}, spec)
@@ -79,7 +79,7 @@ def read_npz(path: Path) -> tuple[dict[str, np.ndarray], ModelSpec, dict[str, An
 
 
 def check_variables(path: Path, found: Shapes, spec: ModelSpec) -> None:
-    """Raises WeightsError where `found` (path → shape) is not what `spec` asks for."""
+    """Raise WeightsError if `found` (path → shape) does not fit `spec`."""
     problems = _problems(found, model_shapes(spec), spec)
     if problems:
         raise WeightsError(
@@ -113,7 +113,7 @@ def _listing(what: str, names: list[str]) -> str:
 
 def _stored(name: str, array: np.ndarray) -> np.ndarray:
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} is not finite: such a model is not written.")
+        raise ValueError(f"{name} is not finite, so the model is not written.")
     is_backbone_kernel = name.endswith("/kernel") and not name.startswith(("head/", "labels/"))
     if is_backbone_kernel and np.abs(array).max(initial=0.0) <= _LARGEST_FLOAT16:
         return array.astype(np.float16)

@@ -1,4 +1,4 @@
-"""From a setting to weights: a file, the bundled model, Keras's ImageNet weights, or an untrained network."""
+"""A setting → weights: a file, the bundled model, Keras's ImageNet weights, or an untrained network."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ from ml.weights.h5 import read_h5
 from ml.weights.npz import read_npz
 
 BUNDLED = Path(__file__).parent
-SUMS = "SHA256SUMS"  # beside the bundled model, as sha256sum writes it
+SUMS = "SHA256SUMS"  # next to the bundled model, in the format of sha256sum
 
 MIRROR_VARIABLE = "LOOKALIKE_IMAGENET_URL"
 
@@ -74,22 +74,22 @@ def resolve(
     progress: Progress | None = None,
     log: Log | None = None,
 ) -> Weights:
-    """The weights that `setting` asks for, or without one the best that can be had.
+    """The weights that `setting` names, or without one the best available.
 
     Args:
         setting: "bundled", "imagenet" (ResNet50), "imagenet-inception", "untrained", or the path of an .npz, .h5,
-            .weights.h5 or .onnx file; "+colour" behind it adds a histogram of colours to the vector. None or
-            empty tries the bundled model, then Keras's ImageNet weights, then falls back to an untrained network
-            and says so through `log`.
-        cache_dir: where downloads are kept.
-        pooling: "avg", "max" or "gem", in place of what the weights were made with.
-        url, md5: in place of Keras's; the environment variable LOOKALIKE_IMAGENET_URL names the folder of a mirror.
+            .weights.h5 or .onnx file; the suffix "+colour" adds a colour histogram to the vector. None or empty tries
+            the bundled model, then Keras's ImageNet weights, then falls back to an untrained network with a warning
+            through `log`.
+        cache_dir: the folder for downloads.
+        pooling: "avg", "max" or "gem", instead of the pooling that the weights were made with.
+        url, md5: instead of Keras's; the environment variable LOOKALIKE_IMAGENET_URL names the folder of a mirror.
         timeout_s: seconds to connect.
-        progress: called with (bytes so far, bytes in all or None) while downloading.
-        log: called with a sentence about what was not as expected.
+        progress: called with (bytes so far, bytes in total or None) while downloading.
+        log: called with messages about anything unexpected.
 
     Raises:
-        WeightsError: what was asked for by name cannot be used. Never when `setting` is None.
+        WeightsError: the named weights cannot be used. Never raised if `setting` is None.
     """
     if pooling not in (None, *POOLINGS):
         raise WeightsError(f"Pooling must be {', '.join(POOLINGS[:-1])} or {POOLINGS[-1]}, not {pooling!r}.")
@@ -130,21 +130,21 @@ def resolve(
         _say(log, str(error))
     _say(
         log,
-        "USING AN UNTRAINED NETWORK: neighbours will share colours and coarse shapes, no more. "
-        "Name a weights file, or connect to the internet, for real results.",
+        "USING AN UNTRAINED NETWORK: neighbours will share only colours and coarse shapes. "
+        "For real results, name a weights file or connect to the internet.",
     )
     return _untrained(pooling)
 
 
 def split_setting(setting: str) -> tuple[str, bool]:
-    """(what names the weights, whether a histogram of colours is added to their vector)."""
+    """(the setting without its suffix, whether a colour histogram is added to the vector)."""
     base = setting.removesuffix(COLOUR_SUFFIX)
     return base, base != setting
 
 
 def is_ready_made(setting: str | None) -> bool:
-    """Whether `setting` names a graph, or leaves the choice to `resolve` and one is bundled: then nothing has to
-    be exported."""
+    """Whether nothing has to be exported: `setting` names a graph, or leaves the choice to `resolve` and a graph is
+    bundled."""
     return bool(_bundled()) if setting in (None, "", BUNDLED_SETTING) else setting.endswith(".onnx")
 
 
@@ -166,7 +166,7 @@ def _bundled() -> list[Path]:
 
 
 def _checked_bundle(path: Path, pooling: str | None) -> Weights:
-    """The bundled model, if it is the file that was released."""
+    """The bundled model; raises WeightsError unless it is the released file."""
     sums = path.with_name(SUMS)
     lines = sums.read_text().splitlines() if sums.is_file() else []
     expected = {name.strip(" *"): digest for digest, _, name in (line.partition(" ") for line in lines)}
@@ -212,9 +212,9 @@ def _imagenet(
 
 
 def _with_colour(found: Weights) -> Weights:
-    """The same two parts that the bundled model has, so that a shop can weigh colour against shape."""
+    """The weights with the same two parts as the bundled model, so that a shop can weight colour against shape."""
     if found.spec.parts:
-        raise WeightsError(f"{found.name} has parts of its own: a histogram of colours cannot be added to it.")
+        raise WeightsError(f"{found.name} already has parts: a colour histogram cannot be added to it.")
     if found.ready_made:
         raise WeightsError(f"{found.path} is a finished graph: add {COLOUR_SUFFIX} to the .npz file it was made from.")
     parts = (
@@ -228,7 +228,7 @@ def _with_colour(found: Weights) -> Weights:
 
 def _file(path: Path, source: str, pooling: str | None) -> Weights:
     if not path.is_file():
-        wrong = "is no file" if path.exists() else "does not exist"
+        wrong = "is not a file" if path.exists() else "does not exist"
         raise WeightsError(
             f"Weights file {path} {wrong}. Give the path of an .npz, .h5 or .onnx file, "
             f"or one of {', '.join([BUNDLED_SETTING, *NAMED])}."
@@ -242,10 +242,10 @@ def _file(path: Path, source: str, pooling: str | None) -> Weights:
     elif path.suffix in (".h5", ".hdf5"):
         spec = KERAS_FILES[read_h5(path)[1]].spec
     else:
-        raise WeightsError(f"Weights file {path} is of an unknown kind. Give an .npz, .h5, .weights.h5 or .onnx file.")
+        raise WeightsError(f"Weights file {path} has an unknown format. Give an .npz, .h5, .weights.h5 or .onnx file.")
     if pooling not in (None, spec.pooling) and (path.suffix == ".onnx" or spec.parts or spec.labels):
         raise WeightsError(
-            f"{path} was made for {spec.pooling} pooling and cannot be run with {pooling}: "
+            f"{path} was made for {spec.pooling} pooling and cannot run with {pooling}: "
             "leave the pooling out, or train a model with it."
         )
     stem = path.name.split(".")[0] if path.name.endswith(".weights.h5") else path.stem

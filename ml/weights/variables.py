@@ -1,4 +1,4 @@
-"""The numbers themselves."""
+"""Reading the weights of a model."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from ml.weights.npz import read_npz
 
 
 def read_variables(weights: Weights) -> dict[str, np.ndarray]:
-    """Variable path → float32 array: the backbone's, and `head/…` and `labels/…` where the model has them.
+    """Variable path → float32 array: those of the backbone, and `head/…` and `labels/…` if the model has them.
 
     Raises:
-        WeightsError: the file is gone, damaged, has other variables than its spec asks for, or is a graph that
-            computes in int8.
+        WeightsError: the file is missing or damaged, its variables do not fit its spec, or it is a graph that computes
+            in int8.
     """
     if weights.path is None:
         return layout.untrained_variables(weights.spec.backbone)
@@ -29,26 +29,26 @@ def read_variables(weights: Weights) -> dict[str, np.ndarray]:
         return {path: array.astype(np.float32) for path, array in arrays.items()}
     variables, backbone = read_h5(weights.path)
     if backbone != weights.spec.backbone:
-        raise WeightsError(f"Weights file {weights.path} holds {backbone}, not {weights.spec.backbone}.")
+        raise WeightsError(f"Weights file {weights.path} contains {backbone}, not {weights.spec.backbone}.")
     return variables
 
 
 def _of_graph(path: Path, spec: ModelSpec) -> dict[str, np.ndarray]:
     if read_graph_meta(path).precision == "int8":
         raise WeightsError(
-            f"{path} computes in int8: it can neither be trained further nor run on TensorFlow. "
+            f"{path} computes in int8, so it can neither be trained nor run on TensorFlow. "
             "Name the compact graph or the .npz file that it was made from."
         )
     try:
         from ml.weights.constants import read_constants  # noqa: PLC0415 (onnx: 0.5 s; web processes lack it)
     except ImportError as error:
         raise WeightsError(
-            f"The weights in {path} cannot be read here, as the package onnx is not installed: "
+            f"The weights in {path} cannot be read here because the package onnx is not installed: "
             "install requirements/worker.txt."
         ) from error
     try:
         return read_constants(path, spec)
     except Exception as error:  # protobuf's own errors share no other base class
         raise WeightsError(
-            f"{path} is damaged or not a graph of this program ({str(error)[:120]}). Copy it again from where it came."
+            f"{path} is damaged or not a graph of this program ({str(error)[:120]}). Copy it again from its source."
         ) from error

@@ -304,7 +304,7 @@ def _switch(models: list[EmbeddingModel], model: EmbeddingModel, found: Coverage
 def retire(
     name: str, *, advance: Callable[[int], None] = lambda _: None, log: Callable[[str], None] = logger.info
 ) -> EmbeddingModel:
-    """Delete the model's vectors, index and artifact; its row stays as a record. A repeated call continues after a kill.
+    """Delete the model's vectors, index and artifact; its row stays as a record. After a kill, a second call continues.
 
     From the first step on nothing is computed or stored for it (`claims` checks the model's state). Right after a
     switch away from it, this waits for searches in progress.

@@ -184,7 +184,7 @@ def test_weights_that_give_nonsense_leave_no_graph(tmp_path: Path) -> None:
     [
         (lambda data: data[:-1000], "cut short"),
         (lambda data: data[:100], "cut short"),
-        (lambda data: b"", "there is no graph in it"),
+        (lambda data: b"", "it contains no graph"),
         (lambda data: b"PK\x03\x04" + data, "damaged or not an ONNX file"),
         (lambda data: b"<html>not found</html>", "damaged or not an ONNX file"),
     ],

@@ -121,7 +121,7 @@ def test_colours_are_added_to_any_model_without_parts(tmp_path: Path) -> None:
     assert [part.name for part in coloured.spec.parts] == ["kind", "colour"]
     assert head_shapes(coloured.spec) == {}
     path = saved(tmp_path / "split.npz", SPLIT).path
-    with pytest.raises(WeightsError, match="has parts of its own"):
+    with pytest.raises(WeightsError, match="already has parts"):
         resolve(f"{path}+colour", cache_dir=tmp_path)
 
 
@@ -183,10 +183,10 @@ def test_pickles_are_not_read(tmp_path: Path) -> None:
 def test_a_missing_file_and_an_unknown_kind_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="does not exist"):
         resolve(str(tmp_path / "no.npz"), cache_dir=tmp_path)
-    with pytest.raises(WeightsError, match="is no file"):
+    with pytest.raises(WeightsError, match="is not a file"):
         resolve(str(tmp_path), cache_dir=tmp_path)
     (tmp_path / "model.pkl").write_bytes(b"x")
-    with pytest.raises(WeightsError, match="unknown kind"):
+    with pytest.raises(WeightsError, match="unknown format"):
         resolve(str(tmp_path / "model.pkl"), cache_dir=tmp_path)
     with pytest.raises(WeightsError, match="avg, max or gem"):
         resolve("untrained", cache_dir=tmp_path, pooling="median")
