@@ -117,7 +117,7 @@ def test_an_h5_file_of_another_network_is_refused(tmp_path: Path) -> None:
         group["dense/kernel:0"] = np.zeros((3, 4), np.float32)
     with pytest.raises(WeightsError, match="does not contain ResNet50 or InceptionV3 without its top") as error:
         resolve(str(tmp_path / "other.h5"), cache_dir=tmp_path)
-    assert "ResNet50 has 53 layers conv2d, the file 0" in str(error.value)
+    assert "ResNet50 has 53 conv2d layers, the file 0" in str(error.value)
 
 
 def test_an_h5_file_cut_short_is_refused(keras_files: Path, tmp_path: Path) -> None:

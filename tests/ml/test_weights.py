@@ -110,7 +110,7 @@ def test_a_model_that_is_not_whole_is_not_written(
 def test_heads_belong_to_their_pooling(tmp_path: Path) -> None:
     path = saved(tmp_path / "split.npz", SPLIT).path
     assert resolve(str(path), cache_dir=tmp_path, pooling="gem").spec == SPLIT
-    with pytest.raises(WeightsError, match="was made for gem pooling and cannot be run with max"):
+    with pytest.raises(WeightsError, match="was made for gem pooling and cannot run with max"):
         resolve(str(path), cache_dir=tmp_path, pooling="max")
 
 
