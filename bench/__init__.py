@@ -1,1 +1,1 @@
-"""Every performance figure that the docs quote, reproducible: `python -m bench --help`."""
+"""Benchmarks for every performance figure in the docs: `python -m bench --help`."""

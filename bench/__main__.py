@@ -23,25 +23,25 @@ IN_THE_LARGE_SHOP = ("large", "routes", "busy")
 MODULES = {"import": "importing"}  # the others are named like their commands
 
 DESCRIPTION = """\
-Measure this machine. Each command works in a scratch shop of its own (BENCH_VAR_DIR, default var/bench), compares
-what it compares within one run, and wants otherwise idle cores.
+Measure this machine. Each command uses a scratch shop (BENCH_VAR_DIR, default var/bench), makes its comparisons within
+one run, and needs otherwise idle cores.
 
-  python -m bench embed     images a second from JPEG bytes to vectors, against Keras and raw ONNX Runtime
+  python -m bench embed     images per second from JPEG bytes to vectors, against Keras and raw ONNX Runtime
   python -m bench int8      cosine, neighbours and speed of int8 on this processor, against floats
-  python -m bench fit       what a model makes of pictures prepared otherwise: border, stretch, cut
-  python -m bench import    products and photos a second through import_catalog, embedding excluded
-  python -m bench pipeline  pictures a second through a real worker, against the raw ONNX Runtime rate
+  python -m bench fit       results for pictures prepared in other ways: border, stretch, crop
+  python -m bench import    products and photos per second through import_catalog, without embedding
+  python -m bench pipeline  pictures per second through a real worker, against the raw ONNX Runtime rate
   python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
-  python -m bench strips    what own kind, variety and one card a style do to what a strip shows
+  python -m bench strips    effects of own category, variety and one card per style on a strip
   python -m bench sheets    ten strips and five photo searches of the real catalog, before and after, as pictures
   python -m bench plans     when comparing is faster than walking the index: a constant of search/plans.py
   python -m bench memory    resident memory of web and worker processes
-  python -m bench slow      what everybody else waits for while 200 clients send or read byte by byte
-  python -m bench chaos     uploads, while workers, Redis and Postgres are killed: is anything lost?
-  python -m bench large     fills the shop of 300,000 products that `routes` measures, once, in a few minutes
-  python -m bench routes    what every public page and API answer costs in the large shop
+  python -m bench slow      response times of other clients while 200 clients send or read byte by byte
+  python -m bench chaos     uploads while workers, Redis and Postgres are killed: is anything lost?
+  python -m bench large     fill the shop of 300,000 products that `routes` measures, once, in a few minutes
+  python -m bench routes    the cost of every public page and API response in the large shop
   python -m bench busy      ordinary photo searches while six clients send photos of 39 MP
-  python -m bench verdicts  files in folders, through query, upload and pipeline: does each say the same?
+  python -m bench verdicts  files in folders through query, upload and pipeline: do they agree?
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
 resnet50-fashion-start.npz. Without it the demo photos and untrained weights are used, and the output says so.
@@ -58,19 +58,21 @@ def benchmarks() -> ArgumentParser:
     pipeline = commands.add_parser("pipeline")
     pipeline.add_argument("--images", type=positive, default=10_000)
     search = commands.add_parser("search")
-    search.add_argument("--sets", default=",".join(SETS), help="of " + ", ".join(SETS))
+    search.add_argument("--sets", default=",".join(SETS), help="some of " + ", ".join(SETS))
     search.add_argument("--queries", type=positive, default=300)
-    search.add_argument("--quick", action="store_true", help="2,000 photos and few searches: does it run?")
-    search.add_argument("--libraries", default="scikit-learn,faiss,hnswlib", help="to compare with; empty for none")
-    search.add_argument("--build-only", action="store_true", help="fill and index, and leave it to the next run")
-    search.add_argument("--fresh", action="store_true", help="fill and index anew what an earlier run left")
+    search.add_argument("--quick", action="store_true", help="2,000 photos and few searches, to check that it runs")
+    search.add_argument(
+        "--libraries", default="scikit-learn,faiss,hnswlib", help="libraries to compare with; empty for none"
+    )
+    search.add_argument("--build-only", action="store_true", help="only fill and index, for the next run")
+    search.add_argument("--fresh", action="store_true", help="fill and index again what an earlier run left")
     strips = commands.add_parser("strips")
-    strips.add_argument("--limit", type=positive, default=8000, help="products")
+    strips.add_argument("--limit", type=positive, default=8000, help="number of products")
     strips.add_argument("--queries", type=positive, default=500)
     strips.add_argument("--seed", type=not_negative, default=0)
     sheets = commands.add_parser("sheets")
     sheets.add_argument("--out", type=Path, default=Path("var/sheets"), metavar="DIR")
-    sheets.add_argument("--limit", type=positive, help="products; all of them unless told")
+    sheets.add_argument("--limit", type=positive, help="number of products (default: all)")
     sheets.add_argument("--seed", type=not_negative, default=2)
     plans = commands.add_parser("plans")
     plans.add_argument("--rows", type=positive, default=100_000)
@@ -78,25 +80,25 @@ def benchmarks() -> ArgumentParser:
     commands.add_parser("memory")
     chaos = commands.add_parser("chaos")
     chaos.add_argument("--minutes", type=number(0, 10_000), default=5.0)
-    chaos.add_argument("--seed", type=not_negative, default=0, help="another number: other pictures, other faults")
+    chaos.add_argument("--seed", type=not_negative, default=0, help="decides the pictures and faults")
     large = commands.add_parser("large")
     large.add_argument("--products", type=positive, default=300_000)
-    large.add_argument("--fresh", action="store_true", help="throw away what an earlier run left")
+    large.add_argument("--fresh", action="store_true", help="discard what an earlier run left")
     routes = commands.add_parser("routes")
     routes.add_argument("--products", type=positive, default=300_000)
-    routes.add_argument("--rounds", type=positive, default=5, help="requests of each route")
-    routes.add_argument("--only", default="", help="routes whose name holds this")
+    routes.add_argument("--rounds", type=positive, default=5, help="requests per route")
+    routes.add_argument("--only", default="", help="only routes with this text in their name")
     busy = commands.add_parser("busy")
     busy.add_argument("--seconds", type=number(0, 10_000), default=30.0)
-    busy.add_argument("--clients", type=positive, default=6, help="that send photos of 39 MP")
-    slow = commands.add_parser("slow", help="exit code 1: somebody else waited for more than a second")
+    busy.add_argument("--clients", type=positive, default=6, help="clients that send photos of 39 MP")
+    slow = commands.add_parser("slow", help="exit code 1 if another client waited for more than a second")
     slow.add_argument("--clients", type=positive, default=200)
-    slow.add_argument("--seconds", type=number(0, 10_000), default=60.0, help="for each kind")
-    slow.add_argument("--kinds", default=",".join(KINDS), help="of " + ", ".join(KINDS))
-    slow.add_argument("--bare", action="store_true", help="no Caddy in front")
-    slow.add_argument("--caddy", default="caddy", metavar="PROGRAM", help="another version of it")
+    slow.add_argument("--seconds", type=number(0, 10_000), default=60.0, help="for each kind of client")
+    slow.add_argument("--kinds", default=",".join(KINDS), help="some of " + ", ".join(KINDS))
+    slow.add_argument("--bare", action="store_true", help="without Caddy in front")
+    slow.add_argument("--caddy", default="caddy", metavar="PROGRAM", help="the Caddy to use")
     embed = commands.add_parser("embed")
-    embed.add_argument("--sizes", default="224,bundled", help="pixels, or bundled: the default model at its own size")
+    embed.add_argument("--sizes", default="224,bundled", help="in pixels; bundled is the default model at its own size")
     embed.add_argument("--seconds", type=number(0, 10_000), default=4.0)
     embed.add_argument("--weights", help="instead of the default model")
     int8 = commands.add_parser("int8")
@@ -109,7 +111,7 @@ def benchmarks() -> ArgumentParser:
     fit.add_argument("--weights", help="instead of the default model")
     fit.add_argument("--seed", type=not_negative, default=0)
     verdicts = commands.add_parser("verdicts")
-    verdicts.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="pictures, or anything else")
+    verdicts.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="with pictures or any other files")
     return parser
 
 

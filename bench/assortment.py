@@ -1,4 +1,4 @@
-"""What the large shop sells: plausible titles, brands, prices, stock and vectors, the same for the same seed."""
+"""The assortment of the large shop: plausible titles, brands, prices, stock and vectors, reproducible by seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ml.spec import ModelSpec
 
 SEED = 11
-#: Address → (what it is called in a title, the middle of its prices).
+#: Category → (its word in a title, its typical price).
 KINDS: dict[str, tuple[str, float]] = {
     "apparel/tops/t-shirts": ("T-shirt", 15), "apparel/tops/shirts": ("Shirt", 32),
     "apparel/tops/blouses": ("Blouse", 35), "apparel/tops/sweaters": ("Sweater", 45),
@@ -73,7 +73,7 @@ class Assortment:
 
     @classmethod
     def of(cls, count: int) -> Assortment:
-        """Few kinds, colours and brands sell most, as they do (Zipf)."""
+        """A few types, colours and brands make most products, as in real shops (Zipf)."""
         chance = np.random.default_rng(SEED)
         kind = chance.choice(len(KINDS), count, p=_zipf(len(KINDS), 0.6))
         return cls(

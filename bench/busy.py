@@ -1,4 +1,4 @@
-"""Ordinary photo searches while other clients send photos of 39 MP to the same web process: how many are answered?"""
+"""How many ordinary photo searches are answered while other clients send photos of 39 MP to the same web process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BOUNDARY = "bench-busy"
 
 @dataclass
 class Asked:
-    """Answers of one kind of client: status or error → how many; seconds of those that were 200."""
+    """Answers to one kind of client: status or error → count; seconds of the answers with status 200."""
 
     answers: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
@@ -58,11 +58,11 @@ def measure(shop: ScratchShop, *, seconds: float, clients: int) -> None:
         print(f"{clients} clients with photos of {LARGE[0]} × {LARGE[1]}, {len(large) / 2**20:.1f} MB; 3 with ordinary")
         print(f"ones of {ORDINARY[0]} × {ORDINARY[1]}, a search each {PAUSE_S:g} s, for {seconds:g} s each:")
         for name, addresses in (
-            ("nobody else", []),
+            ("none", []),
             ("each from its own address", [f"198.51.100.{number}" for number in range(1, clients + 1)]),
             ("all from one address", ["192.0.2.1"] * clients),
         ):
-            print(f" beside {name}")
+            print(f" with other clients: {name}")
             _run(large, ordinary, addresses, seconds)
     finally:
         web.terminate()
@@ -146,7 +146,7 @@ def _post(photo: bytes, address: str) -> tuple[int, dict[str, str], str | None]:
 
 
 def _photo(size: tuple[int, int]) -> bytes:
-    """With texture, so that it is as large as a camera's, and progressive, as phones' browsers send them."""
+    """A JPEG with texture, so that it is as large as a camera's, and progressive, as browsers on phones send it."""
     chance = np.random.default_rng(1)
     coarse = chance.integers(0, 255, (size[1] // 12, size[0] // 12, 3), dtype=np.uint8)
     image = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)

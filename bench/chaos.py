@@ -1,5 +1,5 @@
-"""Uploads go on while workers, Redis and Postgres are killed at random. In the end a ledger is held against the shop:
-what was accepted must be ready, or failed with a reason."""
+"""Uploads while workers, Redis and Postgres are killed at random. At the end a ledger is compared with the shop: every
+accepted picture must be ready, or failed with a reason."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from recommendations.monitoring.status import pipeline_status
 
 PRODUCTS = 50
 UPLOADERS = 2
-BETWEEN_UPLOADS = 0.15  # seconds, each of them
+BETWEEN_UPLOADS = 0.15  # seconds, for each uploader
 BETWEEN_FAULTS = (1.0, 5.0)
 SETTLE_SECONDS = 180  # after the last fault; several leases and sweeps
 SPOILED = ("removed", "altered", "cut short")
 
 
 def measure(shop: WreckedShop, *, minutes: float, seed: int) -> bool:
-    """Prints the table; whether nothing was lost, stuck or double."""
+    """Print the table; returns whether nothing was lost, stuck or duplicated."""
     print(
         f"{minutes:g} minutes of chaos, seed {seed}: a web process, two workers and a scheduler on a Postgres and a "
         f"Redis of their own; leases of {LEASE_SECONDS} s, a sweep every {SWEEP_SECONDS} s.",
@@ -88,7 +88,7 @@ def _rage(shop: WreckedShop, ledger: Ledger, seconds: float, seed: int) -> None:
     for thread in threads:
         thread.start()
     try:
-        time.sleep(min(5.0, seconds / 4))  # the workers have something in hand
+        time.sleep(min(5.0, seconds / 4))  # the workers have claimed pictures
         while time.monotonic() - began < seconds:
             fault = shop.wreck(chance)
             passed = time.monotonic() - began
@@ -153,7 +153,7 @@ def _picture(chance: random.Random) -> bytes:
 
 
 def _meddle_on(ledger: Ledger, stop: threading.Event, chance: random.Random) -> None:
-    """Deletes, replaces and spoils pictures, mostly such as have just been uploaded."""
+    """Delete, replace and damage pictures, mostly recently uploaded ones."""
     while not stop.wait(0.5):
         with ledger.lock:
             open_ = [entry for entry in ledger.accepted[-30:] if entry.untouched]
@@ -169,7 +169,7 @@ def _meddle_on(ledger: Ledger, stop: threading.Event, chance: random.Random) -> 
 
 @contextmanager
 def _while_it_lasts(unsure: Callable[[], None]) -> Iterator[None]:
-    """The database may go away at any moment, also between a commit and its answer."""
+    """The database may go away at any time, even between a commit and its answer."""
     try:
         yield
     except (OperationalError, InterfaceError):
@@ -187,11 +187,11 @@ def _delete(entry: Entry, _: random.Random) -> None:
 
 
 def _replace(entry: Entry, chance: random.Random) -> None:
-    """Another file for the same picture, perhaps while a worker has the former one in hand."""
+    """Replace the file of a picture, perhaps while a worker is embedding the former one."""
     accepted = services.accept_image(_picture(chance))
     name = services.store_file(accepted.data, accepted.info)
     former = set(entry.digests)
-    entry.digests.add(accepted.info.digest)  # until it is known
+    entry.digests.add(accepted.info.digest)  # until the outcome is known
     with _while_it_lasts(lambda: None):
         with transaction.atomic():
             image = ProductImage.objects.select_for_update().get(pk=entry.id)
@@ -217,7 +217,7 @@ def _spoil(entry: Entry, chance: random.Random) -> None:
         else:
             short = data[: len(data) // 2]
             path.write_bytes(short)
-            # As if it had been accepted like this: only the decoder can tell.
+            # As if the file had been accepted like this: only the decoder can detect it.
             entry.digests.add(hashlib.sha256(short).hexdigest())
             ProductImage.objects.filter(pk=image.pk).update(digest=hashlib.sha256(short).hexdigest())
 
@@ -226,7 +226,7 @@ def _spoil(entry: Entry, chance: random.Random) -> None:
 
 
 def _settle() -> float | None:
-    """Seconds until nothing was left to do; None when something still is."""
+    """Seconds until all work was done; None if some is left."""
     began = time.monotonic()
     while time.monotonic() - began < SETTLE_SECONDS:
         with _while_it_lasts(lambda: None):
@@ -237,7 +237,7 @@ def _settle() -> float | None:
 
 
 def _retry(shop: WreckedShop) -> Counter[str]:
-    """Failed pictures, once more; those that were spoiled fail again."""
+    """Try failed pictures again; damaged ones fail again."""
     before = Counter(ImageEmbedding.objects.filter(state="failed").values_list("error_code", flat=True))
     subprocess.run(
         [sys.executable, "manage.py", "embed_catalog", "--failed"],

@@ -1,4 +1,4 @@
-"""Pictures a second, from JPEG bytes to unit vectors, against the usual ways to run the same network."""
+"""Pictures per second, from JPEG bytes to unit vectors, against the usual ways to run the same network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ml.spec import ModelSpec
 from ml.weights import Weights, resolve
 from ml.weights.layout import variable_shapes
 
-ROUNDS = 3  # every way is timed once a round, in turn; the best round counts: what disturbs only ever slows
+ROUNDS = 3  # each way is timed once per round; the best round counts, because disturbances only slow it down
 BATCH = 16
 _KERAS = """
 import json, sys, time
@@ -47,7 +47,7 @@ print(json.dumps([rate(1), rate(16)]))
 
 @dataclass(frozen=True)
 class Way:
-    """One row of the table: images a second, at best."""
+    """One row of the table: the best images per second."""
 
     name: str
     rate: float
@@ -56,10 +56,10 @@ class Way:
 def measure(*, sizes: str, seconds: float, weights: str | None) -> None:
     data = os.environ.get("LOOKALIKE_DATA")
     print(
-        f"{usable_cores()} cores; best of {ROUNDS} rounds in turn, {seconds:g} s each; wants an otherwise idle machine"
+        f"{usable_cores()} cores; best of {ROUNDS} rounds in turn, {seconds:g} s each; needs an otherwise idle machine"
     )
     small = resolve(weights, cache_dir=default_cache_dir())
-    usual: float | None = None  # the first table's (a): what a bundled model of another size is held against
+    usual: float | None = None  # (a) of the first table, the reference for a bundled model of another size
     for text in sizes.split(","):
         if text == "bundled":
             photos = _photos(Path(data) / "fashion-small.zip" if data else None, 512)
@@ -71,7 +71,7 @@ def measure(*, sizes: str, seconds: float, weights: str | None) -> None:
 
 
 def _at(size: int) -> Weights:
-    """Untrained: speed does not depend on what the weights are worth."""
+    """Untrained weights: speed does not depend on their quality."""
     untrained = resolve("untrained", cache_dir=default_cache_dir())
     return replace(untrained, spec=replace(untrained.spec, input_size=size, fit="stretch"))
 
@@ -92,7 +92,7 @@ def _jpeg(pixels: np.ndarray) -> bytes:
 
 
 def _table(weights: Weights, photos: list[bytes], seconds: float, usual: float | None = None) -> float:
-    """Prints it; returns the rate of (a).
+    """Print the table; returns the rate of (a).
 
     Args:
         usual: the rate of (a) in another table, to compare with too.
@@ -133,7 +133,7 @@ def _graph(weights: Weights, precision: str, inputs: np.ndarray) -> OnnxEmbedder
     spec = weights.spec
     path = default_cache_dir() / "bench" / f"{weights.sha256[:16]}-{spec.input_size}-{precision}-{GRAPH_VERSION}.onnx"
     export_onnx(weights, path, precision=precision, calibration=() if weights.ready_made else list(inputs))
-    return OnnxEmbedder(path, or_floats=False)  # floats must not stand in a line that says int8
+    return OnnxEmbedder(path, or_floats=False)  # a line for int8 must not measure floats
 
 
 def _raw(network: OnnxEmbedder, inputs: np.ndarray, batch: int) -> Callable[[], int]:
@@ -145,7 +145,7 @@ def _raw(network: OnnxEmbedder, inputs: np.ndarray, batch: int) -> Callable[[], 
 
 
 def _whole(network: OnnxEmbedder, spec: ModelSpec, photos: list[bytes]) -> Callable[[], int]:
-    """As `python -m ml embed` does it: the next batch is decoded while the network works on this one."""
+    """Embed as `python -m ml embed` does: the next batch is decoded while the network runs on this one."""
     sources = [Source(str(number), lambda photo=photo: photo) for number, photo in enumerate(photos)]  # type: ignore[misc]
 
     def once() -> int:
@@ -181,7 +181,7 @@ def _best(ways: dict[str, Callable[[], int]], seconds: float) -> dict[str, float
 
 
 def _keras(size: int, seconds: float) -> list[float]:
-    """In a process of its own, with TensorFlow's own settings: two runtimes would share threads and memory."""
+    """Keras in a separate process with TensorFlow's defaults: two runtimes would share threads and memory."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
     environment.pop("TF_ENABLE_ONEDNN_OPTS", None)
     command = [sys.executable, "-c", _KERAS, str(size), str(seconds)]
@@ -195,14 +195,14 @@ def _keras(size: int, seconds: float) -> list[float]:
 
 
 def _matrix_rate(seconds: float) -> float:
-    """Operations a second of a 2048 × 2048 float32 product, a multiplication and an addition counted as two."""
+    """Operations per second of a 2048 × 2048 float32 product; a multiplication and an addition count as two."""
     left, right = (np.random.default_rng(seed).standard_normal((2048, 2048), dtype=np.float32) for seed in (0, 1))
     product = _best({"product": lambda: int((left @ right).size > 0)}, seconds)["product"]
     return product * 2 * 2048**3
 
 
 def _operations(size: int) -> float:
-    """Of one picture in the convolutions of ResNet50, counted likewise: 7.7 billion at 224 px."""
+    """Operations for one picture in the convolutions of ResNet50, counted in the same way: 7.7 billion at 224 px."""
     side = {"conv1": -(-size // 2)}
     side["conv2"] = -(-side["conv1"] // 2)
     for before, stage in (("conv2", "conv3"), ("conv3", "conv4"), ("conv4", "conv5")):

@@ -1,4 +1,4 @@
-"""What int8 costs and gains on this processor, in every way that it could be computed in.
+"""Accuracy and speed of int8 on this processor, for each way to compute it.
 
 The graph is the bundled model's, or another compact one that was calibrated. Pictures are real photos; the ten nearest
 are looked for among them.
@@ -65,7 +65,7 @@ def _some(archive: Path, limit: int, spec: Any) -> np.ndarray:
 
 
 def _seven_bits(compact: onnx.ModelProto, ranges: quantise.Ranges) -> bytes:
-    """Pairs of products with these stay within 16 bits."""
+    """Kernels of 7 bits: sums of two of their products stay within 16 bits."""
     narrow = onnx.ModelProto()
     narrow.CopyFrom(compact)
     constants = {constant.name: constant for constant in narrow.graph.initializer}
@@ -90,7 +90,7 @@ def _lists(vectors: np.ndarray) -> np.ndarray:
 
 
 def _rates(sessions: dict[str, Any], batch: np.ndarray, seconds: float) -> dict[str, float]:
-    """Pictures a second, the best of several turns."""
+    """Pictures per second, the best of several turns."""
     best = dict.fromkeys(sessions, 0.0)
     for _ in range(ROUNDS):
         for name, session in sessions.items():

@@ -1,4 +1,4 @@
-"""A shop of 300,000 products, filled by COPY, kept from run to run: what grows with the catalog shows here."""
+"""A shop of 300,000 products, filled by COPY and kept between runs. It shows the costs that grow with the catalog."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recommendations.lifecycle.switching import ensure_active_model
 from recommendations.models import EmbeddingModel, ImageEmbedding
 
 PRODUCTS = 300_000
-_SLICE = 20_000  # rows a COPY buffer
+_SLICE = 20_000  # rows per COPY buffer
 
 
 def measure(shop: ScratchShop, *, products: int, fresh: bool) -> None:
@@ -110,7 +110,7 @@ def _index(model: EmbeddingModel) -> None:
     ensure_index(model)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
-    as_superuser("CHECKPOINT")  # or its writes would fall into what is measured
+    as_superuser("CHECKPOINT")  # otherwise its writes would affect the measurement
 
 
 def _blocks(assortment: Assortment, model: EmbeddingModel) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""What was uploaded while servers were killed, and what became of it."""
+"""The record of uploads made while servers were killed, and the verdict on them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from recommendations.models import EmbeddingModel, ImageEmbedding
 
 @dataclass
 class Entry:
-    """One upload that was answered with 201, and what staff did to it since. What was tried while the database went
-    away may or may not have happened: then both answers are right."""
+    """One upload that was answered with 201, and later changes by staff. A change attempted while the database went
+    away may or may not have happened; both outcomes are then right."""
 
     id: int
     at: float
@@ -37,7 +37,7 @@ class Ledger:
     accepted: list[Entry] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)  # by status
     by_staff: Counter[str] = field(default_factory=Counter)
-    sent: set[str] = field(default_factory=set)  # digests of everything that was ever sent
+    sent: set[str] = field(default_factory=set)  # digests of all files sent
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -47,7 +47,8 @@ class Ledger:
 
 @dataclass
 class Verdict:
-    """Of the accepted uploads. `lost`: picture or file is gone. `stuck`: neither ready nor failed with a reason."""
+    """The outcome of the accepted uploads. `lost`: picture or file is gone. `stuck`: neither ready nor failed with a
+    reason."""
 
     ready: int = 0
     failed: Counter[str] = field(default_factory=Counter)
@@ -55,7 +56,7 @@ class Verdict:
     lost: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
     double: list[str] = field(default_factory=list)
-    unanswered: int = 0  # in the shop, though nobody was told so
+    unanswered: int = 0  # in the shop, although the upload got no answer
     waits: list[float] = field(default_factory=list)  # seconds from the answer to the vector
     recoveries: list[float] = field(default_factory=list)  # seconds from a fault to the next vector stored
 

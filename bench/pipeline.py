@@ -1,4 +1,4 @@
-"""Pictures a second through a real worker process, against what ONNX Runtime alone does on the same inputs."""
+"""Pictures per second through a real worker process, against raw ONNX Runtime on the same inputs."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from recommendations.pipeline import control
 
 RAW_IMAGES = 384
 WARM_SECONDS, SECONDS = 1.0, 5.0
-LEAST_LEFT = 2500  # pictures, or a fast machine would have none left in the middle of a turn
-BETWEEN_BATCHES = 0.02  # seconds; the rows of one batch are written in less
+LEAST_LEFT = 2500  # pictures; with fewer, a fast machine would run out of them during a turn
+BETWEEN_BATCHES = 0.02  # seconds; the rows of one batch are written within less
 
 
 def measure(shop: ScratchShop, *, images: int) -> None:
@@ -41,7 +41,7 @@ def measure(shop: ScratchShop, *, images: int) -> None:
     print(f"{images:,} products, {shop.describe()}, {model.input_size} px, on an otherwise idle machine?")
     raws, workers, ratios = [], [], []
     with _worker(shop):
-        # By turns, and over and over: what else happens on a machine changes its speed from one minute to the next.
+        # In turns, many times: other load changes the speed of a machine from one minute to the next.
         while not raws or pipeline_status().missing > LEAST_LEFT:
             before = _raw_rate(network, inputs)
             through = _worker_rate()
@@ -72,7 +72,7 @@ def _raw_rate(network: OnnxEmbedder, inputs: np.ndarray) -> float:
 
 @contextmanager
 def _worker(shop: ScratchShop) -> Iterator[None]:
-    """A worker that is loaded and warm, and paused."""
+    """A paused worker that is loaded and warm."""
     worker = subprocess.Popen(
         [sys.executable, "-m", "shop", "worker"], cwd=shop.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -93,7 +93,7 @@ def _pause() -> None:
 
 
 def _worker_rate() -> float:
-    """Of `SECONDS` in the middle of a backlog, from the rows' own times."""
+    """Pictures per second over `SECONDS` in the middle of a backlog, from the times in the rows."""
     control.resume()
     resumed = _now()
     time.sleep(WARM_SECONDS + SECONDS)
@@ -107,7 +107,7 @@ def _worker_rate() -> float:
         )
         stored = np.array([moment for (moment,) in cursor.fetchall()])
     if len(stored) < 2:
-        sys.exit("All pictures were embedded before the clock ran. Take more of them: --images.")
+        sys.exit("All pictures were embedded before the measurement. Use more with --images.")
     # From the end of one batch to the end of another.
     ends = np.flatnonzero(np.diff(stored, append=np.inf) > BETWEEN_BATCHES)
     first, last = ends[0], ends[-1] if len(ends) > 1 else len(stored) - 1
@@ -115,7 +115,7 @@ def _worker_rate() -> float:
 
 
 def _now() -> datetime:
-    """By the clock that the rows' times are of."""
+    """The time on the database's clock, which the rows use."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         moment: datetime = cursor.fetchone()[0]

@@ -1,4 +1,4 @@
-"""What a visit of the vector index costs against a comparison: the constant behind `recommendations.search.plans`."""
+"""The cost of a visit of the vector index against a comparison: the constant behind `recommendations.search.plans`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from recommendations.search.filters import ANYTHING, Filters
 from recommendations.search.plans import VISIT, plan
 
 SHARES = (0.8, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005)
-RESULTS = (10, 50)  # products a page
-NEAR = 4  # times as fast: beyond, the planner joins in other ways, and neither cost is of interest
+RESULTS = (10, 50)  # products per page
+NEAR = 4  # times as fast; beyond this the planner joins in other ways, and neither cost matters
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def measure(shop: ScratchShop, *, rows: int, queries: int) -> None:
     model = stock(shop, vectors_of(VectorSet("plans", rows, pooled=False), shop, most=None), fresh=True).model
     print(f"{rows:,} x {model.dimension}; medians of {queries} queries, each both ways in turn")
     for results in RESULTS:
-        fetch = plan(ANYTHING, results + 1).fetch  # one more says whether there is a next page
+        fetch = plan(ANYTHING, results + 1).fetch  # one more row shows whether there is a next page
         points = [_point(model, share, rows, fetch, queries) for share in SHARES]
         print(f"\n{results} products, {fetch} rows to fetch")
         print(f"{'leaves':>8} {'rows':>8} {'walk ms':>9} {'compare ms':>11}")
@@ -90,14 +90,14 @@ def _point(model: EmbeddingModel, share: float, rows: int, fetch: int, queries: 
 
 
 def _ask(own: int, model: EmbeddingModel, filters: Filters, fetch: int, *, exact: bool = False) -> int:
-    """Rows found, by the statement that a search sends."""
+    """The rows that a search's statement finds."""
     products = Product.objects.published().filter(filters.conditions()).exclude(pk__in=[own]).defer("search").order_by()
     return len(nearest_pictures(own, model, products, fetch, exact=exact))
 
 
 @contextmanager
 def _walking() -> Iterator[None]:
-    """Only by the index: for a narrow filter the planner would compare of its own accord."""
+    """Force the use of the index: for a narrow filter the planner would compare."""
     with connection.cursor() as cursor:
         cursor.execute("SET enable_sort = off")
         yield
@@ -105,21 +105,21 @@ def _walking() -> Iterator[None]:
 
 
 def _timed(work: Callable[[], int]) -> tuple[float, int]:
-    """Milliseconds, and what it gave."""
+    """Milliseconds, and the result."""
     began = time.perf_counter()
     found = work()
     return (time.perf_counter() - began) * 1000, found
 
 
 def _slope(counts: list[float], times: list[float]) -> float:
-    """Of a line through the points, by least squares of relative errors: short times count as much as long ones."""
+    """A line through the points, by least squares of relative errors: short times count as much as long ones."""
     weights = 1 / np.array(times)
     line = np.polynomial.polynomial.polyfit(counts, times, 1, w=weights)
     return float(line[1])
 
 
 def _crossing(points: list[Point]) -> float | None:
-    """The share at which both take equally long, between the two that lie about it."""
+    """The share at which both take the same time, interpolated between its two neighbours."""
     for wide, narrow in pairwise(points):
         above, below = log(wide.walk / wide.compare), log(narrow.walk / narrow.compare)
         if above < 0 <= below:

@@ -22,7 +22,7 @@ MISSING = {
     "faiss": ".venv/bin/python -m pip install --require-hashes -r requirements/bench.txt",
     "hnswlib": ".venv/bin/python -m pip install --require-hashes -r requirements/hnswlib.txt  (needs a C++ compiler)",
 }
-# As the product's index is built and asked (pgvector's defaults; settings.py for ef_search).
+# The parameters of the product's index (pgvector's defaults; settings.py for ef_search).
 M, EF_CONSTRUCTION, EF_SEARCH = 16, 64, 100
 
 
@@ -41,12 +41,12 @@ class Rival:
 
 
 def missing(names: list[str]) -> list[str]:
-    """What to say of the libraries that are not installed."""
+    """A message for each library that is not installed."""
     return [f"{name} is not installed: {MISSING[name]}" for name in names if find_spec(MODULES[name]) is None]
 
 
 def rivals(names: list[str], vectors: np.ndarray, kept: Path) -> Iterator[Rival]:
-    """One after the other, so that only one holds memory.
+    """The libraries one after the other, so that only one uses memory.
 
     Args:
         kept: where an index that takes long to build is found by the next run.
@@ -66,7 +66,7 @@ def _scikit_learn(vectors: np.ndarray) -> Iterator[Rival]:
     from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415 (optional: requirements/bench.txt)
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 (optional: requirements/bench.txt)
 
-    # On unit vectors both rank alike; "euclidean" has a fast path of its own.
+    # On unit vectors both give the same order; "euclidean" has a faster implementation.
     for metric in ("cosine", "euclidean"):
         began = time.perf_counter()
         found = NearestNeighbors(algorithm="brute", metric=metric).fit(vectors)

@@ -1,4 +1,4 @@
-"""What each public page and API answer costs in the large shop: time, statements, and the slowest of them."""
+"""The cost of each public page and API response in the large shop: time, statements, and the slowest statement."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def routes(slug: str) -> list[Route]:
 
 def measure(shop: ScratchShop, *, products: int, rounds: int, only: str) -> None:
     fill(shop, products)
-    # A product that is far from nothing: of the middle of a large category.
+    # A product with many neighbours, from the middle of a large category.
     slug = Product.objects.published().filter(sku__gt="L5").order_by("sku").values_list("slug", flat=True)[0]
     staff, _ = get_user_model().objects.get_or_create(username="bench", is_staff=True, is_superuser=True)
     client, employee = Client(raise_request_exception=False), Client(raise_request_exception=False)

@@ -1,5 +1,4 @@
-"""The similar-products query as a product page makes it, on up to a million vectors, beside other ways to find
-neighbours."""
+"""The similar-products query of a product page, on up to a million vectors, next to other ways to find neighbours."""
 
 from __future__ import annotations
 
@@ -23,11 +22,11 @@ from recommendations.search.service import find_similar
 
 SELECTIVITIES = (None, 0.5, 0.1, 0.01, 0.001)
 K = 10
-WARM_UP = 300  # searches of other products first: a shop that is in use has its index in memory
-TRUTHS = 100  # searches whose answers are held against a comparison with everything
+WARM_UP = 300  # searches of other products first: a shop in use has its index in memory
+TRUTHS = 100  # searches that are checked against a comparison with all vectors
 QUICK_ROWS, QUICK_QUERIES = PART, 30
-RIVAL_SECONDS, RIVAL_LEAST = 20.0, 10  # a slow one is asked less often
-SAME = 1e-4  # as alike as the tenth: halves of floats tell no finer, and some photos are in the catalog twice
+RIVAL_SECONDS, RIVAL_LEAST = 20.0, 10  # a slow library gets fewer queries
+SAME = 1e-4  # as similar as the tenth: half floats are no finer, and some photos are in the catalog twice
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def measure(
     others = [name for name in libraries.split(",") if name]
     if unknown := set(others) - set(MODULES):
         raise SystemExit(f"--libraries takes {', '.join(MODULES)}; not {', '.join(sorted(unknown))}.")
-    print(f"{usable_cores()} cores; milliseconds of one search for {K} products; wants an otherwise idle machine")
+    print(f"{usable_cores()} cores; milliseconds of one search for {K} products; needs an otherwise idle machine")
     if shop.photos is None:
         print(
             "LOOKALIKE_DATA is not set: vectors of the demo photos, those of 2,048 numbers from an untrained network."
@@ -109,7 +108,7 @@ def _filters(rows: int, share: float | None) -> Filters:
 
 
 def _ours(vectors: Vectors, filled: Stock, asking: np.ndarray, before: np.ndarray, share: float | None) -> Timing:
-    """The product's own call, all its queries and Python included."""
+    """The product's own call, with all its queries and Python code."""
     request = SearchRequest(K, _filters(len(vectors.values), share))
     meets = None if request.filters.price_max is None else filled.prices <= int(request.filters.price_max)
     truths = _tenth_best(vectors.values, asking[:TRUTHS], meets)
@@ -133,7 +132,7 @@ def _ours(vectors: Vectors, filled: Stock, asking: np.ndarray, before: np.ndarra
 
 
 def _theirs(rival: Rival, vectors: np.ndarray, asking: np.ndarray, truths: np.ndarray) -> list[tuple[str, Timing]]:
-    """With one thread, and with as many as the library takes by itself."""
+    """Times with one thread, and with the library's default number of threads."""
     found = []
     if rival.limited is None:
         return [("1", _timed(rival.ask, vectors, asking, truths))]
@@ -163,7 +162,7 @@ def _timed(
 
 
 def _tenth_best(vectors: np.ndarray, asking: np.ndarray, meets: np.ndarray | None) -> np.ndarray:
-    """Cosine of the tenth best other product (of the last, where there are fewer), by comparison with all."""
+    """Cosine of the tenth best other product, or of the last if there are fewer, by comparison with all."""
     rows = np.arange(len(vectors)) if meets is None else np.flatnonzero(meets)
     best = np.full((len(asking), 0), -1.0, np.float32)
     for start in range(0, len(rows), 50_000):

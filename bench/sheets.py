@@ -1,4 +1,4 @@
-"""Ten strips and five photo searches of the real catalog as contact sheets: for what no figure tells."""
+"""Ten strips and five photo searches of the real catalog as contact sheets, to judge by eye."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def measure(shop: ScratchShop, *, out: Path, limit: int | None, seed: int) -> No
 
 
 def _products(chance: np.random.Generator) -> list[Product]:
-    """Of ten categories, the larger ones likelier."""
+    """One product from each of ten categories; larger categories are more likely."""
     found: dict[int, Product] = {}
     on_show = Product.objects.published().filter(available().conditions()).order_by("pk")
     for pk in chance.permutation(list(on_show.values_list("pk", flat=True))):

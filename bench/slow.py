@@ -1,4 +1,4 @@
-"""Clients that send or read byte by byte, and how long everybody else waits."""
+"""Clients that send or read byte by byte, and the response times of other clients."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from typing import Any
 PAGES = ("/healthz", "/", "/search/?q=dress")
 ALLOWED_SECONDS = 1.0
 PHOTO = b"POST /api/v1/search/image/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-#: What each kind of client sends before it begins to trickle.
+#: The bytes that each kind of client sends before it slows down.
 KINDS = {
     "body": PHOTO + b"Content-Length: 1000000\r\n\r\n--x\r\n",
     "chunked": PHOTO + b"Transfer-Encoding: chunked\r\n\r\nf4240\r\n--x\r\n",
@@ -35,13 +35,13 @@ KINDS = {
 
 
 class SlowClients:
-    """`count` clients of one kind, each sending (or, for "read", reading) one byte every few seconds. Those that the
-    server closes come back at once."""
+    """`count` clients of one kind, each sending (or, for "read", reading) one byte every few seconds. Clients closed by
+    the server reconnect at once."""
 
     def __init__(self, port: int, kind: str, count: int, *, tls: bool = False, pause: float = 2.0) -> None:
         self.port, self.kind, self.count, self.pause = port, kind, count, pause
         self.closed = 0  # by the server
-        self.longest = 0.0  # seconds that one of them was kept
+        self.longest = 0.0  # seconds of the longest connection
         self._tls = ssl._create_unverified_context() if tls else None
         self._open: dict[socket.socket, float] = {}
         self._end = threading.Event()
@@ -93,7 +93,7 @@ class SlowClients:
             if self.kind != "idle":
                 client.sendall(b"a")
             client.settimeout(0)
-            client.recv(100)  # an answer, or the end: either way it is over
+            client.recv(100)  # an answer or the end of the connection
             return False
         except (BlockingIOError, ssl.SSLWantReadError):
             return True
@@ -103,7 +103,7 @@ class SlowClients:
 
 @dataclass
 class Waited:
-    """Seconds that ordinary requests took, by page; what did not answer with 200 is among `failed`."""
+    """Seconds of ordinary requests, by page; requests without status 200 are in `failed`."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
@@ -123,7 +123,7 @@ class Waited:
 
 
 def ask_for(address: str, seconds: float, pages: tuple[str, ...] = PAGES) -> Waited:
-    """Ask for each of `pages` about once a second."""
+    """Request each of `pages` about once per second."""
     waited, end = Waited(), time.monotonic() + seconds
     while time.monotonic() < end:
         for page in pages:
@@ -137,7 +137,7 @@ def _context(address: str) -> ssl.SSLContext | None:
 
 
 def measure(root: Path, clients: int, seconds: float, kinds: str, *, bare: bool, caddy: str) -> bool:
-    """Whether everybody else was answered within a second, whatever the slow clients did."""
+    """Whether all other clients were answered within a second."""
     with _shop(root, None if bare else caddy) as (address, port):
         good = True
         print(f"{clients} slow clients for {seconds:.0f} s each, {address} ({'gunicorn' if bare else caddy})")
@@ -152,13 +152,13 @@ def measure(root: Path, clients: int, seconds: float, kinds: str, *, bare: bool,
             for line in waited.failed:
                 print(f"  failed: {line}")
             good = good and not waited.failed and waited.longest <= ALLOWED_SECONDS
-    print("Everybody else was answered within a second." if good else "NOT everybody was answered within a second.")
+    print("All other clients were answered within a second." if good else "NOT all were answered within a second.")
     return good
 
 
 @contextlib.contextmanager
 def _shop(root: Path, caddy: str | None) -> Iterator[tuple[str, int]]:
-    """A web process with the demo's defaults in a folder of its own, and the shipped Caddy before it."""
+    """A web process with the demo's defaults in a temporary folder, behind the shipped Caddy."""
     with tempfile.TemporaryDirectory(prefix="lookalike-slow-") as folder, contextlib.ExitStack() as stack:
         web_port, port, plain = (_free_port() for _ in range(3))
         environment = {
@@ -177,7 +177,7 @@ def _shop(root: Path, caddy: str | None) -> Iterator[tuple[str, int]]:
             return
         program = shutil.which(caddy)
         if program is None:
-            sys.exit(f"There is no {caddy} here. Install Caddy (`make tools`), name one with --caddy, or try --bare.")
+            sys.exit(f"{caddy} is not installed. Install Caddy (`make tools`), name one with --caddy, or use --bare.")
         config = Path(folder) / "Caddyfile"
         config.write_text(f"{{\n\thttp_port {plain}\n\tskip_install_trust\n{_after_brace(root)}")
         variables = {
@@ -192,8 +192,8 @@ def _shop(root: Path, caddy: str | None) -> Iterator[tuple[str, int]]:
 
 
 def _after_brace(root: Path) -> str:
-    """The shipped Caddyfile behind the brace that opens its global options: two more of them keep a bench from asking
-    for port 80 and the machine's certificates."""
+    """The shipped Caddyfile after the opening brace of its global options. The benchmark inserts two more options, so
+    that Caddy needs neither port 80 nor the machine's certificates."""
     return (root / "deploy" / "Caddyfile").read_text().partition("{\n")[2]
 
 

@@ -19,12 +19,12 @@ from catalog.models import Category
 from recommendations.embeddings.indexes import drop_index, ensure_index, index_bytes
 from recommendations.models import EmbeddingModel, ModelState
 
-_SLICE = 20_000  # rows a COPY buffer
+_SLICE = 20_000  # rows per COPY buffer
 
 
 @dataclass(frozen=True)
 class Stock:
-    """A filled shop. `filled_s` and `indexed_s`: what filling it and building the index took, in seconds."""
+    """A filled shop. `filled_s` and `indexed_s`: the seconds that filling it and building the index took."""
 
     model: EmbeddingModel
     prices: np.ndarray
@@ -60,7 +60,7 @@ def stock(shop: ScratchShop, vectors: Vectors, *, fresh: bool) -> Stock:
         with connection.cursor() as cursor:
             for table in ("recommendations_imageembedding", "catalog_productimage", "catalog_product"):
                 cursor.execute(f"VACUUM ANALYZE {table}")
-        as_superuser("CHECKPOINT")  # or its writes would fall into what is measured
+        as_superuser("CHECKPOINT")  # otherwise its writes would affect the measurement
         record.write_text(json.dumps(times))
     return Stock(model, prices, **times)
 

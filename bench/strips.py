@@ -1,4 +1,4 @@
-"""What own kind, variety and one card a style do to a strip: with the shop's own code, on vectors in memory."""
+"""Effects of own category, variety and one card per style on a strip, with the shop's code, on vectors in memory."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ CATEGORY = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12)
 GENDER = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08)
 VARIETY = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
 SHAPES = (-1.0, 0.9, 0.95, 0.97, 0.98, 0.99)
-RUN = 20  # products that stand together in the catalog
+RUN = 20  # consecutive products of the catalog
 ATTRIBUTES = ("colour", "gender", "usage")
 COLUMNS = ("type", "both", "gender", "usage", "likeness", "variety")
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Products, never saved, and float32 [n, D] vectors."""
+    """Unsaved products, and float32 [n, D] vectors."""
 
     products: list[Product]
     vectors: np.ndarray
@@ -83,7 +83,7 @@ def _figures(
     arrangement: Arrangement,
     one_card: bool,
 ) -> list[float]:
-    """As `strips.product_strip` arranges what a search found; float [6], see `COLUMNS`."""
+    """Arrange search results as `strips.product_strip` does; float [6], see `COLUMNS`."""
     others = [catalog.products[place] for place in found]
     worth = catalog.vectors[found] @ catalog.vectors[own] + arrangement.own_kind(catalog.products[own], others)
     order = np.argsort(-worth, kind="stable")
@@ -109,7 +109,7 @@ def _figures(
 def _measure_styles(
     catalog: Catalog, looks: list[styles.Look], asking: np.ndarray, found: np.ndarray, borne: Counter[str]
 ) -> None:
-    """Whether names and shapes tell one style in several colours from many styles of one careless name."""
+    """Whether names and shapes distinguish one style in several colours from many styles with the same name."""
     print("\nProducts on a card of another of the same name and another colour, by how many products of the whole")
     print("catalog bear the name: a few are colours of a style, many are many styles.")
     print(f"{'shape':>10}{'up to 6':>12}{'7 to 20':>12}{'more':>12}{'cards with several colours':>30}")
@@ -132,7 +132,7 @@ def _name(style: styles.Style) -> str:
 
 
 def _catalog(shop: ScratchShop, limit: int, seed: int) -> Catalog:
-    """Whole runs of the catalog, as neighbours in it are often one style; embedded once, and kept."""
+    """Whole runs of the catalog, because consecutive products are often one style; embedded once and cached."""
     embedder, catalog = Embedder.load(), open_catalog(shop.catalog(), layout="kaggle")
     records = [entry for entry in catalog.records() if isinstance(entry, Record) and entry.image]
     records.sort(key=lambda record: (len(record.sku), record.sku))

@@ -1,4 +1,4 @@
-"""What only the superuser of the embedded Postgres may do, for benchmarks and for tests of damage."""
+"""Statements as the superuser of the embedded Postgres, for benchmarks and for tests of damage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shop.embedded import roles
 
 
 def as_superuser(statement: str, parameters: Sequence[object] = ()) -> None:
-    """In the database that Django is connected to, and committed at once."""
+    """Run a statement in Django's database, and commit it at once."""
     found = connection.settings_dict
     with psycopg.connect(host=found["HOST"], user=roles.SUPERUSER, dbname=found["NAME"], autocommit=True) as superuser:
         superuser.execute(statement, parameters)

@@ -1,4 +1,4 @@
-"""The vectors that searches are measured on: of real photos, and of real ones perturbed where there must be more."""
+"""The vectors for measuring searches: those of real photos, and perturbed copies if more are needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ml.weights import Weights, resolve
 
 BATCH = 32
 PART = 2000  # pictures in a file
-NOISE = 0.3  # of the vector's own length: a copy keeps a cosine of about 0.96 with its original
+NOISE = 0.3  # relative to the vector's length: a copy has a cosine of about 0.96 with its original
 _SLICE = 50_000  # copies made at a time
 
 
@@ -63,7 +63,7 @@ class Vectors:
 
 
 def vectors_of(wanted: VectorSet, shop: ScratchShop, *, most: int | None) -> Vectors:
-    """Real ones are computed once by the product's own embedder and kept below VAR_DIR.
+    """Real vectors are computed once by the product's embedder and cached below VAR_DIR.
 
     Args:
         most: photos and rows, for a quick look.
@@ -76,7 +76,7 @@ def vectors_of(wanted: VectorSet, shop: ScratchShop, *, most: int | None) -> Vec
 
 
 def _real(weights: Weights, shop: ScratchShop, most: int | None) -> np.ndarray:
-    """float32 [n, D], unit length. Kept part by part: a run that is cut short is gone on with."""
+    """float32 [n, D], unit length. Cached in parts, so that a stopped run can be resumed."""
     folder = shop.var / "vectors" / f"{weights.sha256[:12]}-{'photos' if shop.photos else 'demo'}"
     folder.mkdir(parents=True, exist_ok=True)
     sources = list(find([shop.catalog()]))[:most]

@@ -1,5 +1,5 @@
-"""Every file in a folder through query, upload and pipeline: does each door say the same, and is what would be
-published clean? Meant for the test pictures of other projects, which hold what a shop rarely meets."""
+"""Every file in a folder through query, upload and pipeline: do their verdicts agree, and is the published file clean?
+Meant for the test pictures of other projects, which contain files that a shop rarely meets."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SPEC = SimpleNamespace(
     input_size=16, fit="letterbox"
 )  # so small that most JPEGs are decoded at a fraction of their size
 ORIENTATION = 0x0112
-_LOSSY = 4.0  # mean difference, of 255, that an encoder may make of a picture it turned
+_LOSSY = 4.0  # mean difference, of 255, allowed for an encoder that rotated the picture
 
 
 @dataclass(frozen=True)
 class Said:
-    """The code of each door, "ok" for a picture that is taken."""
+    """The code from each of the three, "ok" for an accepted picture."""
 
     query: str
     upload: str
@@ -45,7 +45,7 @@ class Said:
 
 
 def ask(data: bytes) -> Said:
-    """What query and upload say of the file, and the pipeline of what the upload would store."""
+    """The verdicts of query and upload on the file, and of the pipeline on the file that the upload would store."""
     query = upload = pipeline = "ok"
     accepted = None
     try:
@@ -65,7 +65,7 @@ def ask(data: bytes) -> Said:
 
 
 def faults_of(sent: bytes, accepted: AcceptedImage, *, is_damaged: bool, secret: bytes = b"") -> list[str]:
-    """What is wrong with the bytes that would be published.
+    """The faults of the bytes that would be published.
 
     Args:
         is_damaged: the container may be one that only encoding again makes whole.
@@ -89,14 +89,14 @@ def faults_of(sent: bytes, accepted: AcceptedImage, *, is_damaged: bool, secret:
 
 
 def _was_turned(sent: bytes, accepted: AcceptedImage) -> bool:
-    """Whether a lossy encoder was at work: where EXIF turned the picture, and now nothing does."""
+    """Whether a lossy encoder was used: EXIF rotated the picture, and now nothing does."""
     is_lossy = accepted.info.format in ("JPEG", "WEBP")
     turned = [codec.examine(data).orientation for data in (sent, accepted.data)]
     return is_lossy and turned[0] != 1 and turned[1] == 1
 
 
 def measure(folders: Iterable[Path]) -> None:
-    """Print what was said of every file below the folders; ends with 1 where the doors disagree."""
+    """Check every file below the folders and print the verdicts; exits with 1 if they disagree."""
     warnings.simplefilter("ignore")
     logging.getLogger("catalog.refusals").setLevel(logging.WARNING)
     said: Counter[str] = Counter()

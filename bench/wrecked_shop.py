@@ -1,4 +1,4 @@
-"""A shop of its own, whose processes and servers are killed on purpose and started again: `python -m bench chaos`."""
+"""A separate shop with processes and servers that are killed on purpose and restarted: `python -m bench chaos`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from shop.embedded.servers import DATABASE, USER, EmbeddedServices, Layout
 
 LEASE_SECONDS, SWEEP_SECONDS = 10, 5
 WORKERS = ("worker 1", "worker 2")
-DOWN = (0.3, 3.0)  # seconds that a server or a worker stays away, from and to
+DOWN = (0.3, 3.0)  # seconds that a server or a worker is down, from and to
 
 
 @dataclass
@@ -39,12 +39,12 @@ class Fault:
 
 @dataclass
 class WreckedShop:
-    """Web, two workers and a scheduler on a Postgres and a Redis that nobody else uses."""
+    """A web process, two workers and a scheduler on their own Postgres and Redis."""
 
     root: Path
     var: Path
     faults: list[Fault] = field(default_factory=list)
-    restarts: Counter[str] = field(default_factory=Counter)  # of processes that ended by themselves
+    restarts: Counter[str] = field(default_factory=Counter)  # of processes that ended unexpectedly
 
     def __post_init__(self) -> None:
         self.services = EmbeddedServices(Layout(self.var))
@@ -62,7 +62,7 @@ class WreckedShop:
             "SECRET_KEY": secrets.token_urlsafe(50),
             "HTTPS_ONLY": "false",
             "VAR_DIR": str(self.var),
-            # Named, so that no process starts by itself what was stopped on purpose.
+            # Set explicitly, so that no process restarts servers that were stopped on purpose.
             "DATABASE_URL": f"postgresql://{USER}@{sockets}/{DATABASE}",
             "REDIS_URL": layout.redis_url,
             "EMBEDDING_LEASE_SECONDS": str(LEASE_SECONDS),
@@ -77,7 +77,7 @@ class WreckedShop:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Everything runs inside, and nothing afterwards."""
+        """Run everything inside the block, and nothing after it."""
         self.services.ensure_postgres()
         self.services.ensure_redis()
         subprocess.run(
@@ -100,7 +100,7 @@ class WreckedShop:
             self.services.leave()
 
     def wreck(self, chance: random.Random) -> Fault:
-        """One fault, each kind in its turn as in a shuffled pack; what it took is there again when this returns."""
+        """Inject one fault, of each kind in turn in random order. What it stopped is running again on return."""
         kinds = {
             "worker's child killed": self._kill_child,
             "worker killed with its group": lambda chance: self._kill_worker(chance, signal.SIGKILL),
@@ -138,7 +138,7 @@ class WreckedShop:
 
     def _stop_postgres(self, chance: random.Random) -> None:
         pid = int((self.services.layout.postgres_data / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(pid, signal.SIGQUIT)  # what `pg_ctl -m immediate stop` sends: no checkpoint, no goodbye
+        os.kill(pid, signal.SIGQUIT)  # as `pg_ctl -m immediate stop`: without a checkpoint
         while Path(f"/proc/{pid}").exists():
             time.sleep(0.05)
         time.sleep(chance.uniform(*DOWN))
@@ -170,7 +170,7 @@ class WreckedShop:
 
     @contextmanager
     def _gone(self, name: str) -> Iterator[None]:
-        """On purpose: the supervisor leaves it alone."""
+        """Mark a process as stopped on purpose, so that the supervisor ignores it."""
         with self._lock:
             self._away.add(name)
         try:
@@ -180,7 +180,7 @@ class WreckedShop:
                 self._away.discard(name)
 
     def _supervise(self, stop: threading.Event) -> None:
-        """Starts again what ended by itself, as systemd or Docker would."""
+        """Restart processes that ended unexpectedly, as systemd or Docker would."""
         while not stop.wait(0.5):
             with self._lock:
                 for name, process in list(self._processes.items()):
@@ -204,7 +204,7 @@ def wrecked_shop(root: Path) -> WreckedShop:
     home = Path(os.environ.get("BENCH_VAR_DIR", str(root / "var" / "bench"))).absolute()
     home.mkdir(parents=True, exist_ok=True)
     shop = WreckedShop(root, Path(tempfile.mkdtemp(prefix="chaos-", dir=home)))
-    # Brokers and databases that are away are no news here.
+    # Missing brokers and databases are expected here.
     os.environ.update(shop.environment, LOG_LEVEL="ERROR")
     django.setup()
     return shop

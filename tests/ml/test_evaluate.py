@@ -229,7 +229,7 @@ def test_the_table_is_for_reading(catalog: Path, cache: Path) -> None:
     command += ["--queries", "5", "--cache-dir", str(cache)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert "13 different pictures (1 duplicates and 1 unreadable left out); 5 pictures at random" in done.stdout
+    assert "13 different pictures (1 duplicates and 1 unreadable left out); queries: 5 pictures at random" in done.stdout
     header = next(line for line in done.stdout.splitlines() if "type and colour" in line)
     assert header.split("  ")[-1].strip() == "gender"
     assert "pixels" in done.stdout
@@ -380,7 +380,7 @@ def folder_of(path: Path, pictures: Mapping[str, bytes]) -> Path:
     [
         ({}, "no labelled pictures"),
         ({"a/1.jpg": b"no picture", "b/2.jpg": b""}, "None of the pictures can be read"),
-        ({"a/1.png": encode(picture("disc", "red")), "a/2.png": encode(picture("disc", "blue"))}, "one class, 'a'"),
+        ({"a/1.png": encode(picture("disc", "red")), "a/2.png": encode(picture("disc", "blue"))}, "same class, 'a'"),
     ],
 )
 def test_a_set_with_nothing_to_measure_is_refused(
