@@ -31,7 +31,7 @@ OUTSIDE = {"realdata": "LOOKALIKE_DATA", "casefile": "LOOKALIKE_CASES"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Fast tests first. Tests on outside files run where their folder is named; elsewhere they are counted."""
+    """Run fast tests first. Tests on outside files run only if their folder is named, and are counted otherwise."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
     for marker, variable in OUTSIDE.items():
         if variable in os.environ:
@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _outside(variable: str) -> Path:
-    """Set but missing is an error, not a reason to skip."""
+    """A folder that is named but missing is an error, not a reason to skip."""
     folder = Path(os.environ[variable])
     assert folder.is_dir(), f"{variable} names {folder}, which is not there"
     return folder
@@ -69,13 +69,13 @@ def shop(db: None) -> Shopkeeper:
 
 @pytest.fixture(autouse=True)
 def no_mark_of_another_test() -> None:
-    """Tests share a media storage, and each begins with another database: that is what its mark is there to notice."""
+    """Tests share a media storage and each starts with another database, which the storage's mark would report."""
     (Path(os.environ["VAR_DIR"]) / "media" / "database.json").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords() -> Iterator[None]:
-    """A real hash is meant to take long: about a second on a busy core, for every test that needs an account."""
+    """Real password hashes are slow on purpose: about a second on a busy core for every test with an account."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
 
@@ -101,7 +101,7 @@ def cluster(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, cluster: Path) -> None:
-    """Tests make databases of their own, which the shop's role may not."""
+    """Tests create databases, which the shop's role may not."""
     layout = servers.Layout(settings.VAR_DIR)
     if not layout.postgres_data.exists():
         shutil.copytree(cluster, layout.postgres_data)

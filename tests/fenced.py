@@ -1,4 +1,4 @@
-"""The commands in the fenced blocks of a page, and what the page shows as their output."""
+"""The commands in the fenced blocks of a page, and the output that the page shows for them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ANY_NUMBER = {"id", "count"}
 
 @dataclass(frozen=True)
 class Step:
-    """A command as it stands, its output as the page shows it ("" where it shows none), and the line of the page."""
+    """A command, its output on the page ("" if the page shows none), and its line number."""
 
     command: str
     shown: str
@@ -31,8 +31,8 @@ class Step:
 
 
 def steps(page: Path) -> list[Step]:
-    """Lines behind `$ `; in a block without any, every line. What follows up to the next `$ `, or a block of JSON in
-    the same section, is the output."""
+    """The lines after `$ `, or every line in a block without `$ `. The output is the text up to the next `$ `, or a
+    block of JSON in the same section."""
     found: list[Step] = []
     is_open = False  # whether a block of JSON would be the last command's
     for language, line, body in _blocks(page.read_text().splitlines()):
@@ -50,7 +50,7 @@ def steps(page: Path) -> list[Step]:
 
 
 def json_without_a_command(page: Path) -> list[int]:
-    """Lines of blocks of JSON that stand for themselves."""
+    """The lines of JSON blocks without a command."""
     found, is_open = [], False
     for language, line, _ in _blocks(page.read_text().splitlines()):
         if language == "json" and not is_open:
@@ -97,7 +97,7 @@ def _commands(body: list[str], line: int) -> list[Step]:
 
 
 def differences(shown: str, printed: str) -> list[str]:
-    """What the page shows and the command did not print; empty where they agree."""
+    """The text that the page shows and the command did not print; empty if they agree."""
     shown, printed = _steady(shown), _steady(printed)
     try:
         expected = json.loads(shown)

@@ -38,7 +38,7 @@ Added = Callable[[str], EmbeddingModel]
 
 @pytest.fixture(scope="session")
 def exported_network(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """A seeded untrained ResNet50 as the product exports it; the graph lies in the cache."""
+    """A seeded untrained ResNet50, exported by the product; its artifact is in the cache."""
 
     def export(folder: Path) -> None:
         exported = export_in_own_process("untrained", folder / "graph.onnx", folder / "cache")
@@ -58,7 +58,7 @@ def _into_cache(graph: Path, sha256: str) -> None:
 
 @pytest.fixture
 def network(db: None, exported_network: dict[str, Any]) -> EmbeddingModel:
-    """The active model of a shop whose network really runs."""
+    """An active model with a network that really runs."""
     spec = exported_network["spec"]
     artifacts.store(Path(artifacts.cache_path(exported_network["graph_sha256"])), exported_network["graph_sha256"])
     return EmbeddingModel.objects.create(
@@ -78,7 +78,7 @@ def network(db: None, exported_network: dict[str, Any]) -> EmbeddingModel:
 
 @pytest.fixture
 def plane(db: None) -> EmbeddingModel:
-    """An active model of three dimensions, whose vectors a test writes itself."""
+    """An active model with three dimensions. Tests write its vectors."""
     return EmbeddingModel.objects.create(
         name="plane", source="file", backbone="resnet50", weights_sha256="0" * 64, graph_sha256="0" * 64,
         input_size=80, fit="letterbox", pooling="avg", dimension=3, state=ModelState.ACTIVE,
@@ -87,7 +87,7 @@ def plane(db: None) -> EmbeddingModel:
 
 @pytest.fixture
 def coloured(db: None) -> EmbeddingModel:
-    """An active model whose vectors are [shape (2); colour (2)]."""
+    """An active model with vectors [shape (2); colour (2)]."""
     spec = ModelSpec("resnet50", 80, "letterbox", "avg", 4, parts=(Part("kind", 2), Part("colour", 2)))
     return EmbeddingModel.objects.create(
         name="coloured", source="file", weights_sha256="0" * 64, graph_sha256="0" * 64, state=ModelState.ACTIVE,
@@ -96,7 +96,7 @@ def coloured(db: None) -> EmbeddingModel:
 
 
 def stated(model: EmbeddingModel, **changes: Any) -> None:
-    """A calibration whose match is 100 times the cosine."""
+    """A calibration with a match of 100 times the cosine."""
     made = Calibration(
         MatchBasis.CHANCE, True, Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])),
         {Word.VERY_CLOSE: 75, Word.CLOSE: 50, Word.SAME_TYPE: 30}, 20, 0.02, 900, 120,

@@ -46,7 +46,7 @@ def odd_pictures() -> Iterator[tuple[str, bytes]]:
 
 @cache
 def _photo(width: int = 48, height: int = 32) -> Image.Image:
-    """Something smooth with an edge and some noise, so that neither codec nor orientation is put to no test."""
+    """A smooth picture with an edge and some noise, which tests both codec and orientation."""
     across, down = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     pixels = np.stack([across, down, 255 - across], axis=2)
     pixels[: height // 2, : width // 2] = (200, 30, 30)
@@ -151,7 +151,7 @@ def _pngs_of_every_depth() -> Iterator[tuple[str, bytes]]:
 
 
 def _whole() -> Iterator[tuple[str, bytes]]:
-    """The pictures that are cut short, damaged, and followed by something."""
+    """The pictures cut short, damaged, and with trailing data."""
     photo, frames = _photo(96, 64), [_photo(96, 64).transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
     animated: dict[str, object] = {"save_all": True, "append_images": frames}
     exif = {"exif": _exif(6)}

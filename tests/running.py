@@ -1,4 +1,4 @@
-"""Real processes of a shop, beside the test that started them."""
+"""Real processes of a shop, started by a test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE = 20
 
 
 class Process:
-    """One process in a process group of its own, with its output in a file."""
+    """One process in a separate process group, with its output in a file."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str], log: Path) -> None:
         self.log_path = log
@@ -46,7 +46,7 @@ class Process:
         return found
 
     def kill_child(self) -> None:
-        """As the kernel does when memory runs out: at once, and only the one that works."""
+        """Kill only the busy process, at once, as the kernel does when memory runs out."""
         (child,) = self.children()
         os.kill(child, signal.SIGKILL)
 
@@ -60,7 +60,7 @@ class Process:
         self.popen.send_signal(signal.SIGTERM)
 
     def ended(self, seconds: float = PATIENCE) -> int:
-        """Wait until it has ended; its exit status."""
+        """Wait until it has ended; returns its exit status."""
         try:
             return self.popen.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -79,7 +79,7 @@ Start = Callable[..., Process]
 
 
 def until(condition: Callable[[], object], seconds: float, what: Callable[[], str] = lambda: "") -> None:
-    """Wait for something that has to come; a limit only keeps a failed test from hanging."""
+    """Wait for something that must happen; the limit only keeps a failed test from hanging."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s. {what()}"

@@ -1,4 +1,4 @@
-"""Fills a test's shop in the words of a shopkeeper."""
+"""Fills a test's shop, in the words of a shopkeeper."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _numbers = count(1)
 
 class Shopkeeper:
     def category(self, path: str = "clothes") -> Category:
-        """The category at this address, made with its parents where they are missing."""
+        """The category at this address; missing ones are created with their parents."""
         found = Category.objects.filter(address=path).first()
         if found is not None:
             return found

@@ -1,4 +1,4 @@
-"""The house: which room uses which. Read from the sources, so that no import inside a function escapes."""
+"""Which room uses which, read from the sources, so that imports inside functions count too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation says what the code does: settings, commands, addresses, failure codes and links are compared."""
+"""The documentation matches the code: settings, commands, addresses, failure codes and links."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def sources() -> Iterator[Path]:
 
 
 def settings() -> dict[str, ast.expr | None]:
-    """What settings.py reads with `env.xxx("NAME", default)`."""
+    """The settings that settings.py reads with `env.xxx("NAME", default)`."""
     found: dict[str, ast.expr | None] = {}
     for node in ast.walk(ast.parse(SETTINGS.read_text())):
         if (
@@ -94,7 +94,7 @@ def rows(path: Path) -> dict[str, list[str]]:
 
 
 def shown(default: ast.expr | None) -> str | None:
-    """A default as the table shows it; None where it is worked out when the shop starts."""
+    """A default as the table shows it; None if it is computed when the shop starts."""
     if default is None:
         return "required"
     if isinstance(default, ast.List):
@@ -147,7 +147,7 @@ def section(path: Path, heading: str) -> str:
 
 
 def options(command: BaseCommand) -> set[str]:
-    """Of the command and of its actions."""
+    """The options of the command and of its actions."""
     found, parsers = set(), [command.create_parser("manage.py", "x")]
     for parser in parsers:
         for action in parser._actions:
@@ -223,7 +223,7 @@ def test_the_json_in_the_api_docs_has_the_fields_that_the_api_has() -> None:
 
 
 def codes(*, of: str, argument: int = 0) -> set[str]:
-    """Constant codes with which `of` is made anywhere in the product."""
+    """The constant codes that the product passes to `of`."""
     return {
         node.args[argument].value
         for path in sources()

@@ -1,4 +1,4 @@
-"""Every option that takes a number says what it takes when it is given something else."""
+"""The error for a bad number names the values that the option accepts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def actions(parser: ArgumentParser) -> Iterator[Action]:
 
 
 def own(action: Action) -> bool:
-    """Not Django's `--verbosity`, of which argparse checks the choices."""
+    """Without Django's `--verbosity`: argparse checks its choices."""
     return action.dest not in {"verbosity", "version", "help"}
 
 
@@ -86,7 +86,7 @@ def test_a_number_that_makes_no_sense_is_refused_with_a_sentence(action: Action)
 
 
 def outcome(action: Action, text: str) -> tuple[Any, str]:
-    """Another error than this one would print "invalid _positive value"."""
+    """Any other exception would print "invalid _positive value"."""
     try:
         return action.type(text), ""  # type: ignore[operator,misc]
     except ArgumentTypeError as error:

@@ -1,4 +1,4 @@
-"""`python -m bench chaos`, for half a minute: nothing that was accepted is lost, and the table says so."""
+"""`python -m bench chaos` for half a minute: no accepted upload is lost, and the table shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m bench search`, on a small shop: what it prints must be what is so."""
+"""`python -m bench search` on a small shop: its output must be true."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tests.prepared import prepared
 
 
 def draw(width: int = 60, height: int = 80, *, seed: int = 0) -> Image.Image:
-    """A shop-like picture: a few coloured shapes on white."""
+    """A picture like a shop's: a few coloured shapes on white."""
     random = np.random.default_rng(seed)
     image = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(image)
@@ -35,7 +35,7 @@ def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 class Server:
-    """Serves `content`; the next requests fail as `faults` says: a status code, or ("cut", bytes sent)."""
+    """Serves `content`. Each entry of `faults` makes one request fail: a status code, or ("cut", bytes sent)."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content

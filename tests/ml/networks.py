@@ -1,4 +1,4 @@
-"""Networks of random numbers whose every variable counts, so that one misread or left out shows."""
+"""Networks with random variables that all affect the output, so that a misread or missing variable is detected."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from ml.weights.layout import head_shapes, untrained_variables
 
 
 def variables(spec: ModelSpec, *, seed: int = 0) -> dict[str, np.ndarray]:
-    """The untrained backbone with biases and batch norms that do something, and random heads."""
+    """The untrained backbone with random biases, batch norms and heads."""
     random = np.random.default_rng(seed)
     drawn = untrained_variables(spec.backbone)
     for path, values in drawn.items():
@@ -24,6 +24,6 @@ def variables(spec: ModelSpec, *, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def saved(path: Path, spec: ModelSpec, *, seed: int = 0) -> Weights:
-    """A weights file of such a network, found again."""
+    """The weights of such a network, saved to a file and resolved again."""
     write_npz(path, variables(spec, seed=seed), spec)
     return resolve(str(path), cache_dir=path.parent)

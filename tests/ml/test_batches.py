@@ -1,4 +1,4 @@
-"""What each training step sees."""
+"""The batch of each training step."""
 
 from collections import Counter
 

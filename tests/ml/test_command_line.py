@@ -1,4 +1,4 @@
-"""`python -m ml …`, run as a person runs it."""
+"""`python -m ml …`, run as a user runs it."""
 
 import csv
 import hashlib
@@ -120,7 +120,7 @@ def test_parquet_holds_the_same_and_is_searched_the_same(features: Path, photos:
 
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
-    """More pictures than are embedded in the time that it takes to kill a process."""
+    """More pictures than a process can embed before it is killed."""
     (tmp_path / "many").mkdir()
     for seed in range(150):
         (tmp_path / "many" / f"{seed:03}.png").write_bytes(encode(draw(seed=seed)))

@@ -160,7 +160,7 @@ def test_what_an_older_decoding_kept_is_decoded_anew(tmp_path: Path, monkeypatch
 
 
 def test_a_picture_that_the_system_could_not_read_is_tried_again(tmp_path: Path) -> None:
-    """Another that is damaged stays left out."""
+    """A damaged picture is still left out."""
     data, attempts, notes = encode(draw()), [TimeoutError("the drive is gone"), None], []
 
     def flaky() -> bytes:

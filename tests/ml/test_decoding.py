@@ -1,4 +1,4 @@
-"""A poisoned file fails itself and nobody else: real decoders that really sleep, crash and run out of memory."""
+"""A harmful file fails alone: real decoders that really sleep, crash and run out of memory."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ os.kill(os.getpid(), 9)
 
 
 def test_no_decoder_outlives_whoever_asked_it(decoders: Decoders) -> None:
-    """Not even one that hangs and that nobody is left to kill."""
+    """Not even a decoder that hangs after its parent has died."""
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
         [sys.executable, "-c", ORPHAN], cwd=root, capture_output=True, text=True, timeout=60, check=False

@@ -38,7 +38,7 @@ class Done:
 
 
 def evaluate(*arguments: object, cache: Path) -> Done:
-    """The command in this process: starting Python thirty times would take longer than all that is tested."""
+    """Run the command in this process: starting Python thirty times would take longer than the tests."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -63,7 +63,7 @@ def refused(done: Done) -> str:
 
 
 def picture(kind: str, colour: str, *, nudge: int = 0, scale: int = 1) -> Image.Image:
-    """A disc or a frame in one colour; `nudge` makes it another picture of the same."""
+    """A disc or a frame in one colour; `nudge` gives another picture of the same thing."""
     image = Image.new("RGB", (60, 80), "white")
     pen = ImageDraw.Draw(image)
     box = (8 + nudge, 10 + nudge, 48 + nudge, 62 + nudge)
@@ -316,7 +316,7 @@ def test_a_large_picture_finds_its_own_thumbnail(catalog: Path, cache: Path, tmp
 
 
 def test_a_file_name_that_several_pictures_have_finds_none_of_them(photos: Path, cache: Path) -> None:
-    """Round/1.png and Square/1.png are two pictures; 3.png and 4.png there is once."""
+    """Round/1.png and Square/1.png are two pictures; 3.png and 4.png exist once each."""
     done = evaluate(
         photos, "--weights", "none", "--baselines", "pixels", "--find-self", photos, "--json", cache=cache
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Files of vectors: what is written is what is read, nothing half-written, and exact search."""
+"""Features files: written and read back unchanged, never half-written, and searched exactly."""
 
 import json
 import resource

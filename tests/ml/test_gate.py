@@ -1,4 +1,4 @@
-"""Turns at the decoders: fair among clients, and never all for large pictures."""
+"""Turns at the decoders: fair between clients, and never all decoders for large pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.pictures import picture
 
 
 class Callers:
-    """Threads at a gate; each goes in when it may, and out when it is let out."""
+    """Threads at a gate. Each enters when it may, and leaves when the test says so."""
 
     def __init__(self, at: Gate) -> None:
         self.gate = at
@@ -27,7 +27,7 @@ class Callers:
         self._threads: list[threading.Thread] = []
 
     def call(self, name: str, client: str | None, *, large: bool = False) -> None:
-        """Returns when the call is inside, waits or was refused."""
+        """Return when the call is inside, is waiting, or was refused."""
         self._leave[name] = threading.Event()
         known = self._known()
         thread = threading.Thread(target=self._go, args=(name, client, large))

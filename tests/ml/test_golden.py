@@ -1,4 +1,4 @@
-"""A graph knows the vectors of a few pictures; whoever loads it compares, on any processor and in any precision."""
+"""A graph stores the vectors of a few pictures; every host that loads it compares, in any precision."""
 
 import hashlib
 import json
@@ -27,14 +27,14 @@ FASHION = BUNDLED / "lookalike-fashion.onnx"
 
 @pytest.fixture(scope="module")
 def fashion_int8(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundled model in int8, as every shop makes it."""
+    """The bundled model in int8, made as every shop makes it."""
     path = tmp_path_factory.mktemp("int8") / "fashion.onnx"
     export_onnx(resolve("bundled", cache_dir=path.parent), path, precision="int8")
     return path
 
 
 def spoilt(path: Path, destination: Path) -> Path:
-    """A copy whose kernels are other numbers than those that its golden vectors came from."""
+    """A copy with other kernels than those that its golden vectors came from."""
     model = onnx.load(str(path))
     chance = np.random.default_rng(3)
     for constant in model.graph.initializer:
@@ -92,8 +92,8 @@ def test_the_bundled_model_is_right_in_floats_and_in_int8_on_this_processor(fash
 
 @pytest.mark.case
 def test_the_sums_of_int8_are_exact_however_large_the_products(tmp_path: Path) -> None:
-    """255 · 127 twice is more than 16 bits hold: where the processor adds pairs in 16 bits, ONNX Runtime by itself
-    gives another sum."""
+    """255 · 127 twice exceeds 16 bits: on a processor that adds pairs in 16 bits, plain ONNX Runtime gives another
+    sum."""
     channels, scale = 64, np.float32(1 / 255)
     kernel = np.where(np.arange(channels) % 4 < 3, 127, -127).astype(np.int8) * np.ones((8, 1), np.int8)
     kernel = kernel.reshape(8, channels, 1, 1)
@@ -141,7 +141,7 @@ def test_int8_that_computes_wrongly_falls_back_to_floats_and_then_to_a_refusal(
 def test_an_int8_file_on_a_processor_that_saturates_computes_in_floats_and_says_so(
     fashion_int8: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The saturating sums are put in by hand: kernels in int8 lose what 16 bits would cut off."""
+    """Simulate saturating sums: int8 kernels lose what 16 bits would cut off."""
     monkeypatch.setattr("ml.runtimes.onnx.session_of", saturating(session_of))
     with caplog.at_level(logging.WARNING):
         network = OnnxEmbedder(fashion_int8)
@@ -183,7 +183,7 @@ def test_floats_that_are_wrong_are_refused_with_the_remedy(tmp_path: Path) -> No
 def test_graphs_of_earlier_releases_go_on_working(
     tmp_path: Path, fashion_int8: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They know no vectors: floats are taken as they come, int8 is compared with its own steps summed up in floats."""
+    """Older graphs store no vectors: floats are accepted; int8 is compared with its own steps summed up in floats."""
     monkeypatch.setattr("ml.runtimes.golden._bundled", dict)
     silent = OnnxEmbedder(FASHION)
     assert silent.cosine is None
@@ -202,7 +202,7 @@ def test_graphs_of_earlier_releases_go_on_working(
 def test_an_int8_file_of_an_earlier_release_gives_right_vectors_on_every_processor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its heads are in int8 and share a kernel, so that nothing can be shifted: without VNNI it computes in floats."""
+    """Its heads are in int8 and share a kernel, so kernels cannot be shifted: without VNNI it computes in floats."""
     monkeypatch.setattr("ml.networks.quantise._Editor._is_head_kernel", lambda *_: False)
     compact = onnx.load(str(FASHION))
     onnx.save(quantise.to_int8(compact, quantise.remembered_ranges(compact)), str(tmp_path / "old.onnx"))
@@ -212,7 +212,7 @@ def test_an_int8_file_of_an_earlier_release_gives_right_vectors_on_every_process
 
 
 def test_int8_that_is_too_coarse_is_not_written(tmp_path: Path) -> None:
-    """Ranges in which nothing fits: no processor's fault."""
+    """Ranges that fit nothing, on any processor."""
     compact = onnx.load(str(FASHION))
     narrow = {name: (low / 20, high / 20) for name, (low, high) in quantise.remembered_ranges(compact).items()}
     kept = {entry.key: entry.value for entry in compact.metadata_props}
@@ -225,7 +225,7 @@ def test_int8_that_is_too_coarse_is_not_written(tmp_path: Path) -> None:
 
 
 def test_what_is_made_of_a_graph_has_its_golden_vectors(tmp_path: Path, fashion_int8: Path) -> None:
-    """Also where it was copied from the bundled one, which has none of its own."""
+    """Even if it was copied from the bundled one, which stores none itself."""
     expected = golden.known_vectors(read_graph_meta(FASHION))
     assert expected is not None
     copied = tmp_path / "copied.onnx"

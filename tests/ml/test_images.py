@@ -209,7 +209,7 @@ def test_a_clean_picture_is_kept_byte_for_byte() -> None:
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    """A small file that says it is large."""
+    """A small file with a header that states a large size."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         body = kind + content

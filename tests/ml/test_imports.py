@@ -1,4 +1,4 @@
-"""What may be imported by what."""
+"""Which modules load which libraries."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""What is cut out of a file, and what is not touched."""
+"""What is removed from a file, and what stays unchanged."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_boxes_that_lie_about_their_length_never_hang_or_escape() -> None:
 @pytest.mark.parametrize("quality", [75, 85, 92, 97])
 @pytest.mark.parametrize(("size", "loss"), [((2016, 1504), 0.2), ((2000, 1500), 4)], ids=["whole blocks", "cut blocks"])
 def test_a_turned_jpeg_never_grows(size: tuple[int, int], loss: float, quality: int) -> None:
-    """As a phone on its side writes it, with fine grain. Where blocks of 16 are whole, next to nothing is lost."""
+    """A fine-grained photo as a rotated phone stores it. With complete blocks of 16, almost nothing is lost."""
     grain = np.random.default_rng(3).integers(0, 256, (size[1], size[0], 1), np.uint8)
     pixels = (grain * 0.1 + np.asarray(draw(*size)) * 0.9).astype(np.uint8)
     data = encode(Image.fromarray(pixels), "JPEG", quality=quality, exif=exif(6))
@@ -160,7 +160,7 @@ def test_a_gif_without_its_last_byte_is_kept_as_it_is() -> None:
 
 
 def test_a_turned_jpeg_that_would_look_different_keeps_its_pixels() -> None:
-    """Noise, on another grid of blocks, comes out as other noise."""
+    """Noise on another grid of blocks becomes different noise."""
     noise = np.random.default_rng(3).integers(0, 256, (301, 203, 3), np.uint8)
     data = encode(Image.fromarray(noise), "JPEG", quality=60, exif=exif(6))
     cleaned, info = codec.clean(data)

@@ -1,4 +1,4 @@
-"""The network itself: against Keras's own preprocessing and ResNet50, and TensorFlow against ONNX."""
+"""The network against Keras's own preprocessing and ResNet50, and TensorFlow against ONNX."""
 
 import io
 import os
@@ -50,7 +50,7 @@ def keras_network(backbone: str, **options: object) -> Any:
 
 @pytest.fixture(scope="module")
 def keras_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files as Keras publishes them and as `save_weights` writes them, with random weights in them."""
+    """Files as Keras publishes them and as `save_weights` writes them, with random weights."""
     import h5py
     from keras.src.legacy.saving import legacy_h5_format
 

@@ -1,4 +1,4 @@
-"""Work in progress on disk: whatever is torn off its end, the rest is gone on with."""
+"""Work in progress on disk: if its end is torn off, the rest is used."""
 
 import json
 import resource

@@ -29,7 +29,7 @@ def pictures() -> list[np.ndarray]:
 
 
 def cosines(first: Path, second: Path, pictures: list[np.ndarray]) -> np.ndarray:
-    """After the mean is taken out, as vectors of random networks are all alike."""
+    """Cosines after removing the mean, because vectors of random networks are all similar."""
     centred = []
     for path in (first, second):
         vectors = OnnxEmbedder(path).embed(pictures)

@@ -1,4 +1,4 @@
-"""Heads learned from features that stand still."""
+"""Heads trained on fixed features."""
 
 import numpy as np
 import pytest

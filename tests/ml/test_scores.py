@@ -1,4 +1,4 @@
-"""Accuracy and F-score, on a confusion worked out by hand."""
+"""Accuracy and F-score, on a confusion matrix worked out by hand."""
 
 import numpy as np
 import pytest

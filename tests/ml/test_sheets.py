@@ -1,4 +1,4 @@
-"""Contact sheets: every picture shown whole, the query set apart, and text that the font can draw."""
+"""Contact sheets: complete pictures, a separate query, and text that the font can draw."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def plain(colour: tuple[int, int, int], width: int = 30, height: int = 60) -> np
 
 
 def columns_of(sheet: np.ndarray, colour: tuple[int, int, int]) -> tuple[int, int]:
-    """First and last column that has the colour."""
+    """The first and the last column with this colour."""
     found = np.flatnonzero((sheet == colour).all(axis=2).any(axis=0))
     return int(found[0]), int(found[-1])
 

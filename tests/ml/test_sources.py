@@ -1,4 +1,4 @@
-"""Pictures on a command line: which are found, in which order, under which names, and read ahead in threads."""
+"""Pictures named on a command line: which are found, their order and names, and reading ahead in threads."""
 
 import os
 import zipfile

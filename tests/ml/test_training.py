@@ -1,4 +1,4 @@
-"""Training from the command line, on networks of thirty-two pixels: seconds, but the real thing."""
+"""Real training from the command line, at 32 pixels so that it takes seconds."""
 
 import json
 import signal
@@ -31,7 +31,7 @@ QUICK += ["--refit-epochs", "2"]
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of twelve pictures that any network can tell apart: one colour each."""
+    """Three classes of twelve pictures that any network can distinguish: one colour each."""
     folder = tmp_path_factory.mktemp("shapes")
     random = np.random.default_rng(0)
     for name, colour in {"Red": (200, 30, 30), "Green": (30, 160, 40), "Blue": (40, 50, 200)}.items():

@@ -1,4 +1,4 @@
-"""Where weights come from, and what is said when they cannot be had."""
+"""Sources of weights, and the errors if weights are not available."""
 
 import hashlib
 import json

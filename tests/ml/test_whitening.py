@@ -1,4 +1,4 @@
-"""PCA-whitening, on vectors whose covariance is known."""
+"""PCA whitening, on vectors with a known covariance."""
 
 from dataclasses import replace
 from pathlib import Path
