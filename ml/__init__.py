@@ -15,7 +15,7 @@ __all__ = ["Embedder"]
 def __getattr__(name: str) -> Any:
     """Import `Embedder` on first use (PEP 562), so that `import ml` stays free of cost."""
     if name == "Embedder":
-        from ml.embedder import Embedder  # noqa: PLC0415 (NumPy and Pillow: 0.4 s)
+        from ml.embedder import Embedder  # noqa: PLC0415 (NumPy and Pillow: 0.3 s)
 
         return Embedder
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

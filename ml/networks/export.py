@@ -69,7 +69,7 @@ def _copy(weights: Weights, source: Path, draft: Path) -> None:
 
 def _writing(weights: Weights) -> ModuleType:
     try:
-        from ml.networks import writing  # noqa: PLC0415 (onnx: 0.5 s; web processes lack it)
+        from ml.networks import writing  # noqa: PLC0415 (onnx: 0.4 s; web processes lack it)
     except ImportError as error:
         raise WeightsError(
             f"A graph of {weights.name} cannot be made here because the package onnx is not installed: use an .onnx "

@@ -40,7 +40,7 @@ def _of_graph(path: Path, spec: ModelSpec) -> dict[str, np.ndarray]:
             "Name the compact graph or the .npz file that it was made from."
         )
     try:
-        from ml.weights.constants import read_constants  # noqa: PLC0415 (onnx: 0.5 s; web processes lack it)
+        from ml.weights.constants import read_constants  # noqa: PLC0415 (onnx: 0.4 s; web processes lack it)
     except ImportError as error:
         raise WeightsError(
             f"The weights in {path} cannot be read here because the package onnx is not installed: "
