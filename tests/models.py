@@ -162,7 +162,9 @@ def added(db: None, published: dict[str, tuple[Published, Path]]) -> Added:
     def add(name: str) -> EmbeddingModel:
         made, copy = published[name]
         artifacts.store(copy, made.graph_sha256)
-        shutil.copy(copy, artifacts.cache_path(made.graph_sha256))
+        cached = artifacts.cache_path(made.graph_sha256)
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(copy, cached)
         return EmbeddingModel.objects.create(
             name=made.name,
             source=made.source,
