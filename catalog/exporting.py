@@ -1,4 +1,4 @@
-"""The catalog as a training set, in the layout of Kaggle's "Fashion Product Images"."""
+"""Exports the catalog as a training set in the layout of Kaggle's "Fashion Product Images"."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from ml.files.catalog.records import UNSORTED
 from ml.files.catalog.tables import KAGGLE_TABLE as TABLE
 from ml.files.tables import Writer
 
-CHUNK = 500  # products a query
-THREADS = 4  # a storage behind a network answers slowly; a disk does not mind
+CHUNK = 500  # products per query
+THREADS = 4  # for storages behind a slow network; disks do not need them
 IMAGES = "images"
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ExportFailed(Exception):
-    """One sentence that says why, and what to do."""
+    """The message says why the export failed and what to do."""
 
 
 @dataclass
 class Exported:
-    """`left_out` holds (file of the shop, reason)."""
+    """`left_out` contains pairs of file name and reason."""
 
     pictures: int = 0
     kept: int = 0
@@ -49,22 +49,22 @@ def export_training_set(
     resume: bool = False,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Exported:
-    """Write `folder/styles.csv` and `folder/images/<id>.jpg` (or whatever a file's own extension is).
+    """Write `folder/styles.csv` and `folder/images/<id>.jpg` (or the file's own extension).
 
-    Pictures are copied byte for byte. A product's first picture has its SKU for an id, the others `SKU_2`, `SKU_3`,
-    with the same labels and name, so that a split keeps them together. What the catalog does not know is left
-    empty. The table is written last: a folder with one is complete.
+    Pictures are copied byte for byte. The id of a product's first picture is the SKU; the others are `SKU_2`, `SKU_3`,
+    with the same labels and name, so that a split keeps them together. Unknown values are left empty. The table is
+    written last, so a folder with a table is complete.
 
     Args:
-        products: which ones, in this order.
-        resume: `folder` may hold files; pictures that are there in full are kept.
-        advance: called with the number of products done.
+        products: the products to export, in this order.
+        resume: `folder` may contain files; complete pictures are kept.
+        advance: called with the number of exported products.
 
     Raises:
         ExportFailed: the folder is not empty, or cannot be written.
     """
     if not resume and folder.is_dir() and any(folder.iterdir()):
-        raise ExportFailed(f"{folder} is not empty. Name another folder, or complete it with --continue.")
+        raise ExportFailed(f"{folder} is not empty. Choose another folder, or complete this one with --continue.")
     if folder.exists() and not folder.is_dir():
         raise ExportFailed(f"{folder} is not a folder.")
     exported = Exported()
@@ -99,7 +99,7 @@ WRITTEN, KEPT = "written", "kept"
 
 
 def _copy(folder: Path, name: str, image: ProductImage) -> str:
-    """`WRITTEN`, `KEPT`, or why the picture is left out."""
+    """Copy a picture. Returns `WRITTEN`, `KEPT`, or why the picture is left out."""
     path = folder / IMAGES / f"{name}{PurePosixPath(str(image.file)).suffix}"
     if path.is_file() and _digest(path.read_bytes()) == image.digest:
         return KEPT
@@ -115,7 +115,7 @@ def _copy(folder: Path, name: str, image: ProductImage) -> str:
 
 
 class _PictureIds:
-    """An id for each picture: the SKU where it can be a file's name, and for later pictures a number behind it."""
+    """Picture ids: the SKU, if it can be a file name, followed by a number for later pictures."""
 
     def __init__(self) -> None:
         self._taken = set(Product.objects.filter(sku__regex=r"_\d+$").values_list("sku", flat=True))
@@ -138,7 +138,7 @@ def _line(name: str, product: Product, categories: Sequence[str]) -> list[str]:
 
 
 class _CategoryNames:
-    """Master category, sub-category and article type of a product's category: its top, second and last level."""
+    """Master category, subcategory and article type: the top, second and last level of a product's category."""
 
     def __init__(self) -> None:
         self._names = dict(Category.objects.values_list("path", "name"))
@@ -149,7 +149,7 @@ class _CategoryNames:
         trail = [self._names.get(path[:end], "") for end in range(self._step, len(path) + 1, self._step)]
         if trail == [UNSORTED]:
             return ("", "", "")
-        # "Watches" in "Accessories" is both: the import says once what a table says twice.
+        # "Watches" in "Accessories" is both: the import merges a level that repeats its parent.
         return (trail[0], trail[1] if len(trail) > 1 else trail[0], trail[-1])
 
 
@@ -174,7 +174,7 @@ def _table(lines: Iterable[list[str]]) -> bytes:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    with replacing(path, durable=False) as draft:  # of tens of thousands, each waiting for the disk would take minutes
+    with replacing(path, durable=False) as draft:  # waiting for the disk for each of 10,000s of files would take minutes
         draft.write_bytes(data)
 
 
@@ -184,4 +184,4 @@ def _digest(data: bytes) -> str:
 
 def _sentence(folder: Path, error: OSError, pictures: int) -> str:
     what = f"The disk of {folder} is full" if error.errno in _DISK_FULL else f"{folder} cannot be written ({error})"
-    return f"{what}; {pictures:,} pictures are there. Remedy that and run the same command with --continue."
+    return f"{what}; {pictures:,} pictures were exported. Fix this, then run the command again with --continue."
