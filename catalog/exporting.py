@@ -174,7 +174,7 @@ def _table(lines: Iterable[list[str]]) -> bytes:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    with replacing(path, durable=False) as draft:  # waiting for the disk for each of 10,000s of files would take minutes
+    with replacing(path, durable=False) as draft:  # waiting for the disk with each of many files takes minutes
         draft.write_bytes(data)
 
 

@@ -1,6 +1,7 @@
-// The photo form works without this script. With it, shoppers can drop or paste a photo and preview it, and htmx replaces
-// only the results: the form's `hx-` attributes say when to search. The options above the results (photo type, shape or colour, order, budget) belong to the same
-// form. Changing one searches again at once, with the token that the page keeps instead of the photo.
+// The photo form works without this script. With it, shoppers can drop or paste a photo and preview it, and htmx
+// replaces only the results; the form's `hx-` attributes say when to search. The options above the results (photo type,
+// shape or colour, order, budget) belong to the same form. Changing one searches again at once, with the token that the
+// page keeps instead of the photo.
 // The sentences come from the form's `data-say-…` attributes, so that they can be translated.
 
 function start(form, results) {

@@ -243,7 +243,7 @@ def test_the_admin_lists_what_checks_found(small: Shop, admin_client: Client) ->
     poor.pk, poor.lowest, poor.report["filters"][1]["recall"] = None, 0.9, 0.9
     poor.save()
     page = admin_client.get("/admin/recommendations/searchhealth/").content.decode()
-    assert re.findall(r">\s*(low|sound)\s*<", page) == ["low", "sound"], "the newest first"
+    assert re.findall(r">\s*(Low recall|Good)\s*<", page) == ["Low recall", "Good"], "the newest first"
     assert "50% within budget" in page
     assert "0.900" in page
     assert admin_client.get(f"/admin/recommendations/searchhealth/{poor.pk}/change/").status_code == 200
