@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from catalog.models import ProductImage
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.pipeline import worker
-from tests.ml.test_metadata import encode, exif
+from tests.ml.pictures.test_metadata import encode, exif
 from tests.odd_pictures import odd_pictures
 from tests.shopkeeper import Shopkeeper
 

@@ -26,7 +26,7 @@ README, TUTORIAL, API = ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT 
 ELSEWHERE = {
     "make demo": "tests/e2e/test_demo.py",
     "VAR_DIR=$HOME/my-shop make demo CATALOG=fashion.zip LIMIT=2000": "tests/e2e/test_demo.py",
-    "VAR_DIR=$HOME/better-shop EMBEDDING_WEIGHTS=imagenet make demo": "tests/ml/test_weights.py",
+    "VAR_DIR=$HOME/better-shop EMBEDDING_WEIGHTS=imagenet make demo": "tests/ml/weights/test_weights.py",
     "make check": "tests/e2e/test_commands_of_the_docs.py",
     "make test": "tests/e2e/test_commands_of_the_docs.py",
 }
