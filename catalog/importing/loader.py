@@ -27,7 +27,7 @@ from ml.files.catalog.records import Catalog, Record
 from ml.pictures.codec import ImageRejected
 
 CHUNK = 500  # products per transaction: what a kill can cost, and what one nudge announces
-STOCK = 10  # of a product whose input says nothing about stock
+STOCK = 10  # of products whose input has no stock
 TRIES = 3  # for a product that somebody else writes at the same time, through the API or the admin
 
 

@@ -50,7 +50,7 @@ class Archive(Protocol):
 def open_archive(path: Path, *, follow_links: bool = False) -> Archive:
     """
     Args:
-        follow_links: whether links in a folder may lead out of it.
+        follow_links: whether links in a folder may point outside it.
 
     Raises:
         CatalogFileError: neither a folder nor a readable zip file.
@@ -86,7 +86,7 @@ class FolderArchive:
         try:
             file = (self._root / name).resolve()
             if not file.is_relative_to(self._root) and not (self._follow_links and _harmless(name)):
-                raise RowRejected("outside", f"{name} leads out of the folder")
+                raise RowRejected("outside", f"{name} is outside the folder")
             with file.open("rb") as stream:
                 return stream.read(size)
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a link to itself, before Python 3.13
@@ -119,12 +119,12 @@ class ZipArchive:
 
     def start(self, name: str, size: int) -> bytes:
         if not _harmless(name):
-            raise RowRejected("outside", f"{name} leads out of the zip")
+            raise RowRejected("outside", f"{name} is outside the zip")
         member = self._members.get(name)
         if member is None:
             raise RowRejected("missing_file", f"{name} is not in the zip")
         try:
-            # The size in the zip's directory may be false, so `size` alone limits what is read.
+            # The zip's directory may state a false size, so only `size` limits what is read.
             with self._zip.open(member) as stream:
                 return stream.read(size)
         except (

@@ -9,7 +9,7 @@ from typing import NamedTuple
 MOST_STOCK = 2**31 - 1  # of Postgres's integer
 PRICE_BELOW = 10**8  # ten digits, two of them cents
 
-#: Signs next to a price, and the currencies written with them. The first one is meant unless something else says which.
+#: Signs next to a price, and the currencies written with them. The first one applies by default.
 SIGNS = {
     "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"),
     "€": ("EUR",),
@@ -37,7 +37,7 @@ AVAILABLE = {"in stock", "available", "limited availability", "yes", "true", "1"
 UNAVAILABLE = {"out of stock", "sold out", "unavailable", "discontinued", "preorder", "pre order", "backorder"} | {
     "back order", "no", "false", "0"
 }  # fmt: skip
-#: Cells that say that nothing is known, whatever their case.
+#: Words for an unknown value, in lower case.
 ABSENT = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none"})
 
 _SIGN = "|".join(["[A-Z]{3}", *map(re.escape, SIGNS)])
@@ -62,7 +62,7 @@ class Price(NamedTuple):
 
 
 def present(text: str) -> str:
-    """`text`, or "" where it says that nothing is known: "NA", "none", "null" …"""
+    """`text`, or "" if it is a word for an unknown value: "NA", "none", "null" …"""
     return "" if text.casefold() in ABSENT else text
 
 

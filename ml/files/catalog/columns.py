@@ -36,9 +36,9 @@ NAMES = {
     "alt": ("alt", "alt text", "image alt", "image alt text"),
 }  # fmt: skip
 NEEDED = ("sku", "title", "image")
-#: Attributes with a name of their own in the shop, and what else their columns are called.
+#: Attributes that the shop knows by name, and other names of their columns.
 ATTRIBUTES = {"colour": ("color", "base colour", "base color"), "gender": ("sex",)}
-#: Products with the same value are shown as one style.
+#: The attribute whose value products of one style share.
 STYLE = "style"
 
 
@@ -77,7 +77,7 @@ def read_columns(table: str, header: list[str]) -> Columns:
     """
     names = _clean(header)
     keys = [_FIELDS.get(_plain(name)) or _attribute(name) for name in names]
-    if "group" in keys:  # they are the same thing
+    if "group" in keys:  # the group is stored as the style
         keys = ["group" if key == STYLE else key for key in keys]
     for key, count in Counter(filter(None, keys)).items():
         if count > 1:

@@ -79,7 +79,7 @@ def _record(table: Table, row: Row, header: list[str], images: dict[str, str]) -
     title = found[NAME] or " ".join(filter(None, (found["baseColour"], found["articleType"])))
     if not title:
         return RowError(table.name, line, "no_title", f"product {sku} has neither a name nor a type")
-    # "Watches > Watches" says the same twice.
+    # "Watches > Watches" is one category.
     category = tuple(dict.fromkeys(found[column] for column in CATEGORIES if found[column])) or (UNSORTED,)
     return Record(
         file=table.name,

@@ -21,7 +21,7 @@ def open_catalog(path: Path, *, layout: str = "auto", currency: str = "USD", lea
     Args:
         layout: one of `LAYOUTS`, or "auto" to recognise it.
         currency: meant by a price sign that several currencies share.
-        learning: the catalog is a training set. Links may then lead out of a folder, Kaggle's table needs only the
+        learning: the catalog is a training set. Links may then point outside it, Kaggle's table needs only the
             columns with labels, and a table that lacks a column is no reason to refuse class folders.
 
     Raises:
@@ -54,8 +54,8 @@ def _recognised(input: Input, learning: bool) -> str:
         return "table"
     unread = [found for found in input.tables if not found.header]
     for found in unread:
-        if found.is_workbook and not learning:  # nobody puts one next to class folders
-            found.table  # noqa: B018 - says why it cannot be read
+        if found.is_workbook and not learning:  # never meant for class folders
+            found.table  # noqa: B018 - raises the reason
     if class_folders.recognises(input):
         return "folder"
     for found in unread:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ml.files.catalog.archive import Archive
     from ml.files.catalog.errors import RowError
 
-UNSORTED = "Other"  # the category of a product whose row names none
+UNSORTED = "Other"  # the category of products without one
 #: Characters that a product has room for; a test compares them with its model.
 SKU_LENGTH, TITLE_LENGTH, BRAND_LENGTH, ALT_LENGTH, WORD_LENGTH, URL_LENGTH = 64, 255, 100, 255, 50, 2000
 DESCRIPTION_LENGTH = 20_000
@@ -24,15 +24,15 @@ class Record:
 
     Attributes:
         file, line: where it is described.
-        title: made up where the input has none.
+        title: made up if the input has none.
         category: names from the top down, at least one.
-        image: name of a file in the archive, which may be missing; None where the input names none.
+        image: name of a file in the archive, which may be missing; None if the input names none.
         more_images: those after the first.
         alts: alternative texts of the first pictures, in the same order.
-        labels: what the input says about "type", "colour" and "gender", in its own words: to learn from.
-        name: the title that the input gives; "" where `title` is made up.
-        currency: None for the shop's.
-        stock: None where the input says nothing about it.
+        labels: "type", "colour" and "gender" in the words of the input, for training.
+        name: the title in the input; "" if `title` is made up.
+        currency: None for the currency of the shop.
+        stock: None if unknown.
     """
 
     file: str

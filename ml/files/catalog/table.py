@@ -46,7 +46,7 @@ from ml.files.tables import restored
 
 T = TypeVar("T")
 SHOWN = 60  # characters of a cell in an error
-#: Columns whose text is taken as it is: in the others "NA" and the like mean that nothing is known.
+#: Columns whose text is taken literally. In the others, "NA" and the like stand for unknown values.
 AS_WRITTEN = frozenset({"sku", "title", "description", "image", "alt"})
 
 
@@ -54,7 +54,7 @@ def recognises(input: Input, *, complete: bool = False) -> bool:
     """Whether a table at the top has the columns that are needed.
 
     Args:
-        complete: all of them. Otherwise a table that lacks one is recognised too: `read` then says which.
+        complete: require all of them. By default, a table that lacks one is recognised too, and `read` names it.
     """
     kaggle = input.kaggle_table is not None
     least = len(NEEDED) if kaggle or complete else len(NEEDED) - 1
@@ -235,7 +235,7 @@ class _Row:
         return former.amount
 
     def _gtin(self) -> str:
-        """A product whose GTIN is wrong is imported without it."""
+        """A product with a wrong GTIN is imported without it."""
         text = self._text("gtin")
         try:
             return gtin_of(text) if text else ""
@@ -244,7 +244,7 @@ class _Row:
             return ""
 
     def _stock(self) -> int | None:
-        """Of two columns, the number says more."""
+        """The number in stock takes precedence over the availability."""
         stock, available = self._value("stock", stock_of), self._value("availability", available_of)
         return 0 if stock is None and available is False else stock
 

@@ -26,7 +26,7 @@ class FoundTable:
 
     @cached_property
     def header(self) -> list[str]:
-        """Empty where it cannot be read; `table` says why."""
+        """Empty if it cannot be read; `table` raises the reason."""
         try:
             if self.is_workbook:
                 return self.table.header

@@ -64,9 +64,10 @@ def _rows(reader: Any, name: str) -> Iterator[Row | RowError]:
             reason = _UNCLOSED if str(error) == "unexpected end of data" else f"not readable as CSV: {error}"
             yield RowError(name, line, "bad_csv", reason)
             continue
-        if any("\0" in cell for cell in cells):
+        text = "".join(cells)
+        if "\0" in text:
             yield RowError(name, line, "bad_csv", "contains a NUL byte")
-        elif any(cell.strip() for cell in cells):
+        elif text and not text.isspace():
             yield line, cells
 
 

@@ -1,4 +1,4 @@
-"""XLSX workbooks as tables: numbers as people read them, and nothing that unpacks to a surprise."""
+"""XLSX workbooks as tables, with numbers as people read them and limits on what is unpacked."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _header(sheet: Any) -> tuple[int, list[str]]:
 
 
 def _cells(sheet: Any) -> Iterator[list[str]]:
-    """Each row without the empty cells at its end. What the file says about its own dimensions is not trusted."""
+    """Each row without the empty cells at its end. The dimensions that the file states are not trusted."""
     for values in sheet.iter_rows(max_row=MOST_ROWS, max_col=MOST_COLUMNS + 1, values_only=True):
         end = len(values)
         while end and (values[end - 1] is None or not str(values[end - 1]).strip()):

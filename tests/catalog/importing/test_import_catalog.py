@@ -207,7 +207,7 @@ def test_a_link_out_of_the_folder_is_refused(kaggle_folder: Callable[..., Path],
     folder = kaggle_folder([row("1")], images={})
     (folder / "images" / "1.jpg").symlink_to(secret)
     _, err = run(folder)
-    assert "leads out of the folder [outside]" in err
+    assert "is outside the folder [outside]" in err
     assert not ProductImage.objects.exists()
 
 

@@ -393,7 +393,7 @@ def test_every_bad_cell_is_reported_with_line_column_and_value(table: Write, tmp
             ),
             (12, "bad_value", 'Photo: "same.png" may be any of a/same.png, b/same.png: include the folder'),
             (12, "bad_value", 'Qty: "9999999999" is not a whole number'),
-            (13, "outside", "../secret.png leads out of the folder"),
+            (13, "outside", "../secret.png is outside the folder"),
             (15, "duplicate_sku", "SKU 0 is in an earlier row"),
         ]
     )
