@@ -132,6 +132,14 @@ def test_what_is_not_there_is_a_404_with_a_way_on(db: None, client: Client, url:
     assert b'href="/"' in response.content
 
 
+def test_a_404_in_the_admin_speaks_to_staff(admin_client: Client) -> None:
+    response = admin_client.get("/admin/nowhere/")
+    page = response.content.decode()
+    assert response.status_code == 404
+    assert 'href="/admin/">Back to the admin' in page
+    assert "sold" not in page
+
+
 def test_pages_allow_no_inline_scripts_and_no_framing(db: None, client: Client) -> None:
     response = client.get("/")
     assert "unsafe-inline" not in response["Content-Security-Policy"]
