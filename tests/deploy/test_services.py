@@ -146,8 +146,8 @@ def test_web_answers_its_proxy_and_sends_everybody_else_to_https(deployment: Dep
     page = home.read().decode()
     assert home.status == 200, web.log
     stylesheet = page.partition('<link rel="stylesheet" href="')[2].partition('"')[0]
-    assert stylesheet.startswith("/static/css/shop.")
-    assert stylesheet != "/static/css/shop.css", "the name of a collected file has a hash"
+    assert stylesheet.startswith("/static/css/tokens.")
+    assert stylesheet != "/static/css/tokens.css", "the name of a collected file has a hash"
     served = deployment.get(stylesheet, Host="shop.example.com", X_Forwarded_Proto="https")
     assert (served.status, "immutable" in served.headers["Cache-Control"]) == (200, True)
 

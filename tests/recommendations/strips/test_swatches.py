@@ -22,7 +22,7 @@ from recommendations.strips.swatches import MOST, swatches_for
 from tests.shopkeeper import Shopkeeper
 
 ROOT = Path(__file__).resolve().parents[3]
-STYLES, DEMO = ROOT / "static/css/shop.css", ROOT / "demo/catalog.csv"
+STYLES, DEMO = ROOT / "static/css/components/strips.css", ROOT / "demo/catalog.csv"
 SHADES = {"Red": [1.0, 0.0], "Green": [0.0, 1.0], "Blue": [-1.0, 0.0]}
 
 
