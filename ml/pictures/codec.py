@@ -231,7 +231,7 @@ def _rejections(data: bytes) -> Iterator[None]:
         if _looks_allowed(data):
             raise ImageRejected("corrupt", f"The picture is damaged or incomplete ({_short(error)}).") from error
         raise ImageRejected(
-            "unsupported_format", f"The file is not a picture of a kind accepted here ({_READABLE_FORMATS})."
+            "unsupported_format", f"The file is not a picture in an accepted format ({_READABLE_FORMATS})."
         ) from error
 
 

@@ -150,8 +150,8 @@ def test_a_photo_search_goes_on_without_the_photo(demo: Demo, page: Page, tmp_pa
     expect(cards).to_have_count(24)
     expect(page.locator("[data-results-grid] a").nth(12)).to_be_focused()
     page.locator("#refine-price").fill("0.01")
-    expect(page.get_by_role("heading", name=re.compile("No look-alikes under"))).to_be_visible()
-    expect(page.get_by_role("status")).to_have_text(re.compile("No look-alikes under"))
+    expect(page.get_by_role("heading", name=re.compile("No look-alikes within"))).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text(re.compile("No look-alikes within"))
     expect(page.locator("#refine-price")).to_be_focused()
 
 
