@@ -11,11 +11,13 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from treebeard.mp_tree import MP_Node
 
+SLUG_LENGTH = 100
+
 
 class Category(MP_Node):
     name = models.CharField(_("name"), max_length=100)
     slug = models.SlugField(
-        max_length=100,
+        max_length=SLUG_LENGTH,
         blank=True,
         help_text=_("The last part of the category's address. Leave empty to use the name."),
     )
@@ -36,7 +38,9 @@ class Category(MP_Node):
 
     def address_below(self, parent: Category | None) -> str:
         """This category's part of the URL: the slugs from the root down."""
-        self.slug = self.slug or slugify(self.name) or f"category-{sha256(self.name.encode()).hexdigest()[:8]}"
+        if not self.slug:
+            slug = slugify(self.name)[:SLUG_LENGTH]  # longer than the name if it has letters such as ℡, "tel"
+            self.slug = slug or f"category-{sha256(self.name.encode()).hexdigest()[:8]}"
         return f"{parent.address}/{self.slug}" if parent else self.slug
 
     def get_absolute_url(self) -> str:

@@ -190,9 +190,10 @@ def product_slug(title: str, sku: str) -> str:
     """A readable slug as unique as the SKU: `red-dress--A17`.
 
     The title's part never contains a double hyphen. Part of the SKU's hash is added if the SKU has characters that a
-    URL cannot show, or if the SKU alone would look like a title with another SKU.
+    URL cannot show, or if the SKU alone would look like a title with another SKU. Such a SKU is shortened: ℡ in it
+    becomes "tel".
     """
     head, tail = slugify(title)[:150].strip("-"), sku
     if not re.fullmatch(r"[A-Za-z0-9_-]+", sku) or (not head and "--" in sku):
-        tail = f"{slugify(sku)}-{hashlib.sha256(sku.encode()).hexdigest()[:8]}".strip("-")
+        tail = f"{slugify(sku)[:80]}-{hashlib.sha256(sku.encode()).hexdigest()[:8]}".strip("-")
     return "--".join(filter(None, (head, tail)))

@@ -87,6 +87,8 @@ class FolderArchive:
             file = (self._root / name).resolve()
             if not file.is_relative_to(self._root) and not (self._follow_links and _harmless(name)):
                 raise RowRejected("outside", f"{name} is outside the folder")
+            if file.exists() and not file.is_file():  # opening a named pipe would wait for its writer
+                raise RowRejected("missing_file", f"{name} is not a file")
             with file.open("rb") as stream:
                 return stream.read(size)
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a link to itself, before Python 3.13
@@ -112,8 +114,9 @@ class ZipArchive:
         return _visible(self._members)
 
     def read(self, name: str, max_bytes: int) -> bytes:
-        data = self.start(name, max_bytes + 1)
-        if len(data) > max_bytes:
+        member = self._members.get(name)
+        # zipfile unpacks at most the stated size, so what states too much is not unpacked at all.
+        if (member and member.file_size > max_bytes) or len(data := self.start(name, max_bytes + 1)) > max_bytes:
             raise RowRejected("too_many_bytes", f"{name} unpacks to more than {max_bytes / 2**20:g} MB")
         return data
 

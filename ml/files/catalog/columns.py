@@ -100,7 +100,8 @@ def read_columns(table: str, header: list[str]) -> Columns:
 
 
 def _clean(header: list[str]) -> list[str]:
-    return [restored(name.strip()) for name in header]
+    """Without the byte order marks that concatenated or twice saved files have inside."""
+    return [restored(name.replace("\ufeff", "").strip()) for name in header]
 
 
 def _attribute(name: str) -> str:

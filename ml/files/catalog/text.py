@@ -116,7 +116,7 @@ def _header(name: str, text: str) -> tuple[str, list[str]]:
     for separator in SEPARATORS:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         try:
-            found[separator] = next((cells for cells in reader if cells), [])
+            found[separator] = next((cells for cells in reader if "".join(cells).strip()), [])
         except csv.Error as error:
             problem = problem or error
     if not found:

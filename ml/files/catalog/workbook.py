@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,6 +25,12 @@ MOST_PARTS = 1000
 MOST_RATIO = 200  # a sheet of repeated short texts packs 40 to 1
 MOST_COLUMNS = 250
 MOST_ROWS = 2**20  # of a sheet in Excel
+MOST_TREE = 16 * 2**20  # of XML that openpyxl reads as one tree, such as a row; in memory it takes 20 times as much
+_PIECE = 2**20
+
+#: Parts that are read row by row, or not at all. All others are read as one tree.
+_LARGE = re.compile(r"xl/(worksheets/[^/]+\.xml|sharedStrings\.xml|media/.+)")
+_ROW = re.compile(rb"[</:](row|si)[\s/>]")
 
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError, TypeError, AttributeError, IndexError,
@@ -41,10 +48,11 @@ def read_workbook(name: str, data: bytes) -> Table:
     """
     _check_sizes(name, data)
     try:
+        _check_rows(name, data)
         workbook = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         headers = {sheet.title: _header(sheet) for sheet in workbook.worksheets}
     except _DAMAGED as error:
-        raise CatalogFileError(f"{name} cannot be read as an XLSX workbook: {error}") from error
+        raise CatalogFileError(f"{name} cannot be read as an XLSX workbook: {_reason(error)}.") from error
     filled = [title for title, (_, header) in headers.items() if header]
     if not filled:
         raise CatalogFileError(f"{name} has no sheet with a header.")
@@ -63,7 +71,7 @@ def read_workbook(name: str, data: bytes) -> Table:
                 if line > first and cells:
                     yield line, cells + [""] * (len(header) - len(cells))
         except _DAMAGED as error:
-            yield RowError(name, line + 1, "bad_sheet", f"the rest of sheet {chosen} is damaged: {error}")
+            yield RowError(name, line + 1, "bad_sheet", f"the rest of sheet {chosen} is damaged: {_reason(error)}")
 
     return Table(name, header, rows, max((sheet.max_row or 0) - first, 0), notes=notes)
 
@@ -82,6 +90,35 @@ def _check_sizes(name: str, data: bytes) -> None:
             f"{name} unpacks to {unpacked / 2**20:,.0f} MB in {len(parts):,} parts, more than a catalog needs. "
             "Save it as CSV."
         )
+    for part in parts:
+        if part.file_size > MOST_TREE and not _LARGE.fullmatch(part.filename):
+            raise CatalogFileError(
+                f"{part.filename} of {name} unpacks to {part.file_size / 2**20:,.0f} MB, more than a catalog needs. "
+                "Save it as CSV."
+            )
+
+
+def _check_rows(name: str, data: bytes) -> None:
+    """Rows and texts leave the memory at their ends, so none may be too long. Only large parts are searched."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for part in archive.infolist():
+            if part.file_size <= MOST_TREE or part.filename.startswith("xl/media/"):
+                continue
+            with archive.open(part) as stream:
+                length = 0
+                while piece := stream.read(_PIECE):
+                    length = 0 if _ROW.search(piece) else length + len(piece)
+                    if length > MOST_TREE:
+                        limit = f"{MOST_TREE / 2**20:g} MB"
+                        raise CatalogFileError(f"{part.filename} of {name} has a row above {limit}. Save it as CSV.")
+
+
+def _reason(error: BaseException) -> str:
+    """One line; openpyxl wraps what it cannot read in three lines about itself."""
+    error = error.__cause__ or error
+    if isinstance(error, DefusedXmlException):
+        return "it declares XML entities, which no spreadsheet program writes"
+    return (str(error) or type(error).__name__).splitlines()[0].removesuffix(".")
 
 
 def _header(sheet: Any) -> tuple[int, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -623,3 +624,30 @@ def test_limits_are_those_of_the_model() -> None:
     for name, length in (fields | {"size": WORD_LENGTH, "condition": WORD_LENGTH}).items():
         assert Product._meta.get_field(name).max_length == length, name
     assert ProductImage._meta.get_field("alt").max_length == ALT_LENGTH
+
+
+def test_letters_that_become_several_in_an_address_fit_it(table: Write) -> None:
+    """℡ is "tel" in an address, and ㎯ "rads2"."""
+    rows = [
+        ("℡" * SKU_LENGTH, "a" * TITLE_LENGTH, "coat.png", "℡" * 100),
+        ("㎯" * SKU_LENGTH, "b", "coat.png", "㎯" * 40),
+    ]
+    out, err = run(table(*rows, header=(*HEADER, "category")))
+    assert "2 products created" in out
+    assert "[" not in err
+    assert all(product.slug in product.get_absolute_url() for product in Product.objects.all())
+
+
+@pytest.mark.parametrize("before", ["\n", "   \n", ",,\n", "\ufeff\ufeff"])
+def test_blank_rows_and_marks_above_the_header_are_skipped(table: Write, before: str) -> None:
+    folder = table()
+    (folder / "catalog.csv").write_text(f"{before}sku,title,image\n{','.join(COAT)}\n")
+    run(folder)
+    assert Product.objects.get().sku == "A1"
+
+
+def test_a_named_pipe_is_no_picture(table: Write) -> None:
+    folder = table(("A1", "Coat", "pipe.png"))
+    os.mkfifo(folder / "pipe.png")
+    _, err = run(folder)
+    assert "pipe.png is not a file [missing_file]" in err

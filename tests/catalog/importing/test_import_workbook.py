@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime, time
@@ -180,7 +181,9 @@ def test_xml_entities_are_refused(shop: Shop) -> None:
         return declared + part[part.index(b"<worksheet") :].replace(b"Red coat", b"&e10;")
 
     data = with_part(xlsx({"Products": [HEADER, COAT]}), "xl/worksheets/sheet1.xml", laughing)
-    assert "catalog.xlsx cannot be read as an XLSX workbook" in refused(shop(data))
+    message = refused(shop(data))
+    assert "catalog.xlsx cannot be read as an XLSX workbook: it declares XML entities" in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("place", ["999999999999", "1048577"])
@@ -190,4 +193,38 @@ def test_rows_far_below_the_sheet_end_it(shop: Shop, place: str) -> None:
 
     sheets: Sheets = {"Products": [HEADER, COAT, ("B1", "Bag", "coat.png")]}
     out, _ = run(shop(with_part(xlsx(sheets), "xl/worksheets/sheet1.xml", moved)))
+    assert "1 products created" in out
+
+
+def _before_end(part: str, count: int) -> Callable[[bytes], bytes]:
+    """Many empty elements, which take 20 times their text in memory, at the end of an XML part."""
+    return lambda xml: xml.replace(f"</{part}>".encode(), b"<a/>" * count + f"</{part}>".encode())
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "reason"),
+    [
+        ("xl/styles.xml", _before_end("styleSheet", 5_000_000), "xl/styles.xml of catalog.xlsx unpacks to 19 MB"),
+        ("xl/worksheets/sheet1.xml", _before_end("row", 5_000_000), "sheet1.xml of catalog.xlsx has a row above 16 MB"),
+    ],
+    ids=["styles", "row"],
+)
+def test_xml_that_would_fill_the_memory_is_refused_before_it_is_parsed(
+    shop: Shop, part: str, change: Callable[[bytes], bytes], reason: str
+) -> None:
+    data = with_part(xlsx({"Products": [HEADER, COAT]}), part, change)
+    padded = io.BytesIO(data)
+    with zipfile.ZipFile(padded, "a") as archive:  # so that the whole file does not unpack to 200 times its size
+        archive.writestr("xl/media/photo.jpg", random.Random(0).randbytes(500_000))
+    assert reason in refused(shop(padded.getvalue()))
+
+
+def test_many_empty_rows_are_no_long_row(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MOST_TREE", 2**15)  # more than the theme of this workbook
+    monkeypatch.setattr(workbook, "_PIECE", 2**10)
+
+    def padded(part: bytes) -> bytes:
+        return part.replace(b"</sheetData>", b'<row r="3"/>' * 10_000 + b"</sheetData>")
+
+    out, _ = run(shop(with_part(xlsx({"Products": [HEADER, COAT]}), "xl/worksheets/sheet1.xml", padded)))
     assert "1 products created" in out
