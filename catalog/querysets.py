@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
@@ -17,10 +18,17 @@ FEW = 1000
 #: How many products with common words are ranked: twice as many as numbered pages show (`catalog.pages`).
 RANKED = 2000
 CONFIG = "english"
+#: A line of dashes. Postgres reads each as a negation and fails above 32 of them ("tsquery stack too small"), also if
+#: spaces or operators of its own syntax are in between.
+_DASHES = re.compile(r"(?:-[\s!&|()<]*){9,}")
 
 
 def _query(text: str) -> SearchQuery:
-    return SearchQuery(text, config=CONFIG, search_type="websearch")
+    return SearchQuery(_without_lines(text), config=CONFIG, search_type="websearch")
+
+
+def _without_lines(text: str) -> str:
+    return _DASHES.sub(" ", text)
 
 
 def _few(text: str) -> list[int] | None:
@@ -28,6 +36,7 @@ def _few(text: str) -> list[int] | None:
 
     It uses only the text index, which quickly finds that no product contains all the words.
     """
+    text = _without_lines(text)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config(name, 'off', true), querytree(websearch_to_tsquery(%s, %s)) "
