@@ -12,6 +12,7 @@ from ml.files.catalog.tables import EXTENSIONS, TABLE_MAX_BYTES, Input
 from ml.pictures.codec import MAX_BYTES
 
 LAYOUTS = ("table", "kaggle", "folder")
+_SHOWN_COLUMNS = 20  # of a table that is not understood
 _LEARNED_FROM = ("id", "articleType")  # columns of Kaggle's table without which nothing can be learned
 
 
@@ -60,7 +61,10 @@ def _recognised(input: Input, learning: bool) -> str:
         return "folder"
     for found in unread:
         found.table  # noqa: B018
+    other = next((found for found in input.tables if found.header), None)
+    columns = f" The columns of {other.name} are: {', '.join(other.header[:_SHOWN_COLUMNS])}." if other else ""
     raise UnknownLayout(
         f"{input.archive.path} is in no known layout: expected a .csv, .tsv or .xlsx with the columns sku, title and "
-        "image at its top, Kaggle's styles.csv next to images/, or one folder per class. See docs/how-to/import.md."
+        f"image at its top, Kaggle's styles.csv next to images/, or one folder per class.{columns} "
+        "See docs/how-to/import.md."
     )

@@ -20,6 +20,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
+from django.db.models import Count
 from honcho import manager
 from honcho.printer import Printer
 
@@ -131,9 +132,12 @@ class Command(BaseCommand):
 
 
 def shop_currency() -> str:
-    """SHOP_CURRENCY if it is set, or else the currency that all products share: budgets are compared with prices."""
-    found = Product.objects.order_by().values_list("currency", flat=True).distinct()[:2]
-    return found[0] if len(found) == 1 and not os.environ.get("SHOP_CURRENCY") else settings.SHOP_CURRENCY
+    """SHOP_CURRENCY if it is set, or else the currency of most products: budgets are compared with prices."""
+    if os.environ.get("SHOP_CURRENCY"):
+        return settings.SHOP_CURRENCY
+    counts = Product.objects.order_by().values("currency").annotate(products=Count("pk"))
+    most = counts.order_by("-products", "currency").first()
+    return most["currency"] if most else settings.SHOP_CURRENCY
 
 
 def _require_free(port: int) -> None:

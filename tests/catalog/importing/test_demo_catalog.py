@@ -98,7 +98,7 @@ def test_the_whole_catalog_is_imported(rows: list[dict[str, str]], capsys: pytes
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("of_products", "set_to", "shown"),
-    [([], "", "USD"), (["EUR", "EUR"], "", "EUR"), (["EUR", "USD"], "", "USD"), (["EUR"], "CHF", "CHF")],
+    [([], "", "USD"), (["EUR", "EUR"], "", "EUR"), (["USD", "EUR", "EUR"], "", "EUR"), (["EUR"], "CHF", "CHF")],
 )
 def test_budgets_are_in_the_currency_of_the_products(
     shop: Shopkeeper,

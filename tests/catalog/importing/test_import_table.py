@@ -480,6 +480,7 @@ def test_a_header_without_known_columns_is_refused(table: Write) -> None:
         folder, format="table"
     )
     assert "expected a .csv, .tsv or .xlsx with the columns sku, title and image" in refused(folder)
+    assert "The columns of catalog.csv are: Artikel, Bild." in refused(folder)
 
 
 def test_two_tables_are_refused(table: Write) -> None:
