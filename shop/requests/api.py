@@ -53,6 +53,8 @@ class ApiErrorsMiddleware:
             if response.has_header(name):
                 answer[name] = response[name]
         response.close()
+        # Or Django would log the new answer too, without a request id.
+        answer._has_been_logged = getattr(response, "_has_been_logged", False)  # type: ignore[attr-defined]
         return answer
 
 

@@ -114,12 +114,17 @@ def test_a_forged_host_is_400(anybody: Client) -> None:
     problem(anybody.get(LIST, headers={"Host": "evil.example"}), 400)
 
 
-def test_a_crash_is_json_too(anybody: Client, dress: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_is_json_too_and_logged_once(
+    anybody: Client, dress: Product, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def crash(*_: Any, **__: Any) -> None:
         raise RuntimeError("secret")
 
     monkeypatch.setattr("catalog.api.views.ProductViewSet.get_queryset", crash)
     assert "secret" not in problem(anybody.get(LIST), 500, "error")["detail"]
+    assert [record.getMessage() for record in caplog.records if record.name == "django.request"] == [
+        f"Internal Server Error: {LIST}"
+    ]
 
 
 # Bodies
