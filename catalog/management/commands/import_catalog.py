@@ -80,7 +80,8 @@ class Command(BaseCommand):
             ) from error
         self._report(outcome.errors, options["errors"])
         if outcome.nothing_imported:
-            raise CommandError("Nothing could be imported.")
+            problem = "Nothing could be imported." if outcome.errors else f"{catalog.source} contains no products."
+            raise CommandError(problem)
         self.stdout.write(
             f"{outcome.created:,} products created, {outcome.existing:,} existed already, "
             f"{outcome.images:,} pictures added, {len(outcome.errors):,} row errors, {progress.rate:,.0f} products/s."

@@ -647,6 +647,12 @@ def test_blank_rows_and_marks_above_the_header_are_skipped(table: Write, before:
     assert Product.objects.get().sku == "A1"
 
 
+def test_a_table_without_rows_says_so(table: Write) -> None:
+    with pytest.raises(CommandError, match=r"catalog\.csv contains no products") as caught:
+        run(table())
+    assert caught.value.returncode == 1
+
+
 def test_a_named_pipe_is_no_picture(table: Write) -> None:
     folder = table(("A1", "Coat", "pipe.png"))
     os.mkfifo(folder / "pipe.png")
