@@ -37,6 +37,7 @@ def imports(modules: dict[str, Path]) -> list[house.Import]:
     return list(house.imports(modules))
 
 
+@pytest.mark.slow
 def test_imports_go_one_way(imports: list[house.Import]) -> None:
     for each in imports:
         allowed = MAY_IMPORT[each.module.partition(".")[0]]
@@ -73,6 +74,7 @@ def test_no_folder_is_a_long_shelf(modules: dict[str, Path]) -> None:
     assert {str(folder): count for folder, count in shelves.items() if count > MOST_MODULES} == {}
 
 
+@pytest.mark.slow
 def test_the_drawing_is_of_today() -> None:
     page = house.PAGE.read_text()
     assert page == house.drawn(page), "Run `python docs/house.py`."
@@ -94,6 +96,7 @@ def test_what_knows_no_django(package: str) -> None:
         assert not any(name.startswith("django") for name in imported(path)), path
 
 
+@pytest.mark.slow
 def test_pictures_are_opened_in_one_module_only_and_always_with_an_allowlist() -> None:
     for package in house.PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
@@ -115,6 +118,7 @@ def test_sql_on_the_embedding_table_is_written_in_one_room_only() -> None:
             assert "recommendations_imageembedding" not in re.sub(r'"admin:[^"]*"', "", path.read_text()), path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", ["shop.wsgi", "shop.urls", "recommendations.tasks", "recommendations.lifecycle.switching"]
 )

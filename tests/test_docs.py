@@ -116,6 +116,7 @@ def test_every_setting_is_documented_with_its_default(name: str) -> None:
         assert shown(default) in {None, table[name][1]}
 
 
+@pytest.mark.slow
 def test_every_variable_read_elsewhere_is_documented() -> None:
     table = rows(DOCS / "configuration.md")
     readers = [*sources(), ROOT / "manage.py", ROOT / "tests" / "conftest.py", *(ROOT / "bench").rglob("*.py")]
@@ -128,6 +129,7 @@ def test_every_variable_of_the_compose_file_is_documented() -> None:
     assert set(used) <= set(rows(DOCS / "configuration.md"))
 
 
+@pytest.mark.slow
 def test_no_setting_is_documented_that_nothing_reads() -> None:
     read = set(settings())
     for path in [*sources(), ROOT / "manage.py", ROOT / "tests" / "conftest.py", *(ROOT / "bench").rglob("*.py")]:
@@ -241,6 +243,7 @@ def recorded_codes() -> set[str]:
     return set(re.findall(r"error_code = '(\w+)'", text))
 
 
+@pytest.mark.slow
 def test_every_failure_code_of_a_picture_is_documented_with_a_remedy() -> None:
     found = codes(of="ImageRejected") | recorded_codes()
     assert {"corrupt", "missing_file", "crashed", "bad_vector"} <= found, "the search for codes finds nothing any more"
@@ -263,6 +266,7 @@ def test_every_metric_is_documented() -> None:
     assert {name for name in named if f"`{name}`" not in page} == set()
 
 
+@pytest.mark.slow
 def test_every_code_of_an_import_error_is_documented() -> None:
     text = section(DOCS / "reference" / "commands.md", "`manage.py import_catalog`") + section(
         DOCS / "reference" / "failures.md", "Failed pictures"

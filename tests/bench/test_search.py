@@ -33,6 +33,7 @@ def scratch(tmp_path: Path, transactional_db: None) -> ScratchShop:
     return ScratchShop(Path(__file__).resolve().parents[2], tmp_path, None, "untrained")
 
 
+@pytest.mark.slow
 def test_every_filter_is_measured_and_every_search_gets_as_many_as_there_are(
     scratch: ScratchShop, vectors: Vectors, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -51,6 +52,7 @@ def test_every_filter_is_measured_and_every_search_gets_as_many_as_there_are(
     empty_shop()
 
 
+@pytest.mark.slow
 def test_a_shop_that_an_earlier_run_left_is_taken_as_it_is(scratch: ScratchShop, vectors: Vectors) -> None:
     first = stock(scratch, vectors, fresh=False)
     again = stock(scratch, vectors, fresh=False)

@@ -132,6 +132,7 @@ def test_an_empty_field_of_the_admin_means_no_attributes(admin_client: Client, s
         assert product.attributes == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attributes", GOOD)
 def test_the_admin_keeps_every_valid_form(admin_client: Client, shop: Shopkeeper, attributes: dict[str, Any]) -> None:
     product = shop.product(attributes=attributes)
@@ -189,6 +190,7 @@ def store(product: Product, text: str) -> None:
         cursor.execute("UPDATE catalog_product SET attributes = %s WHERE id = %s", [text, product.pk])
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.django_db(transaction=True)
 def test_the_migration_mends_what_was_stored_before(shop: Shopkeeper) -> None:

@@ -47,6 +47,7 @@ def test_the_gps_position_of_a_phone_never_reaches_the_public(shop: Shopkeeper) 
         assert b"SecretPhone" not in file.read()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "code"),
     [

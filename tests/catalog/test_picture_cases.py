@@ -70,6 +70,7 @@ def doors(staff: APIClient, shop: Shopkeeper, network: EmbeddingModel) -> Doors:
     return Doors(staff, shop)
 
 
+@pytest.mark.slow
 @pytest.mark.casefile
 @pytest.mark.parametrize("name", ["avif-exif-24mp.avif", "webp-orientation6-38mp.webp", "testimgl.jpg"])
 def test_what_was_refused_or_failed_later_is_taken_everywhere(doors: Doors, case_folder: Path, name: str) -> None:
@@ -87,6 +88,7 @@ def test_a_broken_png_is_refused_everywhere(doors: Doors, case_folder: Path) -> 
     assert doors.query(data) == doors.upload(data) == (400, "corrupt")
 
 
+@pytest.mark.slow
 def test_a_13_megabyte_jpeg_on_its_side_is_stored_no_larger_and_embedded(doors: Doors) -> None:
     grain = np.random.default_rng(1).integers(0, 256, (3024, 4032, 3), np.uint8)
     data = encode(Image.fromarray(grain), "JPEG", quality=94, exif=exif(6))
@@ -99,6 +101,7 @@ def test_a_13_megabyte_jpeg_on_its_side_is_stored_no_larger_and_embedded(doors: 
     assert len(stored) <= len(data)
 
 
+@pytest.mark.slow
 def test_a_sample_of_the_odd_pictures_is_answered_alike_over_http(doors: Doors) -> None:
     """Under a misleading name: only the content decides."""
     answers = set()

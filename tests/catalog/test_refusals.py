@@ -146,6 +146,7 @@ def test_format_and_size_are_read_off_the_first_bytes(data: bytes, format: str, 
     assert size_of(data) == size
 
 
+@pytest.mark.slow
 def test_no_file_is_too_odd_to_be_described() -> None:
     for _, data in odd_pictures():
         assert format_of(data)

@@ -36,6 +36,7 @@ def test_the_secrets_are_all_that_must_be_set() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_a_missing_secret_is_named(name: str) -> None:
     done = compose_config("-q", **{other: value for other, value in SECRETS.items() if other != name})
@@ -61,6 +62,7 @@ def test_every_setting_is_set_handed_on_or_withheld_on_purpose(services: dict[st
         assert given | WITHHELD == known
 
 
+@pytest.mark.slow
 def test_https_is_required_unless_the_site_says_otherwise() -> None:
     assert environment("web")["HTTPS_ONLY"] == "true"
     # The .env that `make setup` writes for `make demo` must not make a public shop insecure.
@@ -68,11 +70,13 @@ def test_https_is_required_unless_the_site_says_otherwise() -> None:
     assert environment("web", SITE_HTTPS_ONLY="false")["HTTPS_ONLY"] == "false"
 
 
+@pytest.mark.slow
 def test_a_setting_of_the_installation_reaches_the_shop() -> None:
     assert "SHOP_NAME" not in environment("web"), "or an empty name would replace the default"
     assert environment("web", SHOP_NAME="Corner shop")["SHOP_NAME"] == "Corner shop"
 
 
+@pytest.mark.slow
 def test_the_public_name_is_the_allowed_host() -> None:
     public = {"SITE_ADDRESS": "shop.example.com"}
     assert environment("web", **public)["ALLOWED_HOSTS"] == "localhost,shop.example.com"
@@ -131,6 +135,7 @@ def test_redis_asks_for_the_password_that_the_shop_and_the_health_check_give() -
         assert services[name]["environment"]["REDIS_URL"] == "redis://:hush@redis:6379/0"
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_the_shop_is_not_given_the_password_of_the_databases_superuser() -> None:
     done = compose_config(**{**SECRETS, "POSTGRES_PASSWORD": "ours", "POSTGRES_SUPERUSER_PASSWORD": "above"})
@@ -141,6 +146,7 @@ def test_the_shop_is_not_given_the_password_of_the_databases_superuser() -> None
         assert "above" not in str(services[name])
 
 
+@pytest.mark.slow
 def test_redis_is_real_about_its_password(tmp_path: Path) -> None:
     """The command of docker-compose.yml, run with the tests' Redis."""
     command = yaml.safe_load(compose_config(**SECRETS).stdout)["services"]["redis"]["command"]

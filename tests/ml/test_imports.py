@@ -31,6 +31,7 @@ LIGHT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["ml", *(f"ml.{name}" for name in LIGHT)])
 def test_importing_costs_nothing_heavy(module: str) -> None:
     assert imported_by(module).isdisjoint(HEAVY)

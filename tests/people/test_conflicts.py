@@ -73,6 +73,7 @@ def product_form(shop: Shopkeeper, **fields: Any) -> dict[str, Any]:
 # Through the API
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_one_new_sku_six_times_at_once_is_one_product_and_five_form_errors(shop: Shopkeeper, boss: User) -> None:
     shop.category()
@@ -129,6 +130,7 @@ def test_one_picture_six_times_at_once_is_one_picture(shop: Shopkeeper, boss: Us
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {"duplicate"}
 
 
+@pytest.mark.slow
 def test_a_category_that_goes_while_a_product_comes(shop: Shopkeeper, boss: User) -> None:
     for turn in range(8):
         category = shop.category(f"fleeting{turn}")
@@ -163,6 +165,7 @@ def test_a_product_deleted_while_its_picture_is_looked_at_is_404(
 # In the admin
 
 
+@pytest.mark.slow
 def test_one_new_product_six_times_at_once_comes_back_as_the_form_with_what_was_typed(
     shop: Shopkeeper, boss: User
 ) -> None:
@@ -231,6 +234,7 @@ def test_one_category_six_times_at_once_is_one_category(shop: Shopkeeper, boss: 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "form", "model"),
     [
@@ -254,6 +258,7 @@ def test_one_token_six_times_at_once_is_a_form_error(boss: User) -> None:
     assert Token.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_one_pin_and_one_veto_six_times_at_once_are_stored_once(shop: Shopkeeper, boss: User) -> None:
     product, shown, never = (shop.product(title) for title in ("red", "shown", "never"))
 
@@ -297,6 +302,7 @@ def test_two_imports_of_one_catalog_at_once_both_end_well(catalog: Path, transac
     assert Category.objects.find_problems() == ([], [], [], [], [])
 
 
+@pytest.mark.slow
 def test_an_import_beside_the_api_and_the_admin_ends_well(catalog: Path, shop: Shopkeeper, boss: User) -> None:
     shop.category()
 

@@ -42,6 +42,7 @@ def statuses(count: int, **attempted: Any) -> list[int]:
     return [attempt(**attempted).status_code for _ in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_wrong_passwords_lock_the_account_for_this_address(anna: User) -> None:
     assert statuses(25) == [200] * 4 + [429] * 21
@@ -73,6 +74,7 @@ def test_others_and_the_same_account_from_elsewhere_are_not_locked_out(anna: Use
     assert attempt("ben", "right").status_code == 302
 
 
+@pytest.mark.slow
 def test_a_few_passwords_on_each_of_many_accounts_lock_the_address(anna: User) -> None:
     found = [attempt(f"user{number}").status_code for number in range(22)]
     assert found == [200] * 19 + [429] * 3
@@ -100,6 +102,7 @@ def test_a_server_that_knows_no_address_locks_too(anna: User) -> None:
     assert statuses(6, address="") == [200] * 4 + [429] * 2
 
 
+@pytest.mark.slow
 def test_failures_are_forgotten_after_a_success_but_not_those_of_other_accounts(anna: User) -> None:
     for number in range(16):
         attempt(f"user{number}")
@@ -144,6 +147,7 @@ def test_passwords_are_not_kept(anna: User) -> None:
     assert "hunter2" not in str(row.__dict__)
 
 
+@pytest.mark.slow
 def test_who_is_logged_in_stays_so_and_tokens_work(anna: User) -> None:
     session, api = Client(REMOTE_ADDR="203.0.113.7"), APIClient(REMOTE_ADDR="203.0.113.7")
     session.force_login(anna)
@@ -217,6 +221,7 @@ def test_what_a_former_key_signed_stays_valid(
         from_token(token)
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_former_keys_come_from_the_environment_and_pass_the_deployment_checks() -> None:
     script = "from django.conf import settings; print(settings.SECRET_KEY_FALLBACKS)"

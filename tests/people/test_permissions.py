@@ -217,6 +217,7 @@ def places(shop: Shopkeeper) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_gets_what_its_row_says(role: str, places: dict[str, Any], settings: Any) -> None:
@@ -376,6 +377,7 @@ def test_the_list_of_vetoes_grows_and_shrinks_by_the_permission_for_it(
 # Lists and their actions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "permissions", "offered"),
     [

@@ -29,11 +29,13 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_defaults_pass_djangos_deployment_checks() -> None:
     done = manage("check", "--deploy", "--fail-level", "WARNING", SECRET_KEY="k" * 60 + "abcdefgh")
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_there_is_no_start_without_a_secret_key_and_the_message_names_the_remedy() -> None:
     done = manage("check")
     assert done.returncode != 0
@@ -42,6 +44,7 @@ def test_there_is_no_start_without_a_secret_key_and_the_message_names_the_remedy
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"), [("EMBEDDING_THREADS", "many"), ("EMBEDDING_POOLING", "median"), ("DEBUG", "perhaps")]
 )

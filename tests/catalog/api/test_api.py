@@ -34,6 +34,7 @@ def post_image(client: APIClient, product: Product, data: bytes, **fields: Any) 
     return client.post(f"/api/v1/products/{product.slug}/images/", {"file": upload(data), **fields}, format="multipart")
 
 
+@pytest.mark.slow
 def test_anyone_may_list_published_products(shop: Shopkeeper) -> None:
     shop.product("Red dress", sku="RED", price=Decimal("10.00"), attributes={"colour": "Red"})
     shop.product("Secret", published=False)

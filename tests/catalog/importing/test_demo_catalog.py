@@ -42,6 +42,7 @@ def test_the_table_has_the_header_that_its_readme_names(rows: list[dict[str, str
     assert ",".join(rows[0]) == header
 
 
+@pytest.mark.slow
 def test_red_things_are_redder_than_blue_ones(rows: list[dict[str, str]]) -> None:
     """Measured in the middle of the photo, where the item is."""
 
@@ -66,6 +67,7 @@ def test_the_source_of_every_file_is_known(rows: list[dict[str, str]]) -> None:
     assert len(set(sources.values())) == len(files), "no photo twice"
 
 
+@pytest.mark.slow
 def test_photos_are_small_and_have_no_metadata() -> None:
     files = list(DEMO.rglob("*.webp"))
     assert len(list((DEMO / "queries").iterdir())) == 8
@@ -78,6 +80,7 @@ def test_photos_are_small_and_have_no_metadata() -> None:
             assert not {"exif", "xmp"} & image.info.keys(), path
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_whole_catalog_is_imported(rows: list[dict[str, str]], capsys: pytest.CaptureFixture[str]) -> None:
     call_command("import_catalog", DEMO)
@@ -95,6 +98,7 @@ def test_the_whole_catalog_is_imported(rows: list[dict[str, str]], capsys: pytes
     assert "0 products created" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("of_products", "set_to", "shown"),

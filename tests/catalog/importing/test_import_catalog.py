@@ -35,6 +35,7 @@ def run(path: Path, **options: object) -> tuple[str, str]:
     return out.getvalue(), err.getvalue()
 
 
+@pytest.mark.slow
 def test_a_folder_in_the_kaggle_layout_becomes_products_with_pictures(kaggle_folder: Callable[..., Path]) -> None:
     out, _ = run(kaggle_folder([row("1"), row("2", articleType="Tops", baseColour="Navy Blue")]))
     assert "2 products created, 0 existed already, 2 pictures added, 0 row errors" in out
@@ -223,6 +224,7 @@ def test_a_zip_bomb_is_a_row_error(zipped: Callable[..., Path], settings: object
     assert ProductImage.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_failed_chunk_leaves_no_file_behind(
     kaggle_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +302,7 @@ def test_a_killed_import_is_completed_by_the_next_run(kaggle_folder: Callable[..
     assert (Product.objects.count(), ProductImage.objects.count()) == (total, total)
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_bad_rows_of_real_data_are_reported_and_the_others_imported(data_folder: Path) -> None:
     out, err = run(data_folder / "fashion-small.zip", limit=500, demo_prices=True)

@@ -91,6 +91,7 @@ def test_what_is_wrong_is_told_wherever_somebody_looks(
     assert b"older than the media storage" in admin_client.get("/admin/recommendations/pipeline/").content
 
 
+@pytest.mark.slow
 def test_files_in_quarantine_do_not_expire_while_the_database_is_older(
     restored: list[ProductImage], settings: Any
 ) -> None:
@@ -103,6 +104,7 @@ def test_files_in_quarantine_do_not_expire_while_the_database_is_older(
     assert default_storage.exists(quarantine.place(long_ago, name))
 
 
+@pytest.mark.slow
 def test_a_person_may_say_that_the_older_database_is_right(restored: list[ProductImage], client: Client) -> None:
     with pytest.raises(CommandError, match="older than the media storage"):
         call_command("media", "sweep")
@@ -181,6 +183,7 @@ def test_an_upload_is_remembered_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert mark.highest_image >= image.pk
 
 
+@pytest.mark.slow
 def test_the_check_is_daily_by_the_databases_record(shop: Shopkeeper) -> None:
     check_media_if_due()
     first = MediaState.current().checked_at
@@ -192,6 +195,7 @@ def test_the_check_is_daily_by_the_databases_record(shop: Shopkeeper) -> None:
     assert MediaState.current().checked_at != first - timedelta(hours=24)
 
 
+@pytest.mark.slow
 def test_the_command_says_what_is_wrong(restored: list[ProductImage]) -> None:
     out, err = StringIO(), StringIO()
     with pytest.raises(CommandError, match="not the newest"):

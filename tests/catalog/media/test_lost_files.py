@@ -31,6 +31,7 @@ def images(shop: Shopkeeper, own_storage: Path) -> list[ProductImage]:
     return [shop.image(shop.product(f"Dress {number}")) for number in range(5)]
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_lost_files_are_told_by_readyz_the_admin_and_metrics(
     images: list[ProductImage], client: Client, admin_client: Client, settings: Any, caplog: pytest.LogCaptureFixture
@@ -65,6 +66,7 @@ def test_a_folder_that_is_gone_is_noticed(images: list[ProductImage], own_storag
     assert files.check().lost == 0
 
 
+@pytest.mark.slow
 def test_the_command_names_them_and_fails(images: list[ProductImage]) -> None:
     default_storage.delete(images[3].file.name)
     out = StringIO()
@@ -78,6 +80,7 @@ def test_the_command_names_them_and_fails(images: list[ProductImage]) -> None:
     assert (told["pictures"], told["lost"], told["lost_names"]) == (5, 1, [images[3].file.name])
 
 
+@pytest.mark.slow
 def test_a_check_asks_as_many_questions_of_many_pictures_as_of_few(
     images: list[ProductImage], django_assert_max_num_queries: Any
 ) -> None:
@@ -85,6 +88,7 @@ def test_a_check_asks_as_many_questions_of_many_pictures_as_of_few(
         files.check()
 
 
+@pytest.mark.slow
 def test_a_picture_whose_file_was_missing_is_tried_again_when_the_file_is_back(
     images: list[ProductImage], plane: EmbeddingModel, own_storage: Path
 ) -> None:

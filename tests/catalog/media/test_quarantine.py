@@ -64,6 +64,7 @@ def age(days: int) -> None:
             quarantine._move(quarantine.place(day, name), quarantine.place(then, name))
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_a_file_without_a_row_is_set_aside_and_comes_back_with_its_row(shop: Shopkeeper, storage: str) -> None:
     image = without_row(shop)
@@ -81,6 +82,7 @@ def test_a_file_without_a_row_is_set_aside_and_comes_back_with_its_row(shop: Sho
     assert kept() == []
 
 
+@pytest.mark.slow
 def test_it_is_deleted_when_its_days_are_over_and_no_day_sooner(shop: Shopkeeper, storage: str, settings: Any) -> None:
     settings.MEDIA_QUARANTINE_DAYS = 30
     name = without_row(shop).file.name
@@ -93,6 +95,7 @@ def test_it_is_deleted_when_its_days_are_over_and_no_day_sooner(shop: Shopkeeper
     assert (kept(), default_storage.exists(name)) == ([], False)
 
 
+@pytest.mark.slow
 def test_a_file_that_a_row_names_again_never_expires(shop: Shopkeeper, storage: str) -> None:
     image = without_row(shop)
     files.sweep(older_than=NOW)
@@ -114,6 +117,7 @@ def test_a_deleted_picture_goes_to_quarantine_so_that_a_restored_database_finds_
     assert (default_storage.exists(name), kept()) == (False, [name])
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_commit_whose_answer_was_lost_finds_its_file_again(
     shop: Shopkeeper, storage: str, monkeypatch: pytest.MonkeyPatch
@@ -126,6 +130,7 @@ def test_a_commit_whose_answer_was_lost_finds_its_file_again(
     assert files.sweep().returned == 1
 
 
+@pytest.mark.slow
 def test_a_refused_row_leaves_nothing_behind(shop: Shopkeeper, storage: str) -> None:
     product = shop.product()
     shop.image(product, picture())
@@ -135,6 +140,7 @@ def test_a_refused_row_leaves_nothing_behind(shop: Shopkeeper, storage: str) -> 
     assert len(list(files.rowless_files(older_than=NOW))) == 0
 
 
+@pytest.mark.slow
 def test_a_picture_in_quarantine_is_shown_again_as_soon_as_its_row_is_there(
     shop: Shopkeeper, storage: str, client: Client
 ) -> None:
@@ -153,6 +159,7 @@ def test_nothing_in_quarantine_is_served(shop: Shopkeeper, client: Client, name:
     assert client.get(f"/media/{name}").status_code == 404
 
 
+@pytest.mark.slow
 def test_folders_that_are_no_days_are_left_alone(shop: Shopkeeper, storage: str) -> None:
     default_storage.save("quarantine/notes/read me.txt", ContentFile(b"mine"))
     default_storage.save("quarantine/2026-13-77/x.jpg", ContentFile(b"mine"))
@@ -166,6 +173,7 @@ def test_the_day_is_the_databases_own(db: None, monkeypatch: pytest.MonkeyPatch)
     assert isinstance(quarantine.today(), date)
 
 
+@pytest.mark.slow
 def test_pictures_come_back_after_most_of_the_catalog_was_deleted_by_sql(shop: Shopkeeper, storage: str) -> None:
     images = [shop.image(shop.product()) for _ in range(8)]
     for image in images[2:]:

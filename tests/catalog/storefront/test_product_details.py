@@ -91,6 +91,7 @@ def test_the_admin_takes_them(admin_client: Client, shop: Shopkeeper) -> None:
     assert {name: getattr(product, name) for name in DETAILS} == DETAILS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"),
     [("url", address) for address in HOSTILE]

@@ -60,6 +60,7 @@ def features(photos: Path, graph: Path, cache_dir: Path, tmp_path_factory: pytes
     return out
 
 
+@pytest.mark.slow
 def test_embed_writes_names_vectors_and_what_made_them(features: Path, photos: Path) -> None:
     with np.load(features, allow_pickle=False) as file:
         assert file["names"].tolist() == [str(photos / f"{seed}.jpg") for seed in range(5)]
@@ -69,6 +70,7 @@ def test_embed_writes_names_vectors_and_what_made_them(features: Path, photos: P
     assert load(features).digests == digests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_search_finds_the_picture_itself_first(features: Path, photos: Path, cache_dir: Path, metric: str) -> None:
     found = ml("search", features, photos / "3.jpg", "-k", 2, "--metric", metric, "--json", "--cache-dir", cache_dir)
@@ -79,23 +81,27 @@ def test_search_finds_the_picture_itself_first(features: Path, photos: Path, cac
     assert answer["results"][1]["score"] < 0.9999
 
 
+@pytest.mark.slow
 def test_more_neighbours_than_pictures_are_all_there_are(features: Path, photos: Path, cache_dir: Path) -> None:
     found = ml("search", features, photos / "0.jpg", "-k", 99, "--cache-dir", cache_dir)
     assert len(found.stdout.splitlines()) == 5
 
 
+@pytest.mark.slow
 def test_vectors_of_different_models_are_not_compared(features: Path, photos: Path, cache_dir: Path) -> None:
     mixed = ml("search", features, photos / "0.jpg", "--pooling", "max", "--cache-dir", cache_dir)
     assert mixed.returncode == 2
     assert "different models" in mixed.stderr
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_no_picture_is_an_error(features: Path, photos: Path, cache_dir: Path) -> None:
     refused = ml("search", features, photos / "broken.jpg", "--cache-dir", cache_dir)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "not a picture" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_zip_of_pictures_is_read_like_a_folder(photos: Path, graph: Path, cache_dir: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "catalog.zip", "w") as archive:
         archive.write(photos / "0.jpg", "images/0.jpg")
@@ -107,6 +113,7 @@ def test_a_zip_of_pictures_is_read_like_a_folder(photos: Path, graph: Path, cach
         assert file["names"].tolist() == [f"{tmp_path}/catalog.zip/images/0.jpg"]
 
 
+@pytest.mark.slow
 def test_parquet_holds_the_same_and_is_searched_the_same(features: Path, photos: Path, cache_dir: Path) -> None:
     out = features.with_suffix(".parquet")
     done = ml("embed", photos, "-o", out, "--weights", "untrained", "--cache-dir", cache_dir)
@@ -128,6 +135,7 @@ def many(tmp_path: Path) -> Path:
     return tmp_path / "many"
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(many: Path, graph: Path, cache_dir: Path, tmp_path: Path) -> None:
     out = tmp_path / "features.npz"
     command = ("embed", many, "-o", out, "--weights", "untrained", "--batch", 4, "--cache-dir", cache_dir)
@@ -163,6 +171,7 @@ def limited_files(size: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_loses_nothing(
     many: Path, graph: Path, cache_dir: Path, tmp_path: Path
 ) -> None:
@@ -181,6 +190,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(
     assert len(load(out).names) == 149
 
 
+@pytest.mark.slow
 def test_work_of_another_model_is_not_mixed_in(many: Path, graph: Path, cache_dir: Path, tmp_path: Path) -> None:
     out = tmp_path / "features.npz"
     command = ("embed", many, "-o", out, "--weights", "untrained", "--cache-dir", cache_dir)
@@ -195,6 +205,7 @@ def test_work_of_another_model_is_not_mixed_in(many: Path, graph: Path, cache_di
     assert len(load(out).names) == 149
 
 
+@pytest.mark.slow
 def test_a_folder_without_pictures_is_said_to_be_one(tmp_path: Path, cache_dir: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
     empty = ml("embed", tmp_path, "-o", tmp_path / "out.npz", "--weights", "untrained", "--cache-dir", cache_dir)
@@ -203,6 +214,7 @@ def test_a_folder_without_pictures_is_said_to_be_one(tmp_path: Path, cache_dir: 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.slow
 def test_only_bad_files_are_an_error_and_listed(graph: Path, cache_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").write_bytes(b"")
     (tmp_path / "cut.jpg").write_bytes(encode(draw(), "JPEG")[:300])
@@ -226,6 +238,7 @@ def test_only_bad_files_are_an_error_and_listed(graph: Path, cache_dir: Path, tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.jpg", "empty.jpg", "lists"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["features.csv", "", "taken.npz"])
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(name: str, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "taken.npz").mkdir()
@@ -331,6 +344,7 @@ def labelled(untrained: Weights, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["out.npz", "out.parquet"])
 def test_predicted_labels_are_beside_the_vectors(
     kind: str, labelled: Path, photos: Path, cache_dir: Path, tmp_path: Path
@@ -354,6 +368,7 @@ def test_predicted_labels_are_beside_the_vectors(
     assert shown[1] == f"1.0000  {photos / '3.jpg'}"
 
 
+@pytest.mark.slow
 def test_search_writes_a_sheet_with_a_row_for_each_photo(features: Path, photos: Path, cache_dir: Path) -> None:
     sheet = features.with_name("search.png")
     one = ml("search", features, photos / "3.jpg", "-k", 3, "--cache-dir", cache_dir)
@@ -368,6 +383,7 @@ def test_search_writes_a_sheet_with_a_row_for_each_photo(features: Path, photos:
     sheet.unlink()
 
 
+@pytest.mark.slow
 def test_a_sheet_goes_where_it_is_told_or_nowhere(
     features: Path, photos: Path, cache_dir: Path, tmp_path: Path
 ) -> None:
@@ -382,6 +398,7 @@ def test_a_sheet_goes_where_it_is_told_or_nowhere(
     assert "cannot be written" in blocked.stderr
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_gone_is_a_grey_tile(features: Path, photos: Path, cache_dir: Path, tmp_path: Path) -> None:
     gone = tmp_path / "features.npz"
     known = load(features)
@@ -392,6 +409,7 @@ def test_a_picture_that_is_gone_is_a_grey_tile(features: Path, photos: Path, cac
     assert (np.asarray(Image.open(tmp_path / "search.png")) == 0xE4).all(axis=2).sum() >= 140 * 140
 
 
+@pytest.mark.slow
 def test_relative_names_are_found_from_another_folder_too(
     photos: Path, graph: Path, cache_dir: Path, tmp_path: Path
 ) -> None:
@@ -404,6 +422,7 @@ def test_relative_names_are_found_from_another_folder_too(
     assert (np.asarray(Image.open(tmp_path / "search.png")) == 0xE4).all(axis=2).sum() < 1000
 
 
+@pytest.mark.slow
 def test_search_keeps_to_a_budget(features: Path, photos: Path, cache_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text("name,price\n0,9.50\n1.jpg,30\nphotos0/2.jpg,99\n3,4\n", "utf-8-sig")
     search = ("search", features, photos / "1.jpg", "--prices", tmp_path / "prices.csv", "--cache-dir", cache_dir)
@@ -422,6 +441,7 @@ def test_search_keeps_to_a_budget(features: Path, photos: Path, cache_dir: Path,
     assert "no picture has a price of at most 1" in nothing.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [("name\n1\n", "columns name and price"), ("name,price\n1,cheap\n", "line 2: 'cheap'"), (None, "cannot be read")],
@@ -437,12 +457,14 @@ def test_a_list_of_prices_that_is_none_is_refused(
     assert complaint in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_budget_needs_prices(features: Path, photos: Path) -> None:
     refused = ml("search", features, photos / "1.jpg", "--price-max", 5)
     assert refused.returncode == 2
     assert "--prices" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_photo_may_be_in_a_zip_file(features: Path, photos: Path, cache_dir: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "catalog.zip", "w") as archive:
         archive.write(photos / "2.jpg", "images/2.jpg")
@@ -450,6 +472,7 @@ def test_a_photo_may_be_in_a_zip_file(features: Path, photos: Path, cache_dir: P
     assert ml(*search, "--cache-dir", cache_dir).stdout == f"1.0000  {photos / '2.jpg'}\n"
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_enough_ends_it_quietly(features: Path, photos: Path, cache_dir: Path) -> None:
     read, write = os.pipe()
     os.close(read)
@@ -460,6 +483,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(features: Path, photos: Path, 
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_compact_graph_is_exported_and_embeds_alike(
     features: Path, photos: Path, cache_dir: Path, tmp_path: Path
 ) -> None:
@@ -474,12 +498,14 @@ def test_a_compact_graph_is_exported_and_embeds_alike(
     assert (vectors * expected.vectors).sum(axis=1).min() > 0.99
 
 
+@pytest.mark.slow
 def test_int8_needs_pictures_to_be_calibrated_on(tmp_path: Path) -> None:
     refused = ml("export", "--weights", "untrained", "--out", tmp_path / "int8.onnx", "--precision", "int8")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "--calibrate" in refused.stderr
 
 
+@pytest.mark.slow
 def test_weights_says_what_would_be_used(cache_dir: Path) -> None:
     shown = ml("weights", "--weights", "untrained", "--json", "--cache-dir", cache_dir)
     answer = json.loads(shown.stdout)
@@ -487,6 +513,7 @@ def test_weights_says_what_would_be_used(cache_dir: Path) -> None:
     assert "resnet50-untrained  (untrained)" in ml("weights", "--weights", "untrained").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -504,6 +531,7 @@ def test_what_does_not_exist_is_one_clear_line_and_exit_code_2(arguments: tuple[
     assert len(failed.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_help_teaches_with_examples() -> None:
     shown = ml("--help")
     assert shown.returncode == 0

@@ -143,6 +143,7 @@ def system(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     return chosen
 
 
+@pytest.mark.slow
 def test_each_different_picture_is_in_the_gallery_once(document: dict[str, Any]) -> None:
     assert document["set"] == {"name": "catalog.zip", "pictures": 13, "duplicates": 1, "unreadable": 1}
     assert document["queries"]["count"] == 13
@@ -224,6 +225,7 @@ def test_the_report_is_one_page_that_needs_nothing_beside_it(document: dict[str,
         assert sheet.width > 10 * 112
 
 
+@pytest.mark.slow
 def test_the_table_is_for_reading(catalog: Path, cache: Path) -> None:
     command = [sys.executable, "-m", "ml", "evaluate", str(catalog), "--weights", "none", "--baselines", "pixels"]
     command += ["--queries", "5", "--cache-dir", str(cache)]
@@ -347,6 +349,7 @@ def test_the_published_class_map_names_classes_that_exist() -> None:
     assert all(len(set(types)) == len(types) > 0 for types in entries.values())
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_the_published_class_map_fits_the_shared_sets() -> None:
     folder = Path(os.environ["LOOKALIKE_DATA"])
@@ -356,6 +359,7 @@ def test_the_published_class_map_fits_the_shared_sets() -> None:
     assert {name for allowed in entries.values() for name in allowed} <= types
 
 
+@pytest.mark.slow
 def test_vectors_of_a_model_are_kept(photos: Path, graph: Path, cache_dir: Path) -> None:
     arguments = (photos, "--baselines", "untrained", "--weights", "none", "--resamples", 20, "--json")
     first = evaluate(*arguments, cache=cache_dir)
@@ -440,6 +444,7 @@ def test_a_cache_that_cannot_be_written_is_named(catalog: Path, tmp_path: Path) 
     assert done.stderr.splitlines()[-1].startswith(f"error: {tmp_path / 'file'}")
 
 
+@pytest.mark.slow
 def test_no_network_library_is_needed_to_measure() -> None:
     assert imported_by("ml.commands.evaluate").isdisjoint(HEAVY)
 

@@ -40,12 +40,14 @@ def test_numbers_stay_numbers() -> None:
     assert [neutralised(number) for number in (-1, -0.5)] == [-1, -0.5]
 
 
+@pytest.mark.slow
 @given(st.text(alphabet=st.sampled_from("'=+-@\t\r\n ax＝"), max_size=8) | st.text())
 def test_any_text_comes_back(text: str) -> None:
     assert restored(neutralised(text)) == text
     assert neutralised(text)[:1] not in set("=+-@\t\r\n")
 
 
+@pytest.mark.slow
 def test_no_table_is_written_by_other_means() -> None:
     for app in ("bench", "catalog", "ml", "recommendations", "shop"):
         for path in (ROOT / app).rglob("*.py"):

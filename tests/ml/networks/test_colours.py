@@ -29,6 +29,7 @@ def test_a_histogram_is_64_numbers_of_length_1() -> None:
     np.testing.assert_allclose(np.linalg.norm(histograms, axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_keras_computes_the_same() -> None:
     from ml.networks.backbones import lab_histogram as keras_histogram
 

@@ -57,6 +57,7 @@ def compare(weights: Weights, folder: Path) -> tuple[OnnxEmbedder, dict[str, np.
     return onnx, probabilities
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["avg", "max"])
 def test_resnet50_is_that_of_keras(tmp_path: Path, pooling: str) -> None:
     weights = saved(tmp_path / "plain.npz", replace(PLAIN, pooling=pooling))
@@ -65,6 +66,7 @@ def test_resnet50_is_that_of_keras(tmp_path: Path, pooling: str) -> None:
     assert onnx.meta.weights_sha256 == weights.sha256
 
 
+@pytest.mark.slow
 def test_gem_parts_colours_and_labels_are_those_of_keras(tmp_path: Path) -> None:
     onnx, probabilities = compare(saved(tmp_path / "split.npz", SPLIT), tmp_path)
     shapes = {task: values.shape for task, values in probabilities.items()}
@@ -76,6 +78,7 @@ def test_gem_parts_colours_and_labels_are_those_of_keras(tmp_path: Path) -> None
         np.testing.assert_allclose(np.linalg.norm(part, axis=1), 3**-0.5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_inception_is_that_of_keras(tmp_path: Path) -> None:
     compare(saved(tmp_path / "inception.npz", INCEPTION), tmp_path)
 
@@ -92,6 +95,7 @@ def test_each_backbone_takes_what_keras_prepares_for_it() -> None:
     assert (KERAS_FILES["inception_v3"].spec.input_size, KERAS_FILES["inception_v3"].spec.fit) == (299, "stretch")
 
 
+@pytest.mark.slow
 def test_verify_compares_with_keras_on_demand(tmp_path: Path) -> None:
     weights = saved(tmp_path / "small.npz", replace(PLAIN, input_size=32))
     export_onnx(weights, tmp_path / "graph.onnx")
@@ -100,6 +104,7 @@ def test_verify_compares_with_keras_on_demand(tmp_path: Path) -> None:
     assert verify(weights, tmp_path / "other.onnx", pictures(weights.spec, 2)) < 0.9999
 
 
+@pytest.mark.slow
 def test_making_a_graph_starts_no_tensorflow(tmp_path: Path) -> None:
     code = (
         "import sys; from ml.__main__ import main;"
@@ -110,6 +115,7 @@ def test_making_a_graph_starts_no_tensorflow(tmp_path: Path) -> None:
     assert {"tensorflow", "keras", "tf2onnx"}.isdisjoint(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_a_finished_graph_needs_nothing_made(tmp_path: Path) -> None:
     weights = saved(tmp_path / "model.npz", PLAIN)
     export_onnx(weights, tmp_path / "model.onnx", precision="compact")
@@ -125,6 +131,7 @@ def test_a_finished_graph_needs_nothing_made(tmp_path: Path) -> None:
         resolve(str(found.path), cache_dir=tmp_path, pooling="max")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", [SPLIT, INCEPTION])
 def test_a_graph_gives_its_weights_back(tmp_path: Path, spec: ModelSpec) -> None:
     weights = saved(tmp_path / "model.npz", spec)
@@ -145,6 +152,7 @@ def write_npz_of(graph: Weights, folder: Path) -> Path:
     return folder / "back.npz"
 
 
+@pytest.mark.slow
 def test_a_graph_in_int8_cannot_be_trained_further(tmp_path: Path) -> None:
     weights = saved(tmp_path / "model.npz", replace(PLAIN, input_size=32))
     calibration = [image for image in pictures(weights.spec, 4) for _ in range(25)]
@@ -164,6 +172,7 @@ def test_without_the_onnx_package_the_message_says_what_to_do(
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_weights_that_give_nonsense_leave_no_graph(tmp_path: Path) -> None:
     weights = saved(tmp_path / "good.npz", PLAIN)
     with np.load(tmp_path / "good.npz") as file:

@@ -67,6 +67,7 @@ def keras_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", NETWORKS)
 def test_the_layout_known_without_tensorflow_is_that_of_keras(backbone: str) -> None:
     import keras
@@ -78,6 +79,7 @@ def test_the_layout_known_without_tensorflow_is_that_of_keras(backbone: str) -> 
     assert layers_in_file_order(backbone) == named
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet50_notop.h5", "resnet50.weights.h5", "inception_v3_notop.h5"])
 def test_features_are_those_of_keras_applications(keras_files: Path, name: str, tmp_path: Path) -> None:
     import keras
@@ -96,6 +98,7 @@ def test_features_are_those_of_keras_applications(keras_files: Path, name: str, 
     np.testing.assert_allclose(ours, features / np.linalg.norm(features, axis=1, keepdims=True), atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", NETWORKS)
 def test_both_layouts_of_keras_hold_the_same(keras_files: Path, backbone: str, tmp_path: Path) -> None:
     older, newer = (
@@ -127,6 +130,7 @@ def test_an_h5_file_cut_short_is_refused(keras_files: Path, tmp_path: Path) -> N
     assert "cut.h5" in str(error.value)
 
 
+@pytest.mark.slow
 def test_onnx_and_tensorflow_agree(
     onnx: OnnxEmbedder, tensorflow: TensorFlowEmbedder, pictures: list[np.ndarray]
 ) -> None:
@@ -196,6 +200,7 @@ def test_a_bad_vector_is_named_and_never_returned(untrained: Weights) -> None:
     assert wrong.value.index is None
 
 
+@pytest.mark.slow
 def test_the_short_way_in_takes_files_bytes_and_pixels(graph: Path, cache_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "dress.png").write_bytes(data := encode(draw()))
     embedder = Embedder.load("untrained", cache_dir=cache_dir)
@@ -221,6 +226,7 @@ def test_a_head_starts_from_one_that_reads_the_same(inputs: tuple[str, ...], beg
     assert bool((np.asarray(model.get_layer("head_colour").kernel) == 1).all()) == bool(begun)
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_onnx_and_tensorflow_agree_on_real_products_with_the_start_weights(cache_dir: Path) -> None:
     data = Path(os.environ["LOOKALIKE_DATA"])

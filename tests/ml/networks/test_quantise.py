@@ -45,6 +45,7 @@ def test_a_kernel_keeps_its_largest_number_and_no_channel_spoils_another() -> No
     np.testing.assert_allclose(scale, [1.0, 0.001 / 127, 1.0], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_compact_is_a_quarter_of_the_file_and_the_same_vectors(tmp_path: Path, pictures: list[np.ndarray]) -> None:
     weights = saved(tmp_path / "model.npz", SPEC)
     export_onnx(weights, tmp_path / "float.onnx")
@@ -54,6 +55,7 @@ def test_compact_is_a_quarter_of_the_file_and_the_same_vectors(tmp_path: Path, p
     assert cosines(tmp_path / "float.onnx", tmp_path / "compact.onnx", pictures[:12]).min() > 0.98
 
 
+@pytest.mark.slow
 def test_one_compact_file_gives_int8_without_the_pictures(tmp_path: Path, pictures: list[np.ndarray]) -> None:
     weights = saved(tmp_path / "model.npz", SPEC)
     export_onnx(weights, tmp_path / "compact.onnx", precision="compact", calibration=pictures)
@@ -66,6 +68,7 @@ def test_one_compact_file_gives_int8_without_the_pictures(tmp_path: Path, pictur
     assert cosines(tmp_path / "direct.onnx", tmp_path / "int8.onnx", pictures[:12]).min() > 0.99999
 
 
+@pytest.mark.slow
 def test_int8_serves_where_it_was_tried_and_the_processor_is_made_for_it(
     tmp_path: Path, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +105,7 @@ def test_what_the_processor_says_of_itself(tmp_path: Path, cpuinfo: str, expecte
     assert multiplies_int8(tmp_path / "absent") is False
 
 
+@pytest.mark.slow
 def test_int8_without_pictures_says_what_is_missing(tmp_path: Path, pictures: list[np.ndarray]) -> None:
     weights = saved(tmp_path / "model.npz", SPEC)
     with pytest.raises(WeightsError, match=r"at least 100, not 3: .* --calibrate"):
@@ -109,6 +113,7 @@ def test_int8_without_pictures_says_what_is_missing(tmp_path: Path, pictures: li
     assert not (tmp_path / "int8.onnx").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_on_real_products_compact_and_int8_give_the_vectors_of_the_full_weights(tmp_path: Path) -> None:
     data = Path(os.environ["LOOKALIKE_DATA"])

@@ -54,6 +54,7 @@ def running() -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_a_good_picture_comes_back_as_in_this_process(decoders: Decoders) -> None:
     for fit in ("letterbox", "stretch"):
         spec = SimpleNamespace(input_size=64, fit=fit)
@@ -71,6 +72,7 @@ def test_a_rejection_keeps_its_code_and_sentence(decoders: Decoders) -> None:
     assert len(running()) == 1, "nothing is wrong with the decoder"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["hang", "spin"])
 def test_a_hanging_decoder_is_killed_for_a_timeout(decoders: Decoders, fault: str) -> None:
     decoders.to_input(GOOD, SPEC)
@@ -87,6 +89,7 @@ def test_a_segmentation_fault_is_a_crash_of_the_decoder_only(decoders: Decoders)
     decoders.to_input(GOOD, SPEC)
 
 
+@pytest.mark.slow
 def test_exhausted_memory_is_said_to_be_that(decoders: Decoders) -> None:
     assert rejection(decoders, poisoned("memory")).code == "out_of_memory"
     decoders.to_input(GOOD, SPEC)
@@ -105,6 +108,7 @@ def test_a_decoder_that_died_meanwhile_is_not_blamed_on_the_next_picture(decoder
     decoders.to_input(GOOD, SPEC)
 
 
+@pytest.mark.slow
 def test_a_real_picture_too_large_for_the_limit_is_out_of_memory(decoders: Decoders) -> None:
     large = encode(draw(6000, 6000))
     small = Decoders(1, memory_bytes=200 * 2**20)
@@ -113,6 +117,7 @@ def test_a_real_picture_too_large_for_the_limit_is_out_of_memory(decoders: Decod
     assert decoders.to_input(large, SPEC).shape == (64, 64, 3)
 
 
+@pytest.mark.slow
 def test_the_largest_picture_allowed_can_be_cleaned_within_the_memory_allowed(decoders: Decoders) -> None:
     exif = codec.Image.Exif()
     exif[codec.ExifTags.Base.Orientation] = 6
@@ -122,6 +127,7 @@ def test_the_largest_picture_allowed_can_be_cleaned_within_the_memory_allowed(de
     assert cleaned != large
 
 
+@pytest.mark.slow
 def test_no_more_than_the_given_number_decode_at_once_and_few_wait(decoders: Decoders) -> None:
     outcomes: list[str] = []
 
@@ -166,6 +172,7 @@ os.kill(os.getpid(), 9)
 """
 
 
+@pytest.mark.slow
 def test_no_decoder_outlives_whoever_asked_it(decoders: Decoders) -> None:
     """Not even a decoder that hangs after its parent has died."""
     root = Path(__file__).resolve().parents[3]

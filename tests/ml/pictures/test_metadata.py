@@ -103,6 +103,7 @@ def test_boxes_that_lie_about_their_length_never_hang_or_escape() -> None:
             assert cut is None or len(cut) <= len(data)
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize("quality", [75, 85, 92, 97])
 @pytest.mark.parametrize(("size", "loss"), [((2016, 1504), 0.2), ((2000, 1500), 4)], ids=["whole blocks", "cut blocks"])

@@ -63,6 +63,7 @@ def test_every_host_draws_the_same_golden_pictures(size: int, digest: str) -> No
     assert hashlib.sha256(pictures.tobytes()).hexdigest()[:16] == digest
 
 
+@pytest.mark.slow
 def test_every_precision_carries_the_vectors_of_the_full_weights(tmp_path: Path) -> None:
     weights = saved(tmp_path / "model.npz", SPEC)
     calibration = [picture for picture in golden_pictures(SPEC.input_size) for _ in range(40)]
@@ -80,6 +81,7 @@ def test_every_precision_carries_the_vectors_of_the_full_weights(tmp_path: Path)
         assert cosine >= golden.MIN_COSINE
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_the_bundled_model_is_right_in_floats_and_in_int8_on_this_processor(fashion_int8: Path) -> None:
     floats, int8 = OnnxEmbedder(FASHION), OnnxEmbedder(fashion_int8, or_floats=False)
@@ -124,6 +126,7 @@ def test_the_sums_of_int8_are_exact_however_large_the_products(tmp_path: Path) -
     np.testing.assert_allclose(found, channels / 2, atol=channels / 255)  # three quarters minus one quarter of them
 
 
+@pytest.mark.slow
 def test_int8_that_computes_wrongly_falls_back_to_floats_and_then_to_a_refusal(
     tmp_path: Path, fashion_int8: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -138,6 +141,7 @@ def test_int8_that_computes_wrongly_falls_back_to_floats_and_then_to_a_refusal(
     assert f"{found.value.cosine:.4f}" in caplog.text
 
 
+@pytest.mark.slow
 def test_an_int8_file_on_a_processor_that_saturates_computes_in_floats_and_says_so(
     fashion_int8: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +173,7 @@ def saturating(real: Any) -> Any:
     return opened
 
 
+@pytest.mark.slow
 def test_floats_that_are_wrong_are_refused_with_the_remedy(tmp_path: Path) -> None:
     weights = saved(tmp_path / "model.npz", SPEC)
     export_onnx(weights, tmp_path / "good.onnx")
@@ -180,6 +185,7 @@ def test_floats_that_are_wrong_are_refused_with_the_remedy(tmp_path: Path) -> No
         OnnxEmbedder(with_property(tmp_path / "good.onnx", tmp_path / "cut.onnx", GOLDEN, other[:-40] + '"}'))
 
 
+@pytest.mark.slow
 def test_graphs_of_earlier_releases_go_on_working(
     tmp_path: Path, fashion_int8: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

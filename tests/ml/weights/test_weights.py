@@ -71,6 +71,7 @@ def test_untrained_weights_are_always_the_same(tmp_path: Path) -> None:
     assert (kernel == weights.read_variables(second)["conv1_conv/kernel"]).all()
 
 
+@pytest.mark.slow
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     drawn = variables(SPLIT)
     extra = {"training": {"pictures": 10}, "metrics": {"precision_at_10": 0.8}}
@@ -87,6 +88,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["split.npz"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -107,6 +109,7 @@ def test_a_model_that_is_not_whole_is_not_written(
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_heads_belong_to_their_pooling(tmp_path: Path) -> None:
     path = saved(tmp_path / "split.npz", SPLIT).path
     assert resolve(str(path), cache_dir=tmp_path, pooling="gem").spec == SPLIT

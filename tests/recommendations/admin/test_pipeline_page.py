@@ -43,6 +43,7 @@ def text(client: Client, address: str = PAGE) -> str:
 # What it shows
 
 
+@pytest.mark.slow
 def test_it_shows_counts_rate_and_remaining_time_of_each_model(
     shop: Shopkeeper, plane: EmbeddingModel, admin_client: Client
 ) -> None:
@@ -138,6 +139,7 @@ def test_it_looks_again_by_itself_without_scripts_too(plane: EmbeddingModel, adm
     assert re.search(r'hx-trigger="every \d+s ', page)
 
 
+@pytest.mark.slow
 def test_ten_thousand_failures_cost_no_more_queries_than_one(
     shop: Shopkeeper, plane: EmbeddingModel, admin_client: Client, django_assert_max_num_queries: Any
 ) -> None:

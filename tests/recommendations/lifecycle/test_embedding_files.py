@@ -105,6 +105,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*.jpg"))}
 
 
+@pytest.mark.slow
 def test_what_the_command_line_embedded_is_served_without_computing_it_again(
     shop_of: list[Product], folder: Path, split: str, tmp_path: Path
 ) -> None:
@@ -138,6 +139,7 @@ def test_importing_again_writes_nothing(
     assert vectors_of(EmbeddingModel.objects.get()) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["npz", "parquet"])
 def test_what_goes_out_comes_back_the_same(
     shop_of: list[Product], folder: Path, tmp_path: Path, kind: str, added: Added
@@ -185,6 +187,7 @@ def test_names_are_matched_however_the_pictures_came_in(transactional_db: None, 
     assert len(found.images) == 1, "a picture is taken once"
 
 
+@pytest.mark.slow
 def test_one_picture_of_two_products_gets_its_vector_twice(
     shop_of: list[Product], folder: Path, tmp_path: Path, computed: Computed, added: Added
 ) -> None:
@@ -196,6 +199,7 @@ def test_one_picture_of_two_products_gets_its_vector_twice(
     assert "8 of 8 names matched (8 by checksum). 9 vectors of split written" in out
 
 
+@pytest.mark.slow
 def test_pictures_without_a_vector_are_left_to_the_workers(
     shop_of: list[Product], folder: Path, tmp_path: Path, computed: Computed, added: Added
 ) -> None:
@@ -238,6 +242,7 @@ def test_a_picture_whose_metadata_was_removed_is_known_by_the_file_that_was_sent
     assert "1 of 1 names matched (1 by checksum)" in run("import_embeddings", tmp_path / "f.npz")[0]
 
 
+@pytest.mark.slow
 def test_a_worker_that_comes_later_changes_nothing(
     shop_of: list[Product], folder: Path, tmp_path: Path, computed: Computed, added: Added
 ) -> None:
@@ -288,6 +293,7 @@ def test_vectors_of_other_weights_are_refused(
     assert list(EmbeddingModel.objects.values_list("name", flat=True)) == ["wide"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -45,6 +45,7 @@ def name(model: EmbeddingModel) -> str:
     return artifacts.storage_name(model.graph_sha256)
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize("left", [None, b"", b"half a network"], ids=["gone", "empty", "truncated"])
 def test_a_sweep_puts_a_lost_network_back_from_the_cache(idle: EmbeddingModel, left: bytes | None) -> None:
@@ -93,6 +94,7 @@ def test_a_storage_that_is_away_is_not_a_lost_network(
     assert "does not answer" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_picture_of_a_shop_with_a_lost_network_is_embedded_after_the_sweep(
     idle: EmbeddingModel, shop: Shopkeeper
 ) -> None:

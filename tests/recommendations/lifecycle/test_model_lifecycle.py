@@ -117,6 +117,7 @@ def answers_like(product: Product, vectors: dict[int, np.ndarray], *, limit: int
 # The whole course
 
 
+@pytest.mark.slow
 def test_a_shop_goes_to_a_model_of_another_dimension_and_metric_and_back(running: list[Product], split: str) -> None:
     red, old = running[0], oracle("wide")
     answers_like(red, old)
@@ -144,6 +145,7 @@ def test_a_shop_goes_to_a_model_of_another_dimension_and_metric_and_back(running
     assert "split is active" in run("rollback"), "once more is forth again"
 
 
+@pytest.mark.slow
 def test_shoppers_and_staff_notice_nothing_of_switches(both: list[Product]) -> None:
     """Searches, uploads and deletes go on in other threads while the models change places."""
     red = both[0]
@@ -270,6 +272,7 @@ def test_a_product_deleted_while_a_worker_makes_its_row_is_gone(running: list[Pr
     assert not ImageEmbedding.objects.exclude(image__product__in=running[1:]).exists()
 
 
+@pytest.mark.slow
 def test_a_build_that_was_killed_goes_on_where_it_was(running: list[Product], added: Added, settings: Any) -> None:
     settings.EMBEDDING_BATCH_SIZE = 5
     added("split")
@@ -282,6 +285,7 @@ def test_a_build_that_was_killed_goes_on_where_it_was(running: list[Product], ad
     assert sorted(attempts) == [1] * 7 + [2] * 5
 
 
+@pytest.mark.slow
 def test_a_ready_model_is_kept_complete_until_it_is_retired(
     both: list[Product], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,6 +303,7 @@ def test_a_ready_model_is_kept_complete_until_it_is_retired(
     assert set(ImageEmbedding.objects.values_list("model__name", flat=True)) == {"split"}
 
 
+@pytest.mark.slow
 def test_a_build_makes_the_index_of_its_own_dimension_and_metric(
     running: list[Product], added: Added, settings: Any
 ) -> None:
@@ -314,6 +319,7 @@ def test_a_build_makes_the_index_of_its_own_dimension_and_metric(
     assert not index_exists(model("split"))
 
 
+@pytest.mark.slow
 def test_a_network_that_cannot_run_keeps_nobody_else_from_working(running: list[Product], added: Added) -> None:
     added("split")
     run("build", "split", "--enqueue")
@@ -329,6 +335,7 @@ def test_a_network_that_cannot_run_keeps_nobody_else_from_working(running: list[
 # Switching
 
 
+@pytest.mark.slow
 def test_a_model_that_lacks_pictures_is_not_activated_and_they_are_named(running: list[Product], added: Added) -> None:
     added("split")
     assert "has no vectors (it is draft)" in refusal("activate", "split")
@@ -361,6 +368,7 @@ def test_pictures_that_fail_under_either_model_count_as_covered_and_are_named(
     assert f"SKU {running[3].sku}." in said
 
 
+@pytest.mark.slow
 def test_a_model_that_lost_pictures_is_not_activated_until_they_are_tried_again(
     running: list[Product], added: Added, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -399,6 +407,7 @@ def test_a_model_without_its_index_is_not_activated(both: list[Product], setting
     assert index_exists(model("split")), "a ready one is completed first"
 
 
+@pytest.mark.slow
 def test_an_upload_in_the_moment_of_the_switch_only_delays_it(
     both: list[Product], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -415,6 +424,7 @@ def test_an_upload_in_the_moment_of_the_switch_only_delays_it(
     assert states("split") == {"ready": 15, "pending": 0, "failed": 0}
 
 
+@pytest.mark.slow
 def test_there_is_nothing_to_roll_back_to_before_the_first_switch(running: list[Product]) -> None:
     assert "no model to go back to" in refusal("rollback")
     assert "already active" in refusal("activate", "wide")
@@ -422,6 +432,7 @@ def test_there_is_nothing_to_roll_back_to_before_the_first_switch(running: list[
     assert "wide is active; `manage.py embed_catalog` completes it" in refusal("build", "wide")
 
 
+@pytest.mark.slow
 def test_a_switch_does_not_take_the_shop_out_of_service(both: list[Product], wide: str, settings: Any) -> None:
     settings.EMBEDDING_WEIGHTS = wide
     client = Client()
@@ -437,6 +448,7 @@ def test_a_switch_does_not_take_the_shop_out_of_service(both: list[Product], wid
 # Adding and retiring
 
 
+@pytest.mark.slow
 def test_the_same_weights_are_not_added_twice(running: list[Product], wide: str, tmp_path: Path) -> None:
     assert refusal("add", wide) == "These weights are here already, as model wide (active)."
     copy = tmp_path / "copy.npz"
@@ -455,6 +467,7 @@ def test_weights_that_cannot_be_used_are_named(transactional_db: None, tmp_path:
     assert not EmbeddingModel.objects.exists()
 
 
+@pytest.mark.slow
 def test_weights_added_before_the_first_picture_become_the_first_model(
     transactional_db: None, wide: str, settings: Any
 ) -> None:
@@ -464,6 +477,7 @@ def test_weights_added_before_the_first_picture_become_the_first_model(
     assert EmbeddingModel.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_retired_model_leaves_only_its_record(both: list[Product]) -> None:
     network = default_storage.path(artifacts.storage_name(model("split").graph_sha256))
     assert Path(network).exists()
@@ -478,6 +492,7 @@ def test_a_retired_model_leaves_only_its_record(both: list[Product]) -> None:
     assert Path(default_storage.path(artifacts.storage_name(model("wide").graph_sha256))).exists()
 
 
+@pytest.mark.slow
 def test_retiring_waits_for_searches_that_began_before_the_switch(
     both: list[Product], added: Added, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -496,6 +511,7 @@ def test_retiring_waits_for_searches_that_began_before_the_switch(
     assert len(waited) == 2, "only right after a switch"
 
 
+@pytest.mark.slow
 def test_a_retired_model_may_be_added_again(both: list[Product], split: str) -> None:
     run("retire", "split")
     assert "split is a draft" in run("add", split)
@@ -503,6 +519,7 @@ def test_a_retired_model_may_be_added_again(both: list[Product], split: str) -> 
     assert EmbeddingModel.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_what_is_computed_for_a_model_that_is_retired_meanwhile_is_dropped(
     running: list[Product], added: Added
 ) -> None:
@@ -521,6 +538,7 @@ def test_what_is_computed_for_a_model_that_is_retired_meanwhile_is_dropped(
         worker.build(building)
 
 
+@pytest.mark.slow
 def test_a_build_whose_model_is_retired_under_it_stops(running: list[Product], added: Added, settings: Any) -> None:
     settings.EMBEDDING_BATCH_SIZE = 2
     added("split")
@@ -540,6 +558,7 @@ def test_a_build_whose_model_is_retired_under_it_stops(running: list[Product], a
 # Networks
 
 
+@pytest.mark.slow
 def test_a_process_holds_two_networks_at_most_the_last_used(
     both: list[Product], wide: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -554,6 +573,7 @@ def test_a_process_holds_two_networks_at_most_the_last_used(
     assert artifacts.embedder(models[0]) is first
 
 
+@pytest.mark.slow
 def test_a_lost_network_is_made_again_from_its_own_weights(
     both: list[Product], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -568,6 +588,7 @@ def test_a_lost_network_is_made_again_from_its_own_weights(
 # Seeing
 
 
+@pytest.mark.slow
 def test_the_list_says_how_complete_each_model_is(running: list[Product], added: Added, settings: Any) -> None:
     added("split")
     run("build", "split", "--enqueue")
@@ -597,6 +618,7 @@ def test_the_list_of_a_new_shop_says_where_models_come_from(transactional_db: No
     assert "made with the first picture" in run("list")
 
 
+@pytest.mark.slow
 def test_the_admin_shows_models_and_how_complete_they_are(both: list[Product], admin_client: Client) -> None:
     page = admin_client.get("/admin/recommendations/embeddingmodel/").content.decode()
     assert page.count("12 of 12") == 2
@@ -604,6 +626,7 @@ def test_the_admin_shows_models_and_how_complete_they_are(both: list[Product], a
     assert "split" in admin_client.get("/admin/recommendations/imageembedding/").content.decode()
 
 
+@pytest.mark.slow
 def test_each_host_chooses_the_precision_and_the_vectors_stay_comparable(
     transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -205,6 +205,7 @@ def test_what_waits_is_the_same_by_the_cheap_way_as_by_the_whole_count(shop: Sho
 # The command
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_failed_with_an_example_and_the_remedy(
     shop: Shopkeeper, plane: EmbeddingModel, answered: Any
 ) -> None:

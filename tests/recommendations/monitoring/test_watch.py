@@ -109,6 +109,7 @@ def test_without_products_there_are_no_budgets() -> None:
 # Checks
 
 
+@pytest.mark.slow
 def test_a_sound_search_is_found_sound_at_every_selectivity(indexed: Shop) -> None:
     found = check("--sample", "15")
     assert [each["share"] for each in found["filters"]] == [1, 0.5, 0.1, 0.01]
@@ -123,6 +124,7 @@ def test_a_sound_search_is_found_sound_at_every_selectivity(indexed: Shop) -> No
     assert found["notes"] == []
 
 
+@pytest.mark.slow
 def test_an_index_that_misses_half_is_noticed_and_told_to_operators(
     indexed: Shop, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +146,7 @@ def test_an_index_that_misses_half_is_noticed_and_told_to_operators(
     assert recall_checks.recall_warning(indexed.model) is None
 
 
+@pytest.mark.slow
 def test_a_colour_weight_is_checked_too(indexed: Shop) -> None:
     found = check("--sample", "5", "--selectivity", "1", "0.01", "--colour-weight", "1")
     assert [each["share"] for each in found["filters"]] == [1, 0.01]
@@ -185,6 +188,7 @@ def small(transactional_db: None) -> Shop:
     return stock_shop(120)
 
 
+@pytest.mark.slow
 def test_a_check_may_be_put_down_after_every_product(small: Shop) -> None:
     state: dict[str, Any] | None = None
     rounds = 0
@@ -201,6 +205,7 @@ def test_a_check_may_be_put_down_after_every_product(small: Shop) -> None:
     assert untimed == [{**each, "p50_ms": 0, "p95_ms": 0} for each in whole.to_json()["filters"]]
 
 
+@pytest.mark.slow
 def test_a_task_hands_on_what_is_left_in_a_message(small: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     with nudges.broker() as broker:
         broker.default_channel.queue_purge(QUEUE)
@@ -228,6 +233,7 @@ def test_a_check_that_waits_keeps_no_picture_waiting(small: Shop) -> None:
     assert message.headers["task"] == "recommendations.tasks.embed_pending"
 
 
+@pytest.mark.slow
 def test_the_last_result_is_shown_by_the_status(small: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     assert recall_checks.slice_of_check(None, seconds=600) is None
     found = pipeline_status().to_json()["recall"]
@@ -237,6 +243,7 @@ def test_the_last_result_is_shown_by_the_status(small: Shop, capsys: pytest.Capt
     assert "Recall@10   1.000, measured on" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_admin_lists_what_checks_found(small: Shop, admin_client: Client) -> None:
     recall_checks.slice_of_check(None, seconds=600)
     poor = SearchHealth.objects.get()
@@ -261,6 +268,7 @@ def test_a_check_of_a_model_that_is_not_active_any_more_ends(small: Shop) -> Non
     assert SearchHealth.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_products_that_vanish_meanwhile_are_passed_over(small: Shop) -> None:
     check = RecallCheck.begin(small.model, 10)
     Product.objects.filter(pk__in=check.todo[:4]).delete()
@@ -268,6 +276,7 @@ def test_products_that_vanish_meanwhile_are_passed_over(small: Shop) -> None:
     assert check.to_json()["products"] == 6
 
 
+@pytest.mark.slow
 def test_only_the_last_hundred_results_are_kept(small: Shop) -> None:
     check = RecallCheck.begin(small.model, 1)
     check.proceed()

@@ -45,6 +45,7 @@ def test_rows_are_added_for_what_has_none_and_only_once(images: list[ProductImag
     assert set(states(plane).values()) == {"pending"}
 
 
+@pytest.mark.slow
 def test_a_replaced_file_makes_its_row_pending_again(images: list[ProductImage], network: EmbeddingModel) -> None:
     worker.embed_now([image.pk for image in images])
     ProductImage.objects.filter(pk=images[0].pk).update(digest="a" * 64)
@@ -211,6 +212,7 @@ def test_a_network_that_returns_nonsense_for_one_picture_fails_that_picture(
     assert pipeline_status().ready == 4
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_drain_embeds_everything_beside_decoding_and_writing(network: EmbeddingModel, settings: Any) -> None:
     settings.EMBEDDING_BATCH_SIZE = 4

@@ -146,6 +146,7 @@ def rails(shop: Shopkeeper, plane: EmbeddingModel) -> EmbeddingModel:
     return plane
 
 
+@pytest.mark.slow
 def test_a_model_is_calibrated_with_the_shops_own_catalog(rails: EmbeddingModel) -> None:
     out = io.StringIO()
     call_command("embedding_models", "calibrate", stdout=out)
@@ -158,6 +159,7 @@ def test_a_model_is_calibrated_with_the_shops_own_catalog(rails: EmbeddingModel)
     assert made.match(-0.5) == 0
 
 
+@pytest.mark.slow
 def test_it_is_made_by_the_pipeline_and_again_when_the_catalog_has_doubled(
     rails: EmbeddingModel, shop: Shopkeeper
 ) -> None:
@@ -170,6 +172,7 @@ def test_it_is_made_by_the_pipeline_and_again_when_the_catalog_has_doubled(
     assert calibration.is_due(rails)
 
 
+@pytest.mark.slow
 def test_a_drain_leaves_no_model_without(rails: EmbeddingModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "ensure_active_model", lambda: rails)
     worker.drain()
@@ -184,6 +187,7 @@ def test_few_pictures_say_nothing(shop: Shopkeeper, plane: EmbeddingModel) -> No
         call_command("embedding_models", "calibrate", "--model", "nope")
 
 
+@pytest.mark.slow
 def test_a_catalog_of_one_type_gives_ranks(rails: EmbeddingModel, shop: Shopkeeper) -> None:
     Product.objects.update(category=shop.category("dresses"))
     out = io.StringIO()

@@ -73,6 +73,7 @@ def test_the_budget_is_hard(wardrobe: dict[str, Product]) -> None:
     assert {entry["title"] for entry in body["results"]} == {"red thing", "green thing"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("data", "status", "code"), REFUSED)
 def test_a_bad_photo_is_refused_with_a_code_in_api_and_page(
     wardrobe: dict[str, Product], client: Client, data: bytes, status: int, code: str
@@ -84,6 +85,7 @@ def test_a_bad_photo_is_refused_with_a_code_in_api_and_page(
     assert response.json()["detail"] in page.content.decode().replace("&#x27;", "'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "where"),
     [({}, "photo"), ({"photo": "text"}, "photo"), ({"limit": "0"}, "limit"), ({"price_max": "x"}, "price_max")],
@@ -113,6 +115,7 @@ def test_without_a_model_the_answer_is_503_with_the_reason_and_a_retry_hint(db: 
     assert client.post(PAGE, {"photo": photo(picture())}).status_code == 503
 
 
+@pytest.mark.slow
 def test_a_lost_network_is_503_and_a_damaged_one_is_refused(
     wardrobe: dict[str, Product],
     network: EmbeddingModel,

@@ -127,6 +127,7 @@ def test_a_token_of_another_model_is_refused(plane: EmbeddingModel) -> None:
 # The page
 
 
+@pytest.mark.slow
 def test_the_budget_is_changed_without_the_photo(wardrobe: EmbeddingModel, client: Client) -> None:
     page = search(client, photo=photo())
     assert shown(page)[0] == "Red dress"

@@ -96,6 +96,7 @@ def activate(model: EmbeddingModel) -> None:
     EmbeddingModel.objects.filter(pk=model.pk).update(state=ModelState.ACTIVE)
 
 
+@pytest.mark.slow
 def test_plain_and_broad_searches_walk_the_index_of_the_active_model(models: TwoModels) -> None:
     product = models.shop.products[1]
     searches: dict[str, Callable[[], Any]] = {
@@ -114,12 +115,14 @@ def test_plain_and_broad_searches_walk_the_index_of_the_active_model(models: Two
             assert indexes_used(search) == [{model.index_name}], f"{what}, {model}"
 
 
+@pytest.mark.slow
 def test_a_broad_category_walks_the_index_too(models: TwoModels) -> None:
     clothes = Category.objects.get(address="clothes")  # two thirds of the products
     found = indexes_used(lambda: find_similar(models.shop.products[1], SearchRequest(10, Filters(category=clothes))))
     assert found == [{models.shop.model.index_name}]
 
 
+@pytest.mark.slow
 def test_whatever_the_query_is_made_of_it_walks_the_index(models: TwoModels) -> None:
     products, index = models.shop.products, models.shop.model.index_name
     for weight in (0.0, 0.2, 0.5, 1.0):
@@ -130,6 +133,7 @@ def test_whatever_the_query_is_made_of_it_walks_the_index(models: TwoModels) -> 
     assert indexes_used(lambda: find_similar(products[1], SearchRequest(10, in_colour="Red"))) == [{index}]
 
 
+@pytest.mark.slow
 def test_narrow_searches_compare_and_touch_no_vector_index(models: TwoModels) -> None:
     for model in (models.shop.model, models.other):
         activate(model)
@@ -140,6 +144,7 @@ def test_narrow_searches_compare_and_touch_no_vector_index(models: TwoModels) ->
             assert set().union(*found) == set(), f"{what}, {model}"
 
 
+@pytest.mark.slow
 def test_a_search_that_looks_further_leaves_the_setting_of_a_transaction_around_it(models: TwoModels) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         with CaptureQueriesContext(connection) as sent:
@@ -149,11 +154,13 @@ def test_a_search_that_looks_further_leaves_the_setting_of_a_transaction_around_
         assert cursor.fetchone() == (str(EFFORT),)
 
 
+@pytest.mark.slow
 def test_another_metric_than_the_models_own_compares(models: TwoModels) -> None:
     found = indexes_used(lambda: find_similar(models.shop.products[1], SearchRequest(10, metric="euclidean")))
     assert set().union(*found) == set()
 
 
+@pytest.mark.slow
 def test_what_searches_are_measured_against_touches_no_vector_index(models: TwoModels) -> None:
     vector = models.shop.first_vector(1)
     with CaptureQueriesContext(connection) as queries:

@@ -53,6 +53,7 @@ def test_a_product_with_several_pictures_is_one_hit_with_the_picture_that_matche
     assert matches[0].image in list(many.images.all())[1:]
 
 
+@pytest.mark.slow
 def test_a_search_is_full_whenever_enough_products_exist(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     for number in range(7):
@@ -106,6 +107,7 @@ def test_without_any_model_there_is_an_empty_answer(shop: Shopkeeper) -> None:
     assert (results.model, results.matches) == (None, [])
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_query_uses_the_index_of_its_model_and_finds_the_same(plane: EmbeddingModel) -> None:
     shop, chance = Shopkeeper(), np.random.default_rng(1)

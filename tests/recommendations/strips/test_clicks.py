@@ -126,6 +126,7 @@ def test_what_the_pages_do_not_send_is_refused_and_not_counted(client: Client, l
     assert counted() == {}
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_report_or_refused(data: bytes) -> None:
     with pytest.raises(click_reports.BadReport):
@@ -147,6 +148,7 @@ def test_other_sites_and_large_bodies_are_refused(client: Client, label: str) ->
     assert counted() == {}
 
 
+@pytest.mark.slow
 def test_a_page_left_open_for_days_is_not_counted(client: Client, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(click_reports, "MAX_AGE", timedelta(seconds=-1))
     assert report(client, {"label": label, "seen": [0], "clicked": []}) == 400
@@ -211,6 +213,7 @@ def test_wilsons_interval_on_worked_numbers() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_the_interval_contains_the_rate(counts: tuple[int, int]) -> None:
     hits, trials = counts

@@ -194,6 +194,7 @@ def save(client: Client, product: Product, *pins: tuple[Product | int, int], **f
     return "" if response.status_code == 302 else response.content.decode()
 
 
+@pytest.mark.slow
 def test_staff_pin_in_an_order_and_veto(
     shop: Shopkeeper, admin_client: Client, django_assert_max_num_queries: Any
 ) -> None:
@@ -232,6 +233,7 @@ def test_a_veto_from_the_other_side_does_not_lock_a_product_with_that_pin(
     assert titles(red) == []
 
 
+@pytest.mark.slow
 def test_invalid_pins_and_vetoes_are_refused_in_plain_words(shop: Shopkeeper, admin_client: Client) -> None:
     red, other, vetoed = shop.product("red"), shop.product("other"), shop.product("vetoed")
     set_vetoes(red, [vetoed])
@@ -251,6 +253,7 @@ def test_a_new_product_may_have_pins_and_vetoes_at_once(shop: Shopkeeper, admin_
     assert titles(Product.objects.get(sku="NEW")) == ["other"]
 
 
+@pytest.mark.slow
 def test_staff_write_rules(shop: Shopkeeper, admin_client: Client) -> None:
     shoes = shop.category("shoes")
     url = "/admin/recommendations/rule/add/"

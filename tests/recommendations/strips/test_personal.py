@@ -66,6 +66,7 @@ def closet(shop: Shopkeeper, plane: EmbeddingModel, settings: Any) -> dict[str, 
     return made
 
 
+@pytest.mark.slow
 def test_the_last_twenty_are_remembered_each_once_the_last_one_first(shop: Shopkeeper, client: Client) -> None:
     products = [shop.product() for _ in range(MOST + 3)]
     view(client, *products, products[-3])
@@ -100,6 +101,7 @@ def test_the_home_page_shows_what_looks_like_the_products_viewed(closet: dict[st
     assert strip(client)[:2] == ["scarlet dress", "crimson dress"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["/search/", "/search/?q=zzz", "/c/empty/"])
 def test_pages_that_found_nothing_show_it_too(
     closet: dict[str, Product], shop: Shopkeeper, client: Client, url: str
@@ -211,6 +213,7 @@ def test_a_foreign_page_cannot_clear_it(closet: dict[str, Product]) -> None:
     assert strip(client) != []
 
 
+@pytest.mark.slow
 def test_the_page_does_not_claim_to_have_cleared_what_is_there(closet: dict[str, Product], client: Client) -> None:
     view(client, closet["red dress"])
     assert "Cleared." not in client.get("/?viewed=cleared").content.decode()

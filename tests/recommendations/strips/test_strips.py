@@ -143,6 +143,7 @@ def test_the_same_picture_under_another_number_is_one_card(shop: Shopkeeper, pla
     assert (len(twin.others), twin.colours, other.product.title) == (1, 1, "other")
 
 
+@pytest.mark.slow
 def test_where_many_are_one_thing_more_are_fetched(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0], category="clothes")
     for number in range(30):
@@ -231,6 +232,7 @@ def queries(product: Product, limit: int) -> int:
     return len(captured) - 2  # those of the page
 
 
+@pytest.mark.slow
 def test_a_strip_costs_the_same_however_long(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0], category="clothes/dresses")
     for number in range(30):
@@ -247,6 +249,7 @@ def test_a_strip_costs_the_same_however_long(shop: Shopkeeper, plane: EmbeddingM
     assert queries(red, 100) <= 10 + 1 + 3 * 3
 
 
+@pytest.mark.slow
 def test_a_photo_search_shows_one_card_a_thing_and_nothing_sold_out(
     shop: Shopkeeper, network: EmbeddingModel, client: Client, settings: Any
 ) -> None:

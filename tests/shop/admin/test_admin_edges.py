@@ -31,6 +31,7 @@ def fields_of(model: type[Model]) -> list[str]:
     return [*found, "never_with", "new_pictures", "treebeard_ref_node", "treebeard_position", "_popup"]
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize("model", models(), ids=lambda model: model._meta.label)
 def test_pages_to_add_something_pass_over_odd_values(staff: Client, shop: Shopkeeper, model: type[Model]) -> None:
@@ -49,6 +50,7 @@ def test_a_page_to_add_a_product_keeps_what_makes_sense(staff: Client, shop: Sho
     assert "price" not in initial
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", models(), ids=lambda model: model._meta.label)
 def test_lists_pass_over_odd_filters(staff: Client, shop: Shopkeeper, model: type[Model]) -> None:
     shop.product()
@@ -69,6 +71,7 @@ def test_what_does_not_exist_is_not_found(staff: Client, model: type[Model], pag
         assert staff.get(f"{address}{key}/{page}/").status_code in {302, 403, 404}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["", "term=%00", "term=a&app_label=%00", "app_label=catalog&model_name=x"])
 def test_autocompletion_refuses_odd_questions(staff: Client, query: str) -> None:
     known = "app_label=recommendations&model_name=pin&field_name=shown"
@@ -81,6 +84,7 @@ def test_autocompletion_refuses_odd_questions(staff: Client, query: str) -> None
 TEXTS = ["a\0b", "x" * 300, "9" * 5000]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [*TEXTS, "word " * 260_000], ids=lambda text: repr(text[:8]))
 def test_odd_text_in_the_form_of_a_product_is_a_form_error(staff: Client, shop: Shopkeeper, text: str) -> None:
     product = shop.product()
@@ -113,6 +117,7 @@ def test_a_former_price_must_be_above_a_price(staff: Client, shop: Shopkeeper, p
     assert list(response.context["adminform"].form.errors) == ["compare_at_price"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [*TEXTS, "", " "], ids=lambda text: repr(text[:8]))
 def test_odd_text_in_the_form_of_a_category_is_a_form_error(staff: Client, shop: Shopkeeper, text: str) -> None:
     category = shop.category("clothes")
@@ -122,6 +127,7 @@ def test_odd_text_in_the_form_of_a_category_is_a_form_error(staff: Client, shop:
         assert staff.post("/admin/catalog/category/add/", fields).status_code in {200, 302}, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [*TEXTS, "", "abc", "NaN", "1e400", "-1"], ids=lambda text: repr(text[:8]))
 def test_odd_text_in_the_form_of_a_rule_is_a_form_error(staff: Client, shop: Shopkeeper, text: str) -> None:
     for name in ("effect", "boost", "brand", "category", "beside"):
@@ -129,6 +135,7 @@ def test_odd_text_in_the_form_of_a_rule_is_a_form_error(staff: Client, shop: Sho
         assert staff.post("/admin/recommendations/rule/add/", fields).status_code in {200, 302}, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["a\0b", "abc", "-1", "9" * 30, "NaN"])
 def test_odd_text_among_pins_and_vetoes_is_a_form_error(staff: Client, shop: Shopkeeper, text: str) -> None:
     product, other = shop.product(), shop.product()

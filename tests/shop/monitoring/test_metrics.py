@@ -186,6 +186,7 @@ def test_figures_wait_for_a_database_that_is_away(db: None, monkeypatch: pytest.
     assert StagePictures.objects.get(stage="write", outcome="ok").count == before + 5
 
 
+@pytest.mark.slow
 def test_the_pipeline_counts_what_each_stage_did_with_each_picture(shop: Shopkeeper, network: EmbeddingModel) -> None:
     stage_metrics.flush()
     StageTime.objects.all().delete()

@@ -422,6 +422,7 @@ def test_the_schema_takes_no_version(anybody: Client, version: str) -> None:
     problem(anybody.get(f"/api/v1/schema/?version={version}"), 400, "invalid")
 
 
+@pytest.mark.slow
 def test_the_schema_comes_in_both_formats(anybody: Client) -> None:
     assert anybody.get("/api/v1/schema/").content.startswith(b"openapi:")
     assert anybody.get("/api/v1/schema/?format=json").json()["openapi"].startswith("3.")

@@ -96,6 +96,7 @@ def test_too_many_pages_are_a_page_that_says_when_to_come_back(
     assert answer["Content-Type"].startswith("text/html")
 
 
+@pytest.mark.slow
 def test_too_many_requests_to_the_api_are_a_problem_document(shop: Shopkeeper, limit: Callable[[str], None]) -> None:
     limit("2/min")
     assert [APIClient().get("/api/v1/products/").status_code for _ in range(3)] == [200, 200, 429]

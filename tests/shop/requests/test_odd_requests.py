@@ -85,6 +85,7 @@ def test_a_list_of_a_year_that_no_date_has_is_the_whole_list(
         assert response["Location"].endswith("?e=1")
 
 
+@pytest.mark.slow
 def test_a_form_that_states_a_thousand_rows_is_refused_for_the_price_of_a_few(
     admin_client: Client, shop: Shopkeeper
 ) -> None:
