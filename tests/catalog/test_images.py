@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
@@ -89,7 +91,8 @@ def test_deleting_a_product_removes_its_files_after_the_commit() -> None:
     assert not default_storage.exists(name)
 
 
-def test_the_sweep_removes_files_without_rows_and_no_others(shop: Shopkeeper) -> None:
+def test_the_sweep_removes_files_without_rows_and_no_others(shop: Shopkeeper, settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path  # other tests' files have no rows either
     kept = shop.image(shop.product())
     lost = shop.image(shop.product())
     ProductImage.objects.filter(pk=lost.pk)._raw_delete("default")

@@ -108,7 +108,7 @@ def test_what_the_processor_says_of_itself(tmp_path: Path, cpuinfo: str, expecte
 @pytest.mark.slow
 def test_int8_without_pictures_says_what_is_missing(tmp_path: Path, pictures: list[np.ndarray]) -> None:
     weights = saved(tmp_path / "model.npz", SPEC)
-    with pytest.raises(WeightsError, match=r"at least 100, not 3: .* --calibrate"):
+    with pytest.raises(WeightsError, match=r"at least 100 real pictures, not 3: .* --calibrate"):
         export_onnx(weights, tmp_path / "int8.onnx", precision="int8", calibration=pictures[:3])
     assert not (tmp_path / "int8.onnx").exists()
 

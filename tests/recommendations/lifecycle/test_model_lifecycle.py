@@ -615,7 +615,7 @@ def test_the_list_says_how_complete_each_model_is(running: list[Product], added:
 
 
 def test_the_list_of_a_new_shop_says_where_models_come_from(transactional_db: None) -> None:
-    assert "made with the first picture" in run("list")
+    assert "The first picture creates one" in run("list")
 
 
 @pytest.mark.slow
