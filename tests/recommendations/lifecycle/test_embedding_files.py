@@ -263,7 +263,7 @@ def test_a_worker_that_comes_later_changes_nothing(
 def test_the_pictures_of_another_shop_are_found_out(
     shop_of: list[Product], folder: Path, tmp_path: Path, computed: Computed, added: Added
 ) -> None:
-    """The same SKUs, other pictures: a sample is embedded anew."""
+    """The same SKUs, other pictures: a sample is embedded again."""
     added("split")
     others = {name: picture("black", shape="rectangle", seed=90 + i) for i, name in enumerate(contents(folder))}
     features.save(tmp_path / "f.npz", computed(others))

@@ -95,7 +95,7 @@ def both(running: list[Product], added: Added) -> list[Product]:
 
 
 def oracle(name: str) -> dict[int, np.ndarray]:
-    """Every product's vector, computed anew."""
+    """Every product's vector, computed again."""
     network, images = artifacts.embedder(model(name)), list(ProductImage.objects.order_by("pk"))
     inputs = []
     for image in images:
