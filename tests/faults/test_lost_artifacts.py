@@ -79,7 +79,7 @@ def test_what_cannot_be_made_again_is_reported_once_with_its_remedy(own_shop: Ow
     for _ in range(2):  # further sweeps
         own_shop.postgres.rows("DELETE FROM recommendations_imageembedding")
         until(lambda: own_shop.postgres.value(ROWS) == 2, RECOVERY, own_shop.logs)
-    assert worker.log.count("recommendations.lifecycle.restoring: The network") == 1
+    assert worker.log.count("recommendations.lifecycle.restoring: The artifact of model") == 1
     assert "from a backup" in worker.log
     web = own_shop.web()
     ready = web.get("/readyz")
