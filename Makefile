@@ -60,7 +60,7 @@ tools:
 clean:  ## forget the shop's data and everything made; keeps .venv and .env
 	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage
 
-lock: setup  ## compile requirements/*.txt anew
+lock: setup  ## compile requirements/*.txt again
 	for name in dev base web worker uv bench hnswlib; do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url $$(test $$name = dev || echo "-c requirements/dev.txt") \

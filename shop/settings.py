@@ -362,7 +362,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"MatchBasisEnum": [("chance", "chance"), ("rank", "rank")]},
+    "ENUM_NAME_OVERRIDES": {"MatchBasisEnum": "recommendations.api.serializers.MATCH_BASES"},
 }
 
 # Security

@@ -18,6 +18,8 @@ from recommendations.search.results import Source
 
 #: Brands or attributes in one search: the database plans with each of them.
 MAX_VALUES = 100
+#: SPECTACULAR_SETTINGS names this list in the schema.
+MATCH_BASES = [(basis.value, basis.value) for basis in MatchBasis]
 ATTRIBUTE_PAIR = r"^[^:]+:[\s\S]+$"
 
 
@@ -140,12 +142,12 @@ class PhotoTypeSerializer(serializers.Serializer):
 class AnswerSerializer(serializers.Serializer):
     model = serializers.CharField(allow_null=True)
     match_basis = serializers.ChoiceField(
-        choices=[basis.value for basis in MatchBasis],
+        choices=MATCH_BASES,
         allow_null=True,
         help_text="What `match` rests on: the chance of the same type and colour, in percent, or a rank.",
     )
     match_kind = serializers.ChoiceField(
-        choices=[basis.value for basis in MatchBasis],
+        choices=MATCH_BASES,
         allow_null=True,
         help_text="Former name of `match_basis`, until 1.0.",
     )
