@@ -20,7 +20,7 @@ SHOP = tuple(f"{package}/**/*.py" for package in ("shop", "catalog", "recommenda
 VERSIONS = ROOT / "requirements" / "dev.txt"
 
 
-def prepared(config: pytest.Config, name: str, sources: Iterable[str], build: Callable[[Path], None]) -> Path:
+def prepared(config: pytest.Config, name: str, sources: Iterable[str], build: Callable[[Path], object]) -> Path:
     """A folder that `build` has filled, now or in an earlier run; several processes wait for one of them.
 
     Args:

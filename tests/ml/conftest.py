@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -12,6 +13,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from ml.embedder import cached_graph
+from ml.pictures import codec
+from ml.spec import ModelSpec
 from ml.weights import Weights, resolve
 from tests.prepared import prepared
 
@@ -32,6 +35,13 @@ def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     file = BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
+
+
+def studio_photos(data: Path, spec: ModelSpec, count: int) -> list[np.ndarray]:
+    """Real products as a network takes them, uint8 [S, S, 3] each, evenly spread over the whole set."""
+    with zipfile.ZipFile(data / "fashion-small.zip") as archive:
+        names = [name for name in archive.namelist() if name.endswith(".jpg")][:: 39_571 // count][:count]
+        return [codec.to_input(archive.read(name), spec) for name in names]
 
 
 class Server:
@@ -101,9 +111,5 @@ def untrained(cache_dir: Path) -> Weights:
 @pytest.fixture(scope="session")
 def graph(request: pytest.FixtureRequest, untrained: Weights) -> Path:
     """The untrained network as ONNX, exported once for all tests."""
-    folder = prepared(request.config, "untrained", ["ml/**/*.py"], lambda folder: _export(untrained, folder))
+    folder = prepared(request.config, "untrained", ["ml/**/*.py"], lambda folder: cached_graph(untrained, folder))
     return cached_graph(untrained, folder)
-
-
-def _export(weights: Weights, folder: Path) -> None:
-    cached_graph(weights, folder)

@@ -1,8 +1,5 @@
 """The network against Keras's own preprocessing and ResNet50, and TensorFlow against ONNX."""
 
-import io
-import os
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,7 @@ from ml.spec import LabelTask, ModelSpec, Part
 from ml.training.plan import Head, Plan
 from ml.weights import Weights, WeightsError, read_graph_meta, read_variables, resolve
 from ml.weights.layout import layers_in_file_order, variable_shapes
-from tests.ml.conftest import draw, encode
+from tests.ml.conftest import draw, encode, studio_photos
 from tests.ml.random_networks import variables
 
 
@@ -228,12 +225,9 @@ def test_a_head_starts_from_one_that_reads_the_same(inputs: tuple[str, ...], beg
 
 @pytest.mark.slow
 @pytest.mark.realdata
-def test_onnx_and_tensorflow_agree_on_real_products_with_the_start_weights(cache_dir: Path) -> None:
-    data = Path(os.environ["LOOKALIKE_DATA"])
-    weights = resolve(str(data / "resnet50-fashion-start.npz"), cache_dir=cache_dir)
-    with zipfile.ZipFile(data / "fashion-small.zip") as archive:
-        names = [name for name in archive.namelist() if name.endswith(".jpg")][:: 39_571 // 200][:200]
-        products = [codec.to_input(io.BytesIO(archive.read(name)).getvalue(), weights.spec) for name in names]
+def test_onnx_and_tensorflow_agree_on_real_products_with_the_start_weights(data_folder: Path, cache_dir: Path) -> None:
+    weights = resolve(str(data_folder / "resnet50-fashion-start.npz"), cache_dir=cache_dir)
+    products = studio_photos(data_folder, weights.spec, 200)
     ours = OnnxEmbedder(cached_graph(weights, cache_dir)).embed(products)
     reference = TensorFlowEmbedder(weights).embed(products)
     assert len(products) == 200

@@ -1,7 +1,5 @@
 """Smaller and faster graphs that still give the same neighbours."""
 
-import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,7 @@ from ml.runtimes.opening import computes_best_in_int8
 from ml.runtimes.processor import multiplies_int8
 from ml.spec import ModelSpec
 from ml.weights import WeightsError, read_graph_meta, resolve
-from tests.ml.conftest import draw, encode
+from tests.ml.conftest import draw, encode, studio_photos
 from tests.ml.random_networks import saved
 
 SPEC = ModelSpec("resnet50", 48, "letterbox", "avg", 2048)
@@ -115,12 +113,11 @@ def test_int8_without_pictures_says_what_is_missing(tmp_path: Path, pictures: li
 
 @pytest.mark.slow
 @pytest.mark.realdata
-def test_on_real_products_compact_and_int8_give_the_vectors_of_the_full_weights(tmp_path: Path) -> None:
-    data = Path(os.environ["LOOKALIKE_DATA"])
-    weights = resolve(str(data / "resnet50-fashion-start.npz"), cache_dir=tmp_path)
-    with zipfile.ZipFile(data / "fashion-small.zip") as archive:
-        names = [name for name in archive.namelist() if name.endswith(".jpg")][:: 39_571 // 400][:400]
-        products = [codec.to_input(archive.read(name), weights.spec) for name in names]
+def test_on_real_products_compact_and_int8_give_the_vectors_of_the_full_weights(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    weights = resolve(str(data_folder / "resnet50-fashion-start.npz"), cache_dir=tmp_path)
+    products = studio_photos(data_folder, weights.spec, 400)
     shown, seen = products[::2], products[1::2]
     export_onnx(weights, tmp_path / "float.onnx")
     export_onnx(weights, tmp_path / "compact.onnx", precision="compact")
