@@ -16,31 +16,70 @@ from catalog.conflicts import lost_a_race, refusal
 from catalog.decoding import decoders
 from catalog.importing.demo_prices import demo_price
 from catalog.importing.problems import problem_of
-from catalog.locks import IMPORT_LOCK, lock_tree, session_lock
+from catalog.importing.tree import Tree
+from catalog.importing.twins import Found, Twins
+from catalog.locks import IMPORT_LOCK, session_lock
 from catalog.media import files
-from catalog.models import Category, Product, ProductImage
+from catalog.models import Product, ProductImage
 from catalog.models.product import default_currency, product_slug
 from catalog.services import AcceptedImage, accept_image, announce_images, store_file
-from ml.files.catalog.archive import Archive
 from ml.files.catalog.errors import RowError, RowRejected
 from ml.files.catalog.records import Catalog, Record
 from ml.pictures.codec import ImageRejected
 
 CHUNK = 500  # products per transaction: what a kill can cost, and what one nudge announces
+SHOWN_PROBLEMS = 10
 STOCK = 10  # of products whose input has no stock
 TRIES = 3  # for a product that somebody else writes at the same time, through the API or the admin
 
 
 @dataclass
 class Outcome:
+    """What became of the rows: created + changed + unchanged + refused = rows.
+
+    Attributes:
+        changed: products that existed and got their first pictures.
+        pictured: products that existed and had pictures.
+        images, wanted: pictures added, and those that the rows of products without pictures name.
+        problems: everything reported, also about rows that are imported.
+        first: the first problems; the memory holds no more of them.
+        report: is called with each.
+    """
+
+    report: Callable[[RowError], None] = lambda _: None
+    rows: int = 0
     created: int = 0
-    existing: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    pictured: int = 0
     images: int = 0
-    errors: list[RowError] = field(default_factory=list)
+    wanted: int = 0
+    problems: int = 0
+    first: list[RowError] = field(default_factory=list)
+
+    @property
+    def existing(self) -> int:
+        return self.changed + self.unchanged
 
     @property
     def nothing_imported(self) -> bool:
         return self.created + self.existing == 0
+
+    @property
+    def no_picture(self) -> bool:
+        """Whether not one of the pictures that the rows name can be used."""
+        return bool(self.wanted) and not self.images and not self.pictured
+
+    def add(self, problem: RowError) -> None:
+        self.problems += 1
+        if len(self.first) < SHOWN_PROBLEMS:
+            self.first.append(problem)
+        self.report(problem)
+
+    def refuse(self, problem: RowError) -> None:
+        self.refused += 1
+        self.add(problem)
 
 
 def import_records(
@@ -48,6 +87,7 @@ def import_records(
     *,
     limit: int | None = None,
     demo_prices: bool = False,
+    report: Callable[[RowError], None] = lambda _: None,
     advance: Callable[[int], None] = lambda _: None,
     on_wait: Callable[[], None] = lambda: None,
 ) -> Outcome:
@@ -57,55 +97,77 @@ def import_records(
     a run after a kill completes the first. One import runs at a time; a second one waits, and then finds the products
     of the first.
 
+    In class folders a product is its picture: it is only made if the picture can be used, and if the same picture is
+    not in a category of this name already, as after a folder was put into another.
+
     Args:
+        report: called with each problem.
         advance: called with the number of products done.
         on_wait: called when another import is running.
     """
-    outcome = Outcome()
+    outcome = Outcome(report)
     records = _valid(catalog.records(), outcome)
     with (
         session_lock(IMPORT_LOCK, on_wait=on_wait),
         ThreadPoolExecutor(decoders().most, thread_name_prefix="decode") as pool,
     ):
-        loader = _Loader(catalog.archive, outcome, pool, demo_prices)
+        loader = _Loader(catalog, outcome, pool, demo_prices)
         for chunk in _chunks(islice(records, limit), CHUNK):
             loader.load(chunk)
             advance(len(chunk))
     return outcome
 
 
-def check_records(catalog: Catalog, *, limit: int | None = None) -> Outcome:
+def check_records(
+    catalog: Catalog, *, limit: int | None = None, report: Callable[[RowError], None] = lambda _: None
+) -> Outcome:
     """What `import_records` would do, without writing anything. Pictures are looked up, but not opened."""
-    outcome = Outcome()
+    outcome = Outcome(report)
     names = frozenset(catalog.archive.names)
     for chunk in _chunks(islice(_valid(catalog.records(), outcome), limit), CHUNK):
         skus = [record.sku for record in chunk]
         pictured = dict(
             Product.objects.filter(sku__in=skus).annotate(count=Count("images")).values_list("sku", "count")
         )
-        outcome.existing += len(pictured)
-        outcome.created += len(chunk) - len(pictured)
-        for record in (record for record in chunk if not pictured.get(record.sku)):
-            files = [name for name, _ in record.pictures]
-            outcome.images += sum(name in names for name in files)
-            outcome.errors += [
-                RowError(record.file, record.line, "missing_file", f"{name} is not in {catalog.archive.path}")
-                for name in files
-                if name not in names
-            ]
+        for record in chunk:
+            found = [name in names for name, _ in record.pictures]
+            if pictured.get(record.sku):
+                outcome.unchanged += 1
+                outcome.pictured += 1
+                continue
+            if record.sku not in pictured:
+                outcome.created += 1
+            elif any(found):
+                outcome.changed += 1
+            else:
+                outcome.unchanged += 1
+            outcome.images += sum(found)
+            outcome.wanted += len(found)
+            for (name, _), there in zip(record.pictures, found, strict=True):
+                if not there:
+                    reason = f"{name} is not in {catalog.archive.path}"
+                    outcome.add(RowError(record.file, record.line, "missing_file", reason, kept=True))
     return outcome
 
 
 def _valid(records: Iterable[Record | RowError], outcome: Outcome) -> Iterator[Record]:
     seen: set[str] = set()
+    refused: tuple[str, int] | None = None
     for record in records:
         if isinstance(record, RowError):
-            outcome.errors.append(record)
-        elif problem := problem_of(record):
-            outcome.errors.append(problem)
+            if record.kept or refused == (record.file, record.line):  # one of several problems of its row
+                outcome.add(record)
+                continue
+            refused = record.file, record.line
+            outcome.rows += 1
+            outcome.refuse(record)
+            continue
+        outcome.rows += 1
+        if problem := problem_of(record):
+            outcome.refuse(problem)
         elif record.sku in seen:
             reason = f"SKU {record.sku} is in an earlier row"
-            outcome.errors.append(RowError(record.file, record.line, "duplicate_sku", reason))
+            outcome.refuse(RowError(record.file, record.line, "duplicate_sku", reason))
         else:
             seen.add(record.sku)
             yield record
@@ -126,9 +188,10 @@ class _Stored:
 
 
 class _Loader:
-    def __init__(self, archive: Archive, outcome: Outcome, pool: Executor, demo_prices: bool) -> None:
-        self.archive, self.outcome, self.pool, self.demo_prices = archive, outcome, pool, demo_prices
-        self._forget_categories()
+    def __init__(self, catalog: Catalog, outcome: Outcome, pool: Executor, demo_prices: bool) -> None:
+        self.archive, self.outcome, self.pool, self.demo_prices = catalog.archive, outcome, pool, demo_prices
+        self.twins = Twins(catalog.archive) if catalog.layout == "folder" else None
+        self.tree = Tree()
 
     def load(self, chunk: list[Record]) -> None:
         """In halves if a constraint refused it: the same product, or its address, was written through another door."""
@@ -138,10 +201,10 @@ class _Loader:
             except (IntegrityError, OperationalError) as error:
                 if isinstance(error, OperationalError) and not lost_a_race(error):
                     raise
-                self._forget_categories()
+                self.tree.forget()
                 if len(chunk) == 1 and not left:
                     record, reason = chunk[0], refusal(error).message
-                    self.outcome.errors.append(RowError(record.file, record.line, "refused", reason))
+                    self.outcome.refuse(RowError(record.file, record.line, "refused", reason))
                     return None
         middle = len(chunk) // 2
         self.load(chunk[:middle])
@@ -154,14 +217,19 @@ class _Loader:
             .annotate(image_count=Count("images"))
             .values_list("sku", "pk", "image_count")
         }
+        refused: list[RowError] = []
         problems: list[RowError] = []
-        fresh = self._with_free_addresses([record for record in chunk if record.sku not in found], problems)
+        fresh = self._with_free_addresses([record for record in chunk if record.sku not in found], refused)
+        twins = self.twins.among(fresh) if self.twins else Found()
+        fresh = [record for record in fresh if record.sku not in twins.skus]
         pictureless = [record for record in chunk if found.get(record.sku, (0, 1))[1] == 0]
         written: list[str] = []
         try:
             pictures = self._pictures([*fresh, *pictureless], written, problems)
+            if self.twins:  # a class folder's product is its picture
+                fresh = [record for record in fresh if pictures[record.sku]]
             with transaction.atomic():
-                self._know_categories(fresh)
+                self.tree.know(record.category for record in fresh)
                 made = Product.objects.bulk_create([self._product(record) for record in fresh])
                 owners = {product.sku: product.pk for product in made}
                 owners.update((record.sku, found[record.sku][0]) for record in pictureless)
@@ -183,10 +251,30 @@ class _Loader:
         except BaseException:
             files.discard_rowless(written)
             raise
-        self.outcome.created += len(made)
-        self.outcome.existing += len(found)
-        self.outcome.images += len(images)
-        self.outcome.errors += problems
+        self._count(chunk, made, found, pictures, twins)
+        for problem in (*refused, *twins.refused):
+            self.outcome.refuse(problem)
+        for problem in problems:
+            self.outcome.add(problem)
+
+    def _count(
+        self,
+        chunk: list[Record],
+        made: list[Product],
+        found: dict[str, tuple[int, int]],
+        pictures: dict[str, list[_Stored]],
+        twins: Found,
+    ) -> None:
+        outcome = self.outcome
+        changed = sum(bool(pictures.get(sku)) for sku in found)
+        outcome.created += len(made)
+        outcome.changed += changed
+        outcome.unchanged += len(found) - changed + len(twins.existing)
+        outcome.pictured += sum(images > 0 for _, images in found.values()) + len(twins.existing)
+        outcome.images += sum(map(len, pictures.values()))
+        outcome.wanted += sum(len(record.pictures) for record in chunk if record.sku in pictures)
+        if self.twins:  # the problem of the picture is reported as well
+            outcome.refused += sum(not stored and sku not in found for sku, stored in pictures.items())
 
     def _with_free_addresses(self, records: list[Record], problems: list[RowError]) -> list[Record]:
         """Without records that would have the address of another product, which staff may have typed."""
@@ -202,18 +290,6 @@ class _Loader:
                 free.append(record)
         return free
 
-    def _forget_categories(self) -> None:
-        """Categories made in a failed transaction do not exist."""
-        self.categories: dict[str, Category] = {}
-        self.paths: dict[tuple[str, ...], Category] = {}
-
-    def _know_categories(self, records: list[Record]) -> None:
-        """Read them before making any, and with the tree locked, so that staff who edit it cause no conflict."""
-        if any(record.category not in self.paths for record in records):
-            lock_tree()
-            self.categories = {category.address: category for category in Category.objects.all()}
-            self.paths = {}
-
     def _product(self, record: Record) -> Product:
         price, compare_at = record.price, record.compare_at_price
         if price is None and self.demo_prices:
@@ -224,7 +300,7 @@ class _Loader:
             title=record.title,
             description=record.description,
             brand=record.brand,
-            category=self._category(record.category),
+            category=self.tree.category(record.category),
             price=price,
             compare_at_price=compare_at,
             currency=record.currency or default_currency(),
@@ -236,23 +312,6 @@ class _Loader:
             url=record.url,
             attributes=record.attributes,
         )
-
-    def _category(self, names: tuple[str, ...]) -> Category:
-        """The category with this path, made if it is missing."""
-        if names in self.paths:
-            return self.paths[names]
-        parent = self._category(names[:-1]) if len(names) > 1 else None
-        category = Category(name=names[-1])
-        address = category.address_below(parent)
-        if address not in self.categories:
-            if parent is None:
-                Category.objects.add_root(instance=category)
-            else:
-                # Sorted insertion moves siblings by SQL: the parent in memory may have an old path.
-                Category.objects.add_child(Category.objects.get(pk=parent.pk), instance=category)
-            self.categories[address] = category
-        self.paths[names] = self.categories[address]
-        return self.paths[names]
 
     def _pictures(
         self, records: list[Record], written: list[str], problems: list[RowError]
@@ -281,9 +340,10 @@ class _Loader:
                 if any(accepted.info.digest == other.accepted.info.digest for other in stored):
                     raise RowRejected("duplicate", f"{name} is the same picture as another of this product")
             except RowRejected as error:
-                errors.append(RowError(record.file, record.line, error.code, error.reason))
+                errors.append(RowError(record.file, record.line, error.code, error.reason, kept=True))
             except ImageRejected as error:
-                errors.append(RowError(record.file, record.line, error.code, f"{name}: {error.message}"))
+                reason = f"{name}: {error.message}"
+                errors.append(RowError(record.file, record.line, error.code, reason, kept=True))
             else:
                 file = store_file(accepted.data, accepted.info)
                 written.append(file)

@@ -35,7 +35,7 @@ def read_prices(path: Path, names: Sequence[str]) -> np.ndarray:
     """
     listed: dict[str, float] = {}
     try:
-        table = read_text(path.name, path.read_bytes())
+        table = read_text(path.name, lambda: path.open("rb"))
         header = [restored(cell.strip()) for cell in table.header]
         if not {"name", "price"} <= set(header):
             raise Failure(f"{path} must have the columns name and price.", code=2)

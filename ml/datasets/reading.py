@@ -72,11 +72,12 @@ def _samples(catalog: Catalog, note: Note) -> Iterator[Sample]:
     for warning in catalog.warnings:
         note(warning)
     files, seen = frozenset(catalog.archive.names), set[str]()
-    rows, without, errors = 0, 0, list[RowError]()
+    rows = without = refused = 0
+    first: RowError | None = None
     for record in catalog.records():
         rows += 1
         if isinstance(record, RowError):
-            errors.append(record)
+            refused, first = refused + 1, first or record
             continue
         labels = _labels(record)
         pictures = [name for name, _ in record.pictures if name in files] if labels else []
@@ -87,8 +88,8 @@ def _samples(catalog: Catalog, note: Note) -> Iterator[Sample]:
                 yield _sample(catalog.archive, name, labels, record)
     if without:
         note(f"{without:,} of {rows:,} rows of {catalog.source} have no picture or no label: left out.")
-    if errors:
-        note(f"{len(errors):,} of {rows:,} rows of {catalog.source} cannot be read: left out. The first: {errors[0]}.")
+    if first:
+        note(f"{refused:,} of {rows:,} rows of {catalog.source} cannot be read: left out. The first: {first}.")
 
 
 def _sample(archive: Archive, name: str, labels: Mapping[str, str], record: Record) -> Sample:

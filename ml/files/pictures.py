@@ -15,9 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ml.files.hidden import is_hidden
 from ml.pictures.codec import MAX_BYTES, ImageRejected, InputSpec, to_input
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif")
+#: What a JPEG may be called. Browsers on Windows save .jfif.
+JPEG_EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp")
+EXTENSIONS = (*JPEG_EXTENSIONS, ".png", ".apng", ".webp", ".gif", ".avif")
+#: Of pictures that are not decoded. Whoever offers one should learn why.
+OTHER_EXTENSIONS = (".heic", ".heif", ".hif", ".tif", ".tiff", ".bmp", ".jxl", ".jp2", ".psd")
 _BATCHES_AHEAD = 2
 
 
@@ -118,11 +123,6 @@ def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
         if error.errno is not None:  # of the disk; bzip2 reports damage as an OSError without a number
             raise
         raise ImageRejected("corrupt", f"The zip entry cannot be unpacked ({error}).") from error
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file or folder in this path is hidden, or was added by a Mac, a Synology NAS or Excel."""
-    return any(part.startswith((".", "~$")) or part in ("__MACOSX", "@eaDir") for part in Path(name).parts)
 
 
 def is_picture_name(name: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,15 @@ from catalog.importing.loader import Outcome, check_records, import_records
 from catalog.models.product import default_currency
 from catalog.services import StorageUnavailable
 from common.arguments import positive
+from common.counting import counted
 from common.progress import meter
 from ml.files.catalog.errors import CatalogFileError, RowError
 from ml.files.catalog.opening import LAYOUTS, open_catalog
+from ml.files.catalog.records import Catalog
 from ml.files.tables import Writer
 from ml.pictures.decoding import DecoderUnavailable
 
-SHOWN_ERRORS = 10
+LAYOUT_NAMES = {"table": "table", "kaggle": "Kaggle's layout", "folder": "one folder per class"}
 
 HELP = """\
 Import products with their photos from a folder, a zip file or a table.
@@ -61,51 +65,80 @@ class Command(BaseCommand):
         parser.add_argument("--errors", type=Path, metavar="FILE", help="write all row errors to this CSV file")
 
     def handle(self, *, path: Path, format: str, limit: int | None, demo_prices: bool, **options: Any) -> None:
-        try:
-            catalog = open_catalog(path, layout=format, currency=default_currency())
-            for note in (*catalog.warnings, *catalog.notes):
-                self.stderr.write(note)
-            if options["dry_run"]:
-                self._report_dry_run(check_records(catalog, limit=limit), options["errors"])
-                return
-            with meter(self.stderr, "Importing", min(catalog.count, limit or catalog.count)) as progress:
-                outcome = import_records(
-                    catalog, limit=limit, demo_prices=demo_prices, advance=progress.advance, on_wait=self._wait
-                )
-        except CatalogFileError as error:
-            raise CommandError(str(error), returncode=2) from error
-        except (StorageUnavailable, DecoderUnavailable) as error:
-            raise CommandError(
-                f"{error} ({error.__cause__}) What was imported stays. Run this again to import the rest."
-            ) from error
-        self._report(outcome.errors, options["errors"])
-        if outcome.nothing_imported:
-            problem = "Nothing could be imported." if outcome.errors else f"{catalog.source} contains no products."
-            raise CommandError(problem)
-        self.stdout.write(
-            f"{outcome.created:,} products created, {outcome.existing:,} existed already, "
-            f"{outcome.images:,} pictures added, {len(outcome.errors):,} row errors, {progress.rate:,.0f} products/s."
-        )
-
-    def _report_dry_run(self, outcome: Outcome, file: Path | None) -> None:
-        self._report(outcome.errors, file)
-        self.stdout.write(
-            f"Dry run, nothing written: {outcome.created:,} products to create, {outcome.existing:,} exist already, "
-            f"{outcome.images:,} pictures to add, {len(outcome.errors):,} row errors."
-        )
+        with _error_file(options["errors"]) as report:
+            try:
+                catalog = open_catalog(path, layout=format, currency=default_currency())
+                for note in (*catalog.warnings, *catalog.notes):
+                    self.stderr.write(note)
+                if options["dry_run"]:
+                    outcome, rate = check_records(catalog, limit=limit, report=report), None
+                else:
+                    with meter(self.stderr, "Importing", min(catalog.count, limit or catalog.count)) as progress:
+                        outcome = import_records(
+                            catalog, limit=limit, demo_prices=demo_prices, report=report,
+                            advance=progress.advance, on_wait=self._wait,
+                        )  # fmt: skip
+                    rate = progress.rate
+            except CatalogFileError as error:
+                raise CommandError(str(error), returncode=2) from error
+            except (StorageUnavailable, DecoderUnavailable) as error:
+                raise CommandError(
+                    f"{error} ({error.__cause__}) What was imported stays. Run this again to import the rest."
+                ) from error
+        self._report(catalog, outcome, rate, options["errors"])
 
     def _wait(self) -> None:
         self.stderr.write("Another import is running. Waiting for it to finish…")
 
-    def _report(self, errors: list[RowError], file: Path | None) -> None:
-        if file is not None:
-            with file.open("w", newline="", encoding="utf-8") as stream:
-                writer = Writer(stream)
-                writer.writerow(["file", "line", "code", "reason"])
-                writer.writerows((error.file, error.line, error.code, error.reason) for error in errors)
-        for error in errors[:SHOWN_ERRORS]:
-            self.stderr.write(str(error))
-        if len(errors) > SHOWN_ERRORS:
-            rest = len(errors) - SHOWN_ERRORS
+    def _report(self, catalog: Catalog, outcome: Outcome, rate: float | None, file: Path | None) -> None:
+        """What became of the rows.
+
+        Raises:
+            CommandError: nothing, or not one picture, could be imported.
+        """
+        for shown in outcome.first:
+            self.stderr.write(str(shown))
+        if more := outcome.problems - len(outcome.first):
             where = f"see {file}" if file else "--errors FILE writes all of them"
-            self.stderr.write(f"… and {rest:,} more ({where}).")
+            self.stderr.write(f"… and {more:,} more ({where}).")
+        read = f"{catalog.source}: {LAYOUT_NAMES[catalog.layout]}{f', {catalog.dialect}' if catalog.dialect else ''}."
+        unit = "picture" if catalog.layout == "folder" else "row"
+        rows = (
+            f"{read} {counted(outcome.rows, unit)}: {outcome.created:,} created, {outcome.changed:,} changed, "
+            f"{outcome.unchanged:,} unchanged, {outcome.refused:,} refused."
+        )
+        if outcome.nothing_imported and rate is not None:
+            self.stdout.write(rows)
+            raise CommandError(
+                "Nothing could be imported." if outcome.problems else f"{catalog.source} contains no products."
+            )
+        errors = counted(outcome.problems, "row error")
+        if rate is None:
+            self.stdout.write(
+                f"Dry run, nothing written: {counted(outcome.created, 'product')} to create, {outcome.existing:,} "
+                f"exist already, {counted(outcome.images, 'picture')} to add, {errors}."
+            )
+        else:
+            self.stdout.write(
+                f"{counted(outcome.created, 'product')} created, {outcome.existing:,} existed already, "
+                f"{counted(outcome.images, 'picture')} added, {errors}, {rate:,.0f} products/s."
+            )
+        self.stdout.write(rows)
+        if outcome.no_picture:
+            what = "The only picture that the rows name"
+            if outcome.wanted > 1:
+                what = f"None of the {outcome.wanted:,} pictures that the rows name"
+            ends = "could be used" if outcome.wanted > 1 else "could not be used"
+            raise CommandError(f"{what} {ends}. Correct the names or the files, and run this again to add pictures.")
+
+
+@contextmanager
+def _error_file(path: Path | None) -> Iterator[Callable[[RowError], None]]:
+    """Writes each problem to a CSV file as it comes: there may be one for every row."""
+    if path is None:
+        yield lambda _: None
+        return
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = Writer(stream)
+        writer.writerow(["file", "line", "code", "reason"])
+        yield lambda error: writer.writerow([error.file, error.line, error.code, error.reason])

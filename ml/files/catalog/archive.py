@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import lzma
+import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import IO, BinaryIO, Protocol
 
 from ml.files.catalog.errors import CatalogFileError, RowRejected
-from ml.files.pictures import is_hidden
+from ml.files.hidden import is_hidden
+
+#: A table of more than `_SMALL` bytes that packs better than this is a bomb: catalogs pack 5 to 30 to 1.
+_MOST_RATIO, _SMALL = 100, 32 * 2**20
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, NotImplementedError,
+)  # fmt: skip
+_DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 class Archive(Protocol):
@@ -20,6 +30,11 @@ class Archive(Protocol):
     @property
     def names(self) -> list[str]:
         """Its files as relative POSIX paths, sorted; without hidden files and those that systems add."""
+        ...
+
+    @property
+    def left_out(self) -> list[str]:
+        """Names of entries that are never read, because they lead out of the archive or are links."""
         ...
 
     def read(self, name: str, max_bytes: int) -> bytes:
@@ -35,6 +50,21 @@ class Archive(Protocol):
 
         Raises:
             RowRejected: missing, unreadable or outside the archive.
+        """
+        ...
+
+    def open(self, name: str) -> IO[bytes]:
+        """One file as a stream, whose reading may also raise RowRejected.
+
+        Raises:
+            RowRejected: missing, unreadable or outside the archive.
+        """
+        ...
+
+    def check_size(self, name: str, max_bytes: int) -> None:
+        """
+        Raises:
+            RowRejected: the file is larger than `max_bytes`, or unpacks to many times its size.
         """
         ...
 
@@ -71,31 +101,61 @@ class FolderArchive:
         self._root = path.resolve()
         self._follow_links = follow_links
 
-    @cached_property
+    @property
     def names(self) -> list[str]:
-        files = (file for file in self.path.rglob("*") if file.is_file())
-        return _visible(file.relative_to(self.path).as_posix() for file in files)
+        return self._listed
+
+    @cached_property
+    def _listed(self) -> list[str]:
+        return _visible(self._files)
+
+    @cached_property
+    def _files(self) -> dict[str, str]:
+        """Name to path. They differ where a zip from Windows was unpacked into names with backslashes."""
+        files = (file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file())
+        return {_plain(file): file for file in files}
+
+    @cached_property
+    def left_out(self) -> list[str]:
+        found = (file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if _is_linked_folder(file))
+        return _visible(found)
 
     def read(self, name: str, max_bytes: int) -> bytes:
-        data = self.start(name, max_bytes + 1)
+        with self.open(name) as stream:
+            data = stream.read(max_bytes + 1)
         if len(data) > max_bytes:
             raise RowRejected("too_many_bytes", f"{name} is larger than {max_bytes / 2**20:g} MB")
         return data
 
     def start(self, name: str, size: int) -> bytes:
+        with self.open(name) as stream:
+            return stream.read(size)
+
+    def open(self, name: str) -> IO[bytes]:
         try:
-            file = (self._root / name).resolve()
-            if not file.is_relative_to(self._root) and not (self._follow_links and _harmless(name)):
-                raise RowRejected("outside", f"{name} is outside the folder")
+            file = self._found(name)
             if file.exists() and not file.is_file():  # opening a named pipe would wait for its writer
                 raise RowRejected("missing_file", f"{name} is not a file")
-            with file.open("rb") as stream:
-                return stream.read(size)
+            return _checked(file.open("rb"), f"{name} cannot be read")
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a link to itself, before Python 3.13
             raise RowRejected("missing_file", f"{name} cannot be read: {error}") from error
 
+    def _found(self, name: str) -> Path:
+        file = (self._root / name).resolve()
+        if not file.is_relative_to(self._root) and not (self._follow_links and _harmless(name)):
+            raise RowRejected("outside", f"{name} is outside the folder")
+        return file if file.exists() else self._root / self._files.get(name, name)
+
+    def check_size(self, name: str, max_bytes: int) -> None:
+        try:
+            size = self._found(name).stat().st_size
+        except (OSError, ValueError, RuntimeError):
+            return  # opening it reports why
+        if size > max_bytes:
+            raise RowRejected("too_many_bytes", f"{name} is larger than {max_bytes / 2**20:g} MB")
+
     def stamp(self, name: str) -> str:
-        status = (self.path / name).stat()
+        status = (self.path / self._files.get(name, name)).stat()
         return f"{status.st_size}-{status.st_mtime_ns}"
 
 
@@ -103,11 +163,14 @@ class ZipArchive:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._zip = zipfile.ZipFile(path)  # stays open while its files are read
-        self._members = {
-            member.filename: member
-            for member in self._zip.infolist()
-            if not member.is_dir() and _harmless(member.filename)
-        }
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        self.left_out: list[str] = []
+        for member in self._zip.infolist():
+            name = _plain(_name_of(member))
+            if not _harmless(name) or stat.S_ISLNK(member.external_attr >> 16):
+                self.left_out.append(name)
+            elif not member.is_dir() and not name.endswith("/"):
+                self._members[name] = member
 
     @cached_property
     def names(self) -> list[str]:
@@ -121,29 +184,81 @@ class ZipArchive:
         return data
 
     def start(self, name: str, size: int) -> bytes:
+        # The zip's directory may state a false size, so only `size` limits what is read.
+        with self.open(name) as stream:
+            return stream.read(size)
+
+    def open(self, name: str) -> IO[bytes]:
         if not _harmless(name):
             raise RowRejected("outside", f"{name} is outside the zip")
         member = self._members.get(name)
         if member is None:
             raise RowRejected("missing_file", f"{name} is not in the zip")
         try:
-            # The zip's directory may state a false size, so only `size` limits what is read.
-            with self._zip.open(member) as stream:
-                return stream.read(size)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            lzma.LZMAError,
-            OSError,
-            EOFError,
-            RuntimeError,
-            NotImplementedError,
-        ) as error:
+            return _checked(self._zip.open(member), f"{name} cannot be read from the zip", "corrupt")
+        except _DAMAGED as error:
             raise RowRejected("corrupt", f"{name} cannot be read from the zip: {error}") from error
+
+    def check_size(self, name: str, max_bytes: int) -> None:
+        member = self._members.get(name)
+        if member is None:
+            return
+        if member.file_size > max_bytes:
+            raise RowRejected("too_many_bytes", f"{name} unpacks to more than {max_bytes / 2**20:g} MB")
+        if member.file_size > _SMALL and member.file_size > _MOST_RATIO * member.compress_size:
+            ratio = member.file_size / max(member.compress_size, 1)
+            size = f"{member.file_size / 2**20:,.0f} MB, {ratio:,.0f} times its size in the zip"
+            raise RowRejected("too_many_bytes", f"{name} unpacks to {size}, which no catalog does")
 
     def stamp(self, name: str) -> str:
         member = self._members[name]
         return f"{member.file_size}-{member.CRC:08x}"
+
+
+class _Checked(io.RawIOBase):
+    """A stream whose damage is a RowRejected."""
+
+    def __init__(self, stream: IO[bytes], problem: str, code: str) -> None:
+        self.stream, self.problem, self.code = stream, problem, code
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        try:
+            data = self.stream.read(len(buffer))
+        except _DAMAGED as error:
+            raise RowRejected(self.code, f"{self.problem}: {error}") from error
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self.stream.close()
+        super().close()
+
+
+def _checked(stream: IO[bytes], problem: str, code: str = "missing_file") -> BinaryIO:
+    return io.BufferedReader(_Checked(stream, problem, code), 2**16)
+
+
+def _name_of(member: zipfile.ZipInfo) -> str:
+    """Without the mark for UTF-8, zipfile reads a name as code page 437. Many programs write UTF-8 all the same."""
+    if not member.flag_bits & 0x800:
+        try:
+            return member.filename.encode("cp437").decode("utf-8")
+        except UnicodeError:
+            pass
+    return member.filename
+
+
+def _plain(name: str) -> str:
+    r"""`Dress/1.jpg` for `.\Dress\1.jpg`, as programs on Windows write it."""
+    name = name.replace("\\", "/")
+    return name if name.startswith("/") or "/" not in name else re.sub(r"(^|/)(\./|/)+", r"\1", name)
+
+
+def _is_linked_folder(path: Path) -> bool:
+    return path.is_symlink() and path.is_dir()
 
 
 def _visible(names: Iterable[str]) -> list[str]:
@@ -152,4 +267,4 @@ def _visible(names: Iterable[str]) -> list[str]:
 
 def _harmless(name: str) -> bool:
     path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and "\\" not in name
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name and not _DRIVE.match(name)

@@ -37,8 +37,12 @@ AVAILABLE = {"in stock", "available", "limited availability", "yes", "true", "1"
 UNAVAILABLE = {"out of stock", "sold out", "unavailable", "discontinued", "preorder", "pre order", "backorder"} | {
     "back order", "no", "false", "0"
 }  # fmt: skip
-#: Words for an unknown value, in lower case.
-ABSENT = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none"})
+#: Words for an unknown value, in lower case, as people, pandas, spreadsheets and databases write them.
+ABSENT = frozenset({
+    "", "na", "n/a", "n.a.", "n. a.", "nan", "-nan", "nat", "null", "none", "nil", "undefined", "<na>", "(null)",
+    r"\n", "-", "--", "---", "–", "—", "#n/a", "#n/a n/a", "#na", "#null!", "#value!", "#ref!", "#name?", "#div/0!",
+    "#num!", "#getting_data",
+})  # fmt: skip
 
 _SIGN = "|".join(["[A-Z]{3}", *map(re.escape, SIGNS)])
 _PRICE = re.compile(rf"({_SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)\s*({_SIGN})?")
@@ -64,6 +68,16 @@ class Price(NamedTuple):
 def present(text: str) -> str:
     """`text`, or "" if it is a word for an unknown value: "NA", "none", "null" …"""
     return "" if text.casefold() in ABSENT else text
+
+
+def whole(text: str, digits: int = 1) -> str:
+    """9001 for 9001.0, as pandas writes whole numbers of a column in which one is missing.
+
+    Args:
+        digits: numbers with fewer of them stay as they are.
+    """
+    match = re.fullmatch(r"([1-9][0-9]{0,14})\.0", text)
+    return match[1] if match and len(match[1]) >= digits else text
 
 
 def price_of(text: str) -> Price:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import PurePosixPath
@@ -12,7 +13,7 @@ from pathlib import PurePosixPath
 from ml.files.catalog.errors import CatalogFileError
 from ml.files.catalog.records import TITLE_LENGTH, Catalog, Record
 from ml.files.catalog.tables import Input
-from ml.files.pictures import EXTENSIONS
+from ml.files.pictures import EXTENSIONS, OTHER_EXTENSIONS
 
 
 def recognises(input: Input) -> bool:
@@ -27,13 +28,14 @@ def read(input: Input) -> Catalog:
     pictures = _pictures(input.archive.names)
     if not pictures:
         raise CatalogFileError(f"{input.archive.path} has no pictures in folders. Expected one folder per class.")
-    notes = tuple(
+    notes = [
         f"{found.name} is not read: every folder is imported as a class. See --help for what a table needs."
         for found in input.tables
-    )
-    return Catalog(
-        "folder", input.archive, input.archive.path.name, len(pictures), partial(_records, pictures), notes=notes
-    )
+    ]
+    if loose := [name for name in input.archive.names if "/" not in name and _is_picture(name)]:
+        notes.append(f"Pictures outside folders are not read: {', '.join(loose[:3])}{', …' * (len(loose) > 3)}.")
+    records = partial(_records, pictures)
+    return Catalog("folder", input.archive, input.archive.path.name, len(pictures), records, notes=tuple(notes))
 
 
 def sku_of(name: str) -> str:
@@ -45,7 +47,7 @@ def sku_of(name: str) -> str:
 def _records(pictures: Sequence[str]) -> Iterator[Record]:
     for number, name in enumerate(pictures, start=1):
         folder = PurePosixPath(name).parent.name
-        words = folder.replace("_", " ")
+        words = unicodedata.normalize("NFC", folder.replace("_", " ")).strip() or folder
         yield Record(
             file=name,
             line=number,
@@ -58,7 +60,12 @@ def _records(pictures: Sequence[str]) -> Iterator[Record]:
 
 
 def _pictures(names: Sequence[str]) -> list[str]:
-    return [name for name in names if (path := PurePosixPath(name)).suffix.lower() in EXTENSIONS and path.parent.name]
+    return [name for name in names if PurePosixPath(name).parent.name and _is_picture(name)]
+
+
+def _is_picture(name: str) -> bool:
+    """Also of formats that are refused, so that each is reported."""
+    return name.lower().endswith((*EXTENSIONS, *OTHER_EXTENSIONS))
 
 
 def _short(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ml.files.catalog.errors import CatalogFileError
@@ -42,12 +43,12 @@ ATTRIBUTES = {"colour": ("color", "base colour", "base color"), "gender": ("sex"
 STYLE = "style"
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name.casefold())
 
 
-_FIELDS = {_plain(name): field for field, names in NAMES.items() for name in names}
-_ATTRIBUTES = {_plain(name): attribute for attribute, names in ATTRIBUTES.items() for name in names}
+FIELDS = {plain(name): field for field, names in NAMES.items() for name in names}
+_ATTRIBUTES = {plain(name): attribute for attribute, names in ATTRIBUTES.items() for name in names}
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,22 @@ class Columns:
         names: of all columns, as in the header; empty for those without a name.
         fields: our name of a column to its index.
         attributes: the name of an attribute to the index of its column.
+        levels: indexes of the columns with the levels of the category, in Kaggle's layout only.
     """
 
     names: tuple[str, ...]
     fields: dict[str, int]
     attributes: dict[str, int]
+    levels: tuple[int, ...] = ()
+
+    @property
+    def is_kaggle(self) -> bool:
+        return bool(self.levels)
 
 
 def needed_in(header: list[str]) -> int:
     """How many of the columns without which nothing can be imported this header names."""
-    return len({_FIELDS.get(_plain(name)) for name in _clean(header)} & set(NEEDED))
+    return len({FIELDS.get(plain(name)) for name in clean(header)} & set(NEEDED))
 
 
 def read_columns(table: str, header: list[str]) -> Columns:
@@ -75,8 +82,28 @@ def read_columns(table: str, header: list[str]) -> Columns:
     Raises:
         CatalogFileError: a column is missing or there twice.
     """
-    names = _clean(header)
-    keys = [_FIELDS.get(_plain(name)) or _attribute(name) for name in names]
+    names = clean(header)
+    places = places_of(table, names, [key_of(name) for name in names])
+    keys = places.keys()
+    missing = [field for field in NEEDED if field not in keys]
+    if missing:
+        found = ", ".join(filter(None, names)) or "none"
+        spellings = "; ".join(f"{field} (also: {', '.join(NAMES[field][1:])})" for field in missing)
+        plural = "s" * (len(missing) > 1)
+        raise CatalogFileError(f"{table} lacks the column{plural} {spellings}. Columns found: {found}.")
+    return Columns(
+        names=tuple(names),
+        fields={key: place for key, place in places.items() if key in NAMES},
+        attributes={key: place for key, place in places.items() if key not in NAMES},
+    )
+
+
+def places_of(table: str, names: Sequence[str], keys: Sequence[str]) -> dict[str, int]:
+    """Key to index of its column, without those whose key is empty.
+
+    Raises:
+        CatalogFileError: two columns have the same key.
+    """
     if "group" in keys:  # the group is stored as the style
         keys = ["group" if key == STYLE else key for key in keys]
     for key, count in Counter(filter(None, keys)).items():
@@ -85,24 +112,18 @@ def read_columns(table: str, header: list[str]) -> Columns:
             raise CatalogFileError(
                 f"{table} has {count} columns for {key}: {twice}. Keep one and rename or remove the rest."
             )
-    missing = [field for field in NEEDED if field not in keys]
-    if missing:
-        found = ", ".join(filter(None, names)) or "none"
-        spellings = "; ".join(f"{field} (also: {', '.join(NAMES[field][1:])})" for field in missing)
-        plural = "s" * (len(missing) > 1)
-        raise CatalogFileError(f"{table} lacks the column{plural} {spellings}. Columns found: {found}.")
-    places = {key: place for place, key in enumerate(keys) if key}
-    return Columns(
-        names=tuple(names),
-        fields={key: place for key, place in places.items() if key in NAMES},
-        attributes={key: place for key, place in places.items() if key not in NAMES},
-    )
+    return {key: place for place, key in enumerate(keys) if key}
 
 
-def _clean(header: list[str]) -> list[str]:
+def key_of(name: str) -> str:
+    """The field or attribute that a column of this name is; "" without a name."""
+    return FIELDS.get(plain(name)) or _attribute(name)
+
+
+def clean(header: Sequence[str]) -> list[str]:
     """Without the byte order marks that concatenated or twice saved files have inside."""
     return [restored(name.replace("\ufeff", "").strip()) for name in header]
 
 
 def _attribute(name: str) -> str:
-    return _ATTRIBUTES.get(_plain(name)) or re.sub(r"\s+", "_", name.lower())
+    return _ATTRIBUTES.get(plain(name)) or re.sub(r"\s+", "_", name.lower())

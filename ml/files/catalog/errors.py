@@ -28,12 +28,17 @@ class RowRejected(Exception):
 
 @dataclass(frozen=True)
 class RowError:
-    """A line of the error report."""
+    """A line of the error report.
+
+    Attributes:
+        kept: the row is imported all the same, without what is wrong.
+    """
 
     file: str
     line: int
     code: str
     reason: str
+    kept: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.reason} [{self.code}]"

@@ -2,101 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import PurePosixPath
 
-from ml.files.catalog.cells import present
-from ml.files.catalog.errors import CatalogFileError, RowError
-from ml.files.catalog.records import SKU_LENGTH, TITLE_LENGTH, UNSORTED, Catalog, Record
-from ml.files.catalog.rows import Row, Table
+from ml.files.catalog.columns import NAMES, Columns, clean, key_of, places_of, plain
+from ml.files.catalog.errors import CatalogFileError
+from ml.files.catalog.products import records_of
+from ml.files.catalog.records import Catalog
 from ml.files.catalog.tables import KAGGLE_TABLE as TABLE
-from ml.files.catalog.tables import Input
-from ml.files.pictures import EXTENSIONS
-from ml.files.tables import restored
+from ml.files.catalog.tables import FoundTable, Input
 
 NAME = "productDisplayName"
-COLUMNS = (
-    "id", "gender", "masterCategory", "subCategory", "articleType", "baseColour",
-    "season", "year", "usage", NAME,
-)  # fmt: skip
-ATTRIBUTES = {
-    "baseColour": "colour",
-    "gender": "gender",
-    "season": "season",
-    "year": "year",
-    "usage": "usage",
-}
-CATEGORIES = ("masterCategory", "subCategory", "articleType")
-LABELS = {"type": "articleType", "colour": "baseColour", "gender": "gender"}
+LEVELS = ("masterCategory", "subCategory", "articleType")
+COLUMNS = ("id", "gender", *LEVELS, "baseColour", "season", "year", "usage", NAME)
+#: Columns that are attributes, and what these are called.
+ATTRIBUTES = {"baseColour": "colour", "gender": "gender", "season": "season", "year": "year", "usage": "usage"}
+_KEYS = {plain("id"): "sku", plain(NAME): "title"} | {plain(name): f"level {name}" for name in LEVELS}
+#: Columns of other layouts that this one has its own for.
+_REPLACED = ("sku", "title", "category")
+
+
+def is_kaggle(header: Sequence[str]) -> bool:
+    return {plain(name) for name in COLUMNS} <= {plain(name) for name in clean(header)}
 
 
 def recognises(input: Input) -> bool:
-    return input.kaggle_table is not None
+    return _found(input) is not None
 
 
-def read(input: Input, needed: Sequence[str] = COLUMNS) -> Catalog:
+def read(input: Input, needed: Sequence[str] = COLUMNS, *, currency: str) -> Catalog:
     """
     Args:
         needed: columns without which the table is refused.
+        currency: meant by a sign that several currencies share.
 
     Raises:
         CatalogFileError
     """
-    if input.kaggle_table is None:
+    found = _found(input)
+    if found is None:
         raise CatalogFileError(f"{input.archive.path} has no {TABLE}.")
-    table = input.kaggle_table.table
-    header = [restored(column.strip()) for column in table.header]
-    missing = [column for column in needed if column not in header]
-    if missing:
+    table = found.table
+    columns, unread = _columns(table.name, table.header)
+    there = {plain(name) for name in columns.names}
+    if missing := [column for column in needed if plain(column) not in there]:
         where = f"{table.name} in {input.archive.path}"
         raise CatalogFileError(f"{where} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
-    if table.warnings:
-        raise CatalogFileError(f"{table.name} is not UTF-8. Save it as UTF-8 and try again.")
-    others = [column for column in header if column and column not in COLUMNS]
-    notes = [f"Columns of {table.name} that are not imported: {', '.join(others)}."] if others else []
-    records = partial(_records, table, header, _images(input.archive.names, table.folder))
-    return Catalog("kaggle", input.archive, table.name, table.count, records, notes=tuple(notes))
-
-
-def _records(table: Table, header: list[str], images: dict[str, str]) -> Iterator[Record | RowError]:
-    for row in table.rows():
-        yield row if isinstance(row, RowError) else _record(table, row, header, images)
-
-
-def _record(table: Table, row: Row, header: list[str], images: dict[str, str]) -> Record | RowError:
-    line, cells = row
-    if len(cells) > len(header) and header[-1] == NAME:
-        # The published file does not quote names that contain a comma.
-        cells = [*cells[: len(header) - 1], ",".join(cells[len(header) - 1 :])]
-    if len(cells) != len(header):
-        return RowError(table.name, line, "bad_columns", f"{len(cells)} columns instead of {len(header)}")
-    found = dict.fromkeys(COLUMNS, "")
-    found |= {column: present(restored(cell.strip())) for column, cell in zip(header, cells, strict=True)}
-    sku = found["id"]
-    if not sku or len(sku) > SKU_LENGTH:
-        return RowError(table.name, line, "bad_sku", f"the id is empty or longer than {SKU_LENGTH} characters")
-    title = found[NAME] or " ".join(filter(None, (found["baseColour"], found["articleType"])))
-    if not title:
-        return RowError(table.name, line, "no_title", f"product {sku} has neither a name nor a type")
-    # "Watches > Watches" is one category.
-    category = tuple(dict.fromkeys(found[column] for column in CATEGORIES if found[column])) or (UNSORTED,)
-    return Record(
-        file=table.name,
-        line=line,
-        sku=sku,
-        title=title[:TITLE_LENGTH],
-        category=category,
-        image=images.get(sku, f"{table.folder / 'images' / sku}.jpg"),
-        attributes={ours: found[theirs] for theirs, ours in ATTRIBUTES.items() if found[theirs]},
-        labels={label: found[column] for label, column in LABELS.items() if found[column]},
-        name=found[NAME],
+    notes = [*table.notes]
+    own = {plain(name) for name in COLUMNS}
+    if kept := [key for key, place in columns.attributes.items() if plain(columns.names[place]) not in own]:
+        notes.append(f"Columns kept as attributes: {', '.join(kept)}.")
+    if unread:
+        notes.append(f"Columns of {table.name} that are not imported: {', '.join(unread)}.")
+    records = partial(records_of, table, columns, input.archive.names, currency)
+    return Catalog(
+        "kaggle", input.archive, table.name, table.count, records, table.dialect, table.warnings, tuple(notes)
     )
 
 
-def _images(names: Sequence[str], root: PurePosixPath) -> dict[str, str]:
-    """SKU to file name, whatever the extension of the file."""
-    paths = (PurePosixPath(name) for name in names)
-    return {
-        path.stem: str(path) for path in paths if path.parent == root / "images" and path.suffix.lower() in EXTENSIONS
-    }
+def _found(input: Input) -> FoundTable | None:
+    """`styles.csv`, or a table with another name and the same columns."""
+    return input.kaggle_table or next((found for found in input.tables if is_kaggle(found.header)), None)
+
+
+def _columns(table: str, header: Sequence[str]) -> tuple[Columns, list[str]]:
+    """The columns, and the names of those that this layout has its own for, such as "category"."""
+    names = clean(header)
+    keys = [_KEYS.get(plain(name)) or key_of(name) for name in names]
+    unread = [name for name, key in zip(names, keys, strict=True) if key in _REPLACED and plain(name) not in _KEYS]
+    places = places_of(table, names, ["" if name in unread else key for name, key in zip(names, keys, strict=True)])
+    levels = [places.pop(key, None) for key in _KEYS.values() if key.startswith("level ")]
+    return (
+        Columns(
+            names=tuple(names),
+            fields={key: place for key, place in places.items() if key in NAMES},
+            attributes={key: place for key, place in places.items() if key not in NAMES},
+            levels=tuple(place for place in levels if place is not None),
+        ),
+        unread,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ml.files.catalog import class_folders, kaggle, table
@@ -13,6 +14,7 @@ from ml.pictures.codec import MAX_BYTES
 
 LAYOUTS = ("table", "kaggle", "folder")
 _SHOWN_COLUMNS = 20  # of a table that is not understood
+_SHOWN_NAMES = 5
 _LEARNED_FROM = ("id", "articleType")  # columns of Kaggle's table without which nothing can be learned
 
 
@@ -30,11 +32,19 @@ def open_catalog(path: Path, *, layout: str = "auto", currency: str = "USD", lea
         CatalogFileError: the path, the layout or the table cannot be used.
     """
     input = _input(path, learning)
-    chosen = _recognised(input, learning) if layout == "auto" else layout
-    if chosen == "table":
+    catalog = _read(input, _recognised(input, learning) if layout == "auto" else layout, currency, learning)
+    if left_out := input.archive.left_out:
+        shown = ", ".join(left_out[:_SHOWN_NAMES]) + ", …" * (len(left_out) > _SHOWN_NAMES)
+        warning = f"Links and entries that lead out of {input.archive.path.name} are not read: {shown}."
+        catalog = replace(catalog, warnings=(*catalog.warnings, warning))
+    return catalog
+
+
+def _read(input: Input, layout: str, currency: str, learning: bool) -> Catalog:
+    if layout == "table":
         return table.read(input, currency=currency)
-    if chosen == "kaggle":
-        return kaggle.read(input, _LEARNED_FROM if learning else kaggle.COLUMNS)
+    if layout == "kaggle":
+        return kaggle.read(input, _LEARNED_FROM if learning else kaggle.COLUMNS, currency=currency)
     return class_folders.read(input)
 
 

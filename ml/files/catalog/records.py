@@ -74,6 +74,7 @@ class Catalog:
         source: name of the table, or of the folder of classes.
         count: records, about: for a progress bar.
         records: reads the rows one by one: each is a record, or what is wrong with it.
+        dialect: what separates the cells of the table, and its encoding; empty without a table of text.
         warnings: sentences about how the file is read, such as a guessed encoding.
         notes: sentences about what is done with its columns and with other files.
     """
@@ -83,5 +84,6 @@ class Catalog:
     source: str
     count: int
     records: Callable[[], Iterator[Record | RowError]]
+    dialect: str = ""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ class Table:
     header: the cells of its first row that is not blank.
     rows: reads the rows below the header, without those whose cells are all empty.
     count: of these rows, about.
+    dialect: what separates its cells, and its encoding, for people.
     warnings: sentences about how it is read.
     notes: sentences about what is not read.
     """
@@ -27,6 +28,7 @@ class Table:
     header: list[str]
     rows: Callable[[], Iterator[Row | RowError]]
     count: int
+    dialect: str = ""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import PurePosixPath
 
 from ml.files.catalog.archive import Archive
@@ -41,8 +42,10 @@ class FoundTable:
             CatalogFileError: it cannot be read.
         """
         try:
-            data = self.archive.read(self.name, self.max_bytes)
-            return read_workbook(self.name, data) if self.is_workbook else read_text(self.name, data)
+            if self.is_workbook:
+                return read_workbook(self.name, self.archive.read(self.name, self.max_bytes))
+            self.archive.check_size(self.name, self.max_bytes)
+            return read_text(self.name, partial(self.archive.open, self.name))
         except RowRejected as error:
             raise CatalogFileError(f"{self.name} in {self.archive.path} cannot be read: {error.reason}") from error
 
@@ -63,10 +66,9 @@ class Input:
 
     @cached_property
     def tables(self) -> Sequence[FoundTable]:
-        """Those at the top, or in the one folder that contains everything, as in many zip files."""
+        """Those at the top, or in the folders that contain everything, as in many zip files."""
         names = self.archive.names
-        folders = {name.partition("/")[0] if "/" in name else "" for name in names}
-        top = PurePosixPath(folders.pop() if len(folders) == 1 else "")
+        top = PurePosixPath(os.path.commonpath([os.path.dirname(name) for name in names]) if names else "")
         paths = (PurePosixPath(name) for name in names)
         found = [str(path) for path in paths if path.parent == top and path.suffix.lower() in EXTENSIONS]
         return [self.found(name) for name in ([self.only] if self.only else found)]
@@ -74,7 +76,7 @@ class Input:
     @cached_property
     def kaggle_table(self) -> FoundTable | None:
         """The `styles.csv` nearest to the top, wherever it is."""
-        named = [name for name in self.archive.names if PurePosixPath(name).name == KAGGLE_TABLE]
+        named = [name for name in self.archive.names if PurePosixPath(name).name.lower() == KAGGLE_TABLE]
         if self.only:
             named = [name for name in named if name == self.only]
         return self.found(min(named, key=len)) if named else None

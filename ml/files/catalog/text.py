@@ -1,39 +1,60 @@
-"""CSV and TSV as spreadsheets and databases write them: their encoding, and what separates their cells."""
+"""CSV and TSV as spreadsheets, databases and people write them. Damage costs the row that it is in, and no other."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
-from collections.abc import Iterator
-from typing import Any
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import IO, TextIO
 
 from ml.files.catalog.columns import needed_in
-from ml.files.catalog.errors import CatalogFileError, RowError
+from ml.files.catalog.errors import CatalogFileError, RowError, RowRejected
 from ml.files.catalog.rows import Row, Table
+from ml.files.encodings import NAMES, encoding_of, wide_codec
 
-SEPARATORS = (",", ";", "\t")
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 START = 2**16  # bytes within which the header must end
-_UNCLOSED = "not readable as CSV: a quote in this row is never closed, so no row after it was read"
-_PIECE = 2**20  # bytes decoded at a time
+MOST_LINE = 2**20  # characters, far more than the cells of a product may have together
+_SURROGATE = re.compile("[\udc80-\udcff]")  # a byte without a meaning, as Python's "surrogateescape" keeps it
+_SEPARATOR = re.compile(r'\ufeff*"?sep=(.)"?\s*', re.I)  # Excel's own first line
+_UNCLOSED = "a quote in this row is never closed"
 
 
-def read_text(name: str, data: bytes) -> Table:
-    """A table from the bytes of its file. Rows are decoded one by one, so only the bytes stay in memory.
+def read_text(name: str, opened: Callable[[], IO[bytes]]) -> Table:
+    """A table from its file, which is read three times, row by row: only the current row is in memory.
+
+    Args:
+        opened: opens the file.
 
     Raises:
         CatalogFileError: it is not text in a known encoding, or its header cannot be read.
+        RowRejected: the file cannot be read.
     """
-    encoding, lines, warning = _encoding_of(name, data)
-    separator, header = _header(name, data[:START].decode(encoding, errors="ignore"))
+    try:
+        with opened() as stream:
+            encoding = encoding_of(name, stream)
+    except UnicodeDecodeError as error:
+        called = NAMES.get(error.encoding, error.encoding.upper())
+        raise CatalogFileError(f"{name} is not {called}: {error}. Save it as UTF-8 and try again.") from error
+    with opened() as stream:
+        separator, header = _header(name, stream.read(START).decode(encoding.codec, errors="ignore"))
 
     def rows() -> Iterator[Row | RowError]:
-        text = io.TextIOWrapper(io.BytesIO(data), encoding, newline="")
-        found = _rows(csv.reader(text, delimiter=separator, strict=True), name)
-        next(found)  # the header
-        return found
+        try:
+            stream = opened()
+        except RowRejected as error:
+            yield RowError(name, 1, "bad_csv", error.reason)
+            return
+        with io.TextIOWrapper(stream, encoding.codec, "surrogateescape", newline="") as text:
+            found = _rows(name, _Lines(text), separator, len(header))
+            next(found)  # the header
+            yield from found
 
-    return Table(name, header, rows, lines, (warning,) if warning else ())
+    dialect = f"{SEPARATORS.get(separator, repr(separator))}, {encoding.name}"
+    warnings = (encoding.warning,) if encoding.warning else ()
+    return Table(name, header, rows, encoding.lines, dialect, warnings)
 
 
 def header_of(name: str, start: bytes) -> list[str]:
@@ -42,78 +63,122 @@ def header_of(name: str, start: bytes) -> list[str]:
     Raises:
         CatalogFileError: these are not CSV.
     """
-    encodings = ("utf-16",) if _is_utf_16(start) else ("utf-8-sig", "cp1252")
-    for encoding in encodings:
-        try:
-            text = codecs.getincrementaldecoder(encoding)().decode(start)
-            break
-        except UnicodeDecodeError:
-            text = start.decode("latin-1")
+    codec = wide_codec(start)
+    try:
+        text = start.decode(codec or "utf-8-sig", errors="ignore" if codec else "strict")
+    except UnicodeDecodeError as error:
+        whole = error.start > len(start) - 4  # the last letter is cut off
+        text = start[: error.start].decode("utf-8-sig") if whole else start.decode("cp1252", errors="replace")
     return _header(name, text)[1]
 
 
-def _rows(reader: Any, name: str) -> Iterator[Row | RowError]:
-    """What is left in `reader`, a `csv.reader`, without empty rows. Reading goes on after a row that is not CSV."""
+class _Lines:
+    """Lines of a file, some of which may be given back.
+
+    Attributes:
+        taken: lines read since it was last emptied.
+        number: of the last line read, from 1.
+    """
+
+    def __init__(self, text: TextIO) -> None:
+        self.taken: list[str] = []
+        self.number = 0
+        self._text, self._back, self._too_long = text, deque[str](), set[int]()
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._back.popleft() if self._back else self._text.readline(MOST_LINE)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self.taken.append(line)
+        if len(line) >= MOST_LINE and line[-1] not in "\r\n":
+            if self.number not in self._too_long:
+                self._too_long.add(self.number)
+                while (rest := self._text.readline(MOST_LINE)) and rest[-1] not in "\r\n":
+                    pass
+            raise csv.Error(f"it is longer than {MOST_LINE:,} characters")
+        return line
+
+    def give_back(self) -> None:
+        """All lines taken but the first."""
+        self._back.extendleft(reversed(self.taken[1:]))
+        self.number -= len(self.taken) - 1
+
+
+def _rows(name: str, lines: _Lines, separator: str, width: int) -> Iterator[Row | RowError]:
+    """The header and what is below it, without empty rows.
+
+    A cell in quotes may have several lines. A quote that is never closed would swallow the rows below it, up to the
+    next quote: then only the first line is refused, and reading goes on with the second.
+    """
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    is_first = True
     while True:
-        line = reader.line_num + 1
+        lines.taken.clear()
+        line = lines.number + 1
+        problem = ""
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            reason = _UNCLOSED if str(error) == "unexpected end of data" else f"not readable as CSV: {error}"
-            yield RowError(name, line, "bad_csv", reason)
+            several = len(lines.taken) > 1 or str(error) == "unexpected end of data"
+            cells, problem = [], _UNCLOSED if several else str(error)
+        except RowRejected as error:
+            yield RowError(name, line, "bad_csv", f"the rest of the file cannot be read: {error.reason}")
+            return
+        if is_first and not problem and _SEPARATOR.fullmatch("".join(lines.taken)):
             continue
+        if len(lines.taken) > 1 and not is_first and (problem or _swallows(lines.taken, cells, separator, width)):
+            problem = problem or _UNCLOSED
+            lines.give_back()
         text = "".join(cells)
-        if "\0" in text:
+        if problem:
+            yield RowError(name, line, "bad_csv", f"not readable as CSV: {problem}")
+        elif "\0" in text:
             yield RowError(name, line, "bad_csv", "contains a NUL byte")
+        elif not text.isascii() and _SURROGATE.search(text):
+            yield RowError(name, line, "bad_text", "contains bytes that are not UTF-8")
         elif text and not text.isspace():
+            is_first = False
             yield line, cells
 
 
-def _encoding_of(name: str, data: bytes) -> tuple[str, int, str]:
-    """Encoding, lines below the header (about: a quoted cell may have several), and a warning if it is a guess."""
-    if _is_utf_16(data):
-        try:
-            return "utf-16", _lines(data, "utf-16"), ""
-        except UnicodeDecodeError as error:
-            raise CatalogFileError(f"{name} is not UTF-16: {error}. Save it as UTF-8 and try again.") from error
-    try:
-        return "utf-8-sig", _lines(data, "utf-8-sig"), ""
-    except UnicodeDecodeError:
-        pass
-    for encoding, called in (("cp1252", "Windows-1252"), ("latin-1", "Latin-1")):
-        try:
-            lines = _lines(data, encoding)
-        except UnicodeDecodeError:  # five bytes have no meaning in Windows-1252
-            continue
-        remedy = "If letters look wrong, save it as UTF-8."
-        return encoding, lines, f"{name} is not UTF-8, so it is read as {called}. {remedy}"
-    raise AssertionError("every byte is a letter in Latin-1")
+def _swallows(lines: list[str], cells: list[str], separator: str, width: int) -> bool:
+    """Whether a row of several lines is rather a quote that was not closed and the rows below.
 
-
-def _is_utf_16(data: bytes) -> bool:
-    return data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-
-
-def _lines(data: bytes, encoding: str) -> int:
+    So it is if the row has the wrong number of cells, or if a line in it looks like a row.
     """
-    Raises:
-        UnicodeDecodeError
-    """
-    decoder = codecs.getincrementaldecoder(encoding)()
-    feeds = returns = 0
-    for start in range(0, len(data) or 1, _PIECE):
-        text = decoder.decode(data[start : start + _PIECE], final=start + _PIECE >= len(data))
-        feeds, returns = feeds + text.count("\n"), returns + text.count("\r")
-    return max(feeds, returns, 1) - 1
+    if len(cells) < width or any(cell.strip() for cell in cells[width:]):
+        return True
+    return _ends_row(lines[-1], separator, width) or any(_is_row(line, separator, width) for line in lines[1:-1])
+
+
+def _is_row(line: str, separator: str, width: int) -> bool:
+    """Cells as programs write them. In a text, a space follows a comma."""
+    if line.count(separator) < width - 1:
+        return False
+    cells = next(csv.reader([line], delimiter=separator), [])
+    return len(cells) == width and bool(cells[0].strip()) and not any(cell.startswith(" ") for cell in cells[1:])
+
+
+def _ends_row(line: str, separator: str, width: int) -> bool:
+    """Whether all other cells of a row precede the first quote of this line: `qa8,Women,…,12"`."""
+    before = line.partition('"')[0]
+    return before.count(separator) >= width - 1 and f"{separator} " not in before
 
 
 def _header(name: str, text: str) -> tuple[str, list[str]]:
     """The separator with which the first line that is not blank names the most known columns, and its cells."""
     found: dict[str, list[str]] = {}
     problem: csv.Error | None = None
-    for separator in SEPARATORS:
+    separators = list(SEPARATORS)
+    if named := _SEPARATOR.match(text):
+        separators, text = [named[1]], text[named.end() :]
+    for separator in separators:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         try:
             found[separator] = next((cells for cells in reader if "".join(cells).strip()), [])

@@ -89,7 +89,7 @@ def test_a_workbook_is_read_like_a_table_of_text(shop: Shop) -> None:
         time(9, 30), 0.1 + 0.2, False, "https://shop.example/12",
     )  # fmt: skip
     out, err = run(shop(xlsx({"Products": [header, row, (), (None,) * 15]})))
-    assert "1 products created, 0 existed already, 1 pictures added, 0 row errors" in out
+    assert "1 product created, 0 existed already, 1 picture added, 0 row errors" in out
     assert "Columns kept as attributes: season, delivered, opened, at, weight, washable." in err
     product = Product.objects.get()
     assert (product.sku, product.title, product.price, product.stock) == ("12", "Red coat", Decimal("49.90"), 3)
@@ -194,7 +194,7 @@ def test_rows_far_below_the_sheet_end_it(shop: Shop, place: str) -> None:
 
     sheets: Sheets = {"Products": [HEADER, COAT, ("B1", "Bag", "coat.png")]}
     out, _ = run(shop(with_part(xlsx(sheets), "xl/worksheets/sheet1.xml", moved)))
-    assert "1 products created" in out
+    assert "1 product created" in out
 
 
 def _before_end(part: str, count: int) -> Callable[[bytes], bytes]:
@@ -228,4 +228,4 @@ def test_many_empty_rows_are_no_long_row(shop: Shop, monkeypatch: pytest.MonkeyP
         return part.replace(b"</sheetData>", b'<row r="3"/>' * 10_000 + b"</sheetData>")
 
     out, _ = run(shop(with_part(xlsx({"Products": [HEADER, COAT]}), "xl/worksheets/sheet1.xml", padded)))
-    assert "1 products created" in out
+    assert "1 product created" in out

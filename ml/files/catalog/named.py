@@ -1,0 +1,127 @@
+"""Which file of an archive a cell or a SKU names, however the two are written."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+
+from ml.files.catalog.cells import BadCell, parts_of
+from ml.files.pictures import EXTENSIONS, JPEG_EXTENSIONS, OTHER_EXTENSIONS
+
+_PICTURES = frozenset((*EXTENSIONS, *OTHER_EXTENSIONS))
+_ELSEWHERE = re.compile(r"(?:file:/*)?(?:[A-Za-z]:/|/)|\.\./")  # a path on the computer of whoever wrote the table
+
+
+class NamedPictures:
+    """Finds what a cell names: a path from the table, or only the end of one.
+
+    Case, the two Unicode forms of accents, and the extensions of JPEG do not matter. An exact name takes precedence.
+    """
+
+    def __init__(self, names: Iterable[str], folder: PurePosixPath) -> None:
+        """
+        Args:
+            names: of all files.
+            folder: of the table.
+        """
+        self.folder = folder
+        self.exact = frozenset(names)
+        self.names = {folded(name): name for name in self.exact}
+        self.ends: dict[str, list[str]] = defaultdict(list)
+        self.stems: dict[str, list[str]] = defaultdict(list)
+        for name in sorted(self.exact):
+            path = PurePosixPath(folded(name))
+            self.ends[path.name].append(name)
+            if path.suffix in _PICTURES:
+                self.stems[path.stem].append(name)
+
+    def named(self, cell: str) -> tuple[str, ...]:
+        """The files. A name without a file is returned as it is; reading it fails later.
+
+        Raises:
+            BadCell: it is a web address, or the end of several paths.
+        """
+        whole = self._find(cell)
+        return (whole,) if whole else tuple(self._find(part) or self._path(part) for part in parts_of(cell))
+
+    def has(self, cell: str) -> bool:
+        """Whether all files that the cell names exist."""
+        try:
+            return bool(cell) and self.exact.issuperset(self.named(cell))
+        except BadCell:
+            return False
+
+    def of_sku(self, *skus: str) -> str:
+        """`images/SKU.jpg` next to the table, whatever its extension, or the only picture of this name elsewhere."""
+        images = folded(f"/{self.folder / 'images'}")
+        for sku in skus:
+            found = self.stems[folded(sku)]
+            here = [name for name in found if folded(f"/{PurePosixPath(name).parent}") == images]
+            here.sort(key=lambda name: (PurePosixPath(name).stem == sku, PurePosixPath(name).suffix in EXTENSIONS))
+            if here or len(found) == 1:
+                return here[-1] if here else found[0]
+        return f"{self.folder / 'images' / skus[0]}.jpg"
+
+    def _find(self, cell: str) -> str | None:
+        if "://" in cell and not cell.lower().startswith("file:"):
+            raise BadCell(
+                "is a web address, and pictures are not downloaded: put the file next to the table and give its name"
+            )
+        return self._at(cell) or ("%" in cell and self._at(unquote(cell))) or self._elsewhere(cell) or None
+
+    def _at(self, cell: str) -> str | None:
+        path = self._path(cell)
+        if path in self.exact:
+            return path
+        if found := self.names.get(folded(path)):
+            return found
+        end = PurePosixPath(folded(_relative(cell)))
+        if not end.name:
+            return None
+        return _only(self.ends[end.name], end) or self._other_extension(end)
+
+    def _other_extension(self, end: PurePosixPath) -> str | None:
+        """`coat.jpeg` or `coat.JPG` for coat.jpg, and any picture for `coat`."""
+        if end.suffix in JPEG_EXTENSIONS:
+            stem, extensions = end.stem, frozenset(JPEG_EXTENSIONS)
+        elif end.suffix not in _PICTURES:
+            stem, extensions = end.name, _PICTURES
+        else:
+            return None
+        found = [name for name in self.stems[stem] if PurePosixPath(name.lower()).suffix in extensions]
+        return _only(found, end.with_name(stem), without_extension=True)
+
+    def _elsewhere(self, cell: str) -> str | None:
+        r"""`photos/coat.jpg` for `C:\shop\photos\coat.jpg`: as much of the path's end as the archive has."""
+        parts = PurePosixPath(cell.replace("\\", "/")).parts
+        if ".." in parts or not _ELSEWHERE.match(cell.replace("\\", "/")):
+            return None
+        ends = ("/".join(parts[start:]) for start in range(1, len(parts)))
+        return next(filter(None, map(self._at, ends)), None)
+
+    def _path(self, cell: str) -> str:
+        return str(self.folder / _relative(cell))
+
+
+def folded(name: str) -> str:
+    """macOS decomposes accents in file names, and tables are written by hand."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _only(names: Iterable[str], end: PurePosixPath, *, without_extension: bool = False) -> str | None:
+    """The one of `names` whose path ends like this."""
+    paths = ((name, PurePosixPath(folded(name))) for name in names)
+    found = [
+        name for name, path in paths if f"/{path.with_suffix('') if without_extension else path}".endswith(f"/{end}")
+    ]
+    if len(found) > 1:
+        raise BadCell(f"may be any of {', '.join(found[:3])}: include the folder")
+    return found[0] if found else None
+
+
+def _relative(cell: str) -> str:
+    return cell.replace("\\", "/").removeprefix("./").lstrip("/")

@@ -1,0 +1,253 @@
+"""Rows of a table as products, in any layout that has a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from typing import TypeVar
+
+from ml.files.catalog.cells import (
+    BadCell,
+    Price,
+    available_of,
+    category_of,
+    currency_for,
+    currency_of,
+    gtin_of,
+    present,
+    price_of,
+    published_of,
+    stock_of,
+    whole,
+)
+from ml.files.catalog.columns import STYLE, Columns
+from ml.files.catalog.errors import RowError
+from ml.files.catalog.named import NamedPictures
+from ml.files.catalog.records import (
+    ALT_LENGTH,
+    BRAND_LENGTH,
+    DESCRIPTION_LENGTH,
+    SKU_LENGTH,
+    TITLE_LENGTH,
+    UNSORTED,
+    URL_LENGTH,
+    WORD_LENGTH,
+    Record,
+)
+from ml.files.catalog.rows import Table
+from ml.files.tables import restored
+
+T = TypeVar("T")
+SHOWN = 60  # characters of a cell in an error
+#: Columns of numbers that pandas writes as 9001.0 if any cell of theirs is empty.
+WHOLE = frozenset({"sku", "size", "gtin", "group"})
+
+
+def records_of(table: Table, columns: Columns, names: Iterable[str], currency: str) -> Iterator[Record | RowError]:
+    """The product of each row, or everything that is wrong with it.
+
+    Args:
+        names: of all files in the archive.
+        currency: meant by a sign that several currencies share.
+    """
+    rows = _Rows(table, columns, NamedPictures(names, table.folder), currency)
+    for row in table.rows():
+        if isinstance(row, RowError):
+            yield row
+        else:
+            yield from rows.read(*row)
+
+
+class _Rows:
+    def __init__(self, table: Table, columns: Columns, files: NamedPictures, currency: str) -> None:
+        self.table, self.columns, self.files, self.currency = table, columns, files, currency
+
+    def read(self, line: int, cells: list[str]) -> list[Record | RowError]:
+        cells = self._fitted(cells)
+        if problem := self._shape(cells):
+            return [RowError(self.table.name, line, "bad_columns", problem)]
+        row = _Row(self, line, [restored(cell.strip()) for cell in cells])
+        record = row.record()
+        return [*row.problems] if row.refused else [record, *row.problems]
+
+    def _fitted(self, cells: list[str]) -> list[str]:
+        """Without empty cells beyond the last column, and in Kaggle's layout with a title whose commas lack quotes."""
+        width, title = len(self.columns.names), self.columns.fields.get("title")
+        while len(cells) > width and not cells[-1].strip():
+            cells = cells[:-1]
+        surplus = len(cells) - width
+        if surplus <= 0 or title is None or not self.columns.is_kaggle:
+            return cells
+        name = ",".join(cells[title : title + surplus + 1])
+        joined = [*cells[:title], name, *cells[title + surplus + 1 :]]
+        image = self.columns.fields.get("image")
+        if title == width - 1 or (image is not None and self.files.has(joined[image].strip())):
+            return joined
+        return cells
+
+    def _shape(self, cells: list[str]) -> str | None:
+        names = self.columns.names
+        if len(cells) != len(names):
+            return f"{len(cells)} columns instead of {len(names)}"
+        for number, (name, cell) in enumerate(zip(names, cells, strict=True), start=1):
+            if not name and cell.strip():
+                return f'column {number} has no name in the header, but contains "{cell.strip()[:SHOWN]}"'
+        return None
+
+
+class _Row:
+    def __init__(self, rows: _Rows, line: int, cells: list[str]) -> None:
+        self.rows, self.line, self.cells = rows, line, cells
+        self.problems: list[RowError] = []
+        self.refused = False
+
+    def record(self) -> Record:
+        sku = self._text("sku")
+        if not sku or len(sku) > SKU_LENGTH:
+            self._refuse_row("bad_sku", f"{self._name('sku')} is empty or longer than {SKU_LENGTH} characters")
+        attributes = self._attributes()
+        title = self._title(attributes.get("colour", ""))
+        images = self._images(sku)
+        category = self._category()
+        price, currency = self._value("price", price_of), self._value("currency", currency_of)
+        kind = self._levels()[-1] if self.rows.columns.is_kaggle else (category[-1] if category else "")
+        labels = {"type": kind} | {name: attributes.get(name, "") for name in ("colour", "gender")}
+        return Record(
+            file=self.rows.table.name,
+            line=self.line,
+            sku=sku,
+            title=title,
+            category=category or (UNSORTED,),
+            image=images[0] if images else None,
+            more_images=images[1:],
+            alts=self._alts(len(images)),
+            attributes=attributes,
+            price=price.amount if price else None,
+            compare_at_price=self._compare_at(price),
+            currency=self._value("price", lambda _: currency_for(price, currency, self.rows.currency)) or currency,
+            stock=self._stock(),
+            published=self._value("published", published_of) is not False,
+            description=self._short("description", DESCRIPTION_LENGTH),
+            brand=self._short("brand", BRAND_LENGTH),
+            gtin=self._gtin(),
+            size=self._short("size", WORD_LENGTH),
+            condition=self._short("condition", WORD_LENGTH),
+            url=self._short("url", URL_LENGTH),
+            labels={label: text for label, text in labels.items() if text},
+            name=self._text("title"),
+        )
+
+    def _title(self, colour: str) -> str:
+        """In Kaggle's layout, a missing title is made up, and a long one cut."""
+        if not self.rows.columns.is_kaggle:
+            if not self._text("title"):
+                self._refuse_row("no_title", f"{self._name('title')} is empty")
+            return self._short("title", TITLE_LENGTH)
+        levels = self._levels()
+        title = self._text("title") or " ".join(filter(None, (colour, levels[-1])))
+        if not title:
+            self._refuse_row("no_title", f"product {self._text('sku')} has neither a name nor a type")
+        return title[:TITLE_LENGTH]
+
+    def _images(self, sku: str) -> tuple[str, ...]:
+        """In Kaggle's layout, a product without a usable cell for its picture has the one named like its SKU."""
+        files = self.rows.files
+        if not self.rows.columns.is_kaggle:
+            if not self._text("image"):
+                reason = f"{self._name('image')} is empty: product {sku} is imported without a picture"
+                self._report("no_image", reason)
+            return self._value("image", files.named) or ()
+        cell, of_sku = self._text("image"), files.of_sku(sku, self.cells[self.rows.columns.fields["sku"]])
+        if not cell or (of_sku in files.exact and not files.has(cell)):
+            return (of_sku,)
+        return self._value("image", files.named) or ()
+
+    def _category(self) -> tuple[str, ...]:
+        if not self.rows.columns.is_kaggle:
+            return self._value("category", category_of) or ()
+        return tuple(dict.fromkeys(filter(None, self._levels())))  # "Watches > Watches" is one category
+
+    def _levels(self) -> list[str]:
+        return [present(self.cells[place]) for place in self.rows.columns.levels]
+
+    def _attributes(self) -> dict[str, str]:
+        places = self.rows.columns.attributes.items()
+        cells = {name: whole(present(self.cells[place]), digits=2) for name, place in places}
+        cells |= {STYLE: self._text("group")} if self._text("group") else {}
+        return {name: cell for name, cell in cells.items() if cell}
+
+    def _compare_at(self, price: Price | None) -> Decimal | None:
+        """The former price. A product that is not reduced is imported without one."""
+        former = self._value("compare_at_price", price_of)
+        if former is None or self.refused:
+            return None
+        if price is None or former.amount <= price.amount:
+            reason = "is not above the price, so the product is imported without a former price"
+            self._report("not_reduced", self._about("compare_at_price", reason))
+            return None
+        return former.amount
+
+    def _gtin(self) -> str:
+        """A product with a wrong GTIN is imported without it."""
+        text = self._text("gtin")
+        try:
+            return gtin_of(text) if text else ""
+        except BadCell as error:
+            self._report("bad_gtin", self._about("gtin", f"{error}. The product is imported without it"))
+            return ""
+
+    def _stock(self) -> int | None:
+        """The number in stock takes precedence over the availability."""
+        stock, available = self._value("stock", stock_of), self._value("availability", available_of)
+        return 0 if stock is None and available is False else stock
+
+    def _alts(self, images: int) -> tuple[str, ...]:
+        """One text for each picture, in the same order; a semicolon is part of a text."""
+        text = self._text("alt")
+        alts = tuple(alt.strip() for alt in text.split("|")) if images > 1 else (text,)
+        if len(alts) > max(images, 1):
+            self._bad("alt", f"has {len(alts)} texts for {images} pictures")
+        if any(len(alt) > ALT_LENGTH for alt in alts):
+            self._bad("alt", f"is longer than {ALT_LENGTH} characters")
+        return alts
+
+    def _short(self, field: str, most: int) -> str:
+        text = self._text(field)
+        if len(text) > most:
+            self._bad(field, f"is longer than {most:,} characters")
+        return text
+
+    def _value(self, field: str, parse: Callable[[str], T]) -> T | None:
+        text = self._text(field)
+        try:
+            return parse(text) if text else None
+        except BadCell as error:
+            self._bad(field, str(error))
+            return None
+
+    def _text(self, field: str) -> str:
+        place = self.rows.columns.fields.get(field)
+        if place is None:
+            return ""
+        text = self.cells[place]
+        if field != "title" or self.rows.columns.is_kaggle:
+            text = present(text)
+        return whole(text) if field in WHOLE else text
+
+    def _name(self, field: str) -> str:
+        return self.rows.columns.names[self.rows.columns.fields[field]]
+
+    def _bad(self, field: str, reason: str) -> None:
+        self._refuse_row("bad_value", self._about(field, reason))
+
+    def _about(self, field: str, reason: str) -> str:
+        text = self._text(field)
+        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+        return f'{self._name(field)}: "{shown}" {reason}'
+
+    def _refuse_row(self, code: str, reason: str) -> None:
+        self.refused = True
+        self._report(code, reason, kept=False)
+
+    def _report(self, code: str, reason: str, *, kept: bool = True) -> None:
+        self.problems.append(RowError(self.rows.table.name, self.line, code, reason, kept))
