@@ -5,6 +5,9 @@ PYTHON ?= python3
 PY := .venv/bin/python
 READY := .venv/.ready
 
+# Tests start hundreds of processes: without kept bytecode each of them would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Tests wait a good part of their time, so one process more than there are cores keeps the cores busy.
 PROCESSES := $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 PYTEST := $(PY) -m pytest --numprocesses $(PROCESSES) --maxprocesses 4

@@ -12,6 +12,8 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.test import override_settings
+from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
 
 from shop.embedded import roles, servers
 from tests.prepared import prepared
@@ -77,6 +79,24 @@ def no_mark_of_another_test() -> None:
 def quick_passwords() -> Iterator[None]:
     """Real password hashes are slow on purpose: about a second on a busy core for every test with an account."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_found_once() -> Iterator[None]:
+    """Every test client builds the middleware again, and WhiteNoise would look for all static files each time: a tenth
+    of a second, more than most tests take."""
+    look = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, dict[str, StaticFile]] = {}
+
+    def add(middleware: WhiteNoiseMiddleware) -> None:
+        if middleware.static_prefix not in found:
+            look(middleware)
+            found[middleware.static_prefix] = dict(middleware.files)
+        middleware.files.update(found[middleware.static_prefix])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add)
         yield
 
 

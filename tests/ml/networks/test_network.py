@@ -120,6 +120,7 @@ def test_an_h5_file_of_another_network_is_refused(tmp_path: Path) -> None:
     assert "ResNet50 has 53 conv2d layers, the file 0" in str(error.value)
 
 
+@pytest.mark.slow
 def test_an_h5_file_cut_short_is_refused(keras_files: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.h5").write_bytes((keras_files / "resnet50_notop.h5").read_bytes()[:1_000_000])
     with pytest.raises(WeightsError, match="is damaged or not an HDF5 file") as error:
@@ -150,6 +151,7 @@ def test_vectors_do_not_depend_on_the_batch(onnx: OnnxEmbedder, pictures: list[n
     np.testing.assert_allclose(together[24:], together[:24], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_no_pictures_give_no_vectors(onnx: OnnxEmbedder, tensorflow: TensorFlowEmbedder) -> None:
     for embedder in (onnx, tensorflow):
         vectors = embedder.embed([])
@@ -208,6 +210,7 @@ def test_the_short_way_in_takes_files_bytes_and_pixels(graph: Path, cache_dir: P
         Embedder.load("untrained", runtime="torch", cache_dir=cache_dir)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("inputs", "begun"), [(("pooled",), ["colour"]), (("unit_pooled",), [])])
 def test_a_head_starts_from_one_that_reads_the_same(inputs: tuple[str, ...], begun: list[str]) -> None:
     from ml.training.network import build_heads, transfer_heads

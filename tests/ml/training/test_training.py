@@ -317,6 +317,7 @@ def test_a_second_training_in_the_same_folder_is_refused(
         pass
 
 
+@pytest.mark.slow
 def test_restart_forgets_model_and_report_but_not_the_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ml.commands import train_run
 

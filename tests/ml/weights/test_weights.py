@@ -50,6 +50,7 @@ def from_server(server: Server, tmp_path: Path, **options: object) -> Weights:
     return resolve("imagenet", cache_dir=tmp_path, url=server.url, md5=server.md5, **options)
 
 
+@pytest.mark.slow
 def test_the_address_and_hash_are_those_of_keras() -> None:
     import inspect
 
