@@ -18,7 +18,7 @@ from bench.wrecked_shop import wrecked_shop
 from common.arguments import not_negative, number, positive
 
 ROOT = Path(__file__).resolve().parents[1]
-WITHOUT_DJANGO = ("embed", "int8", "fit")
+WITHOUT_DJANGO = ("embed", "int8", "fit", "colours")
 IN_THE_LARGE_SHOP = ("large", "routes", "busy")
 MODULES = {"import": "importing"}  # the others are named like their commands
 
@@ -29,6 +29,7 @@ one run, and needs otherwise idle cores.
   python -m bench embed     images per second from JPEG bytes to vectors, against Keras and raw ONNX Runtime
   python -m bench int8      cosine, neighbours and speed of int8 on this processor, against floats
   python -m bench fit       results for pictures prepared in other ways: border, stretch, crop
+  python -m bench colours   own scores of pictures in other colour profiles; exit code 1 below .99
   python -m bench import    products and photos per second through import_catalog, without embedding
   python -m bench pipeline  pictures per second through a real worker, against the raw ONNX Runtime rate
   python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
@@ -110,6 +111,9 @@ def benchmarks() -> ArgumentParser:
     fit.add_argument("--queries", type=positive, default=1000)
     fit.add_argument("--weights", help="instead of the default model")
     fit.add_argument("--seed", type=not_negative, default=0)
+    colours = commands.add_parser("colours", help="exit code 1 if pictures score less than .99 against themselves")
+    colours.add_argument("--limit", type=positive, default=60, help="number of pictures")
+    colours.add_argument("--weights", help="instead of the default model")
     verdicts = commands.add_parser("verdicts")
     verdicts.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="with pictures or any other files")
     return parser

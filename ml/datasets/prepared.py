@@ -15,11 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from ml.datasets.reading import DatasetError, Note, Sample
-from ml.pictures.codec import ImageRejected, to_input
+from ml.pictures.codec import DECODER_VERSION, ImageRejected, to_input
 
-# Increase it whenever `ml.pictures.codec.to_input` starts to give other pixels for the same file, so that older pixels
-# on disk are not used.
-DECODING = 2
 _AT_A_TIME = 512
 
 
@@ -60,7 +57,7 @@ def prepare(
         DatasetError: no picture can be read.
         OSError: the cache cannot be written.
     """
-    described = json.dumps([DECODING, input_size, fit, *((s.name, s.stamp) for s in samples)])
+    described = json.dumps([DECODER_VERSION, input_size, fit, *((s.name, s.stamp) for s in samples)])
     base = cache_dir / "prepared" / hashlib.sha256(described.encode()).hexdigest()[:32]
     index = base.with_suffix(".json")
     if index.is_file():

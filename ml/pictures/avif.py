@@ -1,4 +1,4 @@
-"""Remove the metadata of an AVIF in place: no byte of the picture moves, so no offset changes.
+"""Remove the metadata of an AVIF in place: no byte of the picture moves, so no offset changes. Read its colours.
 
 An AVIF consists of nested boxes (ISO 14496-12). `meta` lists *items* (iinf), where their bytes are in the file (iloc),
 which items refer to which (iref), and how each is shown (iprp: size, colour profile, rotation). EXIF, XMP and
@@ -57,6 +57,26 @@ def without_metadata(data: bytes) -> bytes | None:
         return _cut(data)
     except _Unknown:
         return None
+
+
+def nclx(data: bytes) -> tuple[int, int] | None:
+    """The codes of primaries and tone curve that the container gives the picture (ITU-T H.273); None if it gives none.
+    Says nothing about a colour profile, which comes first."""
+    try:
+        meta = next(box for box in _top(data) if box.kind == b"meta")
+        found = {box.kind: box for box in _inside(data, meta.body + 4, meta.end)}
+        pitm, iprp = found[b"pitm"], found[b"iprp"]
+        (primary,) = struct.unpack_from(">H" if data[pitm.body] == 0 else ">I", data, pitm.body + 4)
+        parts = list(_inside(data, iprp.body, iprp.end))
+        properties = [box for part in parts if part.kind == b"ipco" for box in _inside(data, part.body, part.end)]
+        numbers = [number for part in parts if part.kind == b"ipma" for number in _properties_of(data, part, primary)]
+        for box in (properties[number - 1] for number in numbers if 0 < number <= len(properties)):
+            if box.kind == b"colr" and data[box.body : box.body + 4] == b"nclx":
+                primaries, tone = struct.unpack_from(">HH", data, box.body + 4)
+                return primaries, tone
+    except (_Unknown, struct.error, IndexError, KeyError, StopIteration):
+        pass
+    return None
 
 
 def _cut(data: bytes) -> bytes:
@@ -316,6 +336,24 @@ def _ipma(out: bytearray, ipma: _Box, items: _Items) -> bytes:
             entries.append(bytes(out[at:end]))
         at = end
     return _made(b"ipma", bytes(out[ipma.body : ipma.body + 4]) + struct.pack(">I", len(entries)) + b"".join(entries))
+
+
+def _properties_of(data: bytes, ipma: _Box, item: int) -> list[int]:
+    """The numbers of the properties of `item`, from 1."""
+    wide, (form, size) = data[ipma.body + 3] & 1, (">H", 2) if data[ipma.body] == 0 else (">I", 4)
+    (count,) = struct.unpack_from(">I", data, ipma.body + 4)
+    at = ipma.body + 8
+    for _ in range(min(count, len(data))):
+        (identity,) = struct.unpack_from(form, data, at)
+        first, length = at + size + 1, data[at + size]
+        at = first + length * (2 if wide else 1)
+        if identity == item:
+            step = 2 if wide else 1
+            return [
+                int.from_bytes(data[place : place + step], "big") & (0x7FFF if wide else 0x7F)
+                for place in range(first, at, step)
+            ]
+    return []
 
 
 def _movie_is_plain(data: bytes, box: _Box) -> bool:

@@ -10,18 +10,19 @@ in another process.
 import contextlib
 import hashlib
 import math
-import zlib
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Protocol
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError, features
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError, features
 
 from ml.pictures import cleaning, encoding
+from ml.pictures.colours import Colours, colours_of, without_large_profile
 from ml.pictures.encoding import upright
-from ml.pictures.headers import format_of, size_of
+from ml.pictures.headers import advice_for, format_of, size_of
 from ml.pictures.metadata import without_metadata
+from ml.pictures.pixels import checksum, difference, flat
 from ml.pictures.verdicts import Baked, Examined, ImageInfo, ImageRejected
 
 __all__ = [
@@ -40,6 +41,9 @@ __all__ = [
     "to_input",
 ]
 
+#: Increase it whenever some file is decoded to other pixels, and adapt `changed_since`: vectors of older versions are
+#: then made again, and prepared pictures of older versions are not used. Version 3 converts colours by their profiles.
+DECODER_VERSION = 3
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 40_000_000  # a 40 MP picture takes 160 MB in Pillow; phones send 12 to 50 MP
 
@@ -58,10 +62,9 @@ _MIME = {
     "webp": "image/webp",
     "avif": "image/avif",
 }
-_READABLE_FORMATS = ", ".join(["JPEG", "PNG", "GIF", *[name for name in ("WebP", "AVIF") if name.upper() in _FORMATS]])
+_READABLE = ["JPEG", "PNG", "GIF", *[name for name in ("WebP", "AVIF") if name.upper() in _FORMATS]]
 
 _FITS = ("letterbox", "stretch")
-_WHITE = (255, 255, 255)
 # Bicubic, widened to the scale (Pillow's resize is antialiased): Lanczos rings along a product's edge on white,
 # bilinear blurs the weave of cloth.
 _RESAMPLE = Image.Resampling.BICUBIC
@@ -89,15 +92,27 @@ class InputSpec(Protocol):
 
 
 def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Pixels of the first frame, uint8 [H, W, 3], RGB, upright, transparency on white.
+    """Pixels of the first frame, uint8 [H, W, 3], sRGB, upright, transparency on white.
 
     Raises:
         ImageRejected: the file cannot be used.
     """
     with _rejections(data):
         image = _open(data, max_bytes, max_pixels)
-        pixels = _rgb(image)
+        colours = colours_of(image, data)
+        pixels = _in_srgb(_flat(image, colours), colours)
         return np.asarray(upright(pixels, _orientation(image)))
+
+
+def changed_since(data: bytes, version: int, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> bool:
+    """Whether this decoder may give other pixels for the file than the decoder of `version` did. Decodes nothing.
+
+    Raises:
+        ImageRejected: the file cannot be used.
+    """
+    with _rejections(data):
+        image = _open(data, max_bytes, max_pixels)
+        return version < 3 and colours_of(image, data).conversion is not None
 
 
 def examine(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Examined:
@@ -110,11 +125,12 @@ def examine(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PI
     """
     with _rejections(data):
         image = _open(data, max_bytes, max_pixels)
-        pixels = _checksum(_rgb(image))
+        colours = colours_of(image, data)
+        pixels = checksum(flat(image), colours.profile)
         orientation, name = _orientation(image), str(image.format)
         turned_by_container = name == "AVIF"
         return Examined(
-            info=_info(data, image, orientation),
+            info=_info(data, image, orientation, colours.note),
             orientation=1 if turned_by_container else orientation,
             pixels=pixels,
             stripped=without_metadata(data, name, 1 if turned_by_container else orientation),
@@ -136,13 +152,13 @@ def bake(data: bytes, *, at_most: int | None = None, max_bytes: int = MAX_BYTES,
     with _rejections(data):
         image = _open(data, max_bytes, max_pixels)
         image.load()
-        orientation = _orientation(image)
-        shown = upright(_rgb(image), orientation)
-        pixels = _checksum(shown)
+        orientation, profile = _orientation(image), colours_of(image, data).profile
+        shown = upright(flat(image), orientation)
+        pixels = checksum(shown, profile)
         smallest: bytes | None = None
-        for encoded in encoding.encoded(image, orientation, data):
+        for encoded in encoding.encoded(image, orientation, data, profile):
             if at_most is not None and len(encoded) <= at_most:
-                if _difference(shown, _rgb(_open(encoded, max_bytes, max_pixels))) <= _LOSS:
+                if difference(shown, flat(_open(encoded, max_bytes, max_pixels))) <= _LOSS:
                     return Baked(encoded, pixels)
                 break
             smallest = encoded if smallest is None else min(smallest, encoded, key=len)
@@ -176,13 +192,16 @@ def to_input(
     max_bytes: int = MAX_BYTES,
     max_pixels: int = MAX_PIXELS,
     lap: Callable[[], None] = lambda: None,
+    noted: Callable[[str], None] = lambda _: None,
 ) -> np.ndarray:
-    """Decode, fit and resize a picture to a model's input, uint8 [S, S, 3] RGB. Training, catalog and queries share it.
+    """Decode, fit and resize a picture to a model's input, uint8 [S, S, 3] sRGB. Training, catalog and queries share
+    it. Colours are converted last, because that takes time for each pixel.
 
     Args:
         data: a file's bytes, or decoded pixels uint8 [H, W, 3] RGB.
         spec: `input_size` is S; `fit` is "letterbox" (whole picture, centred on white) or "stretch".
         lap: called between decoding and fitting, to measure times.
+        noted: called with the reason if the picture's colour profile is ignored.
 
     Raises:
         ImageRejected: the file cannot be used, or the pixels have another shape or type.
@@ -195,18 +214,20 @@ def to_input(
             if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] != 3 or data.size == 0:
                 raise ImageRejected("corrupt", f"Pixels must be uint8 [H, W, 3], not {data.dtype} {data.shape}.")
             image: Image.Image = Image.fromarray(data)
-            size, orientation = image.size, 1
+            size, orientation, colours = image.size, 1, Colours()
         else:
             size = _open(data, max_bytes, max_pixels).size
             needed = _fitted(size, spec)
             least = (math.ceil(needed[0] * _DRAFT_MARGIN), math.ceil(needed[1] * _DRAFT_MARGIN))
-            image, orientation = _decoded(data, least, max_bytes, max_pixels)
+            image, orientation, colours = _decoded(data, least, max_bytes, max_pixels)
+            if colours.note:
+                noted(colours.note)
         lap()
         # The frame is square, so fitting before or after rotating the picture gives the same result.
         fitted = _fitted(size, spec)
         if image.size != fitted:
             image = image.resize(fitted, _RESAMPLE, reducing_gap=_REDUCING_GAP)
-        return _framed(upright(image, orientation), spec)
+        return _framed(upright(_in_srgb(image, colours), orientation), spec)
 
 
 @contextlib.contextmanager
@@ -228,26 +249,15 @@ def _rejections(data: bytes) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and "memory" in str(error):  # how Pillow reports a codec's failed malloc
             raise ImageRejected("out_of_memory", "There is not enough memory to decode this picture.") from error
-        if _looks_allowed(data):
+        if format_of(data) in _READABLE:
             raise ImageRejected("corrupt", f"The picture is damaged or incomplete ({_short(error)}).") from error
-        raise ImageRejected(
-            "unsupported_format", f"The file is not a picture in an accepted format ({_READABLE_FORMATS})."
-        ) from error
+        raise ImageRejected("unsupported_format", advice_for(data, _READABLE)) from error
 
 
 def _short(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):  # its text is the repr of a buffer
         return "its header cannot be read"
     return str(error).split("\n")[0][:120] or type(error).__name__
-
-
-def _looks_allowed(data: bytes) -> bool:
-    """Whether the first bytes are those of an accepted format. Distinguishes a damaged picture from other files."""
-    if data[4:8] == b"ftyp":
-        return "AVIF" in _FORMATS and data[8:12] in (b"avif", b"avis", b"mif1", b"msf1")
-    if data[:4] == b"RIFF":
-        return "WEBP" in _FORMATS and data[8:12] == b"WEBP"
-    return data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a"))
 
 
 def _open(data: bytes, max_bytes: int, max_pixels: int) -> Image.Image:
@@ -259,6 +269,8 @@ def _open(data: bytes, max_bytes: int, max_pixels: int) -> Image.Image:
             "too_many_bytes",
             f"The file has {len(data) / 2**20:.1f} MB; at most {max_bytes / 2**20:.0f} MB are accepted.",
         )
+    if data.startswith(b"\x89PNG"):
+        data = without_large_profile(data, PngImagePlugin.MAX_TEXT_CHUNK)
     image = Image.open(BytesIO(data), formats=_FORMATS)
     width, height = image.size
     if width < 1 or height < 1:
@@ -271,22 +283,32 @@ def _open(data: bytes, max_bytes: int, max_pixels: int) -> Image.Image:
     return image
 
 
-def _decoded(data: bytes, least: tuple[int, int], max_bytes: int, max_pixels: int) -> tuple[Image.Image, int]:
-    """RGB pixels as stored, and the orientation. A JPEG may be decoded at 1/2, 1/4 or 1/8, but not below `least`.
+def _decoded(data: bytes, least: tuple[int, int], max_bytes: int, max_pixels: int) -> tuple[Image.Image, int, Colours]:
+    """Pixels as stored, their orientation and their colours. A JPEG may be decoded at 1/2, 1/4 or 1/8, but not below
+    `least`.
 
     Scaling is only a shortcut and never changes the verdict: a JPEG that cannot be scaled, such as a lossless one, is
     decoded in full.
     """
     file = _open(data, max_bytes, max_pixels)
+    colours = colours_of(file, data)
     if file.format in ("JPEG", "MPO"):
         size = file.size
         file.draft(None, least)
         if file.size != size:
             with contextlib.suppress(OSError, ValueError, SyntaxError):
-                return _rgb(file), _orientation(file)
+                return _flat(file, colours), _orientation(file), colours
             file = _open(data, max_bytes, max_pixels)
     # Pixels first: reading the EXIF of a PNG decodes it, and a decode that fails once seems to succeed the second time.
-    return _rgb(file), _orientation(file)
+    return _flat(file, colours), _orientation(file), colours
+
+
+def _flat(image: Image.Image, colours: Colours) -> Image.Image:
+    return flat(image, colours.conversion.mode if colours.conversion else "RGB")
+
+
+def _in_srgb(image: Image.Image, colours: Colours) -> Image.Image:
+    return colours.conversion(image) if colours.conversion else image
 
 
 def _orientation(image: Image.Image) -> int:
@@ -303,66 +325,13 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """Decoded 8-bit RGB, transparency composited on white."""
-    image.load()
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode.startswith("I"):
-        return _rgb_from_16_bit(image)
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        page = Image.new("RGB", image.size, _WHITE)
-        page.paste(layer, mask=layer.getchannel("A"))
-        return page
-    return image.convert("RGB")
-
-
-def _rgb_from_16_bit(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits; Pillow clips it at 255, which makes nearly every such picture white. Works on a few
-    rows at a time because the sums need sixteen bytes per pixel."""
-    eight = np.empty((image.height, image.width), np.uint8)
-    transparent = image.info.get("transparency")
-    for top, strip in _strips(image):
-        grey = np.asarray(strip).astype(np.int64).clip(0, 65535)
-        rows = ((grey + 128) // 257).astype(np.uint8)
-        if isinstance(transparent, int):
-            rows[grey == transparent] = 255
-        eight[top : top + len(rows)] = rows
-    return Image.fromarray(eight).convert("RGB")
-
-
-def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """About a million pixels at a time: the number of the first row, and the rows."""
-    rows = max(1, 2**20 // image.width)
-    for top in range(0, image.height, rows):
-        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
-
-
-def _checksum(image: Image.Image) -> int:
-    crc = zlib.crc32(repr(image.size).encode())
-    for _, strip in _strips(image):
-        crc = zlib.crc32(strip.tobytes(), crc)
-    return crc
-
-
-def _difference(one: Image.Image, other: Image.Image) -> float:
-    """The mean difference of all values, of 255; infinite if the sizes differ."""
-    if one.size != other.size:
-        return math.inf
-    total = 0
-    for (_, mine), (_, theirs) in zip(_strips(one), _strips(other), strict=True):
-        total += int(np.abs(np.asarray(mine).astype(np.int16) - np.asarray(theirs)).sum(dtype=np.int64))
-    return total / (3 * one.width * one.height)
-
-
-def _info(data: bytes, image: Image.Image, orientation: int) -> ImageInfo:
+def _info(data: bytes, image: Image.Image, orientation: int, note: str) -> ImageInfo:
     width, height = image.size
     if orientation >= 5:  # a quarter turn
         width, height = height, width
     extension = _EXTENSIONS[str(image.format)]
     name = "JPEG" if extension == "jpg" else str(image.format)
-    return ImageInfo(width, height, name, extension, _MIME[extension], hashlib.sha256(data).hexdigest())
+    return ImageInfo(width, height, name, extension, _MIME[extension], hashlib.sha256(data).hexdigest(), note)
 
 
 def _fitted(size: tuple[int, int], spec: InputSpec) -> tuple[int, int]:

@@ -40,12 +40,18 @@ def is_lossless(data: bytes, format_name: str) -> bool:
     return format_name in ("PNG", "GIF")
 
 
-def encoded(image: Image.Image, orientation: int, data: bytes) -> Iterator[bytes]:
-    """The upright picture, first in the best quality, then smaller; GIF becomes PNG. `data` is the original file."""
+def encoded(image: Image.Image, orientation: int, data: bytes, profile: bytes | None) -> Iterator[bytes]:
+    """The upright picture, first in the best quality, then smaller; GIF becomes PNG.
+
+    Args:
+        data: the original file.
+        profile: its colour profile; for an AVIF without one, a profile of the colours that its container names.
+    """
     source = str(image.format)
     target = {"MPO": "JPEG", "GIF": "PNG"}.get(source, source)
     kept: dict[Any, Any] = {name: image.info[name] for name in ("transparency",) if name in image.info}
-    profile = image.info.get("icc_profile")
+    if source == "PNG":  # colours that a PNG names otherwise are copied as they are
+        profile = image.info.get("icc_profile")
     choices = list(_choices(image, target, orientation >= 5, is_lossless(data, source)))
     turned = upright(image, orientation)
     if turned is image:

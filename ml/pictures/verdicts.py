@@ -21,7 +21,8 @@ class ImageRejected(Exception):
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """The description of a picture after a full decode. `width` and `height` are those of the upright picture."""
+    """The description of a picture after a full decode. `width` and `height` are those of the upright picture; `note`
+    is why its colour profile is ignored, and empty if it is not."""
 
     width: int
     height: int
@@ -29,6 +30,7 @@ class ImageInfo:
     extension: str
     mime: str
     digest: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Examined:
     Attributes:
         orientation: EXIF orientation, 1 to 8, if the pixels are stored rotated; 1 for AVIF, which has the rotation in
             its container.
-        pixels: CRC-32 of the decoded pixels, RGB, before rotation: files with the same value show the same picture.
+        pixels: CRC-32 of the decoded pixels, RGB, before rotation, and of the colour profile: files with the same
+            value show the same picture.
         stripped: the file without metadata, or the same object if it has none; None if its container has an unknown
             structure. An orientation stays, as the only entry of its EXIF.
         is_lossless: decoding and encoding it again changes no pixel.

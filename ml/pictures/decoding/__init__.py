@@ -7,6 +7,8 @@ clock. If a failure could be due to earlier pictures (crashed, out of memory), a
 """
 
 import atexit
+import hashlib
+import logging
 import os
 import signal
 import socket
@@ -24,6 +26,8 @@ from ml.pictures.codec import MAX_BYTES, MAX_PIXELS, Baked, Examined, ImageInfo,
 from ml.pictures.decoding import protocol
 from ml.pictures.decoding.gate import Busy, Gate
 from ml.pictures.decoding.sizes import stated_pixels
+
+logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 10.0
 MEMORY_BYTES = 2**30
@@ -121,7 +125,9 @@ class Decoders:
             head, body = self._ask(question, data, client)
             return Baked(bytes(body), head["pixels"])
 
-        return cleaning.clean(data, examine=examine, bake=bake)
+        cleaned, info = cleaning.clean(data, examine=examine, bake=bake)
+        _log_note(info.note, data)
+        return cleaned, info
 
     def to_input(
         self,
@@ -146,7 +152,19 @@ class Decoders:
         question = {"kind": "to_input", "timeout_s": timeout_s, "max_bytes": max_bytes, "max_pixels": max_pixels}
         head, body = self._ask({**question, "size": spec.input_size, "fit": spec.fit}, data, client)
         fitted(head["fitted_s"])
+        _log_note(head["note"], data)
         return np.frombuffer(body, np.uint8).reshape(spec.input_size, spec.input_size, 3)
+
+    def changed_since(self, data: bytes, version: int, *, timeout_s: float = TIMEOUT_S, **limits: int) -> bool:
+        """`ml.pictures.codec.changed_since`, for callers that wait as long as it takes.
+
+        Raises:
+            ImageRejected, DecoderUnavailable: as for `clean`.
+        """
+        question = {"kind": "changed", "timeout_s": timeout_s, "version": version}
+        question |= {"max_bytes": MAX_BYTES, "max_pixels": MAX_PIXELS, **limits}
+        head, _ = self._ask(question, data, None)
+        return bool(head["changed"])
 
     def close(self) -> None:
         """End the idle decoders; new ones can be started afterwards."""
@@ -207,6 +225,11 @@ class Decoders:
         if "code" in head:
             raise ImageRejected(head["code"], head["message"])
         return head, body
+
+
+def _log_note(note: str, data: bytes) -> None:
+    if note:
+        logger.info("Colours of a picture taken as sRGB: %s. sha256=%s", note, hashlib.sha256(data).hexdigest())
 
 
 class _Doubtful(Exception):

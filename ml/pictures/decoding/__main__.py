@@ -77,13 +77,19 @@ def _limits(question: dict[str, Any]) -> dict[str, int]:
 
 def _to_input(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], memoryview]:
     decoded = 0.0
+    notes: list[str] = []
 
     def lap() -> None:
         nonlocal decoded
         decoded = time.perf_counter()
 
-    pixels = codec.to_input(data, _Spec(question["size"], question["fit"]), lap=lap, **_limits(question))
-    return {"fitted_s": time.perf_counter() - decoded}, pixels.data.cast("B")
+    spec = _Spec(question["size"], question["fit"])
+    pixels = codec.to_input(data, spec, lap=lap, noted=notes.append, **_limits(question))
+    return {"fitted_s": time.perf_counter() - decoded, "note": "".join(notes)}, pixels.data.cast("B")
+
+
+def _changed(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    return {"changed": codec.changed_since(data, question["version"], **_limits(question))}, b""
 
 
 def _examine(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -107,6 +113,7 @@ def _bake(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]
 
 _ANSWERS: dict[str, Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes | memoryview]]] = {
     "to_input": _to_input,
+    "changed": _changed,
     "examine": _examine,
     "bake": _bake,
 }

@@ -154,7 +154,7 @@ def test_what_an_older_decoding_kept_is_decoded_anew(tmp_path: Path, monkeypatch
 
     samples = [Sample("0.png", {"type": "a"}, read)]
     for decoding in (2, 2, 3):
-        monkeypatch.setattr("ml.datasets.prepared.DECODING", decoding)
+        monkeypatch.setattr("ml.datasets.prepared.DECODER_VERSION", decoding)
         prepare(samples, input_size=32, fit="letterbox", cache_dir=tmp_path)
     assert len(reads) == 2
 
