@@ -30,7 +30,8 @@ test: setup tools  ## every test but the drills, on real Postgres, Redis, worker
 drills: setup tools  ## the long ones: shops that are broken on purpose, training, chaos
 	$(PYTEST) -m drill --dist load --maxschedchunk 1 $(ARGS)
 
-cases: setup tools  ## the tests that repeat reported failures; LOOKALIKE_CASES=folder adds those that read files
+cases: setup tools  ## the tests that repeat reported failures; LOOKALIKE_CASES=folder adds a table of the files in it
+	$(if $(LOOKALIKE_CASES),$(PY) -m bench cases)
 	$(PY) -m pytest -m case $(ARGS)
 
 lint: setup

@@ -20,6 +20,7 @@ from common.arguments import not_negative, number, positive
 ROOT = Path(__file__).resolve().parents[1]
 WITHOUT_DJANGO = ("embed", "int8", "fit", "colours")
 IN_THE_LARGE_SHOP = ("large", "routes", "busy")
+RATES = ("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE")  # no limits
 MODULES = {"import": "importing"}  # the others are named like their commands
 
 DESCRIPTION = """\
@@ -42,6 +43,7 @@ one run, and needs otherwise idle cores.
   python -m bench large     fill the shop of 300,000 products that `routes` measures, once, in a few minutes
   python -m bench routes    the cost of every public page and API response in the large shop
   python -m bench busy      ordinary photo searches while six clients send photos of 39 MP
+  python -m bench cases     inputs that once failed, in the folder LOOKALIKE_CASES: what is right, what happened
   python -m bench verdicts  files in folders through query, upload and pipeline: do they agree?
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
@@ -114,6 +116,7 @@ def benchmarks() -> ArgumentParser:
     colours = commands.add_parser("colours", help="exit code 1 if pictures score less than .99 against themselves")
     colours.add_argument("--limit", type=positive, default=60, help="number of pictures")
     colours.add_argument("--weights", help="instead of the default model")
+    commands.add_parser("cases", help="exit code 1 if any is not right")
     verdicts = commands.add_parser("verdicts")
     verdicts.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="with pictures or any other files")
     return parser
@@ -141,8 +144,11 @@ def main() -> None:
 
 def _scratch_shop(command: str) -> ScratchShop:
     if command in IN_THE_LARGE_SHOP:
-        os.environ.update(dict.fromkeys(("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE"), ""))
+        os.environ.update(dict.fromkeys(RATES, ""))
         return open_scratch_shop(ROOT, weights="bundled", name="large")
+    if command == "cases":
+        os.environ.update(dict.fromkeys(RATES, ""))
+        return open_scratch_shop(ROOT, weights="bundled", name="cases")
     return open_scratch_shop(ROOT, weights="bundled" if command == "sheets" else None)
 
 

@@ -138,7 +138,7 @@ def _context(address: str) -> ssl.SSLContext | None:
 
 def measure(root: Path, clients: int, seconds: float, kinds: str, *, bare: bool, caddy: str) -> bool:
     """Whether all other clients were answered within a second."""
-    with _shop(root, None if bare else caddy) as (address, port):
+    with serving(root, None if bare else caddy) as (address, port):
         good = True
         print(f"{clients} slow clients for {seconds:.0f} s each, {address} ({'gunicorn' if bare else caddy})")
         print(f"{'kind':9}{'page':18}{'requests':>9}{'median':>9}{'longest':>9}   slow clients closed, kept at most")
@@ -157,8 +157,8 @@ def measure(root: Path, clients: int, seconds: float, kinds: str, *, bare: bool,
 
 
 @contextlib.contextmanager
-def _shop(root: Path, caddy: str | None) -> Iterator[tuple[str, int]]:
-    """A web process with the demo's defaults in a temporary folder, behind the shipped Caddy."""
+def serving(root: Path, caddy: str | None = None) -> Iterator[tuple[str, int]]:
+    """A web process with the demo's defaults in a temporary folder, behind the shipped Caddy if it is named."""
     with tempfile.TemporaryDirectory(prefix="lookalike-slow-") as folder, contextlib.ExitStack() as stack:
         web_port, port, plain = (_free_port() for _ in range(3))
         environment = {

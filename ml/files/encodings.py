@@ -6,6 +6,8 @@ import codecs
 import re
 from typing import IO, NamedTuple
 
+from common.counting import counted
+
 _PIECE = 2**20  # bytes looked at together
 _UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # in Windows-1252
 _MARKS = (
@@ -74,8 +76,9 @@ def encoding_of(name: str, stream: IO[bytes]) -> Encoding:
     if not other:
         return Encoding("utf-8-sig", lines)
     if utf_8 > other:
-        rows = "One line" if other == 1 else f"{other:,} lines"
-        return Encoding("utf-8-sig", lines, f"{rows} of {name} contain bytes that are not UTF-8: these are refused.")
+        has, are = ("has", "is") if other == 1 else ("have", "are")
+        damaged = f"{counted(other, 'line')} of {name} {has} bytes that are not UTF-8, and {are} refused."
+        return Encoding("utf-8-sig", lines, damaged)
     codec = "latin-1" if undefined else "cp1252"
     remedy = "If letters look wrong, save it as UTF-8."
     return Encoding(codec, lines, f"{name} is not UTF-8, so it is read as {NAMES[codec]}. {remedy}")
