@@ -17,8 +17,13 @@ from rest_framework.utils.html import is_html_input
 
 from catalog.attributes import KINDS, MOST, NAME_LENGTH, TEXT_LENGTH, validate_attributes
 from catalog.models import Category
+from ml.files.catalog.cells import plain_amount
 
 AMOUNT = r"^[0-9]{1,8}(\.[0-9]{1,2})?$"
+#: Also with a decimal comma, and with thousands marked if the decimals show which sign is which.
+QUERY_AMOUNT = (
+    r"^([0-9]{1,8}([.,][0-9]{1,2})?|[1-9][0-9]{0,2}(,[0-9]{3})+\.[0-9]{1,2}|[1-9][0-9]{0,2}(\.[0-9]{3})+,[0-9]{1,2})$"
+)
 
 
 class Text(serializers.CharField):
@@ -68,9 +73,14 @@ class Amount(serializers.DecimalField):
         return amount
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "pattern": AMOUNT})
+@extend_schema_field({"type": "string", "pattern": QUERY_AMOUNT})
 class QueryAmount(Amount):
-    """An amount of money in a query string or form."""
+    """An amount of money in a query string or form: `49.90`, `49,90` or `1.299,00`."""
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, str) and "," in data and re.fullmatch(QUERY_AMOUNT, data):
+            data = plain_amount(data)
+        return super().to_internal_value(data)
 
 
 class Share(serializers.FloatField):

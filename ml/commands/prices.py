@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from ml.commands.common import Failure, note
+from ml.files.catalog.cells import plain_amount
 from ml.files.catalog.errors import CatalogFileError, RowError
 from ml.files.catalog.text import read_text
 from ml.files.tables import restored
@@ -16,7 +17,7 @@ from ml.files.tables import restored
 def price(text: str) -> float:
     """For `type=` of an option: a finite number, 0 or more."""
     try:
-        value = float(text)
+        value = float(plain_amount(text) if "," in text else text)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):

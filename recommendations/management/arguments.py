@@ -8,10 +8,12 @@ from decimal import Decimal, InvalidOperation
 from json import dumps
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError, OutputWrapper
 
 from catalog.models import Category
 from common.arguments import number, whole_number
+from ml.files.catalog.cells import plain_amount
 from recommendations.models import EmbeddingModel
 from recommendations.search.calibration import calibration_of
 from recommendations.search.request import MAX_RESULTS, SearchRequest, Sort, build_request
@@ -80,7 +82,7 @@ def attribute(text: str) -> tuple[str, str]:
 
 def money(text: str) -> Decimal:
     try:
-        amount = Decimal(text)
+        amount = Decimal(plain_amount(text, settings.SHOP_CURRENCY) if "," in text or not text.isascii() else text)
     except InvalidOperation:
         amount = Decimal("NaN")
     if not (amount.is_finite() and 0 <= amount < 10**8):  # the range of prices

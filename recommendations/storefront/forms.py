@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from catalog import refusals
 from catalog.models import Category
 from catalog.services import read_upload
+from ml.files.catalog.cells import plain_amount
 from ml.pictures.codec import ImageRejected
 from recommendations.search.cursor import BadCursor, from_cursor
 from recommendations.search.photo import SeenPhoto
@@ -19,6 +21,15 @@ from recommendations.search.query_vectors import EVEN, has_colour_part
 from recommendations.search.request import SearchRequest, Sort, build_request
 
 CHOOSE = gettext_lazy("Choose a photo first.")
+
+
+class BudgetField(forms.DecimalField):
+    """An amount as people write it: 49.90, 49,90 or 1.299,00 €."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: Any) -> Decimal | None:
+        return super().to_python(plain_amount(value, settings.SHOP_CURRENCY) if isinstance(value, str) else value)
 
 
 class PhotoSearchForm(forms.Form):
@@ -29,7 +40,7 @@ class PhotoSearchForm(forms.Form):
 
     photo = forms.FileField(required=False, allow_empty_file=True, error_messages={"invalid": CHOOSE})
     seen = forms.CharField(required=False)
-    price_max = forms.DecimalField(
+    price_max = BudgetField(
         required=False,
         min_value=0,
         max_digits=10,

@@ -16,6 +16,8 @@ SIGNS = {
     "£": ("GBP",),
     "¥": ("JPY", "CNY"),
     "₹": ("INR",),
+    "Rs.": ("INR", "PKR", "LKR", "NPR"),
+    "Rs": ("INR", "PKR", "LKR", "NPR"),
     "₩": ("KRW",),
     "₺": ("TRY",),
     "₽": ("RUB",),
@@ -23,6 +25,11 @@ SIGNS = {
     "₪": ("ILS",),
     "zł": ("PLN",),
     "Kč": ("CZK",),
+    "Ft": ("HUF",),
+    "lei": ("RON",),
+    "₫": ("VND",),
+    "₱": ("PHP",),
+    "฿": ("THB",),
     "kr": ("SEK", "NOK", "DKK", "ISK"),
     "Fr.": ("CHF",),
     "R$": ("BRL",),
@@ -44,8 +51,8 @@ ABSENT = frozenset({
     "#num!", "#getting_data",
 })  # fmt: skip
 
-_SIGN = "|".join(["[A-Z]{3}", *map(re.escape, SIGNS)])
-_PRICE = re.compile(rf"({_SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)\s*({_SIGN})?")
+_SIGN = "|".join(["[A-Z]{3}", "[a-z]{3}", *map(re.escape, SIGNS)])
+_PRICE = re.compile(rf"({_SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)(?:[.,][-–—]{{1,2}})?\s*({_SIGN})?")  # also 12,-
 _SPACED = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")  # 1 299 and 1'299
 #: Thousands and cents, both ways round.
 _READINGS = [
@@ -84,14 +91,27 @@ def price_of(text: str) -> Price:
     """Reads 12.50, 12,50, 1.299,00, 1,299.00, 1 299,00 and so on, with a sign or code of a currency on either side."""
     match = _PRICE.fullmatch(text)
     if not match:
-        raise BadCell("is not a price")
+        raise BadCell("is negative" if _PRICE.fullmatch(re.sub("^[-−–]\\s*", "", text)) else "is not a price")
     before, number, after = match.groups()
     amount = _amount(_SPACED.sub("", number))
-    signs = [SIGNS.get(sign, (sign,)) for sign in (before, after) if sign]
+    signs = [SIGNS.get(sign, (sign.upper(),)) for sign in (before, after) if sign]
     currencies = tuple(each for each in signs[0] if each in signs[-1]) if signs else ()
     if signs and not currencies:
         raise BadCell("names two currencies")
     return Price(amount, currencies)
+
+
+def plain_amount(text: str, currency: str = "") -> str:
+    """`12.50` for 12,50, 1.299,00 or 12,50 €; other text, and what may be read in two ways, as it is.
+
+    Args:
+        currency: that a sign next to the amount must mean.
+    """
+    try:
+        amount, currencies = price_of(text.strip())
+    except BadCell:
+        return text
+    return text if currencies and currency not in currencies else str(amount)
 
 
 def _amount(number: str) -> Decimal:

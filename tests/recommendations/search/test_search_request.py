@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pytest
 from django.http import QueryDict
 
 from recommendations.api.serializers import SearchParameters, SimilarParameters
@@ -67,6 +68,26 @@ def test_the_form_means_the_same(shop: Shopkeeper, coloured: EmbeddingModel) -> 
     assert form == of_query(
         f"limit={form.limit}&category=shoes&price_max=49.90&colour_weight=0.25&sort=value&cursor={cursor}"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"), [("49,90", "49.90"), ("49,9", "49.90"), ("1.299,00", "1299"), ("1,299.50", "1299.50")]
+)
+def test_a_budget_may_have_a_decimal_comma_at_every_door(coloured: EmbeddingModel, text: str, amount: str) -> None:
+    photo = SeenPhoto(coloured, np.array([1, 0, 1, 0], np.float32))
+    requests = [
+        of_query(f"price_max={text}"),
+        of_command("--price-max", text),
+        of_form(photo, price_max=text),
+        of_form(photo, price_max=f" {text} $ "),
+    ]
+    assert {request.filters.price_max for request in requests} == {Decimal(amount)}
+
+
+def test_a_budget_that_may_be_two_amounts_is_refused(coloured: EmbeddingModel) -> None:
+    form = PhotoSearchForm({"price_max": "1,299", "seen": "x"}, {})
+    assert form.errors["price_max"] == ["Enter the budget as an amount of money, for example 49.90."]
+    assert PhotoSearchForm({"price_max": "5 €", "seen": "x"}, {}).errors["price_max"], "prices are in dollars"
 
 
 def test_nothing_said_is_the_same_at_every_door(shop: Shopkeeper, coloured: EmbeddingModel) -> None:
