@@ -128,7 +128,7 @@ class AboveBudgetSerializer(serializers.Serializer):
     count = serializers.IntegerField(help_text="Products that meet every other filter and cost more; at most 1,000.")
     count_is_exact = serializers.BooleanField(help_text="False if there are more than `count`.")
     lowest_price = serializers.DecimalField(max_digits=10, decimal_places=2)
-    nearest = MatchSerializer(help_text="The cheapest of the most similar.")
+    nearest = MatchSerializer(help_text="The cheapest of the 100 most similar, not the most similar one.")
 
 
 class PhotoTypeSerializer(serializers.Serializer):

@@ -38,6 +38,7 @@ def nearest_pictures(
     exact: bool = False,
     effort: int | None = None,
     vectors: bool = False,
+    without_files: frozenset[str] = frozenset(),
 ) -> list[Neighbour]:
     """The `count` nearest pictures of these published products, nearest first, with all that a page shows of them.
 
@@ -52,6 +53,7 @@ def nearest_pictures(
         exact: compare with every row instead of walking the vector index.
         effort: `hnsw.ef_search` for this search; None for the connection's setting.
         vectors: also read the pictures' vectors.
+        without_files: digests of files; pictures that are one of them are left out.
     """
     wanted, conditions = products.query.sql_with_params()
     asking, parameters = _asking(query, model)
@@ -65,8 +67,10 @@ def nearest_pictures(
         products=wanted,
         model=int(model.pk),
         count=int(count),
+        files="AND image.digest <> ALL(%s)" if without_files else "",
     )
-    rows = products.model.objects.raw(statement, [*parameters, *conditions])
+    files = [sorted(without_files)] if without_files else []
+    rows = products.model.objects.raw(statement, [*parameters, *conditions, *files])
     with nullcontext() if effort is None else _effort(effort):
         return [_neighbour(row) for row in rows]
 
@@ -79,6 +83,7 @@ SELECT product.*, {columns}, {distance} AS distance
   JOIN catalog_productimage AS image ON image.id = embedding.image_id
   JOIN ({products}) AS product ON product.id = image.product_id
  WHERE embedding.model_id = {model} AND embedding.state = 'ready' AND coalesce(embedding.digest = image.digest, false)
+   {files}
  ORDER BY distance
  LIMIT {count}
 """

@@ -123,7 +123,7 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
         above = results.above
         stdout.write(
             f"No products within the budget. {above.count} products cost more, from {above.lowest}. The "
-            f"cheapest look-alike among them is {above.match.product.sku}, at {above.match.product.price}."
+            f"cheapest of the 100 most similar is {above.match.product.sku}, at {above.match.product.price}."
         )
     elif not results.matches:
         stdout.write("No products found.")

@@ -45,6 +45,7 @@ class Filters:
         attributes: name → values, as in `Product.attributes`.
         excluded: ids of products to leave out.
         barred: scopes of products to leave out.
+        without_files: digests of pictures to leave out; a product may still be found by another picture.
     """
 
     category: Category | None = None
@@ -56,6 +57,7 @@ class Filters:
     attributes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     excluded: frozenset[int] = frozenset()
     barred: tuple[Scope, ...] = ()
+    without_files: frozenset[str] = frozenset()
 
     def conditions(self, prefix: str = "") -> Q:
         """The conditions for `filter`, without `excluded` and `published`, which every search applies itself.

@@ -53,6 +53,7 @@ def nearest_products(
             exact=exact,
             effort=None if exact else effort,
             vectors=vectors or query.even is not None,
+            without_files=filters.without_files,
         )
         best = _one_per_product(found)
         if len(best) >= limit or (exact and len(found) < fetch):
@@ -81,7 +82,7 @@ def _match(found: Neighbour, score: float, query: Query, meaning: Calibration | 
     match, word = None, ""
     if meaning is not None:
         match = meaning.match(_even_cosine(found, query, score))
-        word = meaning.word(match)
+        word = meaning.word(match) if found.product.category_id in query.types else ""
     return Match(
         found.product, found.image, score, Source.VISUAL, match, word, vector=found.vector if vectors else None
     )

@@ -36,7 +36,8 @@ class Match:
         score: its cosine similarity, -1 to 1; where shape and colour are weighted, the weighted mean of their
             cosines. None for products that no visual search found.
         match: 0 to 100, see `recommendations.search.calibration`; None while the model has no calibration.
-        word: the same for shoppers. Both weight shape and colour equally, whatever the request does.
+        word: the same for shoppers; empty unless the product's category is the type that was searched for. Both weight
+            shape and colour equally, whatever the request does.
         vector: of the picture, float32 [D]; None unless requested.
     """
 
@@ -70,7 +71,7 @@ class AboveBudget:
     Attributes:
         count: products that meet every other filter and cost more; exact up to 1,000.
         lowest: price of the cheapest of them.
-        match: the cheapest of the most similar.
+        match: the cheapest of the `MAX_RESULTS` most similar, not the most similar one.
     """
 
     count: Count

@@ -23,6 +23,8 @@ from recommendations.search.results import AboveBudget, Match, Results
 
 # A saving of the whole price weighs as much as this much cosine.
 SAVING = 0.3
+#: From this share of the votes, a photo's type is certain enough for words about it.
+CERTAIN = 0.5
 
 
 def find_similar(product: Product, request: SearchRequest, *, model: EmbeddingModel | None = None) -> Results:
@@ -70,7 +72,8 @@ def similar_to_taste(
     unwanted = [vectors[product.pk] for product in disliked if product.pk in vectors]
     vector = query_vectors.rocchio(wanted, unwanted, model.spec)
     own = frozenset(product.pk for product in (*liked, *disliked))
-    return _answer(_weighted(vector, model, request), model, request, own=own)
+    types = frozenset(product.category_id for product in liked if product.pk in vectors)
+    return _answer(replace(_weighted(vector, model, request), types=types), model, request, own=own)
 
 
 def search_photo(photo: bytes | SeenPhoto, request: SearchRequest, *, door: str = refusals.SEARCH) -> Results:
@@ -86,20 +89,30 @@ def search_photo(photo: bytes | SeenPhoto, request: SearchRequest, *, door: str 
     """
     if not isinstance(photo, SeenPhoto):
         photo = embed_photo(photo, door=door, with_types=not request.shown)
-    found = _answer(_weighted(photo.vector, photo.model, request), photo.model, request)
+    query = replace(_weighted(photo.vector, photo.model, request), types=_certain_types(photo, request))
+    found = _answer(query, photo.model, request)
     return found if request.shown else replace(found, types=photo.types)
 
 
+def _certain_types(photo: SeenPhoto, request: SearchRequest) -> frozenset[int]:
+    """The type that the shopper chose from those offered; otherwise the one with most of the votes, if there is one."""
+    chosen = request.filters.category
+    if chosen is not None:
+        return frozenset(each.category.pk for each in photo.types if each.category.path.startswith(chosen.path))
+    return frozenset(each.category.pk for each in photo.types if each.share >= CERTAIN)
+
+
 def _query_of_product(product: Product, model: EmbeddingModel, request: SearchRequest) -> Query | None:
+    types = frozenset({product.category_id})
     if request.in_colour is None and request.colour_weight is None:
-        return Query(product.pk)
+        return Query(product.pk, types=types)
     swatch = None if request.in_colour is None else query_vectors.swatch_of(request.in_colour, model)
     vector = query_vectors.vectors_of([product.pk], model).get(product.pk)
     if vector is None or (request.in_colour is not None and swatch is None):
         return None
     if swatch is not None:
         vector = query_vectors.recoloured(vector, model.spec, swatch)
-    return _weighted(vector, model, request)
+    return replace(_weighted(vector, model, request), types=types)
 
 
 def _weighted(vector: np.ndarray, model: EmbeddingModel, request: SearchRequest) -> Query:

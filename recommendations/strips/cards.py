@@ -11,13 +11,17 @@ from django.conf import settings
 from catalog.models import Product
 from recommendations.models import EmbeddingModel
 from recommendations.search import query_vectors, ranking
+from recommendations.search.calibration import Word
 from recommendations.search.cursor import DEPTH, to_cursor
 from recommendations.search.filters import ANYTHING, Filters
 from recommendations.search.photo import SeenPhoto
-from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest
+from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest, Sort
 from recommendations.search.results import Match, Results, Source
 from recommendations.search.service import search_photo
 from recommendations.strips import styles
+
+#: How often to look further where many products share a card: each time without the pictures that were found.
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -42,27 +46,38 @@ class Cards(Results):
 
 
 def photo_cards(photo: SeenPhoto, request: SearchRequest) -> Cards:
-    """`search_photo` for shoppers: one card for each thing, nothing that is sold out. Products that share a card do not
-    appear on later pages.
+    """`search_photo` for shoppers: one card for each thing, nothing that is sold out. There are fewer than
+    `request.limit` only if fewer things exist, or if hundreds of different files show few things. Products that share a
+    card do not appear on later pages.
 
     Raises:
         NoColourPart: as for `search_photo`.
     """
     pool = min(MAX_RESULTS, request.limit * POOL)
-    found = search_photo(photo, replace(request, limit=pool, filters=available(request.filters), vectors=True))
+    wanted = replace(request, limit=pool, filters=available(request.filters), vectors=True)
+    first = found = search_photo(photo, wanted)
     deck = Deck(found.model)
     deck.add(found.matches)
+    for _ in range(ROUNDS):
+        if len(deck) > request.limit or found.next is None:
+            break
+        found = search_photo(photo, replace(wanted, limit=MAX_RESULTS, filters=deck.further(wanted.filters)))
+        deck.add(found.matches)
+    found = replace(first, next=found.next)
     chosen = deck.dealt(request.limit)
+    if request.sort == Sort.LIKENESS:
+        chosen = in_order_of_words(chosen)
     shown = request.shown | {product.pk for match in chosen for product in (match.product, *match.others)}
     has_next = (len(deck) > request.limit or found.next is not None) and len(shown) <= DEPTH
     return Cards(**vars(found) | {"matches": chosen, "next": to_cursor(shown) if has_next else None})
 
 
-def one_card_each(results: Results, limit: int) -> Cards:
-    """The first `limit` of them, in the same order, with one card for each thing."""
-    deck = Deck(results.model)
-    deck.add(results.matches)
-    return Cards(**vars(results) | {"matches": deck.dealt(limit)})
+def in_order_of_words(cards: Sequence[Card]) -> list[Card]:
+    """The same cards with their words in order, closest first: cards with a word change places among themselves. The
+    order rests on more than the word does (the weight of the colour, the shop's preferences), so it may differ."""
+    ranks = {word.label: rank for rank, word in enumerate(Word)}
+    ordered = iter(sorted((card for card in cards if card.word), key=lambda card: ranks[card.word]))
+    return [next(ordered) if card.word else card for card in cards]
 
 
 def available(filters: Filters = ANYTHING) -> Filters:
@@ -92,6 +107,11 @@ class Deck:
     @property
     def products(self) -> set[int]:
         return {match.product.pk for match in self.matches}
+
+    def further(self, filters: Filters) -> Filters:
+        """The same filters, without the products and the pictures that are here."""
+        files = {match.image.digest for match in self.matches if match.image}
+        return replace(filters.without(self.products), without_files=filters.without_files | files)
 
     def add(self, matches: Sequence[Match], worth: np.ndarray | None = None) -> None:
         """Add matches, best first; `worth` defaults to their scores. Vectors that matches do not carry are read."""

@@ -18,7 +18,7 @@ from recommendations.search.filters import Filters
 from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest
 from recommendations.search.results import Match, Source
 from recommendations.search.service import find_similar
-from recommendations.strips.cards import Cards, Deck, available
+from recommendations.strips.cards import ROUNDS, Cards, Deck, available, in_order_of_words
 from recommendations.strips.curation import Curation, curation_for
 
 # Weights of what else products have in common, for places that no look-alike takes.
@@ -81,7 +81,7 @@ def product_strip(
         if len(deck) >= limit:
             break
         deck.add(_best(product, source, place, filters.without(deck.products), curation, limit))
-    return Cards(deck.model, deck.dealt(limit, arrangement.variety))
+    return Cards(deck.model, in_order_of_words(deck.dealt(limit, arrangement.variety)))
 
 
 def recoloured_strip(product: Product, colour: str, limit: int, *, model: EmbeddingModel | None = None) -> Cards:
@@ -100,22 +100,26 @@ def recoloured_strip(product: Product, colour: str, limit: int, *, model: Embedd
     deck = Deck(model or EmbeddingModel.objects.active())
     request = SearchRequest(limit, filters.without(curation.vetoed), in_colour=colour)
     _add_look_alikes(deck, product, request, curation, ARRANGEMENT)
-    return Cards(deck.model, deck.dealt(limit, ARRANGEMENT.variety))
+    return Cards(deck.model, in_order_of_words(deck.dealt(limit, ARRANGEMENT.variety)))
 
 
 def _add_look_alikes(
     deck: Deck, product: Product, request: SearchRequest, curation: Curation, arrangement: Arrangement
 ) -> None:
-    """Enough of them for `request.limit` cards, if they exist. Where many share a card, the pool grows to
-    `MAX_RESULTS`."""
-    for pool in dict.fromkeys((min(MAX_RESULTS, request.limit * POOL), MAX_RESULTS)):
-        wanted = replace(request, limit=pool, filters=request.filters.without(deck.products), vectors=True)
+    """Enough of them for `request.limit` cards, if they exist. Where many share a card, it looks further, at most
+    `ROUNDS` times."""
+    filters = request.filters.without(deck.products)
+    for pool in (min(MAX_RESULTS, request.limit * POOL), *[MAX_RESULTS] * ROUNDS):
+        wanted = replace(request, limit=pool, filters=filters, vectors=True)
         found = find_similar(product, wanted, model=deck.model).matches
         others = [match.product for match in found]
+        moved = curation.moved(others)
         worth = np.array([match.score for match in found], float)
-        worth += arrangement.same_type(product, others) + curation.moved(others)
+        worth += arrangement.same_type(product, others) + moved
         order = np.argsort(-worth, kind="stable")
-        deck.add([found[place] for place in order], worth[order])
+        # A card that a rule moved is where it is by the shop's decision, so its place says nothing about likeness.
+        deck.add([replace(found[place], word="") if moved[place] else found[place] for place in order], worth[order])
+        filters = deck.further(filters)
         if len(deck) >= request.limit or len(found) < pool:
             break
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from catalog.models import Product
 from recommendations.models import EmbeddingModel
 from recommendations.search.filters import Filters
 from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest
-from recommendations.search.results import Match, Results
+from recommendations.search.results import Match
 from recommendations.search.service import similar_to_taste
-from recommendations.strips.cards import Cards, one_card_each
+from recommendations.strips.cards import ROUNDS, Cards, Deck, in_order_of_words
 from recommendations.strips.curation import barred_everywhere
 
 #: The mean of a boot and a dress looks like neither, so each category is searched separately: the last few of them.
@@ -38,8 +39,14 @@ def inspired_by(viewed: Sequence[int], limit: int, *, excluded: frozenset[int] =
     request = SearchRequest(min(MAX_RESULTS, limit * POOL), filters, vectors=True)
     model = EmbeddingModel.objects.active()
     liked = [products[:LATEST] for products in list(by_category.values())[:CATEGORIES]]
-    answers = [similar_to_taste(products, [], request, model=model) for products in liked]
-    return one_card_each(Results(model, dealt([answer.matches for answer in answers], MAX_RESULTS)), limit)
+    deck = Deck(model)
+    for _ in range(ROUNDS):
+        answers = [similar_to_taste(products, [], request, model=model) for products in liked]
+        deck.add(dealt([answer.matches for answer in answers], MAX_RESULTS))
+        if len(deck) >= limit or not any(answer.next for answer in answers):
+            break
+        request = replace(request, filters=deck.further(filters))
+    return Cards(model, in_order_of_words(deck.dealt(limit)))
 
 
 def dealt(hands: Sequence[Sequence[Match]], limit: int) -> list[Match]:
