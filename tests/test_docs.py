@@ -251,6 +251,7 @@ def test_every_failure_code_of_a_picture_is_documented_with_a_remedy() -> None:
     assert {code for code in found if len(table.get(code, [])) < 3} == set()
 
 
+@pytest.mark.slow
 def test_reasons_on_pages_and_in_the_terminal_are_those_of_the_docs() -> None:
     table = rows(DOCS / "reference" / "failures.md")
     told = {code: tuple(cell.replace("`", "") for cell in table[code][1:3]) for code in REASONS}

@@ -104,6 +104,7 @@ def test_the_parser_refuses_what_is_no_json(text: str) -> None:
         validate_attributes(parse_attributes(text))
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize("text", [*BAD.values(), *BAD_JSON.values()], ids=[*BAD, *BAD_JSON])
 def test_the_admin_shows_the_form_again_with_what_was_typed(admin_client: Client, shop: Shopkeeper, text: str) -> None:

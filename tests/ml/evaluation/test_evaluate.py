@@ -149,6 +149,7 @@ def test_each_different_picture_is_in_the_gallery_once(document: dict[str, Any])
     assert document["queries"]["count"] == 13
 
 
+@pytest.mark.slow
 def test_figures_are_those_worked_out_by_hand(document: dict[str, Any]) -> None:
     notions = system(document, "by-hand")["notions"]
     # Six pictures of each type, so five to find: they come first, two of the own colour before the other three.

@@ -118,6 +118,7 @@ def test_heads_belong_to_their_pooling(tmp_path: Path) -> None:
         resolve(str(path), cache_dir=tmp_path, pooling="max")
 
 
+@pytest.mark.slow
 def test_colours_are_added_to_any_model_without_parts(tmp_path: Path) -> None:
     plain, coloured = (resolve(setting, cache_dir=tmp_path) for setting in ("untrained", "untrained+colour"))
     assert (coloured.name, coloured.setting) == ("resnet50-untrained-colour", "untrained+colour")
@@ -287,6 +288,7 @@ def bundle(tmp_path: Path, graph: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return path
 
 
+@pytest.mark.slow
 def test_without_a_setting_the_bundled_model_comes_first(tmp_path: Path, bundle: Path) -> None:
     for setting in ("", None, "bundled"):
         found = resolve(setting, cache_dir=tmp_path, url=unreachable())
@@ -294,6 +296,7 @@ def test_without_a_setting_the_bundled_model_comes_first(tmp_path: Path, bundle:
         assert weights.is_ready_made(setting)
 
 
+@pytest.mark.slow
 def test_a_bundled_model_that_is_not_the_released_one_is_refused_with_both_hashes(tmp_path: Path, bundle: Path) -> None:
     released = bundle.with_name("SHA256SUMS").read_text().split()[0]
     bundle.write_bytes(bundle.read_bytes()[:-1] + b"x")

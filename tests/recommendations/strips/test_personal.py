@@ -227,6 +227,7 @@ def test_the_page_does_not_claim_to_have_cleared_what_is_there(closet: dict[str,
     ],
     ids=["empty", "unsigned", "forged", "colons", "accent", "long", "other-salt", "no-numbers", "nothing"],
 )  # fmt: skip
+@pytest.mark.slow
 def test_broken_and_forged_cookies_are_ignored(closet: dict[str, Product], client: Client, value: str) -> None:
     client.cookies[COOKIE] = value
     assert strip(client) == []

@@ -184,6 +184,7 @@ def chunked(address: str, body: bytes | BinaryIO, kind: str, **more: Any) -> tup
     return served(address, "POST", body, **environ | more)
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_a_body_in_chunks_is_read(keeper: Client, shop: Shopkeeper, network: EmbeddingModel) -> None:
     shop.category("clothes")

@@ -68,6 +68,7 @@ def test_json_where_a_form_is_due_is_415(client: Client, door: str) -> None:
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("name", NAMES, ids=repr)
 def test_whatever_a_file_is_called_its_stored_name_is_the_shops(client: Client, door: str, name: str) -> None:
