@@ -18,6 +18,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from ml.files.catalog.columns import needed_in
 from ml.files.catalog.errors import CatalogFileError, RowError
 from ml.files.catalog.rows import Row, Table
+from ml.files.sheet_xml import survey
 
 MOST_BYTES = 50 * 2**20  # of the file
 MOST_UNPACKED = 250 * 2**20  # of its parts together; 44,000 products with long texts take 40 MB
@@ -25,12 +26,16 @@ MOST_PARTS = 1000
 MOST_RATIO = 200  # a sheet of repeated short texts packs 40 to 1
 MOST_COLUMNS = 250
 MOST_ROWS = 2**20  # of a sheet in Excel
-MOST_TREE = 16 * 2**20  # of XML that openpyxl reads as one tree, such as a row; in memory it takes 20 times as much
-_PIECE = 2**20
+MOST_TEXTS = 2**20  # that cells share; openpyxl keeps them all in memory
+MOST_TEXT_BYTES = 64 * 2**20  # of these texts together
+MOST_TREE = 4 * 2**20  # of a part that openpyxl reads as one tree, such as the styles; it takes 20 times as much
+MOST_ROW = 2**20  # of the XML of one row or text, which is a tree too
+_PIECE = 2**18
 
 #: Parts that are read row by row, or not at all. All others are read as one tree.
 _LARGE = re.compile(r"xl/(worksheets/[^/]+\.xml|sharedStrings\.xml|media/.+)")
 _ROW = re.compile(rb"[</:](row|si)[\s/>]")
+_BEGINNING = re.compile(rb"<(?:\w+:)?(row|si)[\s/>]")
 
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, ValueError, TypeError, AttributeError, IndexError,
@@ -63,17 +68,20 @@ def read_workbook(name: str, data: bytes) -> Table:
     sheet = workbook[chosen]
     others = [title for title in filled if title != chosen]
     notes = (f"Sheets of {name} that are not read: {', '.join(others)}. Only {chosen} is.",) if others else ()
+    found = survey(data, sheet._worksheet_path)
 
     def rows() -> Iterator[Row | RowError]:
         line = first
         try:
-            for line, cells in enumerate(_cells(sheet), start=1):
+            for line, cells in enumerate(found.merged.filled(_cells(sheet)), start=1):
                 if line > first and cells:
                     yield line, cells + [""] * (len(header) - len(cells))
         except _DAMAGED as error:
             yield RowError(name, line + 1, "bad_sheet", f"the rest of sheet {chosen} is damaged: {_reason(error)}")
 
-    return Table(name, header, rows, max((sheet.max_row or 0) - first, 0), notes=notes)
+    warnings = (found.warning(name),) if found.unsaved else ()
+    dialect = f"sheet {chosen}"
+    return Table(name, header, rows, max((sheet.max_row or 0) - first, 0), dialect, warnings, notes)
 
 
 def _check_sizes(name: str, data: bytes) -> None:
@@ -99,18 +107,25 @@ def _check_sizes(name: str, data: bytes) -> None:
 
 
 def _check_rows(name: str, data: bytes) -> None:
-    """Rows and texts leave the memory at their ends, so none may be too long. Only large parts are searched."""
+    """Rows and texts leave the memory at their ends, so none may be too long. Something of each stays, so all count."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for part in archive.infolist():
-            if part.file_size <= MOST_TREE or part.filename.startswith("xl/media/"):
+            if not _LARGE.fullmatch(part.filename) or part.filename.startswith("xl/media/"):
                 continue
+            is_texts = part.filename == "xl/sharedStrings.xml"
+            most, what = (MOST_TEXTS, "texts") if is_texts else (MOST_ROWS, "rows")
+            if is_texts and part.file_size > MOST_TEXT_BYTES:
+                raise CatalogFileError(f"{name} has more than {MOST_TEXT_BYTES / 2**20:g} MB of texts. Save it as CSV.")
             with archive.open(part) as stream:
-                length = 0
+                length = count = 0
                 while piece := stream.read(_PIECE):
                     length = 0 if _ROW.search(piece) else length + len(piece)
-                    if length > MOST_TREE:
-                        limit = f"{MOST_TREE / 2**20:g} MB"
+                    count += sum(1 for _ in _BEGINNING.finditer(piece))
+                    if length > MOST_ROW:
+                        limit = f"{MOST_ROW / 2**20:g} MB"
                         raise CatalogFileError(f"{part.filename} of {name} has a row above {limit}. Save it as CSV.")
+                    if count > most:
+                        raise CatalogFileError(f"{part.filename} of {name} has more than {most:,} {what}.")
 
 
 def _reason(error: BaseException) -> str:

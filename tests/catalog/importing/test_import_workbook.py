@@ -15,7 +15,7 @@ import openpyxl
 import pytest
 from django.core.management import CommandError, call_command
 
-from catalog.models import Product
+from catalog.models import Product, ProductImage
 from ml.datasets import DatasetError, open_set
 from ml.files.catalog import workbook
 from tests.pictures import picture
@@ -134,6 +134,24 @@ def test_formulas_count_as_their_values_and_are_never_run(shop: Shop) -> None:
     _, err = run(shop(xlsx({"Products": [(*HEADER, "price"), (*COAT, "=1+1"), ("B1", "=1+1", "coat.png", 2)]})))
     assert Product.objects.filter(sku="A1", price=None).exists(), "a formula that was never calculated has no value"
     assert "catalog.xlsx:3: title is empty" in err
+    assert "Formulas of catalog.xlsx that were saved without a value count as empty: B3, D2." in err
+
+
+def test_merged_cells_count_for_each_of_their_rows(shop: Shop) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in ((*HEADER, "category", "brand"), ("A", "Coat", "coat.png", "Coats", "Acme"), ("B", "Long coat"),
+                ("C", "Hat"), ("D", "Cap", "coat.png", None, "Other")):  # fmt: skip
+        sheet.append(row)
+    for cells in ("C2:C4", "D2:D5", "E2:E3"):
+        sheet.merge_cells(cells)
+    stream = io.BytesIO()
+    book.save(stream)
+    out, _ = run(shop(stream.getvalue()))
+    assert "4 rows: 4 created" in out
+    found = Product.objects.order_by("sku").values_list("category__name", "brand")
+    assert list(found) == [("Coats", "Acme"), ("Coats", "Acme"), ("Coats", ""), ("Coats", "Other")]
+    assert ProductImage.objects.count() == 4
 
 
 def test_training_reads_a_workbook_too(shop: Shop) -> None:
@@ -206,7 +224,7 @@ def _before_end(part: str, count: int) -> Callable[[bytes], bytes]:
     ("part", "change", "reason"),
     [
         ("xl/styles.xml", _before_end("styleSheet", 5_000_000), "xl/styles.xml of catalog.xlsx unpacks to 19 MB"),
-        ("xl/worksheets/sheet1.xml", _before_end("row", 5_000_000), "sheet1.xml of catalog.xlsx has a row above 16 MB"),
+        ("xl/worksheets/sheet1.xml", _before_end("row", 5_000_000), "sheet1.xml of catalog.xlsx has a row above 1 MB"),
     ],
     ids=["styles", "row"],
 )
@@ -218,6 +236,30 @@ def test_xml_that_would_fill_the_memory_is_refused_before_it_is_parsed(
     with zipfile.ZipFile(padded, "a") as archive:  # so that the whole file does not unpack to 200 times its size
         archive.writestr("xl/media/photo.jpg", random.Random(0).randbytes(500_000))
     assert reason in refused(shop(padded.getvalue()))
+
+
+@pytest.mark.parametrize(
+    ("part", "element", "reason"),
+    [
+        (
+            "xl/sharedStrings.xml",
+            b"<si><t/></si>",
+            "xl/sharedStrings.xml of catalog.xlsx has more than 1,048,576 texts",
+        ),
+        (
+            "xl/worksheets/two.xml",
+            b'<row r="3"/>',
+            "xl/worksheets/two.xml of catalog.xlsx has more than 1,048,576 rows",
+        ),
+    ],
+    ids=["texts", "rows"],
+)
+def test_more_rows_and_texts_than_a_sheet_has_are_refused(shop: Shop, part: str, element: bytes, reason: str) -> None:
+    padded = io.BytesIO(xlsx({"Products": [HEADER, COAT]}))
+    with zipfile.ZipFile(padded, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(part, element * (2**20 + 99))
+        archive.writestr("xl/media/photo.jpg", random.Random(0).randbytes(500_000))
+    assert f"{part} of catalog.xlsx {reason}" in refused(shop(padded.getvalue()))
 
 
 def test_many_empty_rows_are_no_long_row(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
