@@ -41,6 +41,21 @@ def clean(data: bytes) -> tuple[bytes, ImageInfo]:
     )
 
 
+def changed_since(data: bytes, version: int) -> bool:
+    """Whether the file has other pixels than the decoder of `version` gave it; see `ml.pictures.codec.changed_since`.
+
+    Raises:
+        ImageRejected, DecoderUnavailable
+    """
+    return decoders().changed_since(
+        data,
+        version,
+        timeout_s=settings.IMAGE_DECODE_SECONDS,
+        max_bytes=settings.IMAGE_MAX_BYTES,
+        max_pixels=settings.IMAGE_MAX_PIXELS,
+    )
+
+
 def to_input(data: bytes, spec: InputSpec, *, fitted: Callable[[float], None] = lambda _: None) -> np.ndarray:
     """A model's input, uint8 [S, S, 3]; see `ml.pictures.codec.to_input`.
 

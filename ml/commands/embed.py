@@ -18,6 +18,7 @@ from ml.files import features, tables
 from ml.files.features import Features, Predicted
 from ml.files.partial import Partial, PartialError, Row, folder_for
 from ml.files.pictures import EXTENSIONS, Read, Source, find, read_ahead
+from ml.pictures.codec import DECODER_VERSION
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import usable_cores
 
@@ -146,6 +147,7 @@ def _embedded(reads: Sequence[Read], embedder: Embedder) -> tuple[list[Row], np.
 def _gathered(rows: Sequence[Row], partial: Partial, embedder: Embedder) -> Features:
     names = [row.name for row in rows]
     meta = described(embedder.weights) | {"weights": embedder.weights.setting, "folder": os.getcwd()}
+    meta["decoder"] = DECODER_VERSION
     predicted = {
         task: Predicted(
             [row.labels[task][0] for row in rows], np.array([row.labels[task][1] for row in rows], np.float32)

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection
 from pgvector import HalfVector
 
+from ml.pictures.codec import DECODER_VERSION
 from recommendations.embeddings.binary import vector_cursor
 from recommendations.models import KEPT, EmbeddingModel
 
@@ -50,7 +51,8 @@ def add_missing_rows(model: EmbeddingModel, image_ids: Sequence[int] | None = No
          ORDER BY i.id
             ON CONFLICT (image_id, model_id) DO UPDATE
            SET digest = EXCLUDED.digest, state = 'pending', attempts = 0, lease_expires_at = NULL,
-               error_code = '', error = '', vector = NULL, embedded_at = NULL, created_at = EXCLUDED.created_at
+               error_code = '', error = '', vector = NULL, embedded_at = NULL, created_at = EXCLUDED.created_at,
+               decoder = DEFAULT
          WHERE e.digest <> EXCLUDED.digest
     """
     parameters: Any = {"model": model.pk, "kept": KEPT_STATES, "ids": None if image_ids is None else list(image_ids)}
@@ -121,7 +123,7 @@ def store_vectors(claims: Sequence[Claim], vectors: np.ndarray) -> int:
     """Write float32 [n, D], one row for each claim, in one statement; returns how many claims were still valid."""
     sql = """
         UPDATE recommendations_imageembedding e
-           SET state = 'ready', vector = done.vector, embedded_at = clock_timestamp(),
+           SET state = 'ready', vector = done.vector, embedded_at = clock_timestamp(), decoder = %b::int,
                lease_expires_at = NULL, error_code = '', error = ''
           FROM unnest(%b::bigint[], %b::int[], %b::text[], %b::halfvec[]) AS done(id, attempts, digest, vector),
                recommendations_embeddingmodel m
@@ -131,6 +133,7 @@ def store_vectors(claims: Sequence[Claim], vectors: np.ndarray) -> int:
     return _execute_binary(
         sql,
         [
+            DECODER_VERSION,
             [claim.id for claim in claims],
             [claim.attempts for claim in claims],
             [claim.digest for claim in claims],
@@ -140,30 +143,40 @@ def store_vectors(claims: Sequence[Claim], vectors: np.ndarray) -> int:
     )
 
 
-def store_known(model: EmbeddingModel, images: Sequence[tuple[int, str]], vectors: np.ndarray) -> int:
+def store_known(
+    model: EmbeddingModel,
+    images: Sequence[tuple[int, str]],
+    vectors: np.ndarray,
+    *,
+    decoder: int = DECODER_VERSION,
+) -> int:
     """Write vectors that were computed elsewhere, float32 [n, D]; returns how many were needed.
 
     A picture that already has its vector keeps it, and one whose file was replaced is skipped.
 
     Args:
         images: (image id, digest) for each vector, each image at most once.
+        decoder: the version that they were made with.
     """
     sql = """
         WITH kept AS (SELECT id FROM recommendations_embeddingmodel
                        WHERE id = %b AND state = ANY(%b::text[]) FOR SHARE)
         INSERT INTO recommendations_imageembedding AS e
-               (image_id, model_id, digest, state, attempts, error_code, error, vector, created_at, embedded_at)
-        SELECT i.id, kept.id, i.digest, 'ready', 0, '', '', given.vector, now(), clock_timestamp()
+               (image_id, model_id, digest, state, attempts, error_code, error, vector, decoder, created_at,
+                embedded_at)
+        SELECT i.id, kept.id, i.digest, 'ready', 0, '', '', given.vector, %b::int, now(), clock_timestamp()
           FROM kept CROSS JOIN unnest(%b::bigint[], %b::text[], %b::halfvec[]) AS given(image_id, digest, vector)
           JOIN catalog_productimage i ON i.id = given.image_id AND i.digest = given.digest
          ORDER BY i.id
             ON CONFLICT (image_id, model_id) DO UPDATE
            SET digest = EXCLUDED.digest, state = 'ready', vector = EXCLUDED.vector,
-               embedded_at = EXCLUDED.embedded_at, lease_expires_at = NULL, error_code = '', error = ''
+               decoder = EXCLUDED.decoder, embedded_at = EXCLUDED.embedded_at, lease_expires_at = NULL,
+               error_code = '', error = ''
          WHERE e.state <> 'ready' OR e.digest <> EXCLUDED.digest
     """
     ids, digests = [image for image, _ in images], [digest for _, digest in images]
-    return _despite_deletes(lambda: _execute_binary(sql, [model.pk, KEPT_STATES, ids, digests, _half_vectors(vectors)]))
+    parameters = [model.pk, KEPT_STATES, decoder, ids, digests, _half_vectors(vectors)]
+    return _despite_deletes(lambda: _execute_binary(sql, parameters))
 
 
 def _half_vectors(vectors: np.ndarray) -> list[HalfVector]:
@@ -242,7 +255,7 @@ def fail_exhausted(model: EmbeddingModel) -> int:
 RETRY = """
     UPDATE recommendations_imageembedding
        SET state = 'pending', attempts = 0, lease_expires_at = NULL, error_code = '', error = '',
-           created_at = clock_timestamp()
+           created_at = clock_timestamp(), decoder = DEFAULT
      WHERE state <> 'processing' AND
 """
 

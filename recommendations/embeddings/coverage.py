@@ -10,6 +10,7 @@ from django.db.models import Count, F, Min
 from django.utils import timezone
 
 from catalog.models import ProductImage
+from ml.pictures.codec import DECODER_VERSION
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding
 from recommendations.querysets import ImageEmbeddingQuerySet
 
@@ -18,7 +19,8 @@ from recommendations.querysets import ImageEmbeddingQuerySet
 class Coverage:
     """`total` is the sum of the four states; `pending` includes pictures without a row and stale rows.
 
-    `oldest_pending_s` counts from when the picture was uploaded, replaced or last retried.
+    `oldest_pending_s` counts from when the picture was uploaded, replaced or last retried. `outdated` of the `ready`
+    ones have a vector of an earlier decoder; see `recommendations.pipeline.renewing`.
     """
 
     total: int = 0
@@ -28,6 +30,7 @@ class Coverage:
     failed: int = 0
     failures: dict[str, int] = field(default_factory=dict)
     oldest_pending_s: float | None = None
+    outdated: int = 0
 
     @property
     def missing(self) -> int:
@@ -54,16 +57,18 @@ def coverage(model: EmbeddingModel | None) -> Coverage:
                    count(*),
                    -- when a file was replaced is unknown until the next sweep makes its row pending
                    extract(epoch FROM clock_timestamp() - min(CASE WHEN e.id IS NULL THEN i.created_at
-                                                                   WHEN e.digest = i.digest THEN e.created_at END))
+                                                                   WHEN e.digest = i.digest THEN e.created_at END)),
+                   count(*) FILTER (WHERE e.state = 'ready' AND e.digest = i.digest AND e.decoder < %s)
               FROM catalog_productimage i
               LEFT JOIN recommendations_imageembedding e ON e.image_id = i.id AND e.model_id = %s
              GROUP BY 1, 2
             """,
-            [model.pk],
+            [DECODER_VERSION, model.pk],
         )
         rows = cursor.fetchall()
     found = Coverage()
-    for state, code, count, age in rows:
+    for state, code, count, age, outdated in rows:
+        found.outdated += outdated
         setattr(found, state, getattr(found, state) + count)
         found.total += count
         if code:

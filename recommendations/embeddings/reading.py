@@ -21,12 +21,13 @@ class StoredVector(NamedTuple):
     digest: str
     file: str
     vector: HalfVector
+    decoder: int
 
 
 def stored_vectors(model: EmbeddingModel) -> Iterator[list[StoredVector]]:
     """Every current vector of `model`, in order of embedding, `EXPORT_CHUNK` at a time."""
     sql = """
-        SELECT e.id, p.sku, i.digest, i.file, e.vector
+        SELECT e.id, p.sku, i.digest, i.file, e.vector, e.decoder
           FROM recommendations_imageembedding e
           JOIN catalog_productimage i ON i.id = e.image_id AND i.digest = e.digest
           JOIN catalog_product p ON p.id = i.product_id

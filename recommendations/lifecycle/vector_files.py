@@ -26,16 +26,16 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from catalog.decoding import to_input
+from catalog.decoding import changed_since, to_input
 from catalog.models import ProductImage
 from catalog.models.image import FOLDER
 from ml.files.catalog.class_folders import sku_of
 from ml.files.features import Features
-from ml.pictures.codec import ImageRejected
+from ml.pictures.codec import DECODER_VERSION, ImageRejected
 from ml.pictures.decoding import DecoderUnavailable
 from ml.runtimes import BadVector
 from ml.spec import ModelSpec
-from recommendations.embeddings import claims
+from recommendations.embeddings import claims, renewals
 from recommendations.embeddings.coverage import coverage
 from recommendations.embeddings.reading import stored_vectors
 from recommendations.lifecycle.artifacts import ModelUnavailable
@@ -56,6 +56,7 @@ SAMPLE = 16
 # The same picture through the same network: 0.9999 on another runtime, above 0.99 if the upload of a photo rotated and
 # re-encoded it.
 AGREES = 0.98
+UNKNOWN_DECODER = 2
 Log = Callable[[str], None]
 Advance = Callable[[int], None]
 
@@ -71,11 +72,13 @@ def export_features(model: EmbeddingModel, advance: Advance = lambda _: None) ->
     """Every current vector of `model`, ordered by picture. Names are `SKU/file` and therefore unique."""
     names: list[str] = []
     digests: list[str] = []
+    decoder = DECODER_VERSION
     vectors = [np.zeros((0, model.dimension), np.float32)]
     for rows in stored_vectors(model):
         names += [f"{row.sku}/{PurePosixPath(row.file).name}" for row in rows]
         digests += [row.digest for row in rows]
         vectors.append(np.stack([row.vector.to_numpy() for row in rows]).astype(np.float32))
+        decoder = min(decoder, *(row.decoder for row in rows))
         advance(len(rows))
     meta = {
         "name": model.name,
@@ -83,6 +86,7 @@ def export_features(model: EmbeddingModel, advance: Advance = lambda _: None) ->
         "weights_sha256": model.weights_sha256,
         "spec": model.spec.to_meta(),
         "weights": model.weights or None,
+        "decoder": decoder,  # the earliest: an import may look at more pictures again than necessary, never at fewer
     }
     return Features(names, np.concatenate(vectors), meta, digests)
 
@@ -217,14 +221,23 @@ def store(
     for start in range(0, len(needed), CHUNK):
         places = needed[start : start + CHUNK]
         vectors = features.vectors[[matched.rows[place] for place in places]]
-        written += claims.store_known(model, [matched.images[place] for place in places], vectors)
+        images = [matched.images[place] for place in places]
+        written += claims.store_known(model, images, vectors, decoder=_decoder_of(features))
         advance(len(places))
+    if written and _decoder_of(features) < DECODER_VERSION:
+        renewals.look_again(model)
     model.refresh_from_db()
     if model.state == ModelState.RETIRED:
         raise LifecycleError(f"{model.name} was retired during the import.")
     if model.state == ModelState.BUILDING and not coverage(model).missing:
         finish_build(model)
     return written
+
+
+def _decoder_of(features: Features) -> int:
+    """The decoder that a file's vectors were made with; files of earlier releases do not say."""
+    said = features.meta.get("decoder")
+    return min(said, DECODER_VERSION) if type(said) is int and said > 0 else UNKNOWN_DECODER
 
 
 def _needed(matched: Matched, model: EmbeddingModel) -> list[int]:
@@ -250,6 +263,8 @@ def _compare(features: Features, matched: Matched, places: Sequence[int], model:
         try:
             with image.file.open() as file:
                 data = file.read()
+            if changed_since(data, _decoder_of(features)):
+                continue  # its vector is another now, and will be made again
             picture = to_input(data, model.spec)
         except (OSError, ImageRejected, DecoderUnavailable):
             continue  # the pipeline will report it

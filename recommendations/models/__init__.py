@@ -4,6 +4,7 @@ from recommendations.models.merchandising import MOST_BOOST, Effect, Pin, Rule, 
 from recommendations.models.pause import Pause
 from recommendations.models.pipeline import Pipeline
 from recommendations.models.refusal import Refusal
+from recommendations.models.renewal import Renewal
 from recommendations.models.search_health import SearchHealth
 from recommendations.models.stage_totals import Stage, StagePictures, StageTime
 from recommendations.models.strip_count import Place, Strip, StripCount
@@ -22,6 +23,7 @@ __all__ = [
     "Pipeline",
     "Place",
     "Refusal",
+    "Renewal",
     "Rule",
     "SearchHealth",
     "Stage",

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
 from catalog.models import ProductImage
+from ml.pictures.codec import DECODER_VERSION
 from recommendations.models.embedding_model import EmbeddingModel
 from recommendations.querysets import ImageEmbeddingQuerySet
 
@@ -17,6 +18,10 @@ class EmbeddingState(models.TextChoices):
     PROCESSING = "processing", _("processing")
     READY = "ready", _("ready")
     FAILED = "failed", _("failed")
+
+
+def current_decoder() -> int:
+    return DECODER_VERSION
 
 
 class ImageEmbedding(models.Model):
@@ -29,6 +34,12 @@ class ImageEmbedding(models.Model):
     error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True)
     vector = HalfVectorField(null=True, blank=True)
+    decoder = models.PositiveSmallIntegerField(
+        default=current_decoder,
+        # What releases write that do not know the column, today's database included.
+        db_default=2,
+        help_text=_("Version of the decoder that the vector was made with."),
+    )
     created_at = models.DateTimeField(
         auto_now_add=True, help_text=_("When the picture was added, replaced or last retried.")
     )

@@ -59,7 +59,7 @@ def prepare(claimed: Sequence[Claim], model: EmbeddingModel, pool: Executor) -> 
         DecoderUnavailable
     """
     batch, spec = Batch(), model.spec
-    inputs = [pool.submit(_input, claim, spec) for claim in claimed]
+    inputs = [pool.submit(input_of, claim, spec) for claim in claimed]
     _see_to_the_end(inputs)
     for claim, result in zip(claimed, [future.result() for future in inputs], strict=True):
         if isinstance(result, ImageRejected):
@@ -97,16 +97,33 @@ def _see_to_the_end(reading: Sequence[Future[np.ndarray | ImageRejected]]) -> No
             os._exit(HUNG)
 
 
-def _input(claim: Claim, spec: ModelSpec) -> np.ndarray | ImageRejected:
+def file_of(claim: Claim) -> bytes:
+    """
+    Raises:
+        MediaUnavailable
+        ImageRejected: the file is missing or cannot be read.
+    """
     try:
         with stage_metrics.timed(Stage.READ):
-            data = _read(claim.file)
+            return _read(claim.file)
     except ConnectionError as error:
         raise MediaUnavailable(str(error)) from error
-    except FileNotFoundError:
-        return ImageRejected("missing_file", f"The file {claim.file} is not in the media storage.")
-    except Exception as error:  # noqa: BLE001 - storages may raise any exception
-        return ImageRejected("unreadable_file", f"The file {claim.file} cannot be read: {error}.")
+    except FileNotFoundError as error:
+        raise ImageRejected("missing_file", f"The file {claim.file} is not in the media storage.") from error
+    except Exception as error:  # storages may raise any exception
+        raise ImageRejected("unreadable_file", f"The file {claim.file} cannot be read: {error}.") from error
+
+
+def input_of(claim: Claim, spec: ModelSpec) -> np.ndarray | ImageRejected:
+    """The network's input, uint8 [S, S, 3], or why there is none.
+
+    Raises:
+        MediaUnavailable, DecoderUnavailable
+    """
+    try:
+        data = file_of(claim)
+    except ImageRejected as error:
+        return error
     if hashlib.sha256(data).hexdigest() != claim.digest:
         return ImageRejected("checksum", f"The file {claim.file} differs from the uploaded one.")
     try:

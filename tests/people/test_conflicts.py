@@ -395,6 +395,7 @@ REACHED = {
     "recommendations.ImageEmbedding: image, model": "workers, import_embeddings: ON CONFLICT",
     "recommendations.Pin: product, shown": "admin",
     "recommendations.Refusal: host, model": "workers, web processes: ON CONFLICT",
+    "recommendations.Renewal: model": "workers: under a lock",
     "recommendations.Veto: a, b": "admin: ON CONFLICT",
     "recommendations.StageTime: stage, le": "workers: ON CONFLICT",
     "recommendations.StagePictures: stage, outcome": "workers: ON CONFLICT",

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.db.models import Count
+from PIL import Image
 
+from bench.profiles import labelled, profiles
 from catalog.models import ProductImage
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.monitoring.status import pipeline_status
@@ -138,3 +140,22 @@ def resident_mb(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise AssertionError("no VmRSS")
+
+
+def test_a_worker_renews_vectors_of_an_earlier_decoder_although_it_is_killed(
+    start: Start, network: EmbeddingModel
+) -> None:
+    shop = Shopkeeper()
+    mode, profile = profiles()["Display P3"]
+    files = [labelled(Image.new("RGB", (48, 48), (200, number, 40)), mode, profile, "PNG") for number in range(120)]
+    images = [shop.image(shop.product(), data) for data in files]
+    first = start("worker", **QUICK)
+    until(lambda: pipeline_status().ready == len(images), 120, lambda: first.log)
+    first.stop()
+    ImageEmbedding.objects.update(decoder=2)
+    worker, scheduler = start("worker", **QUICK), start("scheduler", **QUICK)
+    until(lambda: pipeline_status().outdated < len(images), 90, lambda: worker.log + scheduler.log)
+    for child in worker.children():
+        os.kill(child, signal.SIGKILL)
+    until(lambda: pipeline_status().outdated == 0, 180, lambda: worker.log + scheduler.log)
+    assert pipeline_status().ready == len(images), "never out of the search"

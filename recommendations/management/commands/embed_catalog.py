@@ -13,7 +13,7 @@ from recommendations.lifecycle.switching import ensure_active_model
 from recommendations.management.indexing import meter_with_index
 from recommendations.models import EmbeddingModel, ModelState
 from recommendations.monitoring.status import model_warnings
-from recommendations.pipeline import in_hand, nudges, shutdown, worker
+from recommendations.pipeline import in_hand, nudges, renewing, shutdown, worker
 
 
 class Command(BaseCommand):
@@ -45,6 +45,8 @@ class Command(BaseCommand):
             meter = meter_with_index(self.stderr, "Embedding", claims.unfinished(model))
             with meter as progress, shutdown.on_signals(in_hand.give_back):
                 drained = worker.drain(model=model, advance=progress.advance)
+                if not drained.halt:
+                    renewing.renew(model=model)
             if drained.halt:
                 raise worker.Halted(drained.halt)
         except (*worker.UNAVAILABLE, worker.Halted) as error:
@@ -54,6 +56,8 @@ class Command(BaseCommand):
             f"{progress.done:,} pictures embedded with {model.name}, {progress.rate:,.0f}/s. "
             f"Total: {status.ready:,} ready, {status.failed:,} failed, {status.processing:,} in progress elsewhere."
         )
+        if status.outdated:
+            self.stdout.write(f"{status.outdated:,} of the vectors are of an earlier decoder.")
         for code, count in sorted(status.failures.items()):
             self.stdout.write(f"  failed: {count:,} {code}")
         for warning in model_warnings(model) if model.state == ModelState.ACTIVE else []:

@@ -15,6 +15,7 @@ from recommendations.monitoring.status import PipelineStatus, pipeline_status
 
 LEAST_SECONDS = 1.0
 SHARE = 10  # `--watch` may use 1/10 of the database's time
+OUTDATED = "{count:,} vectors were made with an earlier decoder. Workers check them in the background."
 ERASE = "\x1b[{0}F\x1b[0J"  # move up {0} lines and clear the rest of the screen
 
 
@@ -70,6 +71,8 @@ class Command(BaseCommand):
             yield f"Rate        {status.per_minute:,.0f} a minute"
         if status.missing:
             yield status.outlook
+        if status.outdated:
+            yield OUTDATED.format(count=status.outdated)
         if status.paused:
             yield self.style.WARNING(f"{status.paused['text']} Resume with `manage.py pipeline resume`.")
         if status.oldest_pending_s is not None:
