@@ -6,18 +6,22 @@ import errno
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.utils.text import slugify
 
 from catalog.attributes import text_of
+from catalog.importing.loader import STOCK
 from catalog.models import Category, Product, ProductImage
+from catalog.models.product import default_currency
 from common.files import replacing
+from ml.files.catalog.columns import NAMES, STYLE, key_of
 from ml.files.catalog.kaggle import ATTRIBUTES, COLUMNS
 from ml.files.catalog.records import UNSORTED
 from ml.files.catalog.tables import KAGGLE_TABLE as TABLE
@@ -69,7 +73,7 @@ def export_training_set(
         raise ExportFailed(f"{folder} is not a folder.")
     exported = Exported()
     names, ids = _CategoryNames(), _PictureIds()
-    lines: list[list[str]] = []
+    lines: list[dict[str, str]] = []
     try:
         (folder / IMAGES).mkdir(parents=True, exist_ok=True)
         (folder / TABLE).unlink(missing_ok=True)
@@ -130,11 +134,37 @@ class _PictureIds:
         return f"{numbered}-{_digest(product.sku.encode())[:8]}" if numbered in self._taken else numbered
 
 
-def _line(name: str, product: Product, categories: Sequence[str]) -> list[str]:
+def _line(name: str, product: Product, categories: Sequence[str]) -> dict[str, str]:
+    """Kaggle's columns, and whatever else is known that an import would not assume."""
     known = {theirs: text_of(product.attributes.get(ours)) for theirs, ours in ATTRIBUTES.items()}
     known |= dict(zip(("masterCategory", "subCategory", "articleType"), categories, strict=True))
     known |= {"id": name, "productDisplayName": product.title}
-    return [" ".join(str(known.get(column, "")).split()) for column in COLUMNS]
+    known |= {"" if key_of(key) != key else key: text_of(value) for key, value in _others(product).items()}
+    known |= {key: text for key, text in _fields(product).items() if text}
+    return {column: " ".join(str(text).split()) for column, text in known.items() if column}
+
+
+def _fields(product: Product) -> dict[str, str]:
+    """Empty for values that a product of a file without the column has."""
+    return {
+        "price": "" if product.price is None else str(product.price),
+        "compare_at_price": "" if product.compare_at_price is None else str(product.compare_at_price),
+        "currency": product.currency if product.currency != default_currency() else "",
+        "stock": str(product.stock) if product.stock != STOCK else "",
+        "published": "" if product.published else "no",
+        "description": product.description,
+        "brand": product.brand,
+        "condition": product.condition,
+        "size": product.size,
+        "gtin": product.gtin,
+        "url": product.url,
+        "group": text_of(product.attributes.get(STYLE)),
+    }
+
+
+def _others(product: Product) -> dict[str, Any]:
+    known = {*ATTRIBUTES.values(), STYLE, *NAMES}
+    return {name: value for name, value in product.attributes.items() if name not in known}
 
 
 class _CategoryNames:
@@ -154,7 +184,7 @@ class _CategoryNames:
 
 
 def _chunks(products: QuerySet[Product]) -> Iterator[list[Product]]:
-    rows = products.select_related("category").prefetch_related("images").defer("search", "description")
+    rows = products.select_related("category").prefetch_related("images").defer("search")
     chunk: list[Product] = []
     for product in rows.iterator(chunk_size=CHUNK):
         chunk.append(product)
@@ -165,11 +195,12 @@ def _chunks(products: QuerySet[Product]) -> Iterator[list[Product]]:
         yield chunk
 
 
-def _table(lines: Iterable[list[str]]) -> bytes:
+def _table(lines: Sequence[dict[str, str]]) -> bytes:
+    columns = list(dict.fromkeys((*COLUMNS, *sorted({column for line in lines for column in line}))))
     text = io.StringIO()
     writer = Writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(lines)
+    writer.writerow(columns)
+    writer.writerows([line.get(column, "") for column in columns] for line in lines)
     return text.getvalue().encode()
 
 

@@ -40,6 +40,27 @@ def table(folder: Path) -> dict[str, dict[str, str]]:
         return {line["id"]: line for line in csv.DictReader(file)}
 
 
+def test_prices_stock_and_other_values_go_out_and_come_in_again(
+    kaggle_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    more = {"price": "12.50", "compare_at_price": "20.00", "currency": "EUR", "stock": "0", "published": "no",
+            "description": "Warm, and long", "brand": "Acme", "condition": "New", "size": "M", "gtin": "96385074",
+            "url": "https://shop.example/1", "group": "G", "fabric": "wool"}  # fmt: skip
+    folder = kaggle_folder([row("1") | more, row("2") | dict.fromkeys(more, "")], header=(*COLUMNS, *more))
+    call_command("import_catalog", folder, stdout=io.StringIO(), stderr=io.StringIO())
+    fields = ["sku", "price", "compare_at_price", "currency", "stock", "published", "description", "brand", "condition",
+              "size", "gtin", "url", "attributes"]  # fmt: skip
+    before = list(Product.objects.order_by("sku").values(*fields))
+    assert (before[0]["brand"], before[0]["stock"], before[0]["attributes"]["style"]) == ("Acme", 0, "G")
+    run(tmp_path / "out")
+    exported = table(tmp_path / "out")
+    assert {name: exported["1"][name] for name in more} == more
+    assert {exported["2"][name] for name in more} == {""}
+    Product.objects.all().delete()
+    call_command("import_catalog", tmp_path / "out", stdout=io.StringIO(), stderr=io.StringIO())
+    assert list(Product.objects.order_by("sku").values(*fields)) == before
+
+
 def test_an_imported_catalog_goes_out_as_it_came_in(kaggle_folder: Callable[..., Path], tmp_path: Path) -> None:
     rows = [
         row("1"),
@@ -132,7 +153,7 @@ def test_pictures_that_cannot_be_had_are_named_and_left_out(shop: Shopkeeper, tm
     default_storage.delete(altered.file.name)
     default_storage.save(altered.file.name, ContentFile(b"x"))
     said, err = run(tmp_path / "out")
-    assert "1 pictures of 3 products, 2 left out" in said
+    assert "1 picture of 3 products, 2 left out" in said
     assert f"left out: {gone.file.name} cannot be read" in err
     assert f"left out: {altered.file.name} is not the file that was uploaded" in err
     assert list(table(tmp_path / "out")) == ["good"]

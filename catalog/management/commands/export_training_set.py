@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef
 from catalog.exporting import ExportFailed, export_training_set
 from catalog.models import Category, Product, ProductImage
 from common.arguments import positive
+from common.counting import counted
 from common.progress import meter
 
 NAMED = 10
@@ -21,7 +22,7 @@ class Command(BaseCommand):
     help = (
         "Export the catalog as a training set, styles.csv next to images/, for `python -m ml train` and "
         "`import_catalog`. A product's type is its category; colour, gender, season, year and usage come from its "
-        "attributes."
+        "attributes. Prices, stock, brands and other values follow in further columns."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -53,7 +54,7 @@ class Command(BaseCommand):
             self.stderr.write(f"left out: {file} {reason}")
         kept = f", {exported.kept:,} of them already exported" if exported.kept else ""
         self.stdout.write(
-            f"{folder}: {exported.pictures:,} pictures of {total:,} products{kept}, "
+            f"{folder}: {counted(exported.pictures, 'picture')} of {counted(total, 'product')}{kept}, "
             f"{len(exported.left_out):,} left out. Next: `python -m ml train {folder} --out runs/first`."
         )
 

@@ -153,9 +153,15 @@ def currency_for(price: Price | None, column: str | None, usual: str) -> str | N
 
 
 def stock_of(text: str) -> int:
+    """Reads 3, 3.0, 1 000 and 1,000,000. Neither 1,000 nor 1.000: they may be one or a thousand."""
+    text = _SPACED.sub("", text)
+    if re.fullmatch(r"[1-9][0-9]{0,2}([.,])[0-9]{3}(\1[0-9]{3})+", text):
+        text = re.sub("[.,]", "", text)
+    if re.fullmatch(r"[1-9][0-9]{0,2}[.,][0-9]{3}", text):
+        raise BadCell(f"may be {re.sub('[.,]', '', text)}: write it without a separator")
     match = re.fullmatch(r"([0-9]{1,10})(?:[.,]0+)?", text)
     if not match or int(match[1]) > MOST_STOCK:
-        raise BadCell("is not a whole number")
+        raise BadCell("is negative" if re.fullmatch("-[0-9.,]+", text) else "is not a whole number")
     return int(match[1])
 
 

@@ -43,6 +43,9 @@ ATTRIBUTES = {"colour": ("color", "base colour", "base color"), "gender": ("sex"
 STYLE = "style"
 
 
+_NUMBERED = re.compile(r"Unnamed: [0-9]+(_level_[0-9]+)?")
+
+
 def plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name.casefold())
 
@@ -116,7 +119,9 @@ def places_of(table: str, names: Sequence[str], keys: Sequence[str]) -> dict[str
 
 
 def key_of(name: str) -> str:
-    """The field or attribute that a column of this name is; "" without a name."""
+    """The field or attribute that a column of this name is; "" without a name, and for one that pandas numbered."""
+    if _NUMBERED.fullmatch(name):
+        return ""
     return FIELDS.get(plain(name)) or _attribute(name)
 
 

@@ -45,8 +45,16 @@ class NamedPictures:
         Raises:
             BadCell: it is a web address, or the end of several paths.
         """
-        whole = self._find(cell)
-        return (whole,) if whole else tuple(self._find(part) or self._path(part) for part in parts_of(cell))
+        if whole := self._find(cell):
+            return (whole,)
+        parts = parts_of(cell)
+        found = [self._find(part) for part in parts]
+        if None in found and "," in cell:  # a list with commas, perhaps as JSON or Python write it
+            listed = [part.strip(" \t\n\"'") for part in cell.strip("[]() ").split(",")]
+            others = [self._find(part) for part in listed if part]
+            if None not in others:
+                parts, found = tuple(listed), others
+        return tuple(name or self._path(part) for name, part in zip(found, parts, strict=False))
 
     def has(self, cell: str) -> bool:
         """Whether all files that the cell names exist."""

@@ -90,7 +90,7 @@ class _Rows:
         if len(cells) != len(names):
             return f"{len(cells)} columns instead of {len(names)}"
         for number, (name, cell) in enumerate(zip(names, cells, strict=True), start=1):
-            if not name and cell.strip():
+            if not name and cell.strip() and not (number == 1 and cell.strip().isdigit()):  # the index of pandas
                 return f'column {number} has no name in the header, but contains "{cell.strip()[:SHOWN]}"'
         return None
 

@@ -8,13 +8,15 @@ from functools import cached_property, partial
 from pathlib import PurePosixPath
 
 from ml.files.catalog.archive import Archive
+from ml.files.catalog.columns import needed_in
 from ml.files.catalog.errors import CatalogFileError, RowRejected
 from ml.files.catalog.rows import Table
 from ml.files.catalog.text import START, header_of, read_text
 from ml.files.catalog.workbook import read_workbook
 
 WORKBOOK = ".xlsx"
-EXTENSIONS = (".csv", ".tsv", WORKBOOK)
+TEXT = ".txt"  # Excel's "Unicode text"; also of notes, which are no tables
+EXTENSIONS = (".csv", ".tsv", TEXT, WORKBOOK)
 KAGGLE_TABLE = "styles.csv"
 TABLE_MAX_BYTES = 512 * 2**20
 
@@ -50,6 +52,10 @@ class FoundTable:
             raise CatalogFileError(f"{self.name} in {self.archive.path} cannot be read: {error.reason}") from error
 
     @property
+    def is_meant(self) -> bool:
+        return not self.name.lower().endswith(TEXT) or needed_in(self.header) > 1
+
+    @property
     def is_workbook(self) -> bool:
         return self.name.lower().endswith(WORKBOOK)
 
@@ -71,7 +77,8 @@ class Input:
         top = PurePosixPath(os.path.commonpath([os.path.dirname(name) for name in names]) if names else "")
         paths = (PurePosixPath(name) for name in names)
         found = [str(path) for path in paths if path.parent == top and path.suffix.lower() in EXTENSIONS]
-        return [self.found(name) for name in ([self.only] if self.only else found)]
+        tables = [self.found(name) for name in ([self.only] if self.only else found)]
+        return [table for table in tables if table.name == self.only or table.is_meant]
 
     @cached_property
     def kaggle_table(self) -> FoundTable | None:

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ml.files.catalog.cells import BadCell, stock_of
 from ml.files.catalog.errors import CatalogFileError, RowError
 from ml.files.catalog.opening import open_catalog
+from ml.files.catalog.records import Record
 from ml.files.catalog.rows import Row
 from ml.files.catalog.text import read_text
 
@@ -189,6 +191,37 @@ def test_the_picture_of_a_cell_is_found_whatever_its_spelling(
     if layout == "kaggle":
         text = f'{",".join(KAGGLE)},filename\nA,Men,A,B,C,Red,Fall,2012,Casual,Name,"{cell}"\n'
     assert [pictures for _, pictures in records(catalog(tmp_path, text, file))] == [(file,)]
+
+
+@pytest.mark.parametrize(
+    "cell", ["a.jpg|b.jpg", "a.jpg; b.jpg", "a.jpg, b.jpg", '["a.jpg", "b.jpg"]', "['a.jpg','b.jpg']"]
+)
+def test_several_pictures_may_be_listed_in_many_ways(tmp_path: Path, cell: str) -> None:
+    quoted = cell.replace('"', '""')
+    folder = catalog(tmp_path, f'sku,title,image\nA,Coat,"{quoted}"\n', "a.jpg", "b.jpg")
+    assert [pictures for _, pictures in records(folder)] == [("a.jpg", "b.jpg")]
+
+
+@pytest.mark.parametrize("index", ["", "Unnamed: 0"])
+@pytest.mark.parametrize("name", ["catalog.csv", "catalog.txt", "CATALOG.TSV"])
+def test_the_index_of_pandas_is_no_column(tmp_path: Path, index: str, name: str) -> None:
+    text = f"{index}\tsku\ttitle\timage\n0\tA\tCoat\ta.jpg\n1\tB\tHat\tb.jpg\n"
+    folder = catalog(tmp_path, text, "a.jpg", "b.jpg", "readme.txt", name=name)
+    found = list(open_catalog(folder).records())
+    assert [(record.sku, record.attributes) for record in found if isinstance(record, Record)] == [("A", {}), ("B", {})]
+
+
+@pytest.mark.parametrize(
+    ("text", "stock"),
+    [("0", 0), ("3.0", 3), ("3,00", 3), ("1 000", 1000), ("1,000,000", 1_000_000), ("1,000", None), ("1.000", None),
+     ("-3", None), ("2.5", None), ("many", None)],
+)  # fmt: skip
+def test_stock_is_read_as_people_write_it(text: str, stock: int | None) -> None:
+    if stock is None:
+        with pytest.raises(BadCell):
+            stock_of(text)
+    else:
+        assert stock_of(text) == stock
 
 
 @pytest.mark.parametrize("cell", ["coat.png", "front/coat.jpg", "../coat.jpg", "coat.v2"])
