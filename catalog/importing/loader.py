@@ -121,15 +121,21 @@ def import_records(
 def check_records(
     catalog: Catalog, *, limit: int | None = None, report: Callable[[RowError], None] = lambda _: None
 ) -> Outcome:
-    """What `import_records` would do, without writing anything. Pictures are looked up, but not opened."""
+    """What `import_records` would do, without writing anything. Pictures are looked up, but not decoded."""
     outcome = Outcome(report)
+    twins = Twins(catalog.archive) if catalog.layout == "folder" else None
     names = frozenset(catalog.archive.names)
     for chunk in _chunks(islice(_valid(catalog.records(), outcome), limit), CHUNK):
         skus = [record.sku for record in chunk]
         pictured = dict(
             Product.objects.filter(sku__in=skus).annotate(count=Count("images")).values_list("sku", "count")
         )
-        for record in chunk:
+        twinned = twins.among([record for record in chunk if record.sku not in pictured]) if twins else Found()
+        outcome.unchanged += len(twinned.existing)
+        outcome.pictured += len(twinned.existing)
+        for problem in twinned.refused:
+            outcome.refuse(problem)
+        for record in (record for record in chunk if record.sku not in twinned.skus):
             found = [name in names for name, _ in record.pictures]
             if pictured.get(record.sku):
                 outcome.unchanged += 1

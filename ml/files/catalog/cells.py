@@ -132,6 +132,9 @@ def _amount(number: str) -> Decimal:
 
 
 def currency_of(text: str) -> str:
+    """Of a code, or of a sign that means one currency."""
+    if len(meant := SIGNS.get(text, ())) == 1:
+        return meant[0]
     if not re.fullmatch("[A-Z]{3}", text.upper()):
         raise BadCell("is not a currency: use its three-letter code, for instance EUR")
     return text.upper()

@@ -18,6 +18,7 @@ WORKBOOK = ".xlsx"
 TEXT = ".txt"  # Excel's "Unicode text"; also of notes, which are no tables
 EXTENSIONS = (".csv", ".tsv", TEXT, WORKBOOK)
 KAGGLE_TABLE = "styles.csv"
+MOST_TABLES = 50  # looked into below the top
 TABLE_MAX_BYTES = 512 * 2**20
 
 
@@ -72,13 +73,23 @@ class Input:
 
     @cached_property
     def tables(self) -> Sequence[FoundTable]:
-        """Those at the top, or in the folders that contain everything, as in many zip files."""
+        """Those at the top, or in the folders that contain everything, as in many zip files.
+
+        Without any there, those with all needed columns that are nearest to the top.
+        """
+        if self.only:
+            return [self.found(self.only)]
         names = self.archive.names
         top = PurePosixPath(os.path.commonpath([os.path.dirname(name) for name in names]) if names else "")
         paths = (PurePosixPath(name) for name in names)
-        found = [str(path) for path in paths if path.parent == top and path.suffix.lower() in EXTENSIONS]
-        tables = [self.found(name) for name in ([self.only] if self.only else found)]
-        return [table for table in tables if table.name == self.only or table.is_meant]
+        tables = [path for path in paths if path.suffix.lower() in EXTENSIONS]
+        found = [table for path in tables if path.parent == top and (table := self.found(str(path))).is_meant]
+        if any(needed_in(table.header) > 1 or table.is_workbook for table in found):
+            return found
+        tables.sort(key=lambda path: len(path.parts))
+        below = [table for path in tables[:MOST_TABLES] if needed_in((table := self.found(str(path))).header) > 2]
+        depth = min((table.name.count("/") for table in below), default=0)
+        return [*(table for table in below if table.name.count("/") == depth), *found]
 
     @cached_property
     def kaggle_table(self) -> FoundTable | None:

@@ -116,7 +116,7 @@ def test_class_folders_that_moved_are_the_same_products(tmp_path: Path, zipped: 
         (tmp_path / "a" / "R\u00f6cke" / name).write_bytes(picture(seed=int(name[0])))
     assert run(tmp_path / "a")[0] == [2, 2, 0, 0, 0]
     shutil.copytree(tmp_path / "a", tmp_path / "b" / "my shop" / "season")
-    assert run(tmp_path / "b")[0] == [2, 0, 0, 2, 0]
+    assert run(tmp_path / "b", dry_run=True)[0] == run(tmp_path / "b")[0] == [2, 0, 0, 2, 0]
     files = {f"Ro\u0308cke\\{name}": (tmp_path / "a" / "R\u00f6cke" / name).read_bytes() for name in ("1.jpg", "2.jpg")}
     assert run(zipped(files | {"Hosen/1.jpg": files["Ro\u0308cke\\1.jpg"]}))[0] == [3, 1, 0, 2, 0]
     shutil.copytree(tmp_path / "a" / "R\u00f6cke", tmp_path / "c" / "Shirts")

@@ -238,6 +238,24 @@ SYSTEM = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("place", "beside"),
+    [
+        ("data/", ()),
+        ("my shop/", ("README.txt",)),
+        ("my shop/", ("notes.csv",)),
+        ("a/b/c/", ()),
+        ("a/b/", ("a/LICENSE",)),
+    ],
+)
+def test_a_table_that_is_not_at_the_top_is_found(tmp_path: Path, place: str, beside: tuple[str, ...]) -> None:
+    folder = catalog(
+        tmp_path, "sku,title,image\nA,Coat,coat.jpg\n", "photos/coat.jpg", *beside, name=f"{place}shop.csv"
+    )
+    assert open_catalog(folder).layout == "table"
+    assert list(records(folder)) == [("A", ("photos/coat.jpg",))]
+
+
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 @pytest.mark.parametrize("above", ["", "Dress/", "my shop/Dress/"])
 def test_files_of_systems_are_no_products_in_any_layout(tmp_path: Path, above: str, packed: bool) -> None:
