@@ -66,7 +66,8 @@ class Cases:
         yield from self.words()
         yield self.profiles()
         yield from self.pictures()
-        yield self.placeholder()
+        yield self.placeholder(others=False)
+        yield self.placeholder(others=True)
         yield self.deep()
         yield from self.slow_bodies()
 
@@ -175,16 +176,19 @@ class Cases:
             happened = f"query {verdict.query}, upload {verdict.upload}, pipeline {verdict.pipeline}"
             yield Row(name, right, happened, verdict.is_one and verdict.query in codes)
 
-    def placeholder(self) -> Row:
+    def placeholder(self, *, others: bool) -> Row:
+        """In a shop with other pictures, or without."""
         empty_shop()
         path = self.folder / "19-placeholder-120-products.zip"
-        call_command("import_catalog", path, stdout=io.StringIO(), stderr=io.StringIO())
+        for each in (path, self.folder / "20-text-search-words.zip") if others else (path,):
+            call_command("import_catalog", each, stdout=io.StringIO(), stderr=io.StringIO())
         worker.embed_now(list(ProductImage.objects.values_list("pk", flat=True)))
         with zipfile.ZipFile(path) as archive:
             photo = archive.read("images/ph1.jpg")
         page = _client().post("/search/photo/", {"photo": SimpleUploadedFile("photo.jpg", photo)})
         cards = len(_skus(page.content.decode()))
-        return Row(path.name, "a photo search shows twelve cards", f"{cards} cards", cards >= 12)
+        name = f"{path.name}{' and others' if others else ''}"
+        return Row(name, "a photo search shows twelve cards", f"{cards} cards", cards >= 12)
 
     def _product(self, title: str, data: bytes) -> ProductImage:
         category = Category.objects.first() or Category.add_root(name="Cases")

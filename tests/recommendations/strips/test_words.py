@@ -93,6 +93,10 @@ def test_one_placeholder_on_120_products_takes_one_card(shop: Shopkeeper, plane:
     products = [shop.product(f"unpictured {number}", category="new") for number in range(120)]
     images = [services.attach_image(product=product, accepted=accepted) for product in products]
     claims.store_known(plane, [(image.pk, image.digest) for image in images], np.tile(np.float32([1, 0, 0]), (120, 1)))
+    photo = seen(plane, [1, 0, 0])
+    assert [card.product.title for card in photo_cards(photo, SearchRequest(12)).matches] == [
+        f"unpictured {number}" for number in range(12)
+    ], "a shop without other pictures"
     for number in range(20):
         far, turn = 0.7 + 0.02 * number, 2.4 * number
         shop.embedded(plane, f"other {number}", [1, far * cos(turn), far * sin(turn)], category="new")
