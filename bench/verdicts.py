@@ -22,6 +22,7 @@ from catalog.decoding import to_input
 from catalog.services import AcceptedImage
 from ml.pictures import codec
 from ml.pictures.codec import ImageRejected
+from ml.pictures.colours import colours_of
 
 SPEC = SimpleNamespace(
     input_size=16, fit="letterbox"
@@ -79,7 +80,7 @@ def faults_of(sent: bytes, accepted: AcceptedImage, *, is_damaged: bool, secret:
         wrong.append(f"{len(stored)} bytes from {len(sent)}")
     if (secret and secret in stored) or "xmp" in opened.info or not set(opened.getexif()) <= {ORIENTATION}:
         wrong.append("metadata is left")
-    if opened.info.get("icc_profile") != original.info.get("icc_profile"):
+    if colours_of(opened, stored).profile != colours_of(original, sent).profile:
         wrong.append("the colour profile is another")
     if after.shape != before.shape or (info.height, info.width) != after.shape[:2]:
         wrong.append(f"{before.shape} became {after.shape}, said to be {info.width} by {info.height}")

@@ -153,6 +153,8 @@ def _coded(primaries: int, tone: int) -> bytes | None:
         return None
     if primaries not in _PRIMARIES or tone not in _TONES:
         raise ValueError(f"its colours (code {primaries}/{tone}) are not supported")
+    if _PRIMARIES[primaries] is SRGB and _TONES[tone] is SRGB_TONE:
+        return None
     return rgb_profile(_PRIMARIES[primaries], _TONES[tone], f"H.273 {primaries}/{tone}")
 
 
