@@ -51,7 +51,8 @@ ABSENT = frozenset({
     "#num!", "#getting_data",
 })  # fmt: skip
 
-_SIGN = "|".join(["[A-Z]{3}", "[a-z]{3}", *map(re.escape, SIGNS)])
+_SMALL = sorted({code.lower() for codes in SIGNS.values() for code in codes})  # "5 pcs" is no price
+_SIGN = "|".join(["[A-Z]{3}", *_SMALL, *map(re.escape, SIGNS)])
 _PRICE = re.compile(rf"({_SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)(?:[.,][-–—]{{1,2}})?\s*({_SIGN})?")  # also 12,-
 _SPACED = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")  # 1 299 and 1'299
 #: Thousands and cents, both ways round.
