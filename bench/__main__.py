@@ -44,6 +44,7 @@ one run, and needs otherwise idle cores.
   python -m bench routes    the cost of every public page and API response in the large shop
   python -m bench busy      ordinary photo searches while six clients send photos of 39 MP
   python -m bench cases     inputs that once failed, in the folder LOOKALIKE_CASES: what is right, what happened
+  python -m bench words     text search: success@5 and p50/p95 of real and misspelt queries, up to 300,000 products
   python -m bench verdicts  files in folders through query, upload and pipeline: do they agree?
 
 LOOKALIKE_DATA names a folder with fashion-small.zip (real photos) and, for trained weights,
@@ -91,6 +92,13 @@ def benchmarks() -> ArgumentParser:
     routes.add_argument("--products", type=positive, default=300_000)
     routes.add_argument("--rounds", type=positive, default=5, help="requests per route")
     routes.add_argument("--only", default="", help="only routes with this text in their name")
+    words = commands.add_parser("words", help="exit code 1 below the targets")
+    words.add_argument("--queries", type=positive, default=200)
+    words.add_argument("--seed", type=not_negative, default=0, help="decides the queries and their misspellings")
+    words.add_argument(
+        "--products", type=positive, nargs="+", default=[], metavar="N", help="sizes of the shop, rising"
+    )
+    words.add_argument("--show", action="store_true", help="print each query that failed")
     busy = commands.add_parser("busy")
     busy.add_argument("--seconds", type=number(0, 10_000), default=30.0)
     busy.add_argument("--clients", type=positive, default=6, help="clients that send photos of 39 MP")
@@ -149,6 +157,8 @@ def _scratch_shop(command: str) -> ScratchShop:
     if command == "cases":
         os.environ.update(dict.fromkeys(RATES, ""))
         return open_scratch_shop(ROOT, weights="bundled", name="cases")
+    if command == "words":
+        return open_scratch_shop(ROOT, weights="bundled", name="words")
     return open_scratch_shop(ROOT, weights="bundled" if command == "sheets" else None)
 
 

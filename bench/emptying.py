@@ -10,11 +10,14 @@ from django.db import connection
 
 from catalog.media import high_water
 from catalog.media.files import rowless_files
+from catalog.models import Synonyms
+from catalog.search.defaults import SYNONYMS
 
 
 def empty_shop() -> None:
     """Remove rows, files and vector indexes; keep the database and the files that `bench` keeps next to it."""
     call_command("flush", interactive=False, verbosity=0)
+    Synonyms.objects.bulk_create(Synonyms(words=words) for words in SYNONYMS)
     for name in [*rowless_files(older_than=timedelta(seconds=-1)), high_water.NAME]:
         default_storage.delete(name)
     _drop_vector_indexes()

@@ -12,7 +12,8 @@ from bench.copying import binary_copy, store_vectors
 from bench.emptying import empty_shop
 from bench.shop import ScratchShop
 from bench.superuser import as_superuser
-from catalog.models import Category, Product
+from catalog.models import Category, Product, SearchText
+from catalog.search.indexing import count_words, index_stale
 from recommendations.embeddings.indexes import ensure_index, index_exists
 from recommendations.lifecycle.switching import ensure_active_model
 from recommendations.models import EmbeddingModel, ImageEmbedding
@@ -42,6 +43,7 @@ def fill(shop: ScratchShop, products: int = PRODUCTS, *, fresh: bool = False) ->
     assortment = Assortment.of(products)
     steps: list[tuple[str, Callable[[], bool], Callable[[], None]]] = [
         ("products", Product.objects.exists, lambda: _products(assortment)),
+        ("words", _has_words, _words),
         ("pictures", _has_images, _images),
         (
             "vectors",
@@ -84,6 +86,25 @@ def _category(address: str) -> Category:
     if not parent:
         return Category.objects.add_root(instance=fresh)
     return Category.objects.add_child(_category(parent), instance=fresh)
+
+
+def _has_words() -> bool:
+    return not SearchText.objects.filter(version=0).exists()
+
+
+def _words() -> None:
+    index_stale()
+    count_words()
+
+
+def category_at(names: tuple[str, ...]) -> Category:
+    """The category with this path of names, made if it is missing."""
+    parent = category_at(names[:-1]) if len(names) > 1 else None
+    fresh = Category(name=names[-1])
+    found = Category.objects.filter(address=fresh.address_below(parent)).first()
+    if found is not None:
+        return found
+    return Category.objects.add_child(parent, instance=fresh) if parent else Category.objects.add_root(instance=fresh)
 
 
 def _has_images() -> bool:

@@ -77,7 +77,7 @@ def _point(model: EmbeddingModel, share: float, rows: int, fetch: int, queries: 
     chance = np.random.default_rng(6)
     skus = [f"B{number}" for number in chance.choice(rows, size=queries + 1, replace=False)]
     walks, compares, full = [], [], True
-    for number, product in enumerate(Product.objects.defer("search").filter(sku__in=skus)):
+    for number, product in enumerate(Product.objects.filter(sku__in=skus)):
         rows_of = partial(_ask, product.pk, model, filters, fetch)
         with _walking():
             walk, got = _timed(rows_of)
@@ -91,7 +91,7 @@ def _point(model: EmbeddingModel, share: float, rows: int, fetch: int, queries: 
 
 def _ask(own: int, model: EmbeddingModel, filters: Filters, fetch: int, *, exact: bool = False) -> int:
     """The rows that a search's statement finds."""
-    products = Product.objects.published().filter(filters.conditions()).exclude(pk__in=[own]).defer("search").order_by()
+    products = Product.objects.published().filter(filters.conditions()).exclude(pk__in=[own]).order_by()
     return len(nearest_pictures(own, model, products, fetch, exact=exact))
 
 

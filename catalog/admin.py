@@ -10,8 +10,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ORDER_VAR
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Func, Model, Q, QuerySet, Value
 from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -25,6 +26,8 @@ from catalog import refusals
 from catalog.attributes import parse_attributes, validate_attributes
 from catalog.locks import lock_tree
 from catalog.models import Category, Product, ProductImage
+from catalog.search import admin as search_admin  # noqa: F401  (registers its models)
+from catalog.search.finding import among, find
 from catalog.services import (
     AcceptedImage,
     StorageUnavailable,
@@ -157,6 +160,20 @@ class ProductAdmin(ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         return super().get_queryset(request).select_related("category").prefetch_related("images")
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Product], search_term: str
+    ) -> tuple[QuerySet[Product], bool]:
+        """The shop's own search, in the order of the results unless the user sorted a column."""
+        if not search_term.strip():
+            return queryset, False
+        found = find(search_term, queryset)  # type: ignore[arg-type]
+        if found.more is not None:
+            return found.more, False
+        ranked = queryset.filter(among(found.ids))
+        if not request.GET.get(ORDER_VAR):
+            ranked = ranked.order_by(Func(Value(found.ids), F("pk"), function="array_position"))
+        return ranked, False
+
     def withheld_fields(self, request: HttpRequest, obj: Model | None = None) -> set[str]:
         """Extra form fields that write other models and that this user may not write."""
         may_edit = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
@@ -248,7 +265,7 @@ class CategoryAdmin(ModelAdmin):
         count = products.count()
         if not count:
             return super().get_deleted_objects(doomed, request)
-        named = [f"{product.title} ({product.sku})" for product in products.defer("search")[:PRODUCTS_NAMED]]
+        named = [f"{product.title} ({product.sku})" for product in products[:PRODUCTS_NAMED]]
         rest = count - len(named)
         more = [ngettext("… and %(count)s more", "… and %(count)s more", rest) % {"count": f"{rest:,}"}] if rest else []
         remedy = gettext("First move these products to another category, or delete them:")

@@ -8,7 +8,9 @@ class CatalogConfig(AppConfig):
 
     def ready(self) -> None:
         from catalog.media import high_water, quarantine, rollbacks  # noqa: PLC0415 (Django: after the registry is ready)
+        from catalog.search import indexing  # noqa: PLC0415 (Django)
 
+        indexing.connect()
         high_water.connect()
         quarantine.connect()
         rollbacks.connect()

@@ -184,7 +184,7 @@ class _CategoryNames:
 
 
 def _chunks(products: QuerySet[Product]) -> Iterator[list[Product]]:
-    rows = products.select_related("category").prefetch_related("images").defer("search")
+    rows = products.select_related("category").prefetch_related("images")
     chunk: list[Product] = []
     for product in rows.iterator(chunk_size=CHUNK):
         chunk.append(product)

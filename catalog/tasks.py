@@ -4,8 +4,11 @@ from celery import shared_task
 
 from catalog.media import files
 from catalog.media.high_water import RowsWentBackwards
+from catalog.search import indexing, misses
 
 logger = logging.getLogger(__name__)
+
+INDEX_SECONDS = 20.0  # other tasks of its queue wait no longer
 
 
 @shared_task(ignore_result=True)
@@ -32,3 +35,17 @@ def check_media() -> None:
         "Media: %d pictures, %d without their file; %d files set aside, %d back, %d deleted after quarantine.",
         swept.found.pictures, swept.found.lost, swept.set_aside, swept.returned, swept.deleted,
     )  # fmt: skip
+
+
+@shared_task(ignore_result=True)
+def index_products() -> None:
+    """Every minute: index products for text search that changed in a way that the shop did not notice."""
+    if done := indexing.index_stale(seconds=INDEX_SECONDS):
+        logger.info("Indexed %d products for text search.", done)
+
+
+@shared_task(ignore_result=True)
+def tidy_search() -> None:
+    """Hourly: count the words of the shop, and delete old counts of searches."""
+    indexing.count_words()
+    misses.prune()

@@ -177,8 +177,7 @@ CELERY_TASK_ROUTES = {
     # Not "bulk": a message that waits there keeps `nudge_bulk` from sending another.
     "recommendations.tasks.prune_strip_counts": {"queue": "maintenance"},
     "recommendations.tasks.check_recall": {"queue": "maintenance"},
-    "catalog.tasks.check_media": {"queue": "maintenance"},
-    "catalog.tasks.check_media_if_due": {"queue": "maintenance"},
+    "catalog.tasks.*": {"queue": "maintenance"},
     "shop.tasks.forget_login_failures": {"queue": "maintenance"},
 }
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_PROCESSES", 1, validate=validate.Range(min=1))
@@ -227,6 +226,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "recommendations.tasks.sweep", "schedule": EMBEDDING_SWEEP_SECONDS},
     # Daily by the database's record: the scheduler's clock starts over if its file is lost.
     "check-media": {"task": "catalog.tasks.check_media_if_due", "schedule": 3600},
+    "index-products": {"task": "catalog.tasks.index_products", "schedule": 60},
+    "tidy-search": {"task": "catalog.tasks.tidy_search", "schedule": 3600},
     "prune-strip-counts": {"task": "recommendations.tasks.prune_strip_counts", "schedule": 24 * 3600},
     "forget-login-failures": {"task": "shop.tasks.forget_login_failures", "schedule": 24 * 3600},
 }
@@ -326,8 +327,7 @@ AXES_DISABLE_ACCESS_LOG = True  # the log has it; a table of who logged in when 
 AXES_ENABLE_ADMIN = False  # `manage.py axes_list_attempts` and `axes_reset_username` show and unlock
 AXES_VERBOSE = False
 
-# Requests of one client, such as 60/min; empty for no limit.
-_RATE = validate.Regexp(r"^([1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day))?$")
+_RATE = validate.Regexp(r"^([1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day))?$")  # of one client; empty: no limit
 
 # API
 REST_FRAMEWORK = {

@@ -15,7 +15,9 @@ MOST_PRODUCTS = 100  # per page
 
 
 class ProductListParameters(Strict):
-    q = Text(required=False, max_length=200, help_text='Full-text search in web search syntax: `"red dress" -long`.')
+    q = Text(
+        required=False, max_length=200, help_text='Words to search for, in web search syntax: `"red dress" -long`.'
+    )
     category = CategoryAddress(required=False, help_text="Address of a category; includes its subcategories.")
     brand = Text(required=False, max_length=100, help_text="Exact brand name.")
     price_min = QueryAmount(required=False)

@@ -2,53 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
-from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.exceptions import NotFound
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog import refusals, services
 from catalog.api.errors import DecoderProblem, ImageProblem, StorageProblem
+from catalog.api.paging import ProductPages
 from catalog.api.permissions import HoldsPermissions, may_see_unpublished
 from catalog.api.serializers import ImageSerializer, ImageUploadSerializer, ProductListParameters, ProductSerializer
 from catalog.api.strict import NoParameters, Strict, StrictView
 from catalog.clients.throttling import SearchThrottle
 from catalog.models import Product
 from catalog.querysets import ProductQuerySet
+from catalog.search import misses
+from catalog.search.finding import find
 from ml.pictures.codec import ImageRejected
 from ml.pictures.decoding import DecoderUnavailable
-
-NOWHERE = Cursor(0, False, None)  # REST framework's result for text that is not a cursor
-
-
-class NewestFirst(CursorPagination):
-    """`ProductListParameters` has validated `limit` and `cursor`."""
-
-    ordering = "-id"
-
-    def get_page_size(self, request: Request) -> int:
-        return int(request.query_params.get("limit") or self.page_size or 0)
-
-    def decode_cursor(self, request: Request) -> Any:
-        try:
-            cursor = super().decode_cursor(request)
-        except NotFound:
-            cursor = NOWHERE
-        position = "0" if cursor is None or cursor.position is None else str(cursor.position)
-        if cursor == NOWHERE or not re.fullmatch("[0-9]{1,18}", position):
-            message = "This is not a cursor from this list."
-            raise ValidationError({"cursor": [ErrorDetail(message, "invalid")]})
-        return cursor
-
-    def get_schema_operation_parameters(self, view: object) -> list[dict[str, Any]]:
-        return []
 
 
 class ProductViewSet(
@@ -57,7 +33,7 @@ class ProductViewSet(
     serializer_class = ProductSerializer
     permission_classes = [HoldsPermissions]
     permissions_needed = {"create": ("catalog.add_product",), "images": ("catalog.add_productimage",)}
-    pagination_class = NewestFirst
+    pagination_class = ProductPages
     lookup_field = "slug"
 
     def get_throttles(self) -> list[Any]:
@@ -73,8 +49,6 @@ class ProductViewSet(
 
     def filter_queryset(self, products: Any) -> Any:
         asked = self.parameters.validated_data
-        if "q" in asked:
-            products = products.containing(asked["q"])
         if "category" in asked:
             products = products.in_subtree(asked["category"])
         for name, lookup in (("brand", "brand"), ("price_min", "price__gte"), ("price_max", "price__lte")):
@@ -84,8 +58,20 @@ class ProductViewSet(
 
     @extend_schema(parameters=[ProductListParameters])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List published products, newest first. Staff also see unpublished ones."""
-        return super().list(request, *args, **kwargs)
+        """List published products, newest first, or search them, best first. Staff also see unpublished ones."""
+        asked = self.parameters.validated_data
+        if "q" not in asked:
+            return super().list(request, *args, **kwargs)
+        visible = self.get_queryset()
+        pages: ProductPages = self.paginator  # type: ignore[assignment]
+        products = self.filter_queryset(visible)
+        found = find(
+            asked["q"], pages.of_today(products, request), visible=visible if products is not visible else None
+        )
+        if found.missed and "cursor" not in asked:
+            misses.note(asked["q"])
+        page = pages.paginate_found(found, products, request, self)
+        return pages.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Retrieve a product."""

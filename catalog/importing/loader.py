@@ -22,6 +22,7 @@ from catalog.locks import IMPORT_LOCK, session_lock
 from catalog.media import files
 from catalog.models import Product, ProductImage
 from catalog.models.product import default_currency, product_slug
+from catalog.search.indexing import count_words, index
 from catalog.services import AcceptedImage, accept_image, announce_images, store_file
 from ml.files.catalog.errors import RowError, RowRejected
 from ml.files.catalog.records import Catalog, Record
@@ -115,6 +116,8 @@ def import_records(
         for chunk in _chunks(islice(records, limit), CHUNK):
             loader.load(chunk)
             advance(len(chunk))
+    if outcome.created:
+        count_words()
     return outcome
 
 
@@ -253,6 +256,7 @@ class _Loader:
                     for sku, stored in pictures.items()
                     for position, picture in enumerate(stored)
                 )
+                index(product.pk for product in made)
                 announce_images([image.pk for image in images], interactive=False)
         except BaseException:
             files.discard_rowless(written)

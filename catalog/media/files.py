@@ -207,7 +207,7 @@ def lost_pictures(limit: int) -> list[ProductImage]:
     if state is None or not state.lost:
         return []
     images = ProductImage.objects.filter(file__in=state.lost_names[: 4 * limit])
-    return list(images.select_related("product").defer("product__search").order_by("pk")[:limit])
+    return list(images.select_related("product").order_by("pk")[:limit])
 
 
 def discard_rowless(names: Iterable[str]) -> None:

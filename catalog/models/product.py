@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVectorField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -20,7 +19,6 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.attributes import AreAttributes, validate_attributes
 from catalog.models.category import Category
-from catalog.models.search_vector import product_vector
 from catalog.models.validators import validate_gtin, validate_web_address
 from catalog.querysets import ProductQuerySet
 from ml.files.catalog.records import DESCRIPTION_LENGTH
@@ -105,11 +103,6 @@ class Product(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
-    search = models.GeneratedField(
-        expression=product_vector(),
-        output_field=SearchVectorField(),
-        db_persist=True,
-    )
 
     objects = ProductQuerySet.as_manager()
 
@@ -118,7 +111,6 @@ class Product(models.Model):
         verbose_name_plural = _("products")
         ordering = ["-id"]
         indexes = [
-            GinIndex(fields=["search"], name="product_search"),  # ProductQuerySet.matching
             models.Index(  # category pages, newest first
                 fields=["category", "-id"], name="product_by_category", condition=Q(published=True)
             ),

@@ -21,6 +21,8 @@ from catalog.media import quarantine
 from catalog.models import Category, Product
 from catalog.models.image import FOLDER, MIME
 from catalog.pages import BoundedPaginator
+from catalog.search import misses
+from catalog.search.finding import Ranked, find
 from catalog.signals import product_viewed
 
 HOME_PRODUCTS = 12
@@ -63,8 +65,11 @@ def category(request: HttpRequest, address: str) -> HttpResponse:
 def search(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip().replace("\0", "")[:200]
     products = Product.objects.published()
-    found = products.matching(text) if text else products.none()
-    return render(request, "catalog/search.html", {"query": text, "page": _page(request, found.for_cards())})
+    found = find(text, products)
+    if found.missed and "page" not in request.GET:
+        misses.note(text)
+    page = _page(request, Ranked(found.ids, products.for_cards()))
+    return render(request, "catalog/search.html", {"query": text, "found": found, "page": page})
 
 
 @require_safe
@@ -107,7 +112,7 @@ def media(request: HttpRequest, name: str) -> FileResponse | HttpResponse:
     return response
 
 
-def _page(request: HttpRequest, products: QuerySet[Product]) -> Page[Product]:
+def _page(request: HttpRequest, products: QuerySet[Product] | Ranked) -> Page[Product]:
     return BoundedPaginator(products, settings.PRODUCTS_PER_PAGE).get_page(request.GET.get("page"))
 
 

@@ -206,7 +206,7 @@ class ImageEmbeddingAdmin(ReadOnlyAdmin):
     actions = ["retry"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImageEmbedding]:
-        return super().get_queryset(request).defer("vector", "image__product__search")
+        return super().get_queryset(request).defer("vector")
 
     @admin.display(description="")
     def picture(self, row: ImageEmbedding) -> str:

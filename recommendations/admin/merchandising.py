@@ -25,7 +25,7 @@ class MerchandisedProductForm(ProductForm):
     """A product form with the products it is never shown with. The list is the same from both sides."""
 
     never_with = forms.ModelMultipleChoiceField(
-        Product.objects.defer("search"),
+        Product.objects,
         required=False,
         label=_("Never shown with"),
         help_text=_(
@@ -94,7 +94,7 @@ class PinInline(TabularInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Pin]:
         pair = Q(a=OuterRef("product"), b=OuterRef("shown")) | Q(a=OuterRef("shown"), b=OuterRef("product"))
         pins = super().get_queryset(request).annotate(vetoed=Exists(Veto.objects.filter(pair)))
-        return pins.select_related("shown").defer("shown__search").prefetch_related("shown__images")
+        return pins.select_related("shown").prefetch_related("shown__images")
 
     @admin.display(description=_("Picture"))
     def thumbnail(self, pin: Pin) -> str:

@@ -54,12 +54,7 @@ def failure_groups(model: EmbeddingModel | None, counts: dict[str, int], *, exam
     if model is None or not counts:
         return []
     ids = latest_failures(model, list(counts), examples)
-    rows = (
-        ImageEmbedding.objects.filter(pk__in=ids)
-        .select_related("image__product")
-        .defer("vector", "image__product__search")
-        .order_by("-pk")
-    )
+    rows = ImageEmbedding.objects.filter(pk__in=ids).select_related("image__product").defer("vector").order_by("-pk")
     found: dict[str, list[ImageEmbedding]] = defaultdict(list)
     for row in rows:
         found[row.error_code].append(row)

@@ -255,7 +255,7 @@ def compare(
 
 
 def _for_rows():  # type: ignore[no-untyped-def]
-    return Product.objects.select_related("category").defer("search").for_cards()
+    return Product.objects.select_related("category").for_cards()
 
 
 def _row(product: Product, models: tuple[EmbeddingModel, EmbeddingModel], k: int) -> Row:

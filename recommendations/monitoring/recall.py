@@ -175,7 +175,7 @@ class RecallCheck:
         }
 
     def _look_at(self, pk: int, model: EmbeddingModel) -> None:
-        product = Product.objects.defer("search").filter(pk=pk).first()
+        product = Product.objects.filter(pk=pk).first()
         vector = query_vectors.vectors_of([pk], model).get(pk)
         if product is None or vector is None:
             return  # deleted, or its picture replaced, in the meantime

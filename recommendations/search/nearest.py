@@ -40,7 +40,7 @@ def nearest_products(
     chosen = plan(filters, limit)
     exact, fetch = chosen.exact or metric != model.metric, chosen.fetch
     effort = chosen.effort if chosen.effort > EFFORT else None
-    products = Product.objects.published().filter(filters.conditions()).defer("search").order_by()
+    products = Product.objects.published().filter(filters.conditions()).order_by()
     if filters.excluded:
         products = products.exclude(pk__in=sorted(filters.excluded))
     while True:

@@ -53,7 +53,7 @@ class Curation:
 def curation_for(product: Product) -> Curation:
     """The curation of a product's strip. Three queries, and up to two more if there are pins or rules that move
     categories."""
-    pins = Pin.objects.filter(product=product).select_related("shown").defer("shown__search")
+    pins = Pin.objects.filter(product=product).select_related("shown")
     pairs = Veto.objects.of(product.pk).values_list("a_id", "b_id")
     rules = [rule for rule in Rule.objects.filter(active=True).select_related("category", "beside") if
              rule.beside is None or product.category.path.startswith(rule.beside.path)]  # fmt: skip

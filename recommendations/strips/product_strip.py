@@ -139,7 +139,7 @@ def _best(product: Product, source: Source, place: Q, filters: Filters, curation
     found = Product.objects.published().filter(place, filters.conditions()).exclude(pk__in=sorted(filters.excluded))
     if source != Source.NEWEST:
         found = found.annotate(in_common=_in_common(product)).order_by("-in_common", "-id")
-    others = list(found.defer("search").for_cards()[: limit * POOL])
+    others = list(found.for_cards()[: limit * POOL])
     order = np.argsort(-curation.moved(others), kind="stable")
     return [Match(others[position], others[position].main_image, None, source) for position in order]
 

@@ -29,7 +29,7 @@ def inspired_by(viewed: Sequence[int], limit: int, *, excluded: frozenset[int] =
         limit: cards, 1 to `MAX_RESULTS`; the category viewed last has the most of them.
         excluded: ids of further products to leave out.
     """
-    there = Product.objects.published().filter(stock__gt=0).defer("search").in_bulk(viewed)
+    there = Product.objects.published().filter(stock__gt=0).in_bulk(viewed)
     by_category: dict[int, list[Product]] = {}
     for product in (there[pk] for pk in viewed if pk in there):
         by_category.setdefault(product.category_id, []).append(product)

@@ -7,8 +7,11 @@ from django.test import Client
 
 CATALOG = [f"catalog.{action}_{model}" for model in ("product", "productimage", "category")
            for action in ("view", "add", "change", "delete")]  # fmt: skip
-MERCHANDISING = [f"recommendations.{action}_{model}" for model in ("pin", "veto", "rule")
-                 for action in ("view", "add", "change", "delete")]  # fmt: skip
+MERCHANDISING = ["catalog.view_searchmiss"] + [
+    f"{app}.{action}_{model}"
+    for app, model in [*(("recommendations", each) for each in ("pin", "veto", "rule")), ("catalog", "synonyms")]
+    for action in ("view", "add", "change", "delete")
+]
 
 
 def staff(name: str, *permissions: str, **fields: object) -> User:

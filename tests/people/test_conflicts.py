@@ -390,6 +390,7 @@ REACHED = {
     "catalog.Product: slug": "API, admin, import_catalog",
     "catalog.ProductImage: file": "nobody: names are generated",
     "catalog.ProductImage: product, digest": "API, admin: 'duplicate'",
+    "catalog.SearchMiss: day, words": "shoppers: ON CONFLICT",
     "recommendations.EmbeddingModel: name": "embedding_models, import_embeddings: under a lock",
     "recommendations.EmbeddingModel: state": "embedding_models: under locks of all models",
     "recommendations.ImageEmbedding: image, model": "workers, import_embeddings: ON CONFLICT",

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 from rest_framework.authtoken.models import Token
 
-from catalog.models import Product
+from catalog.models import Product, SearchMiss, Synonyms
 from recommendations.models import EmbeddingModel, ImageEmbedding, Pin, Rule, SearchHealth, Veto
 from recommendations.strips.curation import set_vetoes
 from tests.people.staff import CATALOG, MERCHANDISING, signed_in, staff
@@ -74,6 +74,8 @@ MODELS: dict[str, tuple[frozenset[str], ...]] = {
     "catalog/product": (frozenset({"clerk", "editor", "merchandiser", "boss"}), EDITORS,
                         frozenset({"clerk", "editor", "boss"}), EDITORS),
     "catalog/category": (EDITORS | MERCHANDISERS, EDITORS, EDITORS, EDITORS),
+    "catalog/synonyms": (MERCHANDISERS,) * 4,
+    "catalog/searchmiss": (MERCHANDISERS, NOBODY, NOBODY, NOBODY),
     "recommendations/rule": (MERCHANDISERS,) * 4,
     "auth/user": (BOSS,) * 4,
     "auth/group": (BOSS,) * 4,
@@ -208,6 +210,8 @@ def places(shop: Shopkeeper) -> dict[str, Any]:
         "slug": product.slug, "secret": secret.pk, "secret slug": secret.slug, "file": image.file.name,
         "type": ContentType.objects.get_for_model(Product).pk,
         "catalog/product": product.pk, "catalog/category": shop.category("empty").pk,
+        "catalog/synonyms": Synonyms.objects.create(words="pants, trousers").pk,
+        "catalog/searchmiss": SearchMiss.objects.create(day="2026-01-01", words="zebra").pk,
         "recommendations/rule": Rule.objects.create(effect="exclude", brand="Kestrel").pk,
         "recommendations/embeddingmodel": model.pk,
         "recommendations/imageembedding": ImageEmbedding.objects.get().pk,

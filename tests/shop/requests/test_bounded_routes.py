@@ -12,8 +12,10 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from catalog import pages, querysets
+from catalog import pages
 from catalog.models import Category
+from catalog.search import finding
+from catalog.search.indexing import index_stale
 from recommendations.embeddings.indexes import drop_index, ensure_index
 from recommendations.models import EmbeddingModel, ModelState
 from tests.recommendations.search.test_search_oracle import SPEC
@@ -77,10 +79,11 @@ def fill(count: int) -> EmbeddingModel:
             """,
             [model.pk, SPEC.dimension],
         )
+        index_stale()
         assert ensure_index(model)
         # The categories as well: otherwise the planner would use statistics of an earlier test.
-        tables = "catalog_category, catalog_product, catalog_productimage, recommendations_imageembedding"
-        cursor.execute(f"VACUUM ANALYZE {tables}")
+        tables = "catalog_category, catalog_product, catalog_searchtext, catalog_productimage"
+        cursor.execute(f"VACUUM ANALYZE {tables}, recommendations_imageembedding")
     return model
 
 
@@ -124,8 +127,8 @@ def _read(node: dict[str, Any]) -> int:
 @pytest.mark.case
 def test_no_public_route_reads_more_in_a_larger_shop(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "COUNTED", 100)
-    monkeypatch.setattr(querysets, "FEW", 100)
-    monkeypatch.setattr(querysets, "RANKED", 200)
+    monkeypatch.setattr(finding, "MANY", 400)
+    monkeypatch.setattr(finding, "RANKED", 120)
     monkeypatch.setattr("recommendations.search.query_vectors._SWATCH_PRODUCTS", 100)
     monkeypatch.setattr("recommendations.strips.swatches.READ", 100)
     cost: dict[str, list[int]] = {path: [] for path in ROUTES}
@@ -156,6 +159,7 @@ def test_counts_are_exact_up_to_a_thousand_and_say_so_beyond(shop: Shopkeeper, c
             """,
             [category.pk],
         )
+    index_stale()
     for path in ("/c/clothes/", "/search/?q=red"):
         assert "1,000 products" in client.get(path).content.decode()
     assert "Older products" not in client.get("/c/clothes/?page=42").content.decode()

@@ -1,10 +1,11 @@
+"""The expression of the first migration."""
+
 from django.contrib.postgres.search import (
     SearchConfig,
-    SearchVector,
     SearchVectorCombinable,
     SearchVectorField,
 )
-from django.db.models import Expression, Func
+from django.db.models import Func
 
 CONFIG = "english"
 
@@ -17,12 +18,3 @@ class AttributesVector(SearchVectorCombinable, Func):
     arity = 1
     config = SearchConfig(CONFIG)
     output_field = SearchVectorField()
-
-
-def product_vector() -> Expression:
-    return (
-        SearchVector("title", weight="A", config=CONFIG)
-        + SearchVector("brand", weight="B", config=CONFIG)
-        + AttributesVector("attributes")
-        + SearchVector("description", weight="D", config=CONFIG)
-    )

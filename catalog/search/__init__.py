@@ -1,0 +1,1 @@
+"""Text search: what products are indexed under, and how typed words find them."""

@@ -1,0 +1,25 @@
+"""The synonyms of a new shop. Staff add their own, and delete those that are wrong for their assortment."""
+
+SYNONYMS = (
+    "t-shirt, tee, tee shirt",
+    "trousers, pants",
+    "sneakers, trainers",
+    "soccer, football",
+    "grey, gray",
+    "colour, color",
+    "jewellery, jewelry",
+    "pyjamas, pajamas",
+    "sweater, jumper, pullover",
+    "backpack, rucksack",
+    "swimsuit, bathing suit, swimming costume",
+    "perfume, fragrance",
+    "underwear, innerwear",
+    "women, ladies",
+    "men, gents",
+    "kids, children",
+    "autumn, fall",
+    "tie, necktie",
+    "dressing gown, bathrobe",
+    "dungarees, overalls",
+    "moisturiser, moisturizer",
+)

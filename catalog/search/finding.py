@@ -1,0 +1,282 @@
+"""The one way from words to products: for the shop's page, the API and the admin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from math import comb
+from typing import Any, overload
+
+from django.contrib.postgres.search import SearchQueryField
+from django.db import connection, transaction
+from django.db.models import BooleanField, F, FloatField, Func, IntegerField, QuerySet, Value
+from django.db.models.functions import Cast
+
+from catalog.models import Product, SearchWord
+from catalog.querysets import ProductQuerySet
+from catalog.search.lexicon import Lexicon
+from catalog.search.query import Condition, Term, condition, parse
+from catalog.search.spelling import candidates
+from catalog.search.words import pieces
+
+#: How many products are ranked, the newest: more than numbered pages show (`catalog.pages`). For "women" all are
+#: equally good, and ranking all of them took 0.4 s at 300,000 products.
+RANKED = 1200
+#: Words that more products contain are so common that reading the newest products finds enough of them. In 300,000
+#: products, reading 20,000 from the index of words and finding 1,200 that way take about equally long: 20 ms. More
+#: than `RANKED`.
+MANY = 20_000
+_TRIED = 4  # corrections of a word
+_SAMPLE = 100  # products of a word: mostly one of them is visible
+_CHECKED = 12  # words of a search; each takes a statement
+_MOST_SUBSETS = 40  # of words, when no product contains all
+#: Of descriptions, attributes, brand and category, title. Less than 1 together, so that the marks of `_score` decide.
+_WEIGHTS = "{0.02, 0.1, 0.3, 1.0}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """
+    Attributes:
+        ids: products, best first, at most `RANKED` and those whose title was searched for.
+        more: all that match, newest first, if there are more than `ids`.
+        oldest: of the newest `RANKED` products that match, if there are more.
+        corrected: the words that were searched for instead, if no product contained the typed ones.
+        partial: whether no product contains all words, and these contain some.
+        missed: whether nothing contains all words as typed or corrected.
+    """
+
+    ids: list[int] = field(default_factory=list)
+    more: QuerySet[Product] | None = None
+    oldest: int = 0
+    corrected: str = ""
+    partial: bool = False
+    missed: bool = False
+
+    @property
+    def rest(self) -> QuerySet[Product] | None:
+        """What matches besides `ids`, newest first."""
+        return None if self.more is None else self.more.filter(pk__lt=self.oldest).exclude(pk__in=self._named())
+
+    def _named(self) -> list[int]:
+        return [pk for pk in self.ids if pk < self.oldest]
+
+
+class Ranked(Sequence[Product]):
+    """Products in the order of their ids. A slice reads its products with one query."""
+
+    def __init__(self, ids: list[int], products: QuerySet[Product]) -> None:
+        self.ids, self._products = ids, products
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, place: int) -> Product: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Product]: ...
+    def __getitem__(self, place: int | slice) -> Product | list[Product]:
+        if isinstance(place, int):
+            return self._products.get(pk=self.ids[place])
+        return in_order(self._products, self.ids[place])
+
+
+def in_order(products: QuerySet[Product], ids: list[int]) -> list[Product]:
+    """These products; without those that have just been deleted or unpublished."""
+    found = {product.pk: product for product in products.filter(pk__in=ids)} if ids else {}
+    return [found[pk] for pk in ids if pk in found]
+
+
+def find(text: str, products: ProductQuerySet, *, visible: ProductQuerySet | None = None) -> Found:
+    """Products with these words.
+
+    If none contains all of them, unknown words are corrected from the words of the shop; if that does not help,
+    products with some of the words are found.
+
+    Args:
+        products: where to search.
+        visible: all products that the user may see, if `products` are filtered further. Words of others correct
+            nothing.
+    """
+    branches = parse(text)
+    if not branches:
+        return Found(missed=bool(text.strip()))
+    lexicon = Lexicon.load()
+    everything = products if visible is None else visible
+    found = _search(condition(branches, lexicon), products)
+    if found.ids:
+        return found
+    if len(branches) > 1:
+        return replace(found, missed=True)
+    if visible is not None and _exist([condition(branches, lexicon)], visible)[0]:
+        return found  # the filters leave none of them
+    branch, corrected = _corrected(branches[0], lexicon, everything)
+    if corrected:
+        found = _search(condition([branch], lexicon), products)
+        if found.ids:
+            return replace(found, corrected=_text(branch))
+    some = _some(branch, lexicon, products)
+    return replace(some, corrected=_text(branch) if corrected and some.ids else "", partial=bool(some.ids), missed=True)
+
+
+def _text(branch: list[Term]) -> str:
+    return " ".join(term.raw for term in branch)
+
+
+def _search(wanted: Condition | None, products: ProductQuerySet) -> Found:
+    if wanted is None or not wanted.match:
+        return Found()
+    ids, count = _probe([wanted.match])[0] if wanted.positive else ([], MANY + 1)
+    if not count:
+        return Found()
+    if count <= RANKED:
+        return Found(_ranked(products.filter(among(ids)), wanted))
+    matching = products.filter(_Matches(F("search_text__vector"), _query(wanted.match))).order_by("-id")
+    newest = _newest(matching if count > MANY else products.filter(among(ids)))
+    if len(newest) <= RANKED and len(ids) < count <= MANY:
+        # Few of them are visible, and the planner might read the catalog to its end to find them.
+        matching = products.filter(among(_probe([wanted.match], give=MANY)[0][0])).order_by("-id")
+        newest = _newest(matching)
+    if len(newest) <= RANKED:
+        return Found(_ranked(products.filter(among(newest)), wanted))
+    named = _probe([wanted.whole])[0][0][:RANKED] if wanted.whole else []
+    ids = _ranked(products.filter(among([*newest[:RANKED], *named])), wanted)
+    return Found(ids, matching, newest[RANKED - 1])
+
+
+def _newest(products: ProductQuerySet) -> list[int]:
+    return list(products.order_by("-id").values_list("pk", flat=True)[: RANKED + 1])
+
+
+def _probe(queries: Sequence[str], *, most: int | None = None, give: int | None = None) -> list[tuple[list[int], int]]:
+    """For each query, ids of products that match, published or not, newest first, and how many there are.
+
+    It uses only the index of words, which quickly finds that no product contains all of them. The planner alone reads
+    the whole catalog for words that are each common but never occur together ("men women").
+
+    Args:
+        most: counted; by default `MANY`. Of more, the count is `most` + 1.
+        give: the most ids; by default twice `RANKED`, because most products are visible.
+    """
+    most, give = most or MANY, give or 2 * RANKED
+    found = []
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config(name, 'off', true) "
+            "FROM unnest('{enable_seqscan,enable_indexscan,enable_indexonlyscan}'::text[]) AS name"
+        )
+        for query in queries:
+            cursor.execute(
+                "SELECT (array_agg(product_id ORDER BY product_id DESC))[:%s], count(*) "
+                "FROM (SELECT product_id FROM catalog_searchtext WHERE vector @@ %s::tsquery LIMIT %s) AS found",
+                [give, query, most + 1],
+            )
+            ids, count = cursor.fetchone()
+            found.append((ids or [], count))
+        transaction.set_rollback(True)  # or the settings would last for an enclosing transaction
+    return found
+
+
+def _ranked(products: ProductQuerySet, wanted: Condition) -> list[int]:
+    return list(products.order_by(score(wanted).desc(), "-id").values_list("pk", flat=True))
+
+
+def score(wanted: Condition) -> Any:
+    """The whole title, then all words next to each other in the title, then all words in the title; within each by how
+    often and where the words are, exact forms before others."""
+    total: Any = Cast(Value(0.0), FloatField())
+    if wanted.rank:
+        template = f"ts_rank('{_WEIGHTS}'::real[], %(expressions)s)"
+        total = Func(F("search_text__vector"), _query(wanted.rank), template=template, output_field=FloatField())
+    for mark, worth in ((wanted.whole, 4.0), (wanted.phrase, 2.0), (wanted.title, 1.0)):
+        if mark:
+            total += Cast(_Matches(F("search_text__vector"), _query(mark)), IntegerField()) * Value(worth)
+    return total
+
+
+class _Matches(Func):
+    template = "(%(expressions)s)"
+    arg_joiner = " @@ "
+    output_field = BooleanField()
+
+
+def among(ids: list[int]) -> Any:
+    """`pk__in` with one parameter, as text: thousands take longer to pass on than to look up."""
+    array = Value("{" + ",".join(map(str, ids)) + "}")
+    template = "(%(expressions)s::bigint[]))"
+    return Func(F("pk"), array, template=template, arg_joiner=" = ANY (", output_field=BooleanField())
+
+
+def _query(text: str) -> Any:
+    return Func(Value(text), template="%(expressions)s::tsquery", output_field=SearchQueryField())
+
+
+def _exist(wanted: Sequence[Condition | None], visible: ProductQuerySet) -> list[bool]:
+    """For each condition, whether a product that the user may see meets it."""
+    queries = [each.match if each is not None and each.positive else "" for each in wanted]
+    probed = iter(_probe([query for query in queries if query], most=_SAMPLE, give=_SAMPLE))
+    found = []
+    for each, query in zip(wanted, queries, strict=True):
+        ids, count = next(probed) if query else ([], 0)
+        known = count > 0 and visible.filter(among(ids)).exists()
+        if not known and (count > _SAMPLE or (each is not None and each.match and not each.positive)):
+            known = visible.filter(_Matches(F("search_text__vector"), _query(each.match if each else ""))).exists()
+        found.append(known)
+    return found
+
+
+def _corrected(branch: list[Term], lexicon: Lexicon, visible: ProductQuerySet) -> tuple[list[Term], bool]:
+    """The terms with unknown words corrected, and whether any was."""
+    wanted = [term for term in branch if not term.excluded]
+    if len(wanted) > _CHECKED:
+        return branch, False
+    known = {id(term) for term in _known(wanted, lexicon, visible)} if len(wanted) > 1 else set()
+    found, corrected = [], False
+    for term in branch:
+        better = None
+        if not term.excluded and id(term) not in known and term.correctable:
+            better = _correction(term, lexicon, visible)
+            corrected = corrected or better is not None
+        found.append(better or term)
+    return found, corrected
+
+
+def _known(terms: list[Term], lexicon: Lexicon, visible: ProductQuerySet) -> list[Term]:
+    """Terms that products contain. The words of the shop say so of most, without looking at any product."""
+    counted = set(
+        SearchWord.objects.filter(word__in={form for term in terms for form in term.forms}).values_list(
+            "word", flat=True
+        )
+    )
+    others = [term for term in terms if not counted & set(term.forms)]
+    exist = _exist([condition([[term]], lexicon) for term in others], visible) if others else []
+    missing = {id(term) for term, exists in zip(others, exist, strict=True) if not exists}
+    return [term for term in terms if id(term) not in missing]
+
+
+def _correction(term: Term, lexicon: Lexicon, visible: ProductQuerySet) -> Term | None:
+    """The best correction that leads to a product that the user may see: words of others are not revealed."""
+    for word in candidates(term.word, lexicon.words())[:_TRIED]:
+        better = Term(word, tuple(pieces(word)))
+        if _exist([condition([[better]], lexicon)], visible)[0]:
+            return better
+    return None
+
+
+def _some(branch: list[Term], lexicon: Lexicon, products: ProductQuerySet) -> Found:
+    """Products with as many of the words as possible."""
+    built = condition([branch], lexicon)
+    if built is None or len(built.terms) < 2:
+        return Found()
+    excluded = [term for term in branch if term.excluded]
+    unless = condition([excluded], lexicon).match if excluded else ""  # type: ignore[union-attr]
+    for count in range(len(built.terms) - 1, 0, -1):
+        if comb(len(built.terms), count) > _MOST_SUBSETS:
+            continue
+        subsets = combinations(built.terms, count)
+        match = " | ".join(f"({' & '.join(subset)})" for subset in subsets)
+        found = _search(replace(built, match=f"({match}) & {unless}" if unless else match), products)
+        if found.ids:
+            return found
+    return Found()

@@ -1,0 +1,67 @@
+"""Correcting words that no product contains, from the words of the shop.
+
+Postgres finds candidates: two words within one edit have a form in common once a letter is left out of either (the
+method of SymSpell), so one look-up in an index replaces comparing with every word. Long words leave out two letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import log10
+
+from catalog.models import SearchWord
+
+LONGEST = 24
+SHORTEST = 4  # typed letters; three are within one edit of too much
+_TWO_EDITS_FROM = 7
+_CANDIDATES = 300
+
+
+def near(word: str) -> list[str]:
+    """The word, and what is left without any letter; of long words, without any two."""
+    found = {word}
+    for _ in range(1 + (len(word) >= _TWO_EDITS_FROM)):
+        found |= {each[:place] + each[place + 1 :] for each in found for place in range(len(each))}
+    return sorted(found)
+
+
+def candidates(word: str, others: Iterable[str] = ()) -> list[str]:
+    """Words of the shop that may have been meant, best first.
+
+    Args:
+        others: more words, of categories and synonyms.
+    """
+    if not SHORTEST <= len(word) <= LONGEST or not word.isalpha():
+        return []
+    forms = near(word)
+    rows = SearchWord.objects.filter(near__overlap=forms).order_by("-products").values_list("word", "products")
+    found = dict(rows[:_CANDIDATES])
+    for other in others:
+        if abs(len(other) - len(word)) <= 2 and other.isalpha() and len(other) >= SHORTEST - 1:
+            found.setdefault(other, 1)
+    most = 2 if len(word) >= _TWO_EDITS_FROM else 1
+    ranked = []
+    for other, products in found.items():
+        distance = edits(word, other, most)
+        if 0 < distance <= most:
+            wrong_start = other[0] != word[0]
+            ranked.append((distance + 0.3 * wrong_start - 0.2 * log10(max(products, 1)), other))
+    return [other for _, other in sorted(ranked)]
+
+
+def edits(a: str, b: str, most: int = 2) -> int:
+    """Letters to insert, delete, replace or swap with their neighbour; `most` + 1 if it takes more."""
+    if abs(len(a) - len(b)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, letter in enumerate(a, start=1):
+        oldest, before, row = before, row, [i]
+        for j, other in enumerate(b, start=1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, oldest[j - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+    return min(row[-1], most + 1)

@@ -1,0 +1,165 @@
+"""Text search through page, API and admin: one mechanism, so the same products in the same order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from catalog.models import Category, Synonyms
+from catalog.search.indexing import count_words
+from tests.catalog.search.conftest import Search
+from tests.shopkeeper import Shopkeeper
+
+TITLES = {
+    "TEE": "Nike Men's Football/Soccer Green T-shirt", "ONLY": "ONLY Women Black Top",
+    "OLIVER": "s.Oliver Women Grey Top",
+    "POLO": "U.S. Polo Assn. Men Shirt", "FACE": "The North Face Jacket", "CRAYON": "Plum Lip Liner/Crayon 004",
+    "CHATEAU": "Château Crème", "FLIP": "Beach Flip-Flops", "RAVEN": "Ravenswood Belt", "BAG": "Leather Handbag",
+    "HAND": "Canvas hand bag", "LEVIS": "Levi's Jeans", "HM": "H&M Skirt", "SOCKE": "Socken Größe M",
+    "CPP": "Learn C++", "C": "Learn C", "DROP": "Perfume 500ml", "CJK": "红色连衣裙", "RU": "Красное платье",
+    "GIFT": "Accessory Gift Set", "TSHIRTS": "Wrangler Tshirts", "PANTS": "Blue Trousers", "SCARF": "Silk Scarves",
+}  # fmt: skip
+
+
+@pytest.fixture
+def stocked(shop: Shopkeeper, synonyms: None) -> None:
+    for sku, title in TITLES.items():
+        shop.product(title, sku=sku)
+    shop.product("Kalenji Kiprun", sku="59297", category="footwear/sports-shoes", brand="Kalenji", gtin="4006381333931")
+    shop.product("Plain", sku="AB-1234/X", condition="Refurbished", size="XL", attributes={"colour": "Navy Blue"})
+    count_words()
+
+
+FIRST = [
+    ("soccer", {"TEE"}), ("football", {"TEE"}), ("crayon", {"CRAYON"}), ("only", {"ONLY"}), ("oliver", {"OLIVER"}),
+    ("soliver", {"OLIVER"}), ("s.oliver", {"OLIVER"}), ("us polo", {"POLO"}), ("U.S. Polo", {"POLO"}),
+    ("uspolo", {"POLO"}), ("the north face", {"FACE"}), ("northface", {"FACE"}), ("59297", {"59297"}),
+    ("footwear", {"59297"}), ("sportsshoes", {"59297"}), ("sport shoe", {"59297"}), ("kalenji footwear", {"59297"}),
+    ("4006381333931", {"59297"}), ("4 006381 333931", {"59297"}), ("chateau", {"CHATEAU"}), ("creme", {"CHATEAU"}),
+    ("flip-flops", {"FLIP"}), ("flipflop", {"FLIP"}), ("flip flop", {"FLIP"}), ("gray top", {"OLIVER"}),
+    ("ravens", {"RAVEN"}), ("handbg", {"BAG", "HAND"}), ("hnadbag", {"BAG", "HAND"}), ("jandbag", {"BAG", "HAND"}),
+    ("handbag", {"BAG"}), ("hand bag", {"HAND"}), ("hand bags", {"HAND"}), ("levis", {"LEVIS"}),
+    ("levi's", {"LEVIS"}), ("levi’s jeans", {"LEVIS"}), ("h&m", {"HM"}), ("h and m", {"HM"}), ("h & m", {"HM"}),
+    ("größe", {"SOCKE"}), ("grosse", {"SOCKE"}), ("groesse", {"SOCKE"}), ("C++", {"CPP"}), ("learn c", {"C"}),
+    ("500ml", {"DROP"}), ("500 ml", {"DROP"}), ("连衣裙", {"CJK"}), ("платье", {"RU"}), ("ПЛАТЬЕ", {"RU"}),
+    ("tshirt", {"TEE"}), ("tshirts", {"TSHIRTS"}), ("t-shirt nike", {"TEE"}), ("t shirt soccer", {"TEE"}),
+    ("tee", {"TEE", "TSHIRTS"}),
+    ("pants", {"PANTS"}), ("scarf", {"SCARF"}), ("xl", {"AB-1234/X"}), ("refurbished", {"AB-1234/X"}),
+    ("navy", {"AB-1234/X"}), ("ab1234", {"AB-1234/X"}), ("AB-1234/X", {"AB-1234/X"}), ("1234", {"AB-1234/X"}),
+    ("jackets for the north", {"FACE"}), ("ladies top", {"ONLY", "OLIVER"}), ("５９２９７", {"59297"}),
+    ('"north face"', {"FACE"}), ("“north face”", {"FACE"}), ("polo -nike", {"POLO"}), ('15" levis', {"LEVIS"}),
+    ("footwaer", {"59297"}), ("socer", {"TEE"}), ("leathr hand bag", {"BAG"}),
+    ("crayon or kiprun", {"CRAYON", "59297"}),
+]  # fmt: skip
+NOTHING = ["zzzzqx", "---", "👗", '"face north"', "polo -shirt", "-", '""', "ﷺ"]
+
+
+def test_words_find_their_products_first(search: Search, stocked: None) -> None:
+    found = {words: search(words) for words, _ in FIRST}
+    wrong = {words: found[words] for words, first in FIRST if set(found[words][: len(first)]) != first}
+    assert wrong == {}
+
+
+def test_what_matches_nothing_finds_nothing(search: Search, stocked: None) -> None:
+    assert {words: search(words) for words in NOTHING} == {words: [] for words in NOTHING}
+
+
+ODD = [
+    "a\0b", "x" * 200, "red " * 50, "'", "\\", "a & b | !c <-> d:*", "((", "'; --", "-" * 50, "- !<" * 40, "é" * 100,
+    "or or or", "or", "-a -b", '"', '-"', "%", "a:b", "~x", "=x", "#1", "+x", "''''", "a-" * 100, "1 " * 100, "and",
+]  # fmt: skip
+
+
+def test_any_text_gets_an_answer(client: Client, stocked: None) -> None:
+    for words in ODD:
+        assert client.get("/search/", {"q": words}).status_code == 200
+        expected = 400 if "\0" in words or len(words.strip()) > 200 else 200
+        assert client.get("/api/v1/products/", {"q": words}).status_code == expected, words
+
+
+def test_good_matches_come_first(search: Search, shop: Shopkeeper) -> None:
+    shop.product("Denim jacket", sku="WHOLE")
+    shop.product("Blue denim jacket with hood", sku="PHRASE")
+    shop.product("Jacket of soft denim", sku="TITLE")
+    shop.product("Jackets", sku="BRAND", brand="Denim")
+    shop.product("Coat", sku="CATEGORY", category="denim-jackets")
+    shop.product("Coat", sku="DESCRIPTION", description="Like our denim jacket, denim jacket, denim jacket.")
+    for n in range(3):
+        shop.product("Boots", sku=f"N{n}")
+    found = search("denim jacket")
+    assert found[:4] == ["WHOLE", "PHRASE", "TITLE", "BRAND"]
+    assert found[4:] == ["CATEGORY", "DESCRIPTION"]
+    assert search("boots") == ["N2", "N1", "N0"], "ties: the newest first"
+
+
+def test_an_exact_word_comes_before_other_forms_synonyms_and_longer_words(
+    search: Search, shop: Shopkeeper, synonyms: None
+) -> None:
+    shop.product("Grey cap", sku="EXACT")
+    shop.product("Grey caps", sku="PLURAL")
+    shop.product("Gray capri", sku="LONGER")
+    assert search("grey cap") == ["EXACT", "PLURAL", "LONGER"]
+    assert search("caps")[0] == "PLURAL"
+    assert search("gray")[0] == "LONGER"
+
+
+def test_renaming_and_moving_a_category_is_seen_at_once(search: Search, shop: Shopkeeper) -> None:
+    shop.product("Plain", sku="P", category="things/odd")
+    Category.objects.filter(address="things").update(name="Homeware")
+    assert search("homeware") == ["P"]
+    assert search("things") == []
+    shop.category("garden")
+    odd, garden = (Category.objects.get(address=address) for address in ("things/odd", "garden"))
+    Category.objects.move(odd, garden, "sorted-child")
+    assert search("garden odd") == ["P"]
+    assert search("homeware") == []
+
+
+def test_fewer_words_are_matched_rather_than_nothing(search: Search, stocked: None) -> None:
+    assert search("leather handbag zzzzqx")[0] == "BAG"
+    assert set(search("ravenswood crayon")) == {"RAVEN", "CRAYON"}
+
+
+def test_the_page_says_what_it_did(client: Client, stocked: None) -> None:
+    def text(words: str) -> str:
+        return client.get("/search/", {"q": words}).content.decode()
+
+    page = text("leather handbg")
+    assert "Showing results for “leather handbag”" in page
+    assert "No products match “leather handbg”." in page
+    assert "No products match all words. These match some of them." in text("ravenswood crayon")
+    assert "No products match" not in text("leather handbag")
+    assert "<script>" not in text("<script>handbg")
+    body = client.get("/api/v1/products/", {"q": "handbg"}).json()
+    assert (body["corrected"], body["partial"]) == ("handbag", False)
+    assert "corrected" not in client.get("/api/v1/products/").json()
+
+
+def test_unpublished_products_are_neither_found_nor_correct_anything(shop: Shopkeeper, client: Client) -> None:
+    hidden = shop.product("Zanzibar secret", published=False)
+    count_words()
+    for words in ("zanzibar", "zanzibr", "secret zanzibar", "zanzi"):
+        page = client.get("/search/", {"q": words}).content.decode()
+        assert hidden.title not in page
+        assert "Showing results" not in page
+        assert client.get("/api/v1/products/", {"q": words}).json()["results"] == []
+
+
+def test_api_filters_leave_words_alone(client: Client, stocked: None) -> None:
+    def body(**asked: str) -> Any:
+        return client.get("/api/v1/products/", asked).json()
+
+    assert [each["sku"] for each in body(q="footwear", category="footwear")["results"]] == ["59297"]
+    nothing = body(q="handbag", category="footwear")
+    assert (nothing["results"], nothing["corrected"], nothing["partial"]) == ([], None, False)
+
+
+def test_staff_edit_synonyms(admin_client: Client, client: Client, shop: Shopkeeper) -> None:
+    shop.product("Blue trousers")
+    assert admin_client.post("/admin/catalog/synonyms/add/", {"words": "trousers"}).status_code == 200, "one word only"
+    assert admin_client.post("/admin/catalog/synonyms/add/", {"words": "slacks, trousers"}).status_code == 302
+    assert "Blue trousers" in client.get("/search/?q=slacks").content.decode()
+    Synonyms.objects.all().delete()
+    assert "Blue trousers" not in client.get("/search/?q=slacks").content.decode()
