@@ -109,16 +109,27 @@ class FolderArchive:
     def _listed(self) -> list[str]:
         return _visible(self._files)
 
-    @cached_property
+    @property
     def _files(self) -> dict[str, str]:
         """Name to path. They differ where a zip from Windows was unpacked into names with backslashes."""
-        files = (file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file())
-        return {_plain(file): file for file in files}
+        return self._walked[0]
+
+    @property
+    def left_out(self) -> list[str]:
+        return self._walked[1]
 
     @cached_property
-    def left_out(self) -> list[str]:
-        found = (file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if _is_linked_folder(file))
-        return _visible(found)
+    def _walked(self) -> tuple[dict[str, str], list[str]]:
+        """Files, and links to folders, which are not followed."""
+        files: dict[str, str] = {}
+        links: list[str] = []
+        for path in self.path.rglob("*"):
+            name = path.relative_to(self.path).as_posix()
+            if path.is_file():
+                files[_plain(name)] = name
+            elif path.is_symlink() and path.is_dir():
+                links.append(name)
+        return files, _visible(links)
 
     def read(self, name: str, max_bytes: int) -> bytes:
         with self.open(name) as stream:
@@ -255,10 +266,6 @@ def _plain(name: str) -> str:
     r"""`Dress/1.jpg` for `.\Dress\1.jpg`, as programs on Windows write it."""
     name = name.replace("\\", "/")
     return name if name.startswith("/") or "/" not in name else re.sub(r"(^|/)(\./|/)+", r"\1", name)
-
-
-def _is_linked_folder(path: Path) -> bool:
-    return path.is_symlink() and path.is_dir()
 
 
 def _visible(names: Iterable[str]) -> list[str]:

@@ -303,6 +303,14 @@ def test_names_without_the_mark_for_utf_8_are_read(tmp_path: Path, name: str, en
     assert [pictures for _, pictures in records(path)] == [(f"{name}/1.jpg",)]
 
 
+def test_links_to_folders_are_reported(tmp_path: Path) -> None:
+    folder = catalog(tmp_path / "shop", "", "Dress/1.jpg", "Windows\\2.jpg", name="Thumbs.db")
+    (tmp_path / "secret").mkdir()
+    (folder / "Secret").symlink_to(tmp_path / "secret")
+    assert open_catalog(folder).warnings == ("Links and entries that lead out of shop are not read: Secret.",)
+    assert [name for _, (name,) in records(folder)] == ["Dress/1.jpg", "Windows/2.jpg"]
+
+
 def test_entries_that_lead_out_of_a_zip_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "photos.zip"
     link = zipfile.ZipInfo("Dress/link.jpg")
