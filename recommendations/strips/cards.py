@@ -26,8 +26,6 @@ ROUNDS = 5
 #: From this many products with one picture, it is a placeholder: of the real catalog's 39,571 pictures, 1,192 share a
 #: file with another, and never more than three products have one.
 PLACEHOLDER = 6
-#: A card of this many different names is not one thing: its picture is a placeholder.
-PLACEHOLDER = 10
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def photo_cards(photo: SeenPhoto, request: SearchRequest) -> Cards:
         found = search_photo(photo, replace(wanted, limit=MAX_RESULTS, filters=deck.further(wanted.filters)))
         deck.add(found.matches)
     found = replace(first, next=found.next)
-    chosen = deck.filled(deck.dealt(request.limit), request.limit)
+    chosen = deck.dealt(request.limit)
     if request.sort == Sort.LIKENESS:
         chosen = in_order_of_words(chosen)
     shown = request.shown | {product.pk for match in chosen for product in (match.product, *match.others)}
@@ -142,25 +140,6 @@ class Deck:
             worth = np.array([self._worth[group[0]] for group in visual])
             visual = [visual[place] for place in ranking.diverse(worth, vectors, limit - len(before), variety)]
         return [self._card(group) for group in [*before, *visual, *after][:limit]]
-
-    def filled(self, cards: list[Card], limit: int) -> list[Card]:
-        """With cards for products that share only a placeholder picture, if there are fewer than `limit` without."""
-        for card in [card for card in cards if card.others]:
-            file = card.image.digest if card.image else None
-            products = {product.pk for product in card.others}
-            alike = [
-                match
-                for match in self.matches
-                if match.product.pk in products and match.image and match.image.digest == file
-            ]
-            names = {match.product.title.casefold() for match in (card, *alike)}
-            if len(cards) < limit and len(names) >= PLACEHOLDER:
-                shown = {match.product.pk for match in alike}
-                rest = tuple(product for product in card.others if product.pk not in shown)
-                place = cards.index(card)
-                spread = [Card(**vars(match)) for match in alike[: limit - len(cards)]]
-                cards[place : place + 1] = [replace(card, others=rest), *spread]
-        return cards
 
     def _enough(self, limit: int) -> list[list[int]]:
         """The groups. If they are fewer than `limit`, those of a placeholder are opened as far as necessary: its
