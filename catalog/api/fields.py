@@ -17,6 +17,7 @@ from rest_framework.utils.html import is_html_input
 
 from catalog.attributes import KINDS, MOST, NAME_LENGTH, TEXT_LENGTH, validate_attributes
 from catalog.models import Category
+from catalog.models.former_address import category_at
 from ml.files.catalog.cells import plain_amount
 
 AMOUNT = r"^[0-9]{1,8}(\.[0-9]{1,2})?$"
@@ -123,7 +124,7 @@ class CategoryAddress(Text):
         address = super().run_validation(data)
         if not isinstance(address, str):
             return address
-        category = Category.objects.filter(address=address).first()
+        category = category_at(address)
         if category is None:
             self.fail("no_category", address=address)
         return category

@@ -26,16 +26,22 @@ from catalog.search.finding import Ranked, find
 from catalog.signals import product_viewed
 
 HOME_PRODUCTS = 12
+COLLAGE = 4  # pictures at the top of the home page
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
+    newest = list(Product.objects.published().for_cards()[: HOME_PRODUCTS + COLLAGE])
+    others = newest[HOME_PRODUCTS:]
     return render(
         request,
         "catalog/home.html",
         {
             "categories": Category.objects.get_root_nodes(),
-            "products": Product.objects.published().for_cards()[:HOME_PRODUCTS],
+            "products": newest[:HOME_PRODUCTS],
+            # A small shop has no others to show.
+            "collage": others if len(others) == COLLAGE else newest[:COLLAGE],
+            "canonical": _canonical(request, request.path),
         },
     )
 
@@ -57,6 +63,7 @@ def category(request: HttpRequest, address: str) -> HttpResponse:
             "page": page,
             "before": before,
             "older": _end_of(page),
+            "canonical": _canonical(request, shown.get_absolute_url(), page.number),
         },
     )
 
@@ -82,6 +89,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         "trail": trail,
         "details": _details(shown),
         "json_ld": _json_ld(request, shown, trail),
+        "canonical": _canonical(request, shown.get_absolute_url()),
     }
     response = render(request, "catalog/product.html", context)
     product_viewed.send(Product, request=request, product=shown)
@@ -110,6 +118,11 @@ def media(request: HttpRequest, name: str) -> FileResponse | HttpResponse:
     response["Cache-Control"] = "public, max-age=31536000, immutable"  # names are never reused
     response["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def _canonical(request: HttpRequest, path: str, page: int = 1) -> str:
+    """The one address of what this page shows, whatever else its own address says (a colour, a campaign)."""
+    return request.build_absolute_uri(path if page == 1 else f"{path}?page={page}")
 
 
 def _page(request: HttpRequest, products: QuerySet[Product] | Ranked) -> Page[Product]:

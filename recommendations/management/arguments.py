@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, OutputWrapper
 
-from catalog.models import Category
+from catalog.models.former_address import category_at
 from common.arguments import number, whole_number
 from ml.files.catalog.cells import plain_amount
 from recommendations.models import EmbeddingModel
@@ -63,7 +63,7 @@ def search_request_of(options: Mapping[str, Any]) -> SearchRequest:
     """
     category = None
     if options["category"]:
-        category = Category.objects.filter(address=options["category"]).first()
+        category = category_at(options["category"])
         if category is None:
             raise CommandError(f"No category has the address {options['category']!r}.")
     return build_request({**options, "limit": options["k"], "category": category}, default_limit=DEFAULT_LIMIT)
