@@ -2,16 +2,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError as Invalid
 from django.db import models
 from rest_framework import serializers
 
 from catalog.api.fields import Amount, Attributes, CategoryAddress, QueryAmount, Slug, Text, TrueOrFalse, WholeNumber
 from catalog.api.strict import Strict
 from catalog.models import Product, ProductImage
-from catalog.models.product import FORMER_PRICE
+from catalog.models.product import FORMER_PRICE, default_currency, validate_decimals
+from common.money import amount_text
 from ml.files.catalog.records import DESCRIPTION_LENGTH
 
 MOST_PRODUCTS = 100  # per page
+AMOUNTS = ("price", "compare_at_price")
 
 
 class ProductListParameters(Strict):
@@ -60,7 +63,20 @@ class ProductSerializer(Strict, serializers.ModelSerializer):
         price, former = attrs.get("price"), attrs.get("compare_at_price")
         if former is not None and (price is None or former <= price):
             raise serializers.ValidationError({"compare_at_price": FORMER_PRICE}, code="not_above_price")
+        for name in AMOUNTS:
+            if attrs.get(name):
+                try:
+                    validate_decimals(name, attrs[name], attrs.get("currency") or default_currency())
+                except Invalid as error:
+                    raise serializers.ValidationError({name: error.messages}, error.error_dict[name][0].code) from error
         return attrs
+
+    def to_representation(self, product: Product) -> dict[str, Any]:
+        shown = super().to_representation(product)
+        for name in AMOUNTS:
+            if (amount := getattr(product, name)) is not None:
+                shown[name] = amount_text(amount, product.currency)
+        return shown
 
 
 class ImageUploadSerializer(Strict):

@@ -303,7 +303,7 @@ class _Loader:
     def _product(self, record: Record) -> Product:
         price, compare_at = record.price, record.compare_at_price
         if price is None and self.demo_prices:
-            price, compare_at = demo_price(record.sku, record.category)
+            price, compare_at = demo_price(record.sku, record.category, record.currency or default_currency())
         return Product(
             sku=record.sku,
             slug=product_slug(record.title, record.sku),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from catalog.attributes import AreAttributes, validate_attributes
 from catalog.models.category import Category
 from catalog.models.validators import validate_gtin, validate_web_address
 from catalog.querysets import ProductQuerySet
+from common.money import is_payable
 from ml.files.catalog.records import DESCRIPTION_LENGTH
 
 FORMER_PRICE = _("The former price must be above the price.")
@@ -159,6 +161,9 @@ class Product(models.Model):
                 validate_attributes(self.attributes)
             except ValidationError as error:
                 raise ValidationError({"attributes": error}) from error
+        for name in ("price", "compare_at_price"):
+            if amount := getattr(self, name):
+                validate_decimals(name, amount, self.currency)
         former = self.compare_at_price
         if former is not None and (self.price is None or former <= self.price):
             raise ValidationError({"compare_at_price": ValidationError(FORMER_PRICE, "not_above_price")})
@@ -176,6 +181,15 @@ class Product(models.Model):
     def sold_at(self) -> str:
         """The host name of the buy link: `shop.example`."""
         return (urlsplit(self.url).hostname or "").removeprefix("www.")
+
+
+def validate_decimals(field: str, amount: Decimal, currency: str) -> None:
+    """Raises:
+    ValidationError: for `field`: the currency has no coin for the last digits of the amount.
+    """
+    if not is_payable(amount, currency):
+        message = _("Amounts in %(currency)s have no decimals.")
+        raise ValidationError({field: ValidationError(message, "decimals", {"currency": currency})})
 
 
 def product_slug(title: str, sku: str) -> str:

@@ -24,6 +24,7 @@ from catalog.pages import BoundedPaginator
 from catalog.search import misses
 from catalog.search.finding import Ranked, find
 from catalog.signals import product_viewed
+from common.money import amount_text
 
 HOME_PRODUCTS = 12
 COLLAGE = 4  # pictures at the top of the home page
@@ -176,7 +177,7 @@ def _json_ld(request: HttpRequest, shown: Product, trail: list[Category]) -> str
         described["offers"] = {
             "@type": "Offer",
             "url": url,
-            "price": str(shown.price),
+            "price": amount_text(shown.price, shown.currency),
             "priceCurrency": shown.currency,
             "availability": f"https://schema.org/{'InStock' if shown.in_stock else 'OutOfStock'}",
         }

@@ -11,8 +11,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, OutputWrapper
 
+from catalog.models import Product
 from catalog.models.former_address import category_at
 from common.arguments import number, whole_number
+from common.money import amount_text
 from ml.files.catalog.cells import plain_amount
 from recommendations.models import EmbeddingModel
 from recommendations.search.calibration import calibration_of
@@ -90,6 +92,11 @@ def money(text: str) -> Decimal:
     return amount
 
 
+def price_text(product: Product) -> str:
+    """`49.90 EUR`; empty without a price."""
+    return "" if product.price is None else f"{amount_text(product.price, product.currency)} {product.currency}"
+
+
 def chosen_model(name: str | None) -> EmbeddingModel:
     """The model with this name, or the active one if no name is given."""
     model = EmbeddingModel.objects.filter(name=name).first() if name else EmbeddingModel.objects.active()
@@ -115,15 +122,16 @@ def write_results(stdout: OutputWrapper, results: Results, *, as_json: bool) -> 
         meaning = calibration_of(results.model)
         stdout.write(f"{'score':>7} {meaning.basis.value if meaning else '':>6}  {'SKU':<14} {'price':>14}")
     for match in results.matches:
-        price = "on request" if match.product.price is None else f"{match.product.price} {match.product.currency}"
+        price = price_text(match.product) or "on request"
         score = "" if match.score is None else f"{match.score:.4f}"
         likely = "" if match.match is None else f"{match.match}"
         stdout.write(f"{score:>7} {likely:>6}  {match.product.sku:<14} {price:>14}  {match.product.title}")
     if results.above:
-        above = results.above
+        above, nearest = results.above, results.above.match.product
         stdout.write(
-            f"No products within the budget. {above.count} products cost more, from {above.lowest}. The "
-            f"cheapest of the 100 most similar is {above.match.product.sku}, at {above.match.product.price}."
+            f"No products within the budget. {above.count} products cost more, from "
+            f"{amount_text(above.lowest, nearest.currency)}. The cheapest of the 100 most "
+            f"similar is {nearest.sku}, at {amount_text(nearest.price or above.lowest, nearest.currency)}."
         )
     elif not results.matches:
         stdout.write("No products found.")

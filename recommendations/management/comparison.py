@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, OutputWrapper
 
 from catalog.models import Product
 from common.arguments import not_negative
-from recommendations.management.arguments import count
+from recommendations.management.arguments import count, price_text
 from recommendations.models import EmbeddingModel
 from recommendations.monitoring.model_comparison import Comparison, Row, Shown, colour_of, products_of, sample_products
 
@@ -82,7 +82,7 @@ def _write_row(stdout: OutputWrapper, row: Row) -> None:
 
 
 def _described(product: Product) -> str:
-    price = "" if product.price is None else f"{product.price} {product.currency}"
+    price = price_text(product)
     return " · ".join(filter(None, (product.title, product.category.name, colour_of(product), price)))
 
 
@@ -102,7 +102,7 @@ def _prices(row: Row) -> str:
     if row.product.price is None or not any(checked):
         return ""
     found = " | ".join("–" if one is None else f"{one.found - one.dearer} of {one.due}" for one in checked)
-    return f"; within {row.product.price} {row.product.currency}: {found}"
+    return f"; within {price_text(row.product)}: {found}"
 
 
 def _write_summary(stdout: OutputWrapper, found: Comparison) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from catalog.models import Product, ProductImage
 from catalog.pages import Count
+from common.money import amount_text
 from recommendations.models import EmbeddingModel
 from recommendations.search.calibration import calibration_of
 from recommendations.search.photo_types import PhotoType
@@ -55,7 +56,7 @@ class Match:
             "sku": self.product.sku,
             "slug": self.product.slug,
             "title": self.product.title,
-            "price": None if self.product.price is None else str(self.product.price),
+            "price": None if self.product.price is None else amount_text(self.product.price, self.product.currency),
             "currency": self.product.currency,
             "score": None if self.score is None else round(self.score, 6),
             "match": self.match,
@@ -82,7 +83,7 @@ class AboveBudget:
         return {
             "count": int(self.count),
             "count_is_exact": not self.count.more,
-            "lowest_price": str(self.lowest),
+            "lowest_price": amount_text(self.lowest, self.match.product.currency),
             "nearest": self.match.to_json(),
         }
 
