@@ -81,10 +81,15 @@ def style_of(product: Product) -> Style:
         if word not in COLOUR_WORDS | _FILLERS | own
         and not (word in _SHADES and words[place + 1 : place + 2] and words[place + 1] in COLOUR_WORDS)
     )
-    if len(rest) < _LEAST_WORDS:
+    if len(rest) < _LEAST_WORDS or _is_second_hand(product):
         return Style(None, False, colour)
     gender = text_of(product.attributes.get("gender"))
     return Style((product.category_id, product.brand.casefold(), gender, *rest), False, colour)
+
+
+def _is_second_hand(product: Product) -> bool:
+    """One of a kind: another piece with nearly the same name is not the same in another colour."""
+    return bool(product.condition) and not product.condition.casefold().startswith("new")
 
 
 def collapsed(looks: Sequence[Look], apart: int = 0, shape: float = SAME_SHAPE) -> list[list[int]]:

@@ -37,6 +37,14 @@ def test_names_that_differ_only_in_colour_may_be_one_style(one: tuple[str, str],
     assert named(*one).colour != named(*other).colour
 
 
+def test_second_hand_pieces_are_one_of_a_kind() -> None:
+    fields = {"title": "Beige shirt with fine stripes", "category_id": 1}
+    assert style_of(Product(condition="Very good", **fields)).key is None
+    assert style_of(Product(condition="Very good", attributes={"style": "A7"}, **fields)).key is not None
+    for condition in ("", "New", "new with tags"):
+        assert style_of(Product(condition=condition, **fields)).key is not None
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
