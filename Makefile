@@ -15,7 +15,7 @@ PYTEST := $(PY) -m pytest --numprocesses $(PROCESSES) --maxprocesses 4
 # Folders in which every test is slow or a drill.
 SLOW_FOLDERS := tests/e2e tests/faults tests/processes tests/serving
 
-.PHONY: demo check test drills cases lint bench setup clean lock tools
+.PHONY: demo check test drills cases accessibility lint bench setup clean lock tools
 
 demo: setup  ## the whole shop in one terminal: make demo [CATALOG=path] [LIMIT=n] [PORT=n]
 	@$(PY) manage.py demo $(if $(CATALOG),--catalog "$(CATALOG)") $(if $(LIMIT),--limit $(LIMIT)) $(if $(PORT),--port $(PORT))
@@ -33,6 +33,9 @@ drills: setup tools  ## the long ones: shops that are broken on purpose, trainin
 cases: setup tools  ## the tests that repeat reported failures; LOOKALIKE_CASES=folder adds a table of the files in it
 	$(if $(LOOKALIKE_CASES),$(PY) -m bench cases)
 	$(PY) -m pytest -m case $(ARGS)
+
+accessibility: setup tools  ## violations of axe-core's rules for every page × theme × width, as a table
+	$(PY) -m pytest -q -s -n 0 tests/e2e/test_every_page.py $(ARGS)
 
 lint: setup
 	$(PY) -m ruff check .

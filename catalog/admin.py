@@ -136,7 +136,7 @@ def thumbnail(image: ProductImage | None) -> str:
     return format_html(
         '<img src="{}" alt="{}" width="48" height="64" loading="lazy" class="object-contain bg-white rounded">',
         image.file.url,
-        image.alt,
+        image.alt_text,
     )
 
 
@@ -192,7 +192,7 @@ class ProductAdmin(ModelAdmin):
         form = super().get_form(request, obj, change=change, **kwargs)
         return type(form.__name__, (form,), dict.fromkeys(self.withheld_fields(request, obj)))
 
-    @admin.display(description="")
+    @admin.display(description=_("Picture"))
     def picture(self, product: Product) -> str:
         return thumbnail(product.main_image)
 

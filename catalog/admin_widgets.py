@@ -40,13 +40,18 @@ class SoundFields:
 
 
 class BoundedInline:
-    """For an inline: limits the rows that a form may send, since each costs queries. Django allows 2,000."""
+    """For an inline: names its fields, and limits the rows that a form may send, since each costs queries. Django
+    allows 2,000."""
 
     def get_formset(self, request: HttpRequest, obj: Model | None = None, **options: Any) -> Any:
         stated = self.get_max_num(request, obj)  # type: ignore[attr-defined]
         most = MOST_ADDED + self._stored(obj)
         limits = {"max_num": most if stated is None else stated, "absolute_max": max(most, stated or 0)}
-        return super().get_formset(request, obj, **limits | options)  # type: ignore[misc]
+        formset = super().get_formset(request, obj, **limits | options)  # type: ignore[misc]
+        for name, field in formset.form.base_fields.items():
+            # A table's fields have no label of their own, only the head of their column.
+            field.widget.attrs.setdefault("aria-label", field.label or name)
+        return formset
 
     def _stored(self, obj: Model | None) -> int:
         if obj is None:

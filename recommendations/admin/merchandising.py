@@ -88,9 +88,6 @@ class PinInline(TabularInline):
     verbose_name = _("pinned product")
     verbose_name_plural = _("pinned products, shown first in similar items")
 
-    class Media:
-        css = {"all": ["css/admin.css"]}
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Pin]:
         pair = Q(a=OuterRef("product"), b=OuterRef("shown")) | Q(a=OuterRef("shown"), b=OuterRef("product"))
         pins = super().get_queryset(request).annotate(vetoed=Exists(Veto.objects.filter(pair)))

@@ -13,6 +13,8 @@ def theme(shop_name: str) -> dict[str, Any]:
         "SITE_SYMBOL": "storefront",
         "SHOW_VIEW_ON_SITE": True,
         "SHOW_HISTORY": False,
+        "STYLES": [lambda request: static("css/admin.css")],
+        "SCRIPTS": [lambda request: static("js/admin.js")],
         "BORDER_RADIUS": "8px",
         "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
         "COLORS": {

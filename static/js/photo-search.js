@@ -7,19 +7,16 @@
 function start(form, results) {
   const find = (name) => form.querySelector(`[data-${name}]`);
   const [drop, input, preview, name] = ["photo-drop", "photo-input", "photo-preview", "photo-name"].map(find);
-  const [submit, camera, hint, budget] = ["photo-submit", "photo-camera", "photo-hint", "budget"].map(find);
+  const [submit, camera, budget] = ["photo-submit", "photo-camera", "budget"].map(find);
   const [photoError, status] = ["photo-error", "photo-status"].map(find);
   const tips = document.querySelector("[data-photo-tips]");
   const choose = name.textContent;
   const say = form.dataset;
   const refusals = { 403: say.sayExpired, 413: say.sayTooLarge, 429: say.sayTooMany };
-  const isTouch = matchMedia("(pointer: coarse)").matches;
   let asked = null; // the photo that was chosen when the last search began
   let searched = null; // the photo that the results are of
 
-  form.classList.add("is-enhanced");
   form.noValidate = true; // an input that covers its area has no good place for the browser's own bubble
-  hint.hidden = isTouch; // on a phone there is nothing to drop or paste
 
   function complain(photo, price = "") {
     photoError.textContent = photo;
@@ -33,6 +30,12 @@ function start(form, results) {
   function fail(sentence) {
     status.textContent = "";
     complain(sentence);
+  }
+
+  // Keyboards and screen readers continue where the answer is, and the window shows it.
+  function moveTo(place) {
+    place?.focus({ preventScroll: true });
+    place?.scrollIntoView({ block: "nearest", behavior: "instant" });
   }
 
   // One budget field: next to the results if there are any, otherwise next to the photo.
@@ -116,9 +119,12 @@ function start(form, results) {
       complain(photo, price);
       status.textContent = text("[data-photo-results] [data-results-summary]");
       if (tips) tips.hidden = results.childElementCount > 0;
-      if (sent.has("cursor")) grid?.children[shown]?.querySelector("a").focus({ preventScroll: true });
       // Last, when everything above has its final height.
-      else if (!isSame && results.childElementCount) results.scrollIntoView({ block: "start" });
+      if (sent.has("cursor")) moveTo(grid?.children[shown]?.querySelector("a"));
+      else if (!isSame && results.childElementCount) {
+        results.scrollIntoView({ block: "start", behavior: "instant" });
+        moveTo(results.querySelector("#results-title"));
+      } else if (photo) moveTo(input);
     };
     form.addEventListener("htmx:afterOnLoad", settleDown, { once: true });
   });
@@ -152,14 +158,11 @@ function start(form, results) {
   });
 
   // On phones this button opens the camera; the area itself still offers the album.
-  if (isTouch) {
-    camera.hidden = false;
-    camera.addEventListener("click", () => {
-      input.setAttribute("capture", "environment");
-      input.click();
-      input.removeAttribute("capture");
-    });
-  }
+  camera.addEventListener("click", () => {
+    input.setAttribute("capture", "environment");
+    input.click();
+    input.removeAttribute("capture");
+  });
 
   settle();
   if (input.files.length) showChosen(); // after going back, browsers restore the choice

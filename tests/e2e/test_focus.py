@@ -1,0 +1,88 @@
+"""Where the focus is, and what a screen reader announces, when a page changes without loading."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from playwright.sync_api import Browser, expect
+from pytest_django.live_server_helper import LiveServer
+
+from recommendations.models import EmbeddingModel
+from tests.e2e.every_page import log_in
+from tests.pictures import picture
+from tests.shopkeeper import Shopkeeper
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+HEARD = """() => {
+    window.heard = [];
+    const status = document.querySelector("[data-photo-status]");
+    new MutationObserver(() => heard.push(status.textContent)).observe(status, {childList: true, characterData: true});
+}"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def database_beside_playwright() -> Iterator[None]:
+    """Allows database access in this thread, where Playwright's event loop runs."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    cache.clear()
+    yield
+    cache.clear()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.mark.parametrize("address", ["/", "/search/photo/"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_photo_search_says_what_it_found_and_moves_the_focus_there(
+    address: str, width: int, shop: Shopkeeper, network: EmbeddingModel, live_server: LiveServer, browser: Browser
+) -> None:
+    chance = np.random.default_rng(1)
+    for number in range(14):
+        shop.embedded(network, f"Dress {number}", list(chance.random(network.dimension)), category=f"things{number}")
+    with browser.new_context(base_url=live_server.url, viewport={"width": width, "height": 800}) as context:
+        page = context.new_page()
+        page.goto(address)
+        page.evaluate(HEARD)
+        page.locator("#photo").set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": picture()})
+        page.locator("[data-photo-submit]").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-results-grid] .card")).to_have_count(12)
+        heading = page.locator("#results-title")
+        expect(heading).to_be_focused()
+        expect(heading).to_be_in_viewport(ratio=1)
+        assert page.evaluate("heard") == ["Searching…", "12 look-alikes"]
+
+        # A file that is no photo: the focus is where another one is chosen, and the alert says why.
+        page.locator("#photo").set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"text"})
+        page.locator("[data-photo-submit]").press("Enter")
+        expect(page.get_by_role("alert").filter(has_text="not a picture")).to_be_visible()
+        expect(page.locator("#photo")).to_be_focused()
+        expect(page.locator("[data-photo-drop]")).to_be_in_viewport()
+
+
+def test_the_admins_controls_work_by_keyboard(
+    shop: Shopkeeper, plane: EmbeddingModel, live_server: LiveServer, browser: Browser
+) -> None:
+    User.objects.create_superuser("boss", password="known to the tests")
+    with browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 800}) as context:
+        page = context.new_page()
+        page.goto("/admin/login/")
+        log_in(page, "boss")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("main")).to_be_focused()
+        apps = page.locator("#nav-sidebar-apps")
+        texts = apps.inner_text()
+        assert texts.index("Products") < texts.index("Users") < texts.index("Tokens")
+        page.goto("/admin/recommendations/rule/add/")
+        menu = page.get_by_role("button", name="Related records").first
+        menu.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Add another category").first).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_text("Add another category").first).to_be_hidden()
