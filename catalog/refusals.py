@@ -51,7 +51,7 @@ def log(rejected: ImageRejected, door: str, *, head: bytes, digest: str, length:
         format_of(head),
         length,
         f"{size[0]}x{size[1]}" if size else "unknown",
-        _on_one_line(rejected.message),
+        _on_one_line(rejected.logged),
     )
 
 

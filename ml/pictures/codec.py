@@ -250,7 +250,8 @@ def _rejections(data: bytes) -> Iterator[None]:
         if isinstance(error, OSError) and "memory" in str(error):  # how Pillow reports a codec's failed malloc
             raise ImageRejected("out_of_memory", "There is not enough memory to decode this picture.") from error
         if format_of(data) in _READABLE:
-            raise ImageRejected("corrupt", f"The picture is damaged or incomplete ({_short(error)}).") from error
+            sentence = "The picture is damaged or incomplete. Save it again, or choose another one."
+            raise ImageRejected("corrupt", sentence, _short(error)) from error
         raise ImageRejected("unsupported_format", advice_for(data, _READABLE)) from error
 
 

@@ -4,19 +4,25 @@ from dataclasses import dataclass
 
 
 class ImageRejected(Exception):
-    """A file that is not accepted. `code` is for programs, `message` for people.
+    """A file that is not accepted. `code` is for programs, `message` for people, `details` for the log: what a library
+    or the system said, in its own words.
 
     Codes: empty, too_many_bytes, too_many_pixels, unsupported_format, corrupt, out_of_memory; from
     `ml.pictures.decoding` also timeout and crashed.
     """
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code, message)
+    def __init__(self, code: str, message: str, details: str = "") -> None:
+        super().__init__(code, message, details)
         self.code = code
         self.message = message
+        self.details = details
 
     def __str__(self) -> str:
         return self.message
+
+    @property
+    def logged(self) -> str:
+        return f"{self.message} ({self.details})" if self.details else self.message
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Batch:
 
     def reject(self, claim: Claim, why: ImageRejected) -> None:
         if why.code in WORTH_ANOTHER_TRY and claim.attempts < settings.EMBEDDING_MAX_ATTEMPTS:
-            logger.warning("Image %s will be tried again: %s (%s)", claim.image_id, why.message, why.code)
+            logger.warning("Image %s will be tried again: %s (%s)", claim.image_id, why.logged, why.code)
             self.again.append(claim)
         else:
             self.failures.append((claim, why.code, why.message))

@@ -209,7 +209,7 @@ class Decoders:
         try:
             head, body = decoder.ask(question, data)
             if head.get("code") in PERHAPS_PASSING:
-                raise ImageRejected(head["code"], head["message"])
+                raise ImageRejected(head["code"], head["message"], head.get("details", ""))
         except ImageRejected as rejected:
             decoder.end()
             if was_fresh or rejected.code == "timeout":
@@ -223,7 +223,7 @@ class Decoders:
         else:
             decoder.end()
         if "code" in head:
-            raise ImageRejected(head["code"], head["message"])
+            raise ImageRejected(head["code"], head["message"], head.get("details", ""))
         return head, body
 
 
@@ -301,7 +301,7 @@ def _cause_of_death(code: int, seconds: float) -> ImageRejected:
             "out_of_memory", "There is not enough memory to decode this picture: the decoder was killed."
         )
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return ImageRejected("crashed", f"The decoder crashed on this picture ({how}).")
+    return ImageRejected("crashed", "The picture cannot be decoded. Save it again, or choose another one.", how)
 
 
 def _environment() -> dict[str, str]:

@@ -68,7 +68,7 @@ def _answer(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], byte
     try:
         return _ANSWERS[question["kind"]](question, data)
     except ImageRejected as rejected:
-        return {"code": rejected.code, "message": rejected.message}, b""
+        return {"code": rejected.code, "message": rejected.message, "details": rejected.details}, b""
 
 
 def _limits(question: dict[str, Any]) -> dict[str, int]:

@@ -85,7 +85,7 @@ def test_a_segmentation_fault_is_a_crash_of_the_decoder_only(decoders: Decoders)
     decoders.to_input(GOOD, SPEC)
     crashed = rejection(decoders, poisoned("segfault"))
     assert crashed.code == "crashed"
-    assert "signal 11" in crashed.message
+    assert "signal 11" in crashed.logged
     decoders.to_input(GOOD, SPEC)
 
 
