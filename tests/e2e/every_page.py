@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -34,12 +35,14 @@ from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
 LONG = "Extraordinarily long-winded waterproof windbreaker-jacket with a Donaudampfschifffahrtsgesellschaftskapitän"
-#: Routes that answer with no page of their own: redirects, files, data.
-NO_PAGES = {
-    "favicon.ico", "healthz", "readyz", "metrics", "media/<path:name>", "strips/seen/", "viewed/clear/",
-    "admin/jsi18n/", "admin/autocomplete/", "admin/r/<path:content_type_id>/<path:object_id>/",
-    "admin/recommendations/pipeline/retry/", "admin/recommendations/pipeline/switch/", "admin/(?P<url>.*)$",
-}  # fmt: skip
+#: Routes that answer with no page of their own: redirects, files, data, parts of a page. Regular expressions.
+NO_PAGES = (
+    r"favicon\.ico|healthz|readyz|metrics|media/.*|strips/seen/|viewed/clear/",
+    r"admin/(jsi18n|autocomplete|search)/|admin/r/.*|admin/recommendations/pipeline/(retry|switch)/|admin/\(\?P<url>.*",
+    r"admin/\w+/\w+/<path:object_id>/",  # to the change page
+    r"admin/recommendations/(embeddingmodel|searchhealth|imageembedding)/.*(add|delete)/",  # refused to everybody: 403
+    r"admin/logout/",  # after a POST: "logged out"
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,10 @@ class Visit:
     who: str = ""
     act: Callable[[Page], None] | None = None
     html: Callable[[], str] | None = None  # for pages that only a fault shows: rendered as the fault renders them
+
+    @property
+    def path(self) -> str:
+        return re.split("[?#]", self.address)[0]
 
 
 class Stocked:
@@ -108,7 +115,10 @@ class Stocked:
         self.token = SeenPhoto(model, photo / np.linalg.norm(photo), (PhotoType(category, 0.8),)).to_token()
 
     def visits(self) -> list[Visit]:
-        return [*self._shop(), *self._photo_search(), *self._problems(), *self._admin(), *self._models()]
+        goodbye = Visit("logged out", "/admin/", "viewer", act=log_out)
+        return [
+            *self._shop(), *self._photo_search(), *self._problems(), *self._admin(), *self._models(), goodbye,
+        ]  # fmt: skip
 
     def _shop(self) -> list[Visit]:
         full = self.full.get_absolute_url()
@@ -272,6 +282,12 @@ def delete_two(page: Page) -> None:
                 HTMLFormElement.prototype.submit.call(form);
             }"""
         )
+
+
+def log_out(page: Page) -> None:
+    if page.locator("#logout-form").count():  # the second time the login is shown
+        with page.expect_navigation():
+            page.locator("#logout-form").evaluate("form => form.submit()")
 
 
 def log_in(page: Page, name: str, password: str = "known to the tests") -> None:
