@@ -16,7 +16,7 @@ from django.utils import timezone
 from playwright.sync_api import Page
 from rest_framework.authtoken.models import Token
 
-from catalog.models import Product
+from catalog.models import Product, SearchMiss, Synonyms
 from recommendations.models import (
     EmbeddingModel,
     EmbeddingState,
@@ -40,7 +40,7 @@ NO_PAGES = (
     r"favicon\.ico|healthz|readyz|metrics|media/.*|strips/seen/|viewed/clear/",
     r"admin/(jsi18n|autocomplete|search)/|admin/r/.*|admin/recommendations/pipeline/(retry|switch)/|admin/\(\?P<url>.*",
     r"admin/\w+/\w+/<path:object_id>/",  # to the change page
-    r"admin/recommendations/(embeddingmodel|searchhealth|imageembedding)/.*(add|delete)/",  # refused to everybody: 403
+    r"admin/\w+/(embeddingmodel|searchhealth|imageembedding|searchmiss)/.*(add|delete)/",  # refused to everybody: 403
     r"admin/logout/",  # after a POST: "logged out"
 )
 
@@ -110,6 +110,8 @@ class Stocked:
             "recommendations/embeddingmodel": model.pk, "recommendations/searchhealth": health.pk,
             "recommendations/imageembedding": failed.pk, "auth/user": self.boss.pk, "auth/group": group.pk,
             "authtoken/tokenproxy": self.boss.pk,
+            "catalog/synonyms": Synonyms.objects.create(words="trousers, pants").pk,
+            "catalog/searchmiss": SearchMiss.objects.create(words="unicorn", day="2026-11-01", searches=3).pk,
         }  # fmt: skip
         photo = np.array([1, 0.5, 0.5, 0.5], np.float32)
         self.token = SeenPhoto(model, photo / np.linalg.norm(photo), (PhotoType(category, 0.8),)).to_token()
@@ -202,7 +204,7 @@ class Stocked:
         ]
 
     def _models(self) -> list[Visit]:
-        read_only = {"recommendations/embeddingmodel", "recommendations/searchhealth", "recommendations/imageembedding"}
+        read_only = {"embeddingmodel", "searchhealth", "imageembedding", "searchmiss"}
         found = []
         for model, pk in self.objects.items():
             address = f"/admin/{model}/"
@@ -211,7 +213,7 @@ class Stocked:
                 Visit(f"{model}: one", f"{address}{pk}/change/", "boss"),
             ]
             found += [Visit(f"{model}: history", f"{address}{pk}/history/", "boss")]
-            if model not in read_only:
+            if model.rpartition("/")[2] not in read_only:
                 found += [Visit(f"{model}: add", f"{address}add/", "boss")]
                 found += [Visit(f"{model}: delete", f"{address}{pk}/delete/", "boss")]
         return found
