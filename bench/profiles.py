@@ -15,7 +15,7 @@ from ml.pictures.matrix_profiles import SRGB_TONE, Tone, assembled, grey_profile
 
 #: Linear light that a full layer of each ink lets through, red, green and blue.
 _INKS = {"cyan": (0.01, 0.72, 0.98), "magenta": (0.95, 0.01, 0.55), "yellow": (1.0, 0.95, 0.01), "black": (0.05,) * 3}
-_GRID_OF_INK, _GRID_OF_LAB = 9, 33
+_GRID_OF_INK, _GRID_OF_LAB = 17, 33
 _TO_XYZ = np.array([[0.4361, 0.3851, 0.1431], [0.2225, 0.7169, 0.0606], [0.0139, 0.0971, 0.7141]])  # sRGB under D50
 _WHITE = np.array([0.9642, 1.0, 0.8249])
 

@@ -3,8 +3,8 @@
 A file says what its numbers mean by an ICC profile, or by a few numbers (PNG: cICP, gAMA and cHRM; AVIF: nclx); if it
 says nothing, they are sRGB. Phones write Display P3, cameras Adobe RGB: read as sRGB, the same picture would get other
 colours and so another vector. Colours are converted relative to white, with black point compensation: white stays
-white, and the black of a print becomes black instead of dark grey. The mean cosine of 40 CMYK pictures with their sRGB
-originals is .993 with the compensation and .988 without it; with a printer's profile, .996 and .984.
+white, and the black of a print becomes black instead of dark grey. With a printer's profile, the mean
+cosine of 40 CMYK pictures with their sRGB originals is .996 with the compensation and .984 without.
 
 A profile is read by Little CMS, which is written in C. Before that, its size and its header are checked here, and
 elements that may take any time are removed. What cannot be used is ignored, with a note, and the picture is read as
