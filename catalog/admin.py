@@ -167,12 +167,12 @@ class ProductAdmin(ModelAdmin):
         if not search_term.strip():
             return queryset, False
         found = find(search_term, queryset)  # type: ignore[arg-type]
-        if found.more is not None:
-            return found.more, False
-        ranked = queryset.filter(among(found.ids))
-        if not request.GET.get(ORDER_VAR):
-            ranked = ranked.order_by(Func(Value(found.ids), F("pk"), function="array_position"))
-        return ranked, False
+        matching = queryset.filter(among(found.ids)) if found.more is None else found.more
+        if request.GET.get(ORDER_VAR):
+            return matching.order_by(*queryset.query.order_by), False
+        if found.more is None:
+            matching = matching.order_by(Func(Value(found.ids), F("pk"), function="array_position"))
+        return matching, False
 
     def withheld_fields(self, request: HttpRequest, obj: Model | None = None) -> set[str]:
         """Extra form fields that write other models and that this user may not write."""

@@ -139,3 +139,5 @@ def test_staff_see_all_of_a_common_word(
     for n in range(9):
         shop.product("Dress", sku=f"D{n}", published=n > 0)
     assert len(admin_client.get("/admin/catalog/product/?q=dress").context["cl"].result_list) == 9
+    sorted_by_sku = admin_client.get("/admin/catalog/product/?q=dress&o=3").context["cl"].result_list
+    assert [product.sku for product in sorted_by_sku] == [f"D{n}" for n in range(9)]
