@@ -127,6 +127,8 @@ def _rows(name: str, lines: _Lines, separator: str, width: int) -> Iterator[Row 
         except csv.Error as error:
             several = len(lines.taken) > 1 or str(error) == "unexpected end of data"
             cells, problem = [], _UNCLOSED if several else str(error)
+            if not several and len(literal := _literal(lines.taken[0], separator)) == width:
+                cells, problem = literal, ""
         except RowRejected as error:
             yield RowError(name, line, "bad_csv", f"the rest of the file cannot be read: {error.reason}")
             return
@@ -145,6 +147,13 @@ def _rows(name: str, lines: _Lines, separator: str, width: int) -> Iterator[Row 
         elif text and not text.isspace():
             is_first = False
             yield line, cells
+
+
+def _literal(line: str, separator: str) -> list[str]:
+    """Cells of a line that quotes only a word of a cell, as people write them: `AB-1,"Nike" shorts,12`."""
+    cells = [cell.strip() for cell in line.split(separator)]
+    whole = re.compile('"([^"]*)"')
+    return [match[1] if (match := whole.fullmatch(cell)) else cell for cell in cells]
 
 
 def _swallows(lines: list[str], cells: list[str], separator: str, width: int) -> bool:

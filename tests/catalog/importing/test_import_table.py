@@ -438,11 +438,20 @@ def test_texts_that_do_not_fit_are_refused_rather_than_cut(table: Write, column:
 def test_rows_that_are_not_csv_are_row_errors(table: Write) -> None:
     folder = table(COAT)
     with (folder / "catalog.csv").open("a") as stream:
-        stream.write('B,"Bag"x,coat.png\nC,N\0UL,coat.png\nD,Dress,coat.png\n')
+        stream.write('B,"Bag, big"x,coat.png\nC,N\0UL,coat.png\nD,Dress,coat.png\n')
     out, err = run(folder)
     assert "2 products created" in out
     assert "catalog.csv:3: not readable as CSV" in err
     assert "catalog.csv:4: contains a NUL byte" in err
+
+
+def test_a_word_in_quotes_is_part_of_its_cell(table: Write) -> None:
+    folder = table(COAT)
+    with (folder / "catalog.csv").open("a") as stream:
+        stream.write('B,"Nike" shorts,"coat.png"\n')
+    out, _ = run(folder)
+    assert "2 rows: 2 created" in out
+    assert Product.objects.get(sku="B").title == '"Nike" shorts'
 
 
 def test_an_unclosed_quote_costs_its_row_and_no_other(table: Write) -> None:
