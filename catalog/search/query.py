@@ -67,6 +67,7 @@ class Condition:
         whole, phrase, title: marks of good matches, best first: the title as a whole, all words next to each other in
             the title, all words in the title.
         rank: everything that may be found, joined by `or`.
+        single: the spellings of the only word.
     """
 
     match: str
@@ -76,6 +77,7 @@ class Condition:
     phrase: str
     title: str
     rank: str
+    single: tuple[str, ...] = ()
 
 
 def parse(text: str) -> list[list[Term]]:
@@ -137,6 +139,7 @@ def _of_branch(branch: list[Term], lexicon: Lexicon, last: bool) -> Condition:
         phrase=_phrase(everything, "A"),
         title=_all(_any(word.in_title) for word in needed),
         rank=_any(lexeme for word in words for lexeme in word.ranked),
+        single=branch[0].forms if len(branch) == 1 and needed else (),
     )
 
 
