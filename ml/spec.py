@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-BACKBONES = {"resnet50": 2048, "inception_v3": 2048}  # name → channels of the last feature map
-MIN_INPUT_SIZES = {"resnet50": 32, "inception_v3": 75}  # as in Keras: below, the last feature map would be empty
+# name → channels of the last feature map
+BACKBONES = {"resnet50": 2048, "inception_v3": 2048, "efficientnet_lite0": 1280, "efficientnet_lite2": 1280}
+# As in Keras: below, the last feature map would be empty.
+MIN_INPUT_SIZES = {"resnet50": 32, "inception_v3": 75, "efficientnet_lite0": 32, "efficientnet_lite2": 32}
 MAX_INPUT_SIZE = 1024
 FITS = ("letterbox", "stretch")
 POOLINGS = ("avg", "max", "gem")

@@ -211,8 +211,8 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
 # Embedding
-EMBEDDING_WEIGHTS = env.str("EMBEDDING_WEIGHTS", "")  # a name (ml.weights.NAMED) or a file
-if EMBEDDING_WEIGHTS.removesuffix("+colour") not in {"", "bundled", "imagenet", "imagenet-inception", "untrained"}:
+EMBEDDING_WEIGHTS = env.str("EMBEDDING_WEIGHTS", "")
+if {".", "/"} & {*EMBEDDING_WEIGHTS}:  # a file, not a name (`ml.weights.resolve`)
     EMBEDDING_WEIGHTS = str(Path(EMBEDDING_WEIGHTS).absolute())
 EMBEDDING_POOLING = env.str("EMBEDDING_POOLING", "", validate=validate.OneOf(["", "avg", "max", "gem"]))
 EMBEDDING_PRECISION = env.str("EMBEDDING_PRECISION", "auto", validate=validate.OneOf(["auto", "float", "int8"]))

@@ -11,7 +11,11 @@ from ml import weights as weights_files
 from ml.embedder import Embedder
 from ml.weights import Weights
 
-WEIGHTS = "bundled, imagenet, imagenet-inception, untrained, or a file"  # what --weights takes
+# What --weights takes.
+WEIGHTS = (
+    "bundled, lookalike-general, imagenet, imagenet-inception, efficientnet-lite0, efficientnet-lite2, untrained, or a "
+    "file"
+)
 SHEET = "search.png"  # what `search` writes next to a features file
 
 

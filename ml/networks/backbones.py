@@ -4,7 +4,7 @@ The reference for the ONNX graph (`ml.networks.graph`), made of `keras.applicati
 operations, on any backend of Keras. Imports Keras, so import this module only where a network is built.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -15,7 +15,15 @@ from ml.networks import colours
 from ml.networks.graph import GEM_EPSILON, UNIT_EPSILON
 from ml.spec import ModelSpec, Part
 from ml.weights import LABELS, VECTORS, Weights, read_variables
-from ml.weights.architectures import IMAGENET_MEAN
+from ml.weights.architectures import (
+    ARCHITECTURES,
+    IMAGENET_MEAN,
+    LITE_MEAN,
+    LITE_SCALE,
+    Architecture,
+    Convolution,
+    is_lite,
+)
 from ml.weights.layout import variable_shapes
 
 
@@ -53,7 +61,10 @@ def build(weights: Weights) -> keras.Model:
 
 
 def backbone(spec: ModelSpec, variables: Mapping[str, np.ndarray]) -> keras.Model:
-    """`keras.applications`' network without its top, float32 [N, S, S, 3] preprocessed → its last feature map."""
+    """The network without its top, float32 [N, S, S, 3] preprocessed → its last feature map: that of
+    `keras.applications`, or Keras layers for a network that Keras does not have."""
+    if is_lite(spec.backbone):
+        return _lite(spec, variables)
     networks = {"resnet50": keras.applications.ResNet50, "inception_v3": keras.applications.InceptionV3}
     core = networks[spec.backbone](
         include_top=False, weights=None, input_shape=(spec.input_size, spec.input_size, 3), pooling=None
@@ -67,10 +78,52 @@ def backbone(spec: ModelSpec, variables: Mapping[str, np.ndarray]) -> keras.Mode
     return core
 
 
+def _lite(spec: ModelSpec, variables: Mapping[str, np.ndarray]) -> keras.Model:
+    architecture = ARCHITECTURES[spec.backbone]
+    pictures = keras.Input((spec.input_size, spec.input_size, 3))
+    core = keras.Model(pictures, architecture.describe(_KerasLayers(architecture), pictures))
+    for layer in core.layers:
+        for variable in layer.weights:
+            variable.assign(variables[f"{layer.name}/{variable.name}"])
+    return core
+
+
+class _KerasLayers:
+    """Makes the layers of an EfficientNet-Lite, a `ml.weights.architectures.Network` that only convolves and adds."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+
+    def convolve(self, x: Any, unit: Convolution) -> Any:
+        options = {"strides": unit.stride, "padding": "same", "use_bias": False, "name": unit.convolution}
+        layer = (
+            layers.DepthwiseConv2D(unit.size, **options)
+            if unit.depthwise
+            else layers.Conv2D(unit.filters, unit.size, **options)
+        )
+        x = layers.BatchNormalization(epsilon=self.architecture.epsilon, name=unit.normalisation)(layer(x))
+        return layers.ReLU(self.architecture.ceiling)(x) if unit.relu else x
+
+    def add(self, shortcut: Any, x: Any, *, relu: bool = True) -> Any:
+        return layers.Add()([shortcut, x])
+
+    def max_pool(self, x: Any, padding: int) -> Any:
+        raise NotImplementedError
+
+    def average_pool(self, x: Any) -> Any:
+        raise NotImplementedError
+
+    def concatenate(self, xs: Sequence[Any]) -> Any:
+        raise NotImplementedError
+
+
 def preprocess(pictures: Any, name: str) -> Any:
-    """uint8 RGB → float32 as `preprocess_input` of `keras.applications.resnet50` or `.inception_v3` makes it."""
+    """uint8 RGB → float32 as `preprocess_input` of `keras.applications.resnet50` or `.inception_v3` makes it, or as
+    EfficientNet-Lite was trained."""
     if name == "inception_v3":
         return layers.Rescaling(1 / 127.5, offset=-1.0, name="to_plus_minus_one")(pictures)
+    if is_lite(name):
+        return layers.Rescaling(1 / LITE_SCALE, offset=-LITE_MEAN / LITE_SCALE, name="to_about_one")(pictures)
     bgr = ops.take(ops.cast(pictures, "float32"), [2, 1, 0], axis=-1)
     return layers.Rescaling(1.0, offset=[-mean for mean in reversed(IMAGENET_MEAN)], name="minus_mean")(bgr)
 
@@ -91,8 +144,11 @@ def unit(x: Any) -> Any:
 
 
 def lab_histogram(pictures: Any) -> Any:
-    """`ml.networks.colours.lab_histogram` as Keras operations: uint8 [N, S, S, 3] → float32 [N, 64]."""
-    half = pictures.shape[1] // 2
+    """`ml.networks.colours.lab_histogram` as Keras operations: uint8 [N, S, S, 3] → float32 [N, 64].
+
+    Constants are added and multiplied by operations of Keras, which put them on the device of the pictures.
+    """
+    half = ops.shape(pictures)[1] // 2
     pixels = ops.cast(pictures, "float32")
     pooled = ops.average_pool(pixels, 2, strides=2, data_format="channels_last")
     rgb = ops.reshape(pooled, (-1, half * half, 3)) / 255
@@ -101,13 +157,21 @@ def lab_histogram(pictures: Any) -> Any:
     xyz = ops.matmul(linear, colours.XYZ.T)
     line = xyz * colours.SLOPE + colours.INTERCEPT
     roots = ops.where(xyz < colours.THRESHOLD, line, ops.power(ops.maximum(xyz, colours.THRESHOLD), 1 / 3))
-    lab = ops.matmul(roots, colours.LAB.T) + colours.LAB_OFFSET
-    distance = ops.sqrt(ops.sum(ops.square(lab - np.array([100, 0, 0], np.float32)), axis=-1))
+    lab = ops.add(ops.matmul(roots, colours.LAB.T), colours.LAB_OFFSET)
+    distance = ops.sqrt(ops.sum(ops.square(ops.subtract(lab, np.array([100, 0, 0], np.float32))), axis=-1))
     ramp = (distance - colours.NEAR_WHITE) / (colours.FAR_FROM_WHITE - colours.NEAR_WHITE)
-    weight = (ops.clip(ramp, 0, 1) + colours.FLOOR) * colours.centre_weight(half)
+    weight = ops.multiply(ops.clip(ramp, 0, 1) + colours.FLOOR, _centre_weight(half))
     closeness = ops.matmul(lab, (colours.PALETTE.T / colours.SIGMA**2).astype(np.float32))
-    shares = ops.softmax(closeness - colours.closeness_offset(), axis=-1)
+    shares = ops.softmax(ops.subtract(closeness, colours.closeness_offset()), axis=-1)
     return unit(ops.sqrt(ops.sum(ops.expand_dims(weight, -1) * shares, axis=1)))
+
+
+def _centre_weight(half: Any) -> Any:
+    """`ml.networks.colours.centre_weight`, also for a size that is known only when the network runs."""
+    if isinstance(half, int):
+        return colours.centre_weight(half)
+    line = ops.square(2 * ops.cast(ops.arange(half), "float32") / ops.cast(half - 1, "float32") - 1)
+    return ops.reshape(ops.exp(-colours.CENTRE * (line[:, None] + line[None])), (-1,))
 
 
 def _numbered_from_zero(layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -159,7 +159,11 @@ def session_of(graph: str | bytes, *, precision: str, threads: int | None = None
     if precision == "compact":
         # Otherwise kernels would be converted to floats on every pass, not once.
         options.add_session_config_entry("session.disable_quant_qdq", "1")
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    # It would round the kernels of depthwise convolutions, kept in floats for their precision, to int8 with one scale.
+    left_out = ["WeightBiasQuantization"]
+    return onnxruntime.InferenceSession(
+        graph, options, providers=["CPUExecutionProvider"], disabled_optimizers=left_out
+    )
 
 
 def usable_cores() -> int:

@@ -1,6 +1,6 @@
 """Choosing, finding and reading weights.
 
-The bundled model is next to this file: one `.onnx` with its hash in SHA256SUMS.
+The bundled models are next to this file: an `.onnx` each, with their hashes in SHA256SUMS.
 """
 
 from ml.weights.errors import WeightsError
@@ -20,6 +20,7 @@ from ml.weights.graphs import (
 from ml.weights.npz import write_npz
 from ml.weights.sources import (
     BUNDLED,
+    BUNDLED_NAMES,
     KERAS_FILES,
     MIRROR_VARIABLE,
     NAMED,
@@ -33,6 +34,7 @@ from ml.weights.variables import read_variables
 
 __all__ = [
     "BUNDLED",
+    "BUNDLED_NAMES",
     "GOLDEN",
     "INPUT",
     "INT8_COSINE",

@@ -1,16 +1,20 @@
-"""The two architectures, each described once for the layout of weights files and for the ONNX graph.
+"""The architectures, each described once for the layout of weights files and for the ONNX graph.
 
 A description is a function that calls a `Network` for every operation, in the order in which Keras makes its layers.
-The `Network` decides what `x` is, for example a shape or the name of a tensor. Tests check both descriptions against
-`keras.applications`, layer by layer and number by number.
+The `Network` decides what `x` is, for example a shape or the name of a tensor. Tests check ResNet50 and InceptionV3
+against `keras.applications`, layer by layer and number by number.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 #: Mean of ImageNet's red, green and blue, 0 … 255: Keras's "caffe" preprocessing, which ResNet50 v1 was trained with.
 IMAGENET_MEAN = (123.68, 116.779, 103.939)
+#: A picture of 0 … 255 becomes (picture - mean) / scale: EfficientNet-Lite's preprocessing.
+LITE_MEAN, LITE_SCALE = 127.0, 128.0
+SAME = "same"  # padding as TensorFlow pads: the output has ⌈size / stride⌉ pixels, an odd pixel is added at the end
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,8 @@ class Convolution:
         convolution: Keras's name of the convolution, e.g. "conv1_conv"; its batch normalisation is
             `normalisation`.
         size: of the kernel, (height, width).
-        padding: on every side, (vertical, horizontal), with zeros.
+        padding: on every side, (vertical, horizontal), with zeros; or `SAME`.
+        depthwise: each channel is convolved alone, with its own kernel; `filters` is the number of channels.
     """
 
     convolution: str
@@ -29,8 +34,9 @@ class Convolution:
     filters: int
     size: tuple[int, int]
     stride: int = 1
-    padding: tuple[int, int] = (0, 0)
+    padding: tuple[int, int] | str = (0, 0)
     relu: bool = True
+    depthwise: bool = False
 
 
 class Network(Protocol):
@@ -38,8 +44,8 @@ class Network(Protocol):
 
     def convolve(self, x: Any, unit: Convolution) -> Any: ...
 
-    def add(self, shortcut: Any, x: Any) -> Any:
-        """The sum of both, then ReLU."""
+    def add(self, shortcut: Any, x: Any, *, relu: bool = True) -> Any:
+        """The sum of both, then mostly ReLU."""
         ...
 
     def max_pool(self, x: Any, padding: int) -> Any:
@@ -64,6 +70,7 @@ class Architecture:
         scale: whether batch normalisation has a gamma.
         epsilon: of batch normalisation.
         blue_first: trained on pictures in BGR.
+        ceiling: largest value that a ReLU lets through; None for no limit.
     """
 
     title: str
@@ -72,6 +79,7 @@ class Architecture:
     scale: bool
     epsilon: float
     blue_first: bool
+    ceiling: float | None = None
 
 
 # (stage, filters, residual blocks), from Keras's applications/resnet.py, ResNet50.
@@ -177,7 +185,66 @@ def _inception_v3(network: Network, x: Any) -> Any:
     return _Inception(network).describe(x)
 
 
+# (blocks, kernel, stride, expansion, filters) of EfficientNet-Lite0, from efficientnet_lite_builder.py of TensorFlow's
+# tpu repository; the larger ones multiply blocks and filters.
+_LITE_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+_LITE_STEM, _LITE_HEAD = 32, 1280  # filters, the same in all sizes
+
+
+def _efficientnet_lite(width: float, depth: float) -> Callable[[Network, Any], Any]:
+    def describe(network: Network, x: Any) -> Any:
+        def unit(name: str, filters: int, size: int, *, stride: int = 1, **options: bool) -> Convolution:
+            return Convolution(f"{name}_conv", f"{name}_bn", filters, (size, size), stride, SAME, **options)
+
+        x = network.convolve(x, unit("stem", _LITE_STEM, 3, stride=2))
+        channels, number = _LITE_STEM, 0
+        for place, (blocks, size, first_stride, expansion, filters) in enumerate(_LITE_STAGES):
+            wide = _in_eights(filters * width)
+            # The first and the last stage are equally deep in all sizes.
+            repeats = blocks if place in (0, len(_LITE_STAGES) - 1) else math.ceil(blocks * depth)
+            for stride in (first_stride, *[1] * (repeats - 1)):
+                block, shortcut = f"block{number}", x
+                if expansion > 1:
+                    x = network.convolve(x, unit(f"{block}_expand", channels * expansion, 1))
+                x = network.convolve(
+                    x, unit(f"{block}_depthwise", channels * expansion, size, stride=stride, depthwise=True)
+                )
+                x = network.convolve(x, unit(f"{block}_project", wide, 1, relu=False))
+                if stride == 1 and channels == wide:
+                    x = network.add(shortcut, x, relu=False)
+                channels, number = wide, number + 1
+        return network.convolve(x, unit("head", _LITE_HEAD, 1))
+
+    return describe
+
+
+def is_lite(backbone: str) -> bool:
+    """Whether a key of `ARCHITECTURES` is an EfficientNet-Lite."""
+    return backbone.startswith("efficientnet_lite")
+
+
+def _in_eights(filters: float) -> int:
+    """The nearest multiple of 8 that is not smaller by more than a tenth."""
+    rounded = max(8, int(filters + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * filters else rounded
+
+
+def _lite(name: str, width: float, depth: float) -> Architecture:
+    description = _efficientnet_lite(width, depth)
+    return Architecture(name, description, bias=False, scale=True, epsilon=1e-3, blue_first=False, ceiling=6.0)
+
+
 ARCHITECTURES = {
     "resnet50": Architecture("ResNet50", _resnet50, bias=True, scale=True, epsilon=1.001e-5, blue_first=True),
     "inception_v3": Architecture("InceptionV3", _inception_v3, bias=False, scale=False, epsilon=1e-3, blue_first=False),
+    "efficientnet_lite0": _lite("EfficientNet-Lite0", width=1.0, depth=1.0),
+    "efficientnet_lite2": _lite("EfficientNet-Lite2", width=1.1, depth=1.2),
 }

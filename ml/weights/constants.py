@@ -45,7 +45,9 @@ class _Reader:
         self.variables: dict[str, np.ndarray] = {}
 
     def convolve(self, x: str, unit: Convolution) -> str:
-        kernel = _kernel(self.constants, f"{unit.convolution}/kernel", axis=0).transpose(2, 3, 1, 0)
+        # [outputs, inputs, h, w] → [h, w, inputs, outputs]; a depthwise kernel has one output for each input.
+        axes = (2, 3, 0, 1) if unit.depthwise else (2, 3, 1, 0)
+        kernel = _kernel(self.constants, f"{unit.convolution}/kernel", axis=0).transpose(axes)
         if not self.variables and self.architecture.blue_first:
             kernel = kernel[:, :, ::-1]
         bias = self.constants[f"{unit.convolution}/bias"]
@@ -60,7 +62,7 @@ class _Reader:
         }
         return x
 
-    def add(self, shortcut: str, x: str) -> str:
+    def add(self, shortcut: str, x: str, *, relu: bool = True) -> str:
         return x
 
     def max_pool(self, x: str, padding: int) -> str:

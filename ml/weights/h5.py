@@ -19,25 +19,27 @@ from ml.weights.layout import layers_in_file_order, variable_shapes
 
 # Keras 3 counts the layers of each class; these are the classes that have variables here.
 _CONVOLUTION, _NORMALISATION = "conv2d", "batch_normalization"
+BACKBONES_OF_KERAS = ("resnet50", "inception_v3")
 _Layers = dict[str, list[list[np.ndarray]]]  # by class, each in the order of the layers, as lists of arrays
 
 
 def read_h5(path: Path) -> tuple[dict[str, np.ndarray], str]:
-    """(path → float32 array, backbone) of either backbone.
+    """(path → float32 array, backbone) of a backbone that Keras publishes.
 
     Raises:
         WeightsError: the file is damaged, not HDF5, or does not contain a backbone without its top.
     """
     layers = _read(path)
     reasons = []
-    for backbone in ARCHITECTURES:
+    for backbone in BACKBONES_OF_KERAS:
         try:
             return _assigned(layers, backbone), backbone
         except _OtherNetwork as difference:
             reasons.append(str(difference))
+    titles = " or ".join(ARCHITECTURES[backbone].title for backbone in BACKBONES_OF_KERAS)
     raise WeightsError(
-        f"Weights file {path} does not contain {' or '.join(a.title for a in ARCHITECTURES.values())} without its top "
-        f"({'; '.join(reasons)}). Use Keras's '…_notop.h5', or save_weights of a network made with include_top=False."
+        f"Weights file {path} does not contain {titles} without its top ({'; '.join(reasons)}). "
+        "Use Keras's '…_notop.h5', or save_weights of a network made with include_top=False."
     )
 
 

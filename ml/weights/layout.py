@@ -100,7 +100,8 @@ class _Recorder:
         return self.layers[-1]
 
     def convolve(self, x: _Layer, unit: Convolution) -> _Layer:
-        shapes: Shapes = {"kernel": (*unit.size, x.channels, unit.filters)}
+        outputs = 1 if unit.depthwise else unit.filters
+        shapes: Shapes = {"kernel": (*unit.size, x.channels, outputs)}
         if self.architecture.bias:
             shapes["bias"] = (unit.filters,)
         x = self.layer(x, channels=unit.filters, name=unit.convolution, shapes=shapes)
@@ -108,8 +109,9 @@ class _Recorder:
         x = self.layer(x, name=unit.normalisation, shapes=dict.fromkeys(names, (unit.filters,)))
         return self.layer(x) if unit.relu else x
 
-    def add(self, shortcut: _Layer, x: _Layer) -> _Layer:
-        return self.layer(self.layer(shortcut, x))
+    def add(self, shortcut: _Layer, x: _Layer, *, relu: bool = True) -> _Layer:
+        added = self.layer(shortcut, x)
+        return self.layer(added) if relu else added
 
     def max_pool(self, x: _Layer, padding: int) -> _Layer:
         return self.layer(self.layer(x) if padding else x)

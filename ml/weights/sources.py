@@ -1,4 +1,4 @@
-"""A setting → weights: a file, the bundled model, Keras's ImageNet weights, or an untrained network."""
+"""A setting → weights: a file, a bundled model, ImageNet weights, or an untrained network."""
 
 import hashlib
 import os
@@ -17,6 +17,7 @@ from ml.weights.found import Weights
 from ml.weights.graphs import read_graph_meta
 from ml.weights.h5 import read_h5
 from ml.weights.npz import read_npz
+from ml.weights.pth import find_pth
 
 BUNDLED = Path(__file__).parent
 SUMS = "SHA256SUMS"  # next to the bundled model, in the format of sha256sum
@@ -53,9 +54,17 @@ KERAS_FILES = {
 NAMED = {
     "imagenet": ("imagenet", "resnet50"),
     "imagenet-inception": ("imagenet", "inception_v3"),
+    "efficientnet-lite0": ("package", "efficientnet_lite0"),
+    "efficientnet-lite2": ("package", "efficientnet_lite2"),
     "untrained": ("untrained", "resnet50"),
 }
 BUNDLED_SETTING = "bundled"
+# The bundled models. The first is also called "bundled", and is the default.
+BUNDLED_NAMES = ("lookalike-fashion", "lookalike-general")
+_LITE_SPECS = {
+    "efficientnet_lite0": ModelSpec("efficientnet_lite0", 224, "letterbox", "avg", BACKBONES["efficientnet_lite0"]),
+    "efficientnet_lite2": ModelSpec("efficientnet_lite2", 260, "letterbox", "avg", BACKBONES["efficientnet_lite2"]),
+}
 COLOUR_SUFFIX = "+colour"
 _UNTRAINED_SPEC = ModelSpec("resnet50", 80, "letterbox", "avg", BACKBONES["resnet50"])
 
@@ -77,10 +86,10 @@ def resolve(
     """The weights that `setting` names, or without one the best available.
 
     Args:
-        setting: "bundled", "imagenet" (ResNet50), "imagenet-inception", "untrained", or the path of an .npz, .h5,
-            .weights.h5 or .onnx file; the suffix "+colour" adds a colour histogram to the vector. None or empty tries
-            the bundled model, then Keras's ImageNet weights, then falls back to an untrained network with a warning
-            through `log`.
+        setting: "bundled", the name of another bundled model, "imagenet" (ResNet50), "imagenet-inception",
+            "efficientnet-lite0", "efficientnet-lite2", "untrained", or the path of an .npz, .h5, .weights.h5 or .onnx
+            file; the suffix "+colour" adds a colour histogram to the vector. None or empty tries the bundled model,
+            then Keras's ImageNet weights, then falls back to an untrained network with a warning through `log`.
         cache_dir: the folder for downloads.
         pooling: "avg", "max" or "gem", instead of the pooling that the weights were made with.
         url, md5: instead of Keras's; the environment variable LOOKALIKE_IMAGENET_URL names the folder of a mirror.
@@ -112,10 +121,14 @@ def resolve(
         )
         return _with_colour(found)
     if base in NAMED:
-        return _untrained(pooling) if NAMED[base][0] == "untrained" else imagenet(base)
-    if base and base != BUNDLED_SETTING:
+        source, backbone = NAMED[base]
+        if source == "package":
+            return _package(backbone, base, pooling)
+        return _untrained(pooling) if source == "untrained" else imagenet(base)
+    if base and base not in (BUNDLED_SETTING, *BUNDLED_NAMES):
         return _file(Path(base).expanduser(), "file", pooling)
-    for path in _bundled():
+    path = _bundled(base)
+    if path:
         try:
             return _checked_bundle(path, pooling)
         except WeightsError as error:
@@ -145,7 +158,9 @@ def split_setting(setting: str) -> tuple[str, bool]:
 def is_ready_made(setting: str | None) -> bool:
     """Whether nothing has to be exported: `setting` names a graph, or leaves the choice to `resolve` and a graph is
     bundled."""
-    return bool(_bundled()) if setting in (None, "", BUNDLED_SETTING) else setting.endswith(".onnx")
+    if setting in (None, "", BUNDLED_SETTING, *BUNDLED_NAMES):
+        return _bundled(setting) is not None
+    return setting.endswith(".onnx")
 
 
 def sha256_of(path: Path) -> str:
@@ -161,8 +176,12 @@ def _say(log: Log | None, sentence: str) -> None:
         log(sentence)
 
 
-def _bundled() -> list[Path]:
-    return sorted(BUNDLED.glob("*.onnx"))
+def _bundled(setting: str | None) -> Path | None:
+    """The bundled model of that name, or else the first; None if there is none."""
+    if setting in BUNDLED_NAMES:
+        path = BUNDLED / f"{setting}.onnx"
+        return path if path.is_file() else None
+    return min(BUNDLED.glob("*.onnx"), default=None)
 
 
 def _checked_bundle(path: Path, pooling: str | None) -> Weights:
@@ -211,6 +230,12 @@ def _imagenet(
     return Weights("imagenet", spec, sha256_of(path), path, f"{spec.backbone}-imagenet-{spec.pooling}", setting)
 
 
+def _package(backbone: str, setting: str, pooling: str | None) -> Weights:
+    path = find_pth(backbone)
+    spec = replace(_LITE_SPECS[backbone], pooling=pooling or "avg")
+    return Weights("imagenet", spec, sha256_of(path), path, f"{setting}-imagenet-{spec.pooling}", setting)
+
+
 def _with_colour(found: Weights) -> Weights:
     """The weights with the same two parts as the bundled model, so that a shop can weight colour against shape."""
     if found.spec.parts:
@@ -231,7 +256,7 @@ def _file(path: Path, source: str, pooling: str | None) -> Weights:
         wrong = "is not a file" if path.exists() else "does not exist"
         raise WeightsError(
             f"Weights file {path} {wrong}. Give the path of an .npz, .h5 or .onnx file, "
-            f"or one of {', '.join([BUNDLED_SETTING, *NAMED])}."
+            f"or one of {', '.join([BUNDLED_SETTING, *BUNDLED_NAMES[1:], *NAMED])}."
         )
     extra: dict[str, Any] = {}
     if path.suffix == ".npz":
@@ -250,7 +275,9 @@ def _file(path: Path, source: str, pooling: str | None) -> Weights:
         )
     stem = path.name.split(".")[0] if path.name.endswith(".weights.h5") else path.stem
     name = _name(re.sub(r"[^\w.-]+", "-", stem), pooling, spec.pooling)
-    setting = str(path.resolve()) if source == "file" else BUNDLED_SETTING
+    setting = str(path.resolve())
+    if source == "bundled":
+        setting = BUNDLED_SETTING if path == _bundled(BUNDLED_SETTING) else path.stem
     return Weights(source, replace(spec, pooling=pooling or spec.pooling), sha256_of(path), path, name, setting, extra)
 
 

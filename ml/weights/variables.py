@@ -11,6 +11,7 @@ from ml.weights.found import Weights
 from ml.weights.graphs import read_graph_meta
 from ml.weights.h5 import read_h5
 from ml.weights.npz import read_npz
+from ml.weights.pth import read_pth
 
 
 def read_variables(weights: Weights) -> dict[str, np.ndarray]:
@@ -27,6 +28,8 @@ def read_variables(weights: Weights) -> dict[str, np.ndarray]:
     if weights.path.suffix == ".npz":
         arrays, _, _ = read_npz(weights.path)
         return {path: array.astype(np.float32) for path, array in arrays.items()}
+    if weights.path.suffix == ".pth":
+        return read_pth(weights.path, weights.spec.backbone)
     variables, backbone = read_h5(weights.path)
     if backbone != weights.spec.backbone:
         raise WeightsError(f"Weights file {weights.path} contains {backbone}, not {weights.spec.backbone}.")

@@ -39,7 +39,10 @@ def test_the_metric_is_cosine_unless_the_file_says_otherwise() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"backbone": "vgg"}, "architecture must be resnet50 or inception_v3, not 'vgg'"),
+        (
+            {"backbone": "vgg"},
+            "architecture must be resnet50 or inception_v3 or efficientnet_lite0 or efficientnet_lite2, not 'vgg'",
+        ),
         ({"input_size": 31}, "input_size must be a whole number from 32 to 1024, not 31"),
         ({"input_size": True}, "input_size must be a whole number"),
         ({"input_size": "80"}, "input_size must be a whole number"),

@@ -35,6 +35,7 @@ SPLIT = replace(
         LabelTask("season", "kind", ("summer", "winter")),
     ),
 )
+LITE = ModelSpec("efficientnet_lite2", 64, "letterbox", "avg", 1280)
 INCEPTION = ModelSpec("inception_v3", 80, "stretch", "avg", 2048)
 
 
@@ -81,6 +82,12 @@ def test_gem_parts_colours_and_labels_are_those_of_keras(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_inception_is_that_of_keras(tmp_path: Path) -> None:
     compare(saved(tmp_path / "inception.npz", INCEPTION), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", [LITE, replace(LITE, backbone="efficientnet_lite0", input_size=75)])
+def test_efficientnet_lite_is_that_of_keras_at_even_and_odd_sizes(tmp_path: Path, spec: ModelSpec) -> None:
+    compare(saved(tmp_path / "lite.npz", spec), tmp_path)
 
 
 def test_each_backbone_takes_what_keras_prepares_for_it() -> None:
