@@ -9,121 +9,51 @@ from pathlib import Path
 
 import numpy as np
 
-from common.arguments import not_negative, number, positive
 from ml.commands.common import Failure, Parents, note, resolve
 from ml.commands.data import prepared_set
-from ml.datasets import DatasetError, Prepared, Sample, Split, groups_of, read_split, split, write_split
+from ml.commands.train_options import add_parser
+from ml.datasets import (
+    DatasetError,
+    Prepared,
+    Sample,
+    Split,
+    groups_of,
+    open_set,
+    read_split,
+    split,
+    usual_side,
+    write_split,
+)
 from ml.training.augment import NONE, Augmentation
-from ml.training.plan import LOSSES, Plan, check_types, make_plan
+from ml.training.plan import OWN_TYPE, Plan, check_types, make_plan, with_everything
 from ml.training.schedule import Phase, Schedule, parse_sizes
 from ml.training.sources import (
     TRIPLETS,
     ClassMap,
     LabelledSet,
     Sampling,
+    Source,
     data_digest,
     held_out,
     renamed,
     training_source,
     validation_pictures,
+    with_own_types,
 )
 from ml.training.state import DATA, MODEL, locked, not_written
+from ml.training.views.drawing import Reality
 from ml.weights import read_variables
+from ml.weights.architectures import ARCHITECTURES
 
-MINING = ("semi-hard", "batch-hard")
-_DESCRIPTION = """\
-Fine-tune ResNet50 on labelled pictures: a folder per class, or styles.csv next to images/, as a
-folder or a zip (`manage.py export_training_set` writes one from the shop). Evaluates after every
-epoch and keeps the best epoch as model.npz. To resume a run that stopped, repeat the command."""
-_EXAMPLES = """\
-examples:
-  python -m ml train photos/ --loss classic-triplet --out runs/triplet      32 triplets a batch, margin 0.2
-  python -m ml train catalog.zip --loss classify --out runs/classifier      accuracy, loss and F-score
-  python -m ml train catalog.zip --split split.json --sizes 64x4,80x3 --out runs/first
-  KERAS_BACKEND=torch python -m ml train …                                  where PyTorch is installed
-
-losses:
-  softmax          normalised softmax: a direction for each class (the default)
-  joint            triplet loss before, normalised softmax after a batch-norm neck
-  classify         softmax on the pooled features; the model also predicts classes
-  triplet          mined in batches of P classes × K pictures
-  classic-triplet  random (anchor, positive, negative), 32 triplets a batch"""
+TRAINED = ("resnet50", "efficientnet_lite0", "efficientnet_lite2")
+# Parts move towards the classes; see `ml.spec.Part`.
+_TOWARDS = {"type": 1.0, "gender": 0.2, OWN_TYPE: 0.5}
+# The sides of stored pictures with --views real, as shares of the largest size trained at: enough for a tight crop.
+_SHARPER = 1.5
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
-    parser = commands.add_parser(
-        "train",
-        help="fine-tune ResNet50 on labelled pictures",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("data", type=Path, help="folder or zip of labelled pictures")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="model, checkpoint and report")
-    parser.add_argument("--loss", choices=LOSSES, default="softmax", help="default: %(default)s")
-    parser.add_argument(
-        "--init", dest="weights", metavar="WEIGHTS", help="weights to start from (default: the best available)"
-    )
-    parser.add_argument("--split", type=Path, metavar="FILE", help="from `python -m ml split` (default: made here)")
-    parser.add_argument("--seed", type=not_negative, default=0)
-    parser.set_defaults(command=_train, pooling=None)
-    add = parser.add_argument_group("the model").add_argument
-    add("--dimension", type=positive, help="length of the vector (default: 256; classify: the 2048 pooled features)")
-    add("--margin", type=number(0), default=0.2, help="of the triplet losses (default: %(default)s)")
-    add("--mining", choices=MINING, default="semi-hard", help="of triplet and joint (default: %(default)s)")
-    add("--scale", type=number(0), default=16.0, help="of the cosines in the normalised softmax (default: %(default)s)")
-    add("--fit", choices=("letterbox", "stretch"), default="letterbox", help="default: %(default)s")
-    add = parser.add_argument_group("the schedule").add_argument
-    add("--sizes", default="48x2,64x3,80x4", help="SIZExEPOCHS, small pictures first (default: %(default)s)")
-    add(
-        "--frozen-epochs",
-        type=number(0),
-        default=0.25,
-        metavar="N",
-        help="train only the heads at first (default: %(default)s)",
-    )
-    add("--learning-rate", type=number(0), default=3e-4, help="peak (default: %(default)s)")
-    add("--head-learning-rate", type=number(0), default=1e-3, help="while frozen (default: %(default)s)")
-    add("--refit-epochs", type=not_negative, default=30, metavar="N", help="at the end, train only the heads on "
-        "fixed features (default: %(default)s; 0: skip this step)")  # fmt: skip
-    add(
-        "--no-histogram",
-        action="store_true",
-        help="in that step, the colour part does not read the picture's own colours",
-    )
-    add("--weight-decay", type=number(0), default=0.02, help="default: %(default)s")
-    add("--averaging", type=number(0, 1, below=True), default=0.999, help="decay of the moving average that is kept "
-        "(default: %(default)s)")  # fmt: skip
-    add("--patience", type=not_negative, default=0, metavar="N", help="stop after N epochs at the last size without "
-        "improvement (default: never)")  # fmt: skip
-    add("--steps", type=positive, help="per epoch (default: enough to see every picture once)")
-    add = parser.add_argument_group("the batches").add_argument
-    add("--classes", type=positive, default=16, help="P of P×K (default: %(default)s)")
-    add("--each", type=positive, default=4, help="K of P×K (default: %(default)s)")
-    add(
-        "--power",
-        type=number(0),
-        default=0.5,
-        help="a class of n pictures is drawn with weight n^POWER (default: %(default)s)",
-    )
-    add("--no-augment", action="store_true", help="do not augment pictures")
-    add("--extra", type=Path, action="append", default=[], metavar="DATA", help="another set, e.g. amateur photos; its "
-        "pictures are backgrounds too; may be repeated")  # fmt: skip
-    add("--extra-classes", type=Path, action="append", default=[], metavar="JSON",
-        help="what the first set calls the extra set's types, or null: {\"T-Shirt\": \"Tshirts\", …}")  # fmt: skip
-    add("--extra-share", type=number(0, 0.9), default=0.15, help="share of every batch for all extra sets together; "
-        "classic-triplet draws from all pictures equally (default: %(default)s)")  # fmt: skip
-    add = parser.add_argument_group("keeping").add_argument
-    add(
-        "--gallery",
-        type=not_negative,
-        default=4000,
-        help="training pictures to search after every epoch (default: %(default)s)",
-    )
-    add("--checkpoint-minutes", type=number(0), default=5.0, help="default: %(default)s")
-    add("--cache-dir", type=Path, default=parents.model.get_default("cache_dir"), help="default: %(default)s")
-    add("--restart", action="store_true", help="start over: remove model, checkpoint and report in the folder, "
-        "keep splits")  # fmt: skip
+    add_parser(commands, parents, _train)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -158,11 +88,12 @@ def _check_matplotlib() -> None:
 def _train_locked(options: argparse.Namespace, phases: tuple[Phase, ...]) -> None:
     largest = phases[-1].size
     start = resolve(options)
-    if start.spec.backbone != "resnet50":
-        raise Failure(f"{start.name} is not a ResNet50, the only network trained here: name another --init.", code=2)
+    if start.spec.backbone not in TRAINED:
+        titles = " or ".join(ARCHITECTURES[backbone].title for backbone in TRAINED)
+        raise Failure(f"{start.name} is not a {titles}, the networks trained here: name another --init.", code=2)
     if start.path and start.path.resolve() == (options.out / MODEL).resolve():
         raise Failure(f"--out would overwrite --init {start.path}: name another folder.", code=2)
-    prepared = prepared_set(options.data, input_size=largest, fit=options.fit, cache_dir=options.cache_dir)
+    prepared = _prepared(options, options.data, largest)
     chosen = _split(options, prepared)
     extras = _extra_sets(options, largest, chosen.held_out_types)
 
@@ -177,12 +108,27 @@ def _train_locked(options: argparse.Namespace, phases: tuple[Phase, ...]) -> Non
         mining=options.mining,
         scale=options.scale,
     )
+    plan = replace(
+        plan,
+        backbone=start.spec.backbone,
+        norms=options.train_norms,
+        half=options.half,
+        cosine_margin=options.cosine_margin,
+    )
+    if OWN_TYPE in plan.classes:
+        plan = replace(plan, acceptable=_acceptable(options, plan))
+    if options.views == "real" and plan.classes:
+        plan = with_everything(plan, _TOWARDS, colours=not options.no_histogram)
     vocabulary = _vocabulary(plan, everything)
     _check_pairs(options, everything)
     extra_share = options.extra_share if extras else 0.0
     sources = [training_source(first, vocabulary, 1.0 - extra_share)]
-    sources += [training_source(extra, vocabulary, extra_share / len(extras)) for extra in extras]
-    sampling = Sampling(min(options.classes, len(vocabulary["type"])), options.each, options.power)
+    roots = [len(extra.indices("train")) ** 0.5 for extra in extras]
+    sources += [training_source(extra, vocabulary, extra_share * root / sum(roots))
+                for extra, root in zip(extras, roots, strict=True)]  # fmt: skip
+    # With real views, a class may be drawn several times for a batch.
+    most = options.classes if options.views == "real" else len(vocabulary["type"])
+    sampling = Sampling(min(options.classes, most), options.each, options.power)
     batch = 3 * TRIPLETS if plan.loss == "classic-triplet" else sampling.batch
     steps = options.steps or max(1, sum(len(source.pixels) for source in sources) // batch)
     held = validation_pictures(first, vocabulary, gallery=options.gallery, seed=options.seed)
@@ -193,8 +139,10 @@ def _train_locked(options: argparse.Namespace, phases: tuple[Phase, ...]) -> Non
     from ml.training.refit import Refit  # noqa: PLC0415 (TensorFlow)
     from ml.training.trainer import Run  # noqa: PLC0415 (TensorFlow)
 
-    refits = options.refit_epochs and plan.heads and plan.classes
+    refits = options.refit_epochs and plan.heads and plan.classes and options.views == "studio"
     configure_backend()
+    if options.teacher:
+        plan, sources = _taught(options, plan, sources)
     run = Run(
         plan=plan,
         schedule=Schedule(
@@ -205,7 +153,7 @@ def _train_locked(options: argparse.Namespace, phases: tuple[Phase, ...]) -> Non
             head_learning_rate=options.head_learning_rate,
         ),
         sampling=sampling,
-        amounts=NONE if options.no_augment else Augmentation(),
+        amounts=NONE if options.no_augment else Reality() if options.views == "real" else Augmentation(),
         sources=sources,
         backgrounds=_photos(extras),
         held=held if held.queries else None,
@@ -229,6 +177,28 @@ def _train_locked(options: argparse.Namespace, phases: tuple[Phase, ...]) -> Non
         held_out_types=chosen.held_out_types,
         restart=options.restart,
     )
+
+
+def _prepared(options: argparse.Namespace, path: Path, largest: int) -> Prepared:
+    """The pictures as large as the network sees them; with --views real, as large as they are, within reason."""
+    if options.views == "studio":
+        return prepared_set(path, input_size=largest, fit=options.fit, cache_dir=options.cache_dir)
+    samples = open_set(path, note=note)
+    size = min(usual_side(samples), int(largest * _SHARPER))
+    return prepared_set(path, input_size=size, fit=options.fit, cache_dir=options.cache_dir, samples=samples)
+
+
+def _taught(options: argparse.Namespace, plan: Plan, sources: list[Source]) -> tuple[Plan, list[Source]]:
+    """The plan with the losses of distillation, and the sources with the teacher's vectors."""
+    from ml.training.views.teaching import teacher_vectors  # noqa: PLC0415 (TensorFlow: 15 s)
+
+    teacher = resolve(argparse.Namespace(**{**vars(options), "weights": options.teacher, "pooling": None}))
+    note(f"Computing the vectors of {teacher.name}, the teacher.")
+    vectors = teacher_vectors(teacher.spec, read_variables(teacher), sources)
+    own = sum(head.dimension for head in plan.heads)
+    cosine = options.teacher_cosine if teacher.spec.dimension == own else 0.0
+    plan = replace(plan, cosine=cosine, relations=options.teacher_relations)
+    return plan, [replace(source, teacher=of) for source, of in zip(sources, vectors, strict=True)]
 
 
 def _split(options: argparse.Namespace, prepared: Prepared) -> Split:
@@ -273,19 +243,39 @@ def _extra_sets(options: argparse.Namespace, size: int, held_out_types: Sequence
         raise Failure("Each --extra-classes belongs to one --extra set, but there are more of them than sets.", code=2)
     found = []
     for place, path in enumerate(options.extra):
-        prepared = prepared_set(path, input_size=size, fit=options.fit, cache_dir=options.cache_dir)
+        prepared = _prepared(options, path, size)
         if place < len(options.extra_classes):
+            if options.own_types:
+                prepared = replace(prepared, samples=with_own_types(prepared.samples))
             prepared = replace(prepared, samples=renamed(prepared.samples, _class_map(options.extra_classes[place])))
         groups = groups_of(prepared.samples, prepared.digests)
-        chosen = split(prepared.samples, groups, val=0.0, test=0.1, seed=options.seed)
+        if place < len(options.extra_split):
+            chosen = read_split(options.extra_split[place])
+            _check_split(options, options.extra_split[place], chosen, prepared)
+        else:
+            chosen = split(prepared.samples, groups, val=0.0, test=0.1, seed=options.seed)
         if held_out_types:
             before = Counter(chosen.sides.values())["train"]
             chosen = held_out(chosen, prepared.samples, groups, held_out_types)
             dropped = before - Counter(chosen.sides.values())["train"]
             note(f"{dropped:,} pictures of {path.name} are left out: their types are held out of training.")
-        _keep_split(options.out / f"split-{path.stem}.json", chosen)
+        if place >= len(options.extra_split):
+            _keep_split(options.out / f"split-{path.stem}.json", chosen)
         found.append(LabelledSet(prepared, chosen))
     return found
+
+
+def _acceptable(options: argparse.Namespace, plan: Plan) -> tuple[tuple[int, ...], ...]:
+    """For every own type of the extra sets, the numbers of the types that their class maps name for it."""
+    names: dict[str, set[str]] = {}
+    for path in options.extra_classes:
+        for own, other in _class_map(path).items():
+            names.setdefault(own, set()).update([other] if isinstance(other, str) else other or ())
+    types = plan.classes["type"]
+    return tuple(
+        tuple(number for number, name in enumerate(types) if name in names.get(own, {own}))
+        for own in plan.classes[OWN_TYPE]
+    )
 
 
 def _class_map(path: Path) -> ClassMap:
@@ -304,7 +294,7 @@ def _class_map(path: Path) -> ClassMap:
 
 def _vocabulary(plan: Plan, samples: Sequence[Sample]) -> dict[str, tuple[str, ...]]:
     """The classes of every task that the samples have labels for. Mining and metrics need them even without softmax."""
-    tasks = ("type", "gender", "colour", "family")
+    tasks = ("type", "gender", "colour", "family", OWN_TYPE)
     known = {task: tuple(sorted({s.labels[task] for s in samples if task in s.labels})) for task in tasks}
     return {task: names for task, names in known.items() if names} | dict(plan.classes)
 
@@ -321,10 +311,14 @@ def _check_pairs(options: argparse.Namespace, samples: Sequence[Sample]) -> None
 
 
 def _photos(extras: list[LabelledSet]) -> np.ndarray | tuple[()]:
-    """Backgrounds: the extra pictures that are not mostly white, as shop pictures are."""
-    pixels = [extra.prepared.pixels[extra.indices("train")] for extra in extras]
-    photos = [of[[(picture > 243).all(axis=2).mean() < 0.5 for picture in of]] for of in pixels if len(of)]
-    return np.concatenate(photos) if photos else ()
+    """Backgrounds: the extra pictures that are not mostly white, as shop pictures are. Of sets stored at different
+    sizes, those of the size with the most photos."""
+    found: dict[int, list[np.ndarray]] = {}
+    for extra in extras:
+        of = extra.prepared.pixels[extra.indices("train")]
+        if len(photos := of[[(picture > 243).all(axis=2).mean() < 0.5 for picture in of]]):
+            found.setdefault(of.shape[1], []).append(photos)
+    return max(map(np.concatenate, found.values()), key=len, default=())
 
 
 def _settings(options: argparse.Namespace, start_sha256: str) -> dict[str, object]:

@@ -13,6 +13,7 @@ import numpy as np
 from ml.commands.common import note
 from ml.spec import ModelSpec
 from ml.training import network
+from ml.training.backbone import gains_of
 from ml.training.plan import Plan
 from ml.training.refit import Refit, features_of, refit, refit_plan
 from ml.training.report import remove_report, write_report
@@ -98,7 +99,7 @@ def train_with_progress(
         screen.clear()
         note(_line(entry, run.schedule.epochs))
         if entry["best"]:
-            variables = network.to_variables(trainer.averaged_weights(), network.gains_of(trainer.learner), run.plan)
+            variables = network.to_variables(trainer.averaged_weights(), gains_of(trainer.learner), run.plan)
             _write_model(trainer, variables, spec, origin, entry)
         report(found, entry)
 

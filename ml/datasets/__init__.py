@@ -2,7 +2,7 @@
 
 from ml.datasets.families import FAMILIES, family_of
 from ml.datasets.prepared import Prepared, prepare
-from ml.datasets.reading import TASKS, DatasetError, Sample, open_set
+from ml.datasets.reading import TASKS, DatasetError, Sample, open_set, usual_side
 from ml.datasets.splits import SIDES, Split, groups_of, read_split, split, write_split
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "prepare",
     "read_split",
     "split",
+    "usual_side",
     "write_split",
 ]

@@ -1,6 +1,7 @@
 """Which pictures a set contains, and what is known about each."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,9 @@ from ml.files.catalog.archive import Archive
 from ml.files.catalog.errors import CatalogFileError, RowError, RowRejected, UnknownLayout
 from ml.files.catalog.opening import open_catalog
 from ml.files.catalog.records import Catalog, Record
-from ml.pictures.codec import MAX_BYTES, ImageRejected
+from ml.pictures.codec import MAX_BYTES, ImageRejected, inspect
+
+_MEASURED = 64  # pictures that stand for the size of a set
 
 TASKS = ("type", "colour", "family", "gender")
 
@@ -112,3 +115,19 @@ def _labels(record: Record) -> dict[str, str]:
     if family := family_of(labels.get("colour", "")):
         labels["family"] = family
     return labels
+
+
+def usual_side(samples: Sequence[Sample]) -> int:
+    """The longer side of most pictures of a set, in pixels: the median of some of them.
+
+    Raises:
+        DatasetError: none of them can be read.
+    """
+    sides = []
+    for sample in samples[:: max(1, len(samples) // _MEASURED)]:
+        with suppress(ImageRejected, OSError):
+            info = inspect(sample.read())
+            sides.append(max(info.width, info.height))
+    if not sides:
+        raise DatasetError("None of the pictures can be read.")
+    return sorted(sides)[len(sides) // 2]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from ml.training.augment import Augmentation, augment
+from ml.training.augment import NONE, Augmentation, augment
 from ml.training.sources import TRIPLETS, Sampling, Source
 
 
@@ -15,6 +15,7 @@ class Batches(keras.utils.PyDataset):
 
     Args:
         steps: batches in an epoch.
+        amounts: of the changes; None for none.
         explicit: make batches of 32 triplets (anchors, then positives, then negatives) instead of P×K, from all sources
             as if they were one, regardless of their shares.
         backgrounds: uint8 [m, S, S, 3], photos to paste garments on.
@@ -28,7 +29,7 @@ class Batches(keras.utils.PyDataset):
         *,
         steps: int,
         size: int,
-        amounts: Augmentation,
+        amounts: Augmentation | None,
         explicit: bool = False,
         backgrounds: np.ndarray | tuple[()] = (),
         key: tuple[int, ...] = (0,),
@@ -51,9 +52,10 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, step: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         random = np.random.default_rng([*self._key, step])
         chosen = self._triplets(random) if self._explicit else self._mixed(random)
+        amounts = self._amounts or NONE
         pictures = np.stack(
             [
-                augment(self._sources[source].pixels[index], self._size, random, self._amounts, self._backgrounds)
+                augment(self._sources[source].pixels[index], self._size, random, amounts, self._backgrounds)
                 for source, index in chosen
             ]
         )

@@ -64,6 +64,26 @@ def mined_triplet_loss(features: Tensor, labels: Tensor, margin: float = 0.2, mi
     return _mean_where(usable, ops.maximum(distances - chosen + margin, 0.0))
 
 
+def cosine_loss(features: Tensor, teacher: Tensor) -> Tensor:
+    """Mean of 1 − cosine between rows; both float [n, d]."""
+    return ops.mean(1.0 - ops.sum(unit(features) * unit(teacher), axis=-1))
+
+
+def relational_loss(features: Tensor, teacher: Tensor, temperature: float = 0.1) -> Tensor:
+    """How far the likenesses among the pictures of a batch are from the teacher's: the mean divergence between the two
+    softmax distributions of each picture's cosines with the others (Fang et al. 2021, "SEED").
+
+    Args:
+        features: float [n, d].
+        teacher: float [n, D]; D may differ from d.
+    """
+    itself = _FAR * ops.eye(ops.shape(features)[0], dtype="float32")
+    mine, theirs = (ops.matmul(x, ops.transpose(x)) / temperature - itself for x in (unit(features), unit(teacher)))
+    wanted = ops.softmax(theirs, axis=-1)
+    differences = ops.log_softmax(theirs, axis=-1) - ops.log_softmax(mine, axis=-1)
+    return ops.mean(ops.sum(ops.where(wanted > 0, wanted * differences, 0.0), axis=-1))
+
+
 def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
     """Mean softmax cross-entropy over the rows with a known label; 0 if there are none.
 
@@ -75,6 +95,17 @@ def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Ten
     target = ops.one_hot(ops.maximum(labels, 0), logits.shape[-1])
     target = target * (1.0 - smoothing) + smoothing / logits.shape[-1]
     return _mean_where(labels >= 0, -ops.sum(target * log_probabilities, axis=-1))
+
+
+def set_cross_entropy(logits: Tensor, acceptable: Tensor) -> Tensor:
+    """Mean of −log(the probability of all acceptable classes together) over the rows that have any; 0 if none has.
+
+    Args:
+        logits: float [n, classes].
+        acceptable: float [n, classes], 1 or 0.
+    """
+    probabilities = ops.sum(ops.softmax(logits, axis=-1) * acceptable, axis=-1)
+    return _mean_where(ops.max(acceptable, axis=-1) > 0, -ops.log(ops.maximum(probabilities, 1e-7)))
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:

@@ -1,11 +1,6 @@
-"""ResNet50 for fine-tuning: batch norm folded into the convolutions, heads on top.
+"""A network for fine-tuning: a backbone (`ml.training.backbone`) with heads and classifiers on top."""
 
-In fine-tuning the statistics of batch norm are fixed, so each batch norm is a scale and a shift that can be folded into
-the convolution before it. This makes a step 1.6 times as fast (PyTorch, 2 cores, 80 px: 45 against 28 images/s). The
-result is again a ResNet50 in Keras's layout, with batch norms that do nothing.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,73 +8,50 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ml.spec import HISTOGRAM_BINS, ModelSpec, Part
+from ml.networks.backbones import lab_histogram
+from ml.spec import BACKBONES, HISTOGRAM_BINS, ModelSpec, Part
+from ml.training import backbone
 from ml.training.losses import unit
 from ml.training.plan import Head, Plan
-from ml.weights import layout
-from ml.weights.architectures import IMAGENET_MEAN
 
-EPSILON = 1.001e-5  # of Keras's ResNet batch norms
-_STAGES = (("conv2", 64, 3), ("conv3", 128, 4), ("conv4", 256, 6), ("conv5", 512, 3))
 NECK_EPSILON = 1e-3
-SPREAD = 0.05  # standard deviation of every kernel at the start of a training; see `Convolution`
-
-
-def fold(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Kernels and biases with which a convolution does the work of convolution and batch norm."""
-    folded = {}
-    for path, kernel in variables.items():
-        if not path.endswith("_conv/kernel"):
-            continue
-        name = path.removesuffix("_conv/kernel")
-        scale = variables[f"{name}_bn/gamma"] / np.sqrt(variables[f"{name}_bn/moving_variance"] + EPSILON)
-        shift = variables[f"{name}_bn/beta"] - variables[f"{name}_bn/moving_mean"] * scale
-        folded[path] = (kernel * scale).astype(np.float32)
-        folded[f"{name}_conv/bias"] = (variables[f"{name}_conv/bias"] * scale + shift).astype(np.float32)
-    return folded
-
-
-def unfold(folded: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """All variables of `ml.weights.layout.variable_shapes`, with batch norms that do nothing."""
-    neutral = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0 - EPSILON}
-    return {
-        path: folded[path] if path in folded else np.full(shape, neutral[path.rsplit("/", 1)[1]], np.float32)
-        for path, shape in layout.variable_shapes().items()
-    }
 
 
 def build(plan: Plan, variables: Mapping[str, np.ndarray]) -> "keras.Model":
     """uint8 [N, S, S, 3] of any S → a dict of the outputs that the losses need.
 
-    Outputs: "pooled" [N, 2048]; for every head "<part>/before" [N, d], unit vectors before the neck, "<part>" [N, d],
-    unit vectors after it, and "<part>/vector" [N, d], the part of the vector after it moved towards its classes;
-    "logits/<task>" [N, classes].
+    Outputs: "pooled" [N, C] of the backbone's C channels; for every head "<part>/before" [N, d], unit vectors before
+    the neck, "<part>" [N, d], unit vectors after it, and "<part>/vector" [N, d], the part of the vector after it moved
+    towards its classes; "logits/<task>" [N, classes].
 
     Args:
         variables: of the backbone, as `ml.weights.read_variables` returns them.
     """
-    first = keras.config.image_data_format() == "channels_first"
     pictures = keras.Input((None, None, 3), dtype="uint8", name="pictures")
-    pooled = layers.GlobalAveragePooling2D(name="pool")(_backbone(_preprocess(pictures, first)))
-    model = keras.Model(pictures, _heads({"pooled": pooled}, plan))
-    folded = fold(variables)
-    for layer in backbone_layers(model):
-        layer.start_from(folded[f"{layer.name}/kernel"], folded[f"{layer.name}/bias"])
-    return model
+    feature_map = backbone.build(pictures, variables, plan.backbone, norms=plan.norms, half=plan.half)
+    pooled = layers.GlobalAveragePooling2D(name="pool")(ops.cast(feature_map, "float32"))
+    inputs = {"pooled": pooled}
+    if _reads_colours(plan):
+        inputs["lab_histogram"] = ColourHistogram(name="lab_histogram")(pictures)
+    return keras.Model(pictures, _heads(inputs, plan))
 
 
 def build_heads(plan: Plan, dropout: float) -> "keras.Model":
-    """Only the heads: a dict of float32 [N, 2048] "pooled" and, if a head reads it, [N, 64] "lab_histogram" → the
+    """Only the heads: a dict of float32 [N, C] "pooled" and, if a head reads it, [N, 64] "lab_histogram" → the
     outputs of `build`.
 
     Args:
         dropout: share of the pooled features that is dropped in a step.
     """
-    shapes = {"pooled": 2048}
-    if any("lab_histogram" in head.inputs for head in plan.heads):
+    shapes = {"pooled": BACKBONES[plan.backbone]}
+    if _reads_colours(plan):
         shapes["lab_histogram"] = HISTOGRAM_BINS
     inputs = {name: keras.Input((size,), name=name) for name, size in shapes.items()}
     return keras.Model(inputs, _heads(inputs | {"pooled": layers.Dropout(dropout)(inputs["pooled"])}, plan))
+
+
+def _reads_colours(plan: Plan) -> bool:
+    return any("lab_histogram" in head.inputs for head in plan.heads)
 
 
 def _heads(inputs: dict[str, Any], plan: Plan) -> dict[str, Any]:
@@ -141,12 +113,33 @@ def transfer_heads(model: "keras.Model", plan: Plan, variables: Mapping[str, np.
     return begun
 
 
-def backbone_layers(model: "keras.Model") -> list["Convolution"]:
-    return [layer for layer in model.layers if isinstance(layer, Convolution)]
+def start_heads(model: "keras.Model", plan: Plan, pictures: Sequence[Any]) -> None:
+    """Start the heads that are not in `model.started` with the directions in which their inputs vary most, so that
+    nothing the backbone sees is lost at the start.
+
+    Args:
+        pictures: batches, uint8 [n, S, S, 3].
+    """
+    for head in plan.heads:
+        if head.part in model.started:
+            continue
+        layer = model.get_layer(f"head_{head.part}")
+        read = keras.Model(model.inputs, layer.input)
+        inputs = np.concatenate([np.asarray(read.predict_on_batch(batch), np.float64) for batch in pictures])
+        mean = inputs.mean(axis=0)
+        _, directions = np.linalg.eigh((inputs - mean).T @ (inputs - mean))
+        kernel = directions[:, ::-1][:, : head.dimension]
+        layer.kernel.assign(kernel.astype(np.float32))
+        layer.bias.assign((-mean @ kernel).astype(np.float32))
 
 
-def gains_of(model: "keras.Model") -> dict[str, float]:
-    return {layer.name: layer.gain for layer in backbone_layers(model)}
+def plan_of(spec: ModelSpec, variables: Mapping[str, np.ndarray]) -> Plan:
+    """A plan whose network computes the vectors of an existing model."""
+    heads = tuple(Head(part.name, part.dimension, part.inputs, part.towards) for part in spec.parts)
+    directions = [variables[f"labels/{task.name}/kernel"] for task in spec.labels if task.source != "pooled"]
+    scale = float(np.linalg.norm(directions[0], axis=0).max()) if directions else 1.0
+    classes = {task.name: task.names for task in spec.labels if task.source != "pooled"}
+    return Plan("softmax", heads, classes, scale=scale, backbone=spec.backbone)
 
 
 def to_variables(weights: Mapping[str, np.ndarray], gains: Mapping[str, float], plan: Plan) -> dict[str, np.ndarray]:
@@ -154,11 +147,9 @@ def to_variables(weights: Mapping[str, np.ndarray], gains: Mapping[str, float], 
 
     Args:
         weights: `<layer>/<variable>` → array, as `named_weights` returns them.
-        gains: of the convolutions, as `gains_of` returns them.
+        gains: of the convolutions, as `backbone.gains_of` returns them.
     """
-    kernels = {f"{name}/kernel": weights[f"{name}/kernel"] * gain for name, gain in gains.items()}
-    folded = kernels | {f"{name}/bias": weights[f"{name}/bias"] for name in gains}
-    return unfold(folded) | to_head_variables(weights, plan)
+    return backbone.to_variables(weights, gains, plan.backbone) | to_head_variables(weights, plan)
 
 
 def to_head_variables(weights: Mapping[str, np.ndarray], plan: Plan) -> dict[str, np.ndarray]:
@@ -195,54 +186,14 @@ def _head_variables(weights: Mapping[str, np.ndarray], head: Head, neck: bool) -
     }
 
 
-def _preprocess(pictures: Any, channels_first: bool) -> Any:
-    """uint8 RGB → float32 BGR minus the mean, in the layout of the backend."""
-    bgr = ops.take(ops.cast(pictures, "float32"), [2, 1, 0], axis=-1)
-    centred = layers.Rescaling(1.0, offset=[-mean for mean in reversed(IMAGENET_MEAN)], name="minus_mean")(bgr)
-    return ops.transpose(centred, (0, 3, 1, 2)) if channels_first else centred
+class ColourHistogram(layers.Layer):
+    """`ml.networks.colours.lab_histogram` of the pictures as the backbone sees them."""
 
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (shape[0], HISTOGRAM_BINS)
 
-def _backbone(x: Any) -> Any:
-    def convolution(x: Any, name: str, filters: int, size: int = 1, strides: int = 1, relu: bool = True) -> Any:
-        activation = "relu" if relu else None
-        padding = "same" if size == 3 else "valid"
-        return Convolution(filters, size, strides=strides, padding=padding, activation=activation, name=f"{name}_conv")(
-            x
-        )
-
-    x = convolution(layers.ZeroPadding2D(3)(x), "conv1", 64, 7, 2)
-    x = layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(1)(x))
-    for stage, filters, blocks in _STAGES:
-        for number in range(1, blocks + 1):
-            block = f"{stage}_block{number}"
-            strides = 2 if number == 1 and stage != "conv2" else 1
-            shortcut = x
-            if number == 1:
-                shortcut = convolution(x, f"{block}_0", 4 * filters, 1, strides, relu=False)
-            x = convolution(x, f"{block}_1", filters, 1, strides)
-            x = convolution(x, f"{block}_2", filters, 3)
-            x = convolution(x, f"{block}_3", 4 * filters, relu=False)
-            x = layers.ReLU(name=f"{block}_out")(layers.Add()([shortcut, x]))
-    return x
-
-
-class Convolution(layers.Conv2D):
-    """A convolution that stores kernel / gain, so that all kernels have the same spread.
-
-    Batch norm makes the scale of a kernel meaningless. Once it is folded in, spreads range from .0007 (the first layer,
-    with inputs up to ±128) to .1, while every step of Adam is about as long as the learning rate: a single step would
-    turn some kernels into noise and hardly change others.
-    """
-
-    gain = 1.0
-
-    def start_from(self, kernel: np.ndarray, bias: np.ndarray) -> None:
-        self.gain = max(float(kernel.std()), 1e-8) / SPREAD
-        self.kernel.assign(kernel / self.gain)
-        self.bias.assign(bias)
-
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        return super().convolution_op(inputs, kernel * self.gain)
+    def call(self, pictures: Any) -> Any:
+        return lab_histogram(pictures)
 
 
 class CosineSoftmax(layers.Layer):

@@ -4,27 +4,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_STEP = 8  # px between the sizes of a phase
+
 
 @dataclass(frozen=True)
 class Phase:
-    """`epochs` with pictures of `size` px."""
+    """`epochs` with pictures of `size` px, or, batch by batch, of a random size from `smallest` to `size`."""
 
     size: int
     epochs: int
+    smallest: int | None = None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of batches, the largest last."""
+        return tuple(range(self.size, (self.smallest or self.size) - 1, -_STEP))[::-1]
 
 
 def parse_sizes(text: str) -> tuple[Phase, ...]:
-    """ "48x2,64x3,80x4" → two epochs at 48 px, three at 64, four at 80.
+    """ "48x2,64x3,80x4" → two epochs at 48 px, three at 64, four at 80; "72-160x9" → nine at sizes from 72 to 160 px.
 
     Raises:
         ValueError: the text has another form, or a size is below 32.
     """
     phases = []
     for item in text.split(","):
-        size, _, epochs = item.strip().partition("x")
-        if not (size.isdigit() and epochs.isdigit() and int(size) >= 32 and int(epochs) >= 1):
+        sizes, _, epochs = item.strip().partition("x")
+        first, _, last = sizes.partition("-")
+        known = first.isdigit() and (last or first).isdigit() and epochs.isdigit()
+        if not (known and 32 <= int(first) <= int(last or first) and int(epochs) >= 1):
             raise ValueError(f"{item!r} is not SIZExEPOCHS, such as 64x3 with a size of at least 32")
-        phases.append(Phase(int(size), int(epochs)))
+        phases.append(Phase(int(last or first), int(epochs), int(first) if last else None))
     return tuple(phases)
 
 
@@ -63,11 +73,19 @@ class Schedule:
         return bool(patience) and best is not None and epoch - 1 - waiting_since >= patience
 
     def size_of(self, epoch: int) -> int:
+        """The largest size of an epoch, at which it is evaluated."""
+        return self._phase(epoch).size
+
+    def sizes_of(self, epoch: int) -> tuple[int, ...]:
+        """All sizes of an epoch, the largest last."""
+        return self._phase(epoch).sizes
+
+    def _phase(self, epoch: int) -> Phase:
         for phase in self.phases:
             if epoch < phase.epochs:
-                return phase.size
+                return phase
             epoch -= phase.epochs
-        return self.phases[-1].size
+        return self.phases[-1]
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step; steps count from the start of the training."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ml.datasets import DatasetError, Prepared, Sample, Split
+from ml.training.plan import OWN_TYPE
 from ml.training.validation import Held
 
 Vocabulary = Mapping[str, tuple[str, ...]]  # task → its classes
@@ -23,11 +24,13 @@ class Source:
         pixels: uint8 [n, S, S, 3], or rows that are read on access.
         labels: task → int32 [n], −1 if not known.
         share: of every batch that comes from this source; the shares of all sources add up to 1.
+        teacher: float [n, D], the vectors of another model, or None.
     """
 
     pixels: "np.ndarray | Rows"
     labels: Mapping[str, np.ndarray]
     share: float = 1.0
+    teacher: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,12 @@ class LabelledSet:
 
     def samples(self, side: str) -> list[Sample]:
         return [self.prepared.samples[index] for index in self.indices(side)]
+
+
+def with_own_types(samples: Sequence[Sample]) -> list[Sample]:
+    """Samples that also keep their type under the name that their own set gives it; see `ml.training.plan.OWN_TYPE`."""
+    return [replace(sample, labels={**sample.labels, OWN_TYPE: sample.labels["type"]}) if "type" in sample.labels
+            else sample for sample in samples]  # fmt: skip
 
 
 def renamed(samples: Sequence[Sample], classes: ClassMap) -> list[Sample]:

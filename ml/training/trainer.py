@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from ml.spec import ModelSpec
-from ml.training import network, state
+from ml.training import backbone, network, state
 from ml.training.augment import Augmentation
 from ml.training.batches import Batches
 from ml.training.learner import Learner, make_learner
@@ -20,9 +20,13 @@ from ml.training.schedule import Schedule
 from ml.training.sources import Sampling, Source
 from ml.training.state import Average, Checkpoint, Position, TrainingError
 from ml.training.validation import Held, Validation, validate
+from ml.training.views.batches import Rendered, on_device
+from ml.training.views.drawing import Reality
+from ml.training.views.rendering import resized
 
 CHECKPOINT = "checkpoint.npz"
 _AHEAD = 2  # batches prepared while the network runs
+_LOOKED_AT = 8  # batches that the start of a network is fitted to
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Run:
     plan: Plan
     schedule: Schedule
     sampling: Sampling
-    amounts: Augmentation
+    amounts: Augmentation | Reality
     sources: Sequence[Source]
     backgrounds: np.ndarray | tuple[()]
     held: Held | None
@@ -75,6 +79,11 @@ class Trainer:
         self.run = run
         self.position = Position()
         self.learner: Learner = make_learner(run.plan, run.variables, run.start)
+        self._pixels: list[Any] = []
+        self._photos: Any = None
+        if isinstance(run.amounts, Reality):
+            self._pixels = [on_device(source.pixels) for source in run.sources]
+            self._photos = on_device(run.backgrounds) if isinstance(run.backgrounds, np.ndarray) else None
         self.average = Average(run.averaging)
         self._frozen: bool | None = None
         self._started = time.monotonic()
@@ -116,6 +125,8 @@ class Trainer:
         Raises:
             TrainingError: loss or weights are not finite, or the checkpoint cannot be written.
         """
+        if isinstance(self.run.amounts, Reality) and self.position == Position():
+            self._start_network()
         while not self._is_over():
             losses = self._epoch(on_step)
             state.check_finite(self._weights())  # a finite loss may have infinite gradients
@@ -152,16 +163,7 @@ class Trainer:
     def _epoch(self, on_step: Callable[[Progress], None]) -> dict[str, float]:
         run, epoch = self.run, self.position.epoch
         size = run.schedule.size_of(epoch)
-        batches = Batches(
-            run.sources,
-            run.sampling,
-            steps=run.schedule.steps,
-            size=size,
-            amounts=run.amounts,
-            explicit=run.plan.loss == "classic-triplet",
-            backgrounds=run.backgrounds,
-            key=(run.seed, epoch),
-        )
+        batches = self._batches(epoch)
         sums: dict[str, float] = {}
         seen, since, saved = 0, time.monotonic(), time.monotonic()
         with ThreadPoolExecutor(1) as threads:
@@ -200,16 +202,50 @@ class Trainer:
         means = {name: value / max(seen, 1) for name, value in sums.items()}
         return means | {"pictures_per_s": seen / max(time.monotonic() - since, 1e-6)}
 
+    def _batches(self, epoch: int) -> Batches:
+        run, key = self.run, (self.run.seed, epoch)
+        if isinstance(run.amounts, Reality):
+            return Rendered(
+                run.sources,
+                run.sampling,
+                steps=run.schedule.steps,
+                sizes=run.schedule.sizes_of(epoch),
+                reality=run.amounts,
+                pixels=self._pixels,
+                photos=self._photos,
+                key=key,
+            )
+        return Batches(
+            run.sources,
+            run.sampling,
+            steps=run.schedule.steps,
+            size=run.schedule.size_of(epoch),
+            amounts=run.amounts,
+            explicit=run.plan.loss == "classic-triplet",
+            backgrounds=run.backgrounds,
+            key=key,
+        )
+
+    def _start_network(self) -> None:
+        """What the network needs to know of the pictures: statistics for idle batch norms, and directions for heads
+        that start at random."""
+        run = self.run
+        batches = self._batches(0)
+        pictures = [batches[step][0] for step in range(_LOOKED_AT)]
+        if run.plan.norms and backbone.has_idle_norms(run.variables, run.plan.backbone):
+            backbone.revive_norms(self.learner, pictures)
+        network.start_heads(self.learner, run.plan, pictures)
+
     def _prepare(self) -> None:
         """Freeze or unfreeze the backbone for this position, with a new optimizer for the trainable variables."""
         number = self.position.epoch * self.run.schedule.steps + self.position.step
         frozen = number < self.run.schedule.frozen_steps
         if frozen == self._frozen:
             return
-        for layer in network.backbone_layers(self.learner):
+        for layer in backbone.layers_of(self.learner):
             layer.trainable = not frozen
         optimizer = keras.optimizers.AdamW(weight_decay=self.run.weight_decay, clipnorm=None, global_clipnorm=1.0)
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma"])
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self.learner.compile(optimizer=optimizer, jit_compile=False)
         optimizer.build(self.learner.trainable_variables)
         self._frozen = frozen
@@ -223,7 +259,14 @@ class Trainer:
             variables[name].assign(value)
         try:
             size = self.run.schedule.size_of(self.position.epoch)
-            return validate(self.run.held, self.run.plan, self.learner.predict_on_batch, size=size, progress=progress)
+            return validate(
+                self.run.held,
+                self.run.plan,
+                self.learner.predict_on_batch,
+                size=size,
+                fit=resized if isinstance(self.run.amounts, Reality) else None,
+                progress=progress,
+            )
         finally:
             for name, value in now.items():
                 variables[name].assign(value)

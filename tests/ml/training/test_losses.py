@@ -87,3 +87,23 @@ def test_label_smoothing_spreads_a_share_over_all_classes():
     # Target .9 + .1/3, .1/3, .1/3.
     expected = -((0.9 + 0.1 / 3) * np.log(0.5) + 2 * 0.1 / 3 * np.log(0.25))
     assert number(cross_entropy(logits, np.array([0], np.int32), 0.1)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_teacher_is_followed_in_direction_and_in_likenesses():
+    from ml.training.losses import cosine_loss, relational_loss
+
+    vectors = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
+    turned = vectors @ np.linalg.qr(np.random.default_rng(1).standard_normal((4, 4)))[0].astype(np.float32)
+    assert number(cosine_loss(3 * vectors, vectors)) == pytest.approx(0, abs=1e-6)
+    assert number(cosine_loss(-vectors, vectors)) == pytest.approx(2, abs=1e-6)
+    assert number(relational_loss(turned, vectors)) == pytest.approx(0, abs=1e-5)  # a rotation keeps all likenesses
+    assert number(relational_loss(vectors[::-1].copy(), vectors)) > 0.1
+
+
+def test_any_acceptable_class_is_right():
+    from ml.training.losses import set_cross_entropy
+
+    logits = np.log(np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]], np.float32))
+    acceptable = np.array([[1, 1, 0], [0, 0, 0]], np.float32)  # of the second row nothing is known
+    assert number(set_cross_entropy(logits, acceptable)) == pytest.approx(-np.log(0.8), rel=1e-5)
+    assert number(set_cross_entropy(logits, 0 * acceptable)) == 0

@@ -15,6 +15,12 @@ def test_other_forms_are_refused_with_an_example(text):
         parse_sizes(text)
 
 
+def test_a_phase_may_mix_sizes_and_is_evaluated_at_the_largest():
+    schedule = Schedule(parse_sizes("48x1,72-100x2"), steps=10)
+    assert (schedule.sizes_of(0), schedule.sizes_of(2)) == ((48,), (76, 84, 92, 100))
+    assert (schedule.size_of(2), schedule.epochs) == (100, 3)
+
+
 def test_an_epoch_has_the_size_of_its_phase():
     schedule = Schedule(parse_sizes("48x2,80x1"), steps=10)
     assert [schedule.size_of(epoch) for epoch in range(3)] == [48, 48, 80]

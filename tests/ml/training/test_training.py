@@ -176,6 +176,41 @@ def inception(folder: Path) -> Path:
     return folder / "inception.npz"
 
 
+@pytest.mark.drill
+def test_a_small_network_learns_photos_of_any_size_from_a_teacher(shapes: Path, tmp_path: Path) -> None:
+    lite = ModelSpec("efficientnet_lite0", 32, "letterbox", "avg", 1280)
+    saved(tmp_path / "lite.npz", lite)
+    (tmp_path / "map.json").write_text(json.dumps({"Red": ["Red", "Blue"], "Green": "Green", "Blue": None}))
+    real = [
+        "--views",
+        "real",
+        "--train-norms",
+        "--cosine-margin",
+        "0.2",
+        "--sizes",
+        "32-40x2",
+        "--steps",
+        "2",
+        "--own-types",
+    ]
+    extra = ["--extra", str(shapes), "--extra-classes", str(tmp_path / "map.json"), "--extra-share", "0.5"]
+    start = ["--init", str(tmp_path / "lite.npz"), "--teacher", str(tmp_path / "lite.npz")]
+    assert train(shapes, tmp_path / "run", tmp_path / "cache", *real, *extra, *start) == 0
+    found = resolve(str(tmp_path / "run" / "model.npz"), cache_dir=tmp_path)
+    assert (found.spec.backbone, found.spec.input_size, found.spec.dimension) == ("efficientnet_lite0", 40, 256)
+    assert {task.name: task.names for task in found.spec.labels} == dict.fromkeys(
+        ("type", "own_type"), ("Blue", "Green", "Red")
+    )
+    assert dict(found.spec.parts[0].towards) == {"type": 1.0, "own_type": 0.5}
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert {"loss_relations", "loss_acceptable"} <= report["epochs"][0]["training"].keys()
+    # The vectors of a teacher of the same length are followed in direction too.
+    again = ["--init", str(tmp_path / "run" / "model.npz"), "--teacher", str(tmp_path / "run" / "model.npz")]
+    assert train(shapes, tmp_path / "second", tmp_path / "cache", *real, *extra, *again) == 0
+    report = json.loads((tmp_path / "second" / "report.json").read_text())
+    assert "loss_cosine" in report["epochs"][0]["training"]
+
+
 def test_an_empty_folder_is_refused_before_anything_is_loaded(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
