@@ -43,6 +43,25 @@ def test_a_kernel_keeps_its_largest_number_and_no_channel_spoils_another() -> No
     np.testing.assert_allclose(scale, [1.0, 0.001 / 127, 1.0], rtol=1e-6)
 
 
+def test_a_channel_of_almost_zeros_leaves_room_for_its_bias() -> None:
+    kernel = np.array([[1.0, -127.0], [1e-9, -2e-9]], np.float32)
+    quantised, scale = quantised_kernel(kernel, axis=0)
+    assert quantised.tolist() == [[1, -127], [0, 0]]
+    assert scale[1] == pytest.approx(5e-6)
+
+
+@pytest.mark.slow
+def test_the_bundled_general_model_computes_alike_in_floats_and_in_int8(tmp_path: Path) -> None:
+    weights = resolve("lookalike-general", cache_dir=tmp_path)
+    assert (weights.source, weights.setting, weights.spec.input_size) == ("bundled", "lookalike-general", 224)
+    assert weights.path is not None
+    assert weights.path.stat().st_size < 10_000_000
+    export_onnx(weights, tmp_path / "int8.onnx", precision="int8")
+    drawn = [codec.to_input(encode(draw(seed=seed)), weights.spec) for seed in range(4)]
+    ours, reference = (OnnxEmbedder(path).embed(drawn) for path in (tmp_path / "int8.onnx", weights.path))
+    assert (ours * reference).sum(axis=1).min() > 0.99
+
+
 @pytest.mark.slow
 def test_compact_is_a_quarter_of_the_file_and_the_same_vectors(tmp_path: Path, pictures: list[np.ndarray]) -> None:
     weights = saved(tmp_path / "model.npz", SPEC)
