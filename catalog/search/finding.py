@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, islice, product
 from math import comb
 from typing import Any, overload
 
@@ -16,9 +16,9 @@ from django.db.models.functions import Cast
 from catalog.models import Product, SearchWord
 from catalog.querysets import ProductQuerySet
 from catalog.search.lexicon import Lexicon
-from catalog.search.query import Condition, Term, condition, parse
+from catalog.search.query import Condition, Term, condition, has_syntax, parse
 from catalog.search.spelling import candidates
-from catalog.search.words import pieces
+from catalog.search.words import pieces, stem
 
 #: How many products are ranked, the newest: more than numbered pages show (`catalog.pages`). For "women" all are
 #: equally good, and ranking all of them took 0.4 s at 300,000 products.
@@ -29,6 +29,9 @@ RANKED = 1200
 MANY = 20_000
 _TRIED = 4  # corrections of a word
 _SAMPLE = 100  # products of a word: mostly one of them is visible
+_RARE = 20  # products of a word that may be a misspelling although a product contains it: "john miler"
+_MOST_RARE = 3  # such words of a search
+_MOST_CHOICES = 16  # combinations of corrections; each takes a statement
 _CHECKED = 12  # words of a search; each takes a statement
 _MOST_SUBSETS = 40  # of words, when no product contains all
 #: Of descriptions, attributes, brand and category, title. Less than 1 together, so that the marks of `_score` decide.
@@ -99,11 +102,13 @@ def find(text: str, products: ProductQuerySet, *, visible: ProductQuerySet | Non
         visible: all products that the user may see, if `products` are filtered further. Words of others correct
             nothing.
     """
+    everything = products if visible is None else visible
     branches = parse(text)
+    if has_syntax(branches) and (plain := parse(text, syntax=False)) and _is_title(plain, everything):
+        branches = plain
     if not branches:
         return Found(missed=bool(text.strip()))
     lexicon = Lexicon.load()
-    everything = products if visible is None else visible
     found = _search(condition(branches, lexicon), products)
     if found.ids:
         return found
@@ -111,13 +116,22 @@ def find(text: str, products: ProductQuerySet, *, visible: ProductQuerySet | Non
         return replace(found, missed=True)
     if visible is not None and _exist([condition(branches, lexicon)], visible)[0]:
         return found  # the filters leave none of them
-    branch, corrected = _corrected(branches[0], lexicon, everything)
-    if corrected:
-        found = _search(condition([branch], lexicon), products)
+    options = _options(branches[0], lexicon, everything)
+    if better := _completion(branches[0], options, lexicon, everything):
+        found = _search(condition([better], lexicon), products)
         if found.ids:
-            return replace(found, corrected=_text(branch))
-    some = _some(branch, lexicon, products)
-    return replace(some, corrected=_text(branch) if corrected and some.ids else "", partial=bool(some.ids), missed=True)
+            return replace(found, corrected=_text(better))
+    # A correction that completes nothing would only replace words that are found by others.
+    some, corrected = _some(branches[0], lexicon, products), ""
+    if not some.ids and (closest := _closest(branches[0], options, lexicon, everything)):
+        some, corrected = _some(closest, lexicon, products), _text(closest)
+    return replace(some, corrected=corrected if some.ids else "", partial=bool(some.ids), missed=True)
+
+
+def _is_title(branches: list[list[Term]], visible: ProductQuerySet) -> bool:
+    """Whether this is the whole title of a product, such as one with " -Word", " or " or quotes in it."""
+    built = condition(branches, Lexicon())
+    return built is not None and bool(built.whole) and _exist([replace(built, match=built.whole)], visible)[0]
 
 
 def _text(branch: list[Term]) -> str:
@@ -229,42 +243,70 @@ def _exist(wanted: Sequence[Condition | None], visible: ProductQuerySet) -> list
     return found
 
 
-def _corrected(branch: list[Term], lexicon: Lexicon, visible: ProductQuerySet) -> tuple[list[Term], bool]:
-    """The terms with unknown words corrected, and whether any was."""
+def _options(branch: list[Term], lexicon: Lexicon, visible: ProductQuerySet) -> dict[int, list[Term]]:
+    """By the place of a word, what may have been meant, best first: of words that no product contains, corrections; of
+    rare ones, themselves and then corrections."""
     wanted = [term for term in branch if not term.excluded]
     if len(wanted) > _CHECKED:
-        return branch, False
-    known = {id(term) for term in _known(wanted, lexicon, visible)} if len(wanted) > 1 else set()
-    found, corrected = [], False
-    for term in branch:
-        better = None
-        if not term.excluded and id(term) not in known and term.correctable:
-            better = _correction(term, lexicon, visible)
-            corrected = corrected or better is not None
-        found.append(better or term)
-    return found, corrected
+        return {}
+    stems = [{stem(form) for form in term.forms} if not term.quoted else set() for term in branch]
+    meant = {place for places, _ in lexicon.same_meaning(stems) for place in places}
+    rows = SearchWord.objects.filter(word__in={form for term in wanted for form in term.forms})
+    counted = dict(rows.values_list("word", "products"))
+    found, rare = {}, []
+    unclear = []
+    for place, term in enumerate(branch):
+        if place in meant or not term.correctable:
+            continue
+        count = max((counted.get(form, 0) for form in term.forms), default=0)
+        if not count and not any(form in counted for form in term.forms):
+            unclear.append(place)
+        elif count <= _RARE and len(wanted) > 1 and not term.optional:
+            rare.append((count, place))
+    # The words of the shop answer for most, without looking at any product.
+    last = len(branch) - 1
+    alone = [condition([[branch[place]]], lexicon, prefix=place == last) for place in unclear]
+    exist = _exist(alone, visible) if alone and len(wanted) > 1 else [False] * len(alone)
+    for place, exists in zip(unclear, exist, strict=True):
+        if not exists:
+            found[place] = _corrections(branch[place], lexicon)
+    for count, place in sorted(rare)[:_MOST_RARE]:
+        found[place] = [branch[place], *_corrections(branch[place], lexicon, more_common_than=count)]
+    return found
 
 
-def _known(terms: list[Term], lexicon: Lexicon, visible: ProductQuerySet) -> list[Term]:
-    """Terms that products contain. The words of the shop say so of most, without looking at any product."""
-    counted = set(
-        SearchWord.objects.filter(word__in={form for term in terms for form in term.forms}).values_list(
-            "word", flat=True
-        )
-    )
-    others = [term for term in terms if not counted & set(term.forms)]
-    exist = _exist([condition([[term]], lexicon) for term in others], visible) if others else []
-    missing = {id(term) for term, exists in zip(others, exist, strict=True) if not exists}
-    return [term for term in terms if id(term) not in missing]
+def _corrections(term: Term, lexicon: Lexicon, *, more_common_than: int = 0) -> list[Term]:
+    words = candidates(term.word, lexicon.words(), more_common_than=more_common_than)
+    return [Term(word, tuple(pieces(word))) for word in words[:_TRIED]]
 
 
-def _correction(term: Term, lexicon: Lexicon, visible: ProductQuerySet) -> Term | None:
-    """The best correction that leads to a product that the user may see: words of others are not revealed."""
-    for word in candidates(term.word, lexicon.words())[:_TRIED]:
-        better = Term(word, tuple(pieces(word)))
-        if _exist([condition([[better]], lexicon)], visible)[0]:
-            return better
-    return None
+def _completion(
+    branch: list[Term], options: dict[int, list[Term]], lexicon: Lexicon, visible: ProductQuerySet
+) -> list[Term] | None:
+    """The best corrections with which a product that the user may see contains all words: words of others are not
+    revealed."""
+    choices = product(*(enumerate(terms) for terms in options.values()))
+    ordered = sorted(islice(choices, _MOST_CHOICES * 8), key=lambda chosen: sum(rank for rank, _ in chosen))
+    tried = []
+    for chosen in ordered[: _MOST_CHOICES + 1]:
+        corrected = dict(zip(options, (term for _, term in chosen), strict=True))
+        better = [corrected.get(place, term) for place, term in enumerate(branch)]
+        if better != branch:
+            tried.append(better)
+    conditions = [condition([better], lexicon, prefix=better[-1] is branch[-1]) for better in tried]
+    exist = _exist(conditions, visible)
+    return next((better for better, exists in zip(tried, exist, strict=True) if exists), None)
+
+
+def _closest(
+    branch: list[Term], options: dict[int, list[Term]], lexicon: Lexicon, visible: ProductQuerySet
+) -> list[Term] | None:
+    """Each word that no product contains replaced by the best correction that one contains."""
+    found = list(branch)
+    for place, terms in options.items():
+        exist = _exist([condition([[term]], lexicon, prefix=False) for term in terms], visible)
+        found[place] = next((term for term, exists in zip(terms, exist, strict=True) if exists), branch[place])
+    return None if found == branch else found
 
 
 def _some(branch: list[Term], lexicon: Lexicon, products: ProductQuerySet) -> Found:

@@ -18,6 +18,7 @@ from django.db.models.signals import post_save
 from catalog.models import Product, SearchText, SearchWord
 from catalog.search.lexemes import VERSION, correctable, vector_of, words_of
 from catalog.search.spelling import near
+from catalog.search.words import singular
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,9 @@ def count_words() -> int:
             ") WHERE word ~ '^[^~+=#0-9]'"
         )
         counted = {word: count for word, count in cursor.fetchall() if correctable(word)}
+    for word, count in list(counted.items()):
+        if correctable(one := singular(word)):
+            counted[one] = max(counted.get(one, 0), count)
     stored = dict(SearchWord.objects.values_list("word", "products"))
     gone = sorted(stored.keys() - counted.keys())
     for start in range(0, len(gone), _SLICE):

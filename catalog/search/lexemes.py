@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
-from catalog.search.words import LONGEST, MOST_JOINED, Piece, pieces, stem
+from catalog.search.words import LONGEST, MOST_JOINED, Piece, pieces, singular, stem
 
 #: Of what `vector_of` returns. Products stored by another version are indexed again in the background.
 VERSION = 1
@@ -119,11 +119,11 @@ def _texts(attributes: Any) -> Iterator[str]:
 
 
 def words_of(vectors: Iterable[str]) -> set[str]:
-    """The words in literals of `vector_of` that a misspelt word may be corrected to."""
+    """The words in literals of `vector_of` that a misspelt word may be corrected to, and their singulars."""
     found: set[str] = set()
     for vector in vectors:
         found.update(word for entry in vector.split(" ") if correctable(word := entry[1:].partition("'")[0]))
-    return found
+    return found | {one for word in found if correctable(one := singular(word))}
 
 
 def correctable(word: str) -> bool:

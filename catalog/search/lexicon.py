@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from catalog.models import Category, Synonyms
-from catalog.search.words import MOST_JOINED, Piece, pieces, stem
+from catalog.search.words import MOST_JOINED, Piece, pieces, singular, stem
 
 Expression = tuple[str, ...]  # stems, one for each piece
 
@@ -65,6 +65,7 @@ class Lexicon:
     def words(self) -> set[str]:
         """Words to which a misspelt one may be corrected."""
         names = {word for _, _, words in self.categories for word in words if not word.startswith("~")}
+        names |= {one for word in names if (one := singular(word))}
         return names | {word for group in self.synonyms for expression in group for word in expression}
 
 

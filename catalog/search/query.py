@@ -80,15 +80,20 @@ class Condition:
     single: tuple[str, ...] = ()
 
 
-def parse(text: str) -> list[list[Term]]:
-    """Alternatives, each a list of terms; no empty alternative."""
+def parse(text: str, *, syntax: bool = True) -> list[list[Term]]:
+    """Alternatives, each a list of terms; no empty alternative.
+
+    Args:
+        syntax: read quotes, -word and `or`; otherwise all are words.
+    """
     branches: list[list[Term]] = [[]]
     count = 0
-    for sign, phrase, word in _TOKEN.findall(text[:LONGEST].translate(_QUOTES)):
-        if not sign and word.casefold() == "or" and branches[-1]:
+    text = text[:LONGEST].translate(_QUOTES)
+    for sign, phrase, word in _TOKEN.findall(text) if syntax else [("", "", word) for word in text.split()]:
+        if syntax and not sign and word.casefold() == "or" and branches[-1]:
             branches.append([])
             continue
-        excluded = bool(sign or _EXCLUDED.match(word))
+        excluded = syntax and bool(sign or _EXCLUDED.match(word))
         found = pieces(phrase or word)
         if phrase and found:
             terms = [Term(f'{sign}"{phrase}"', tuple(found), True, excluded)]
@@ -103,9 +108,17 @@ def parse(text: str) -> list[list[Term]]:
     return [branch for branch in branches if branch]
 
 
-def condition(branches: list[list[Term]], lexicon: Lexicon) -> Condition | None:
-    """None if there is nothing to look for."""
-    made = [_of_branch(branch, lexicon, last=branch is branches[-1]) for branch in branches]
+def has_syntax(branches: list[list[Term]]) -> bool:
+    return len(branches) > 1 or any(term.quoted or term.excluded for branch in branches for term in branch)
+
+
+def condition(branches: list[list[Term]], lexicon: Lexicon, *, prefix: bool = True) -> Condition | None:
+    """None if there is nothing to look for.
+
+    Args:
+        prefix: the last word may be the beginning of a longer one.
+    """
+    made = [_of_branch(branch, lexicon, last=prefix and branch is branches[-1]) for branch in branches]
     if not made:
         return None
     if len(made) == 1:

@@ -6,6 +6,7 @@ method of SymSpell), so one look-up in an index replaces comparing with every wo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from math import log10
 
@@ -14,6 +15,7 @@ from catalog.models import SearchWord
 LONGEST = 24
 SHORTEST = 4  # typed letters; three are within one edit of too much
 _TWO_EDITS_FROM = 7
+_UNLIKELY_FROM = 5  # letters; before seven, two edits must leave the consonants as they are
 _CANDIDATES = 300
 
 
@@ -25,28 +27,45 @@ def near(word: str) -> list[str]:
     return sorted(found)
 
 
-def candidates(word: str, others: Iterable[str] = ()) -> list[str]:
+def candidates(word: str, others: Iterable[str] = (), *, more_common_than: int = 0) -> list[str]:
     """Words of the shop that may have been meant, best first.
 
     Args:
         others: more words, of categories and synonyms.
+        more_common_than: products of the typed word; rarer words are not meant.
     """
     if not SHORTEST <= len(word) <= LONGEST or not word.isalpha():
         return []
     forms = near(word)
-    rows = SearchWord.objects.filter(near__overlap=forms).order_by("-products").values_list("word", "products")
+    rows = (
+        SearchWord.objects.filter(near__overlap=forms, products__gte=more_common_than)
+        .order_by("-products")
+        .values_list("word", "products")
+    )
     found = dict(rows[:_CANDIDATES])
     for other in others:
         if abs(len(other) - len(word)) <= 2 and other.isalpha() and len(other) >= SHORTEST - 1:
             found.setdefault(other, 1)
-    most = 2 if len(word) >= _TWO_EDITS_FROM else 1
+    most = 2 if len(word) >= _UNLIKELY_FROM else 1
+    consonants = _consonants(word)
     ranked = []
     for other, products in found.items():
         distance = edits(word, other, most)
-        if 0 < distance <= most:
-            wrong_start = other[0] != word[0]
-            ranked.append((distance + 0.3 * wrong_start - 0.2 * log10(max(products, 1)), other))
+        if not 0 < distance <= most or products <= more_common_than:
+            continue
+        wrong_start = other[0] != word[0]
+        same_consonants = _consonants(other) == consonants
+        if distance == 2 and len(word) < _TWO_EDITS_FROM and not same_consonants:
+            continue
+        # One edit less outweighs a word that is 100 times as common. Vowels are mistaken more easily: sandle, sandal.
+        cost = distance + 0.3 * wrong_start - 0.5 * same_consonants - 0.5 * log10(max(products, 1))
+        ranked.append((cost, other))
     return [other for _, other in sorted(ranked)]
+
+
+def _consonants(word: str) -> str:
+    """The word without vowels, and without one of doubled letters."""
+    return re.sub(r"[aeiouy]|(.)(?=\1)", "", word)
 
 
 def edits(a: str, b: str, most: int = 2) -> int:

@@ -146,6 +146,18 @@ def _together(words: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
     return tuple(form for form in forms if len(form) <= MOST_JOINED)
 
 
+def singular(word: str) -> str:
+    """The singular that an English plural is most likely of, as people write it: watch of watches, shoe of shoes. Empty
+    for words that are none."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if len(word) < 4 or not word.isascii() or not word.endswith("s") or word.endswith(("ss", "us")):
+        return ""
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word[:-2] if word.endswith(("sses", "shes", "ches", "xes", "zzes")) else word[:-1]
+
+
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """English plurals and "-ed" as their base, roughly: what matters is that both come out equal. Dresses and dress are

@@ -1,0 +1,60 @@
+"""Misspelt words: which are corrected, and into what."""
+
+from __future__ import annotations
+
+import pytest
+
+from catalog.models import Product
+from catalog.search.finding import Found, find
+from catalog.search.indexing import count_words
+from tests.shopkeeper import Shopkeeper
+
+
+def _find(words: str) -> tuple[list[str], Found]:
+    found = find(words, Product.objects.published())
+    skus = dict(Product.objects.values_list("pk", "sku"))
+    return [skus[pk] for pk in found.ids], found
+
+
+@pytest.fixture
+def stocked(shop: Shopkeeper, synonyms: None) -> None:
+    titles = ["White shirt", "Black shoes", "Yellow dress", "Watches", "Batteries", "Leather handbag", "Thing of wool"]
+    for title in [*titles, "Men's suit", "Back pillow nike", "Miler tent", *["John Miller cap"] * 3]:
+        shop.product(title, sku=f"{title} {Product.objects.count()}")
+    count_words()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("whit shirt", "white shirt"), ("blac shoes", "black shoes"), ("yello dress", "yellow dress"),
+        ("wathc", "watch"), ("battary", "battery"), ("leathr hanbag", "leather handbag"),
+        ("john miler", "john miller"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_word_is_corrected(stocked: None, typed: str, meant: str) -> None:
+    skus, found = _find(typed)
+    assert (found.corrected, found.partial) == (meant, False)
+    assert skus
+
+
+@pytest.mark.parametrize("typed", ["bathing suit", "black nike shoe", "white shir zzzzqx"])
+def test_what_a_correction_does_not_complete_stays_as_typed(stocked: None, typed: str) -> None:
+    skus, found = _find(typed)
+    assert (found.corrected, found.partial, bool(skus)) == ("", True, True)
+
+
+def test_a_common_word_may_be_two_edits_away(shop: Shopkeeper) -> None:
+    for n in range(12):
+        shop.product("Summer sandals", sku=f"S{n}")
+    shop.product("Saddle T-shirt", sku="SADDLE")
+    count_words()
+    assert [_find(typed)[1].corrected for typed in ("sandle", "sandel", "sadle")] == ["sandal", "sandal", "saddle"]
+
+
+@pytest.mark.parametrize("title", ["Age Defying Sculpt -Logic Toner", "Black or White mug", 'Sleeve 15" or "so" -x'])
+def test_a_whole_title_is_found_whatever_signs_it_has(shop: Shopkeeper, title: str) -> None:
+    shop.product(title, sku="IT")
+    shop.product("White mug", sku="OTHER")
+    skus, found = _find(title)
+    assert (skus[0], found.corrected, found.partial) == ("IT", "", False)
