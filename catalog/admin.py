@@ -290,6 +290,9 @@ class CategoryAdmin(ModelAdmin):
         return "\u2003" * (category.depth - 1) + category.name
 
     def save_model(self, request: HttpRequest, obj: Category, form: Any, change: bool) -> None:
-        """The form has moved and saved the node. Update the addresses below it."""
-        for category in [Category.objects.get(pk=obj.pk), *Category.objects.get_descendants(obj)]:
+        """The form has moved the node, but saves it only with a new name or place. Update the addresses below it."""
+        stored = Category.objects.get(pk=obj.pk)
+        stored.name, stored.slug = obj.name, obj.slug
+        stored.save()
+        for category in Category.objects.get_descendants(stored):
             category.save()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.urls import reverse
 
 from catalog.models import Category, Product
 from recommendations.embeddings import claims
@@ -114,6 +115,26 @@ def test_moving_a_category_moves_the_addresses_below_it(shop: Shopkeeper, admin_
     assert response.status_code == 302, response.content.decode()[-3000:]
     leaf.refresh_from_db()
     assert leaf.address == "shoes/gowns/summer"
+
+
+@pytest.mark.parametrize(("typed", "slug"), [("ladies", "ladies"), ("", "women")], ids=["typed", "emptied"])
+def test_a_new_address_of_a_category_is_saved_and_the_old_one_leads_to_it(
+    shop: Shopkeeper, admin_client: Client, typed: str, slug: str
+) -> None:
+    leaf = shop.category("dames/dresses")
+    women = Category.objects.get(address="dames")
+    Category.objects.filter(pk=women.pk).update(name="Women")
+    response = admin_client.post(
+        f"/admin/catalog/category/{women.pk}/change/",
+        {"name": "Women", "slug": typed, "treebeard_position": "sorted-child", "treebeard_ref_node": ""},
+    )
+    assert response.status_code == 302, response.content.decode()[-3000:]
+    women.refresh_from_db()
+    leaf.refresh_from_db()
+    assert (women.slug, women.address, leaf.address) == (slug, slug, f"{slug}/dresses")
+    for old, new in (("dames", slug), ("dames/dresses", f"{slug}/dresses")):
+        moved = admin_client.get(reverse("catalog:category", args=[old]))
+        assert (moved.status_code, moved["Location"]) == (301, reverse("catalog:category", args=[new]))
 
 
 def test_a_second_category_of_the_same_name_is_a_form_error(shop: Shopkeeper, admin_client: Client) -> None:
