@@ -7,18 +7,21 @@ import io
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
 from typing import IO, TextIO
 
-from ml.files.catalog.columns import needed_in
+from ml.files.catalog.columns import FIELDS, clean, needed_in, plain
 from ml.files.catalog.errors import CatalogFileError, RowError, RowRejected
 from ml.files.catalog.rows import Row, Table
 from ml.files.encodings import NAMES, encoding_of, wide_codec
+from ml.files.pictures import EXTENSIONS, OTHER_EXTENSIONS
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 START = 2**16  # bytes within which the header must end
 MOST_LINE = 2**20  # characters, far more than the cells of a product may have together
 _SURROGATE = re.compile("[\udc80-\udcff]")  # a byte without a meaning, as Python's "surrogateescape" keeps it
 _SEPARATOR = re.compile(r'\ufeff*"?sep=(.)"?\s*', re.I)  # Excel's own first line
+_PICTURES = frozenset((*EXTENSIONS, *OTHER_EXTENSIONS))
 _UNCLOSED = "a quote in this row is never closed"
 
 
@@ -48,7 +51,7 @@ def read_text(name: str, opened: Callable[[], IO[bytes]]) -> Table:
             yield RowError(name, 1, "bad_csv", error.reason)
             return
         with io.TextIOWrapper(stream, encoding.codec, "surrogateescape", newline="") as text:
-            found = _rows(name, _Lines(text), separator, len(header))
+            found = _rows(name, _Lines(text), separator, header)
             next(found)  # the header
             yield from found
 
@@ -108,18 +111,21 @@ class _Lines:
         self.number -= len(self.taken) - 1
 
 
-def _rows(name: str, lines: _Lines, separator: str, width: int) -> Iterator[Row | RowError]:
+def _rows(name: str, lines: _Lines, separator: str, header: list[str]) -> Iterator[Row | RowError]:
     """The header and what is below it, without empty rows.
 
     A cell in quotes may have several lines. A quote that is never closed would swallow the rows below it, up to the
-    next quote: then only the first line is refused, and reading goes on with the second.
+    next quote: then only the first line is refused, and reading goes on with the second. Until a line resembles a
+    product again, the lines below may belong to the quoted cell, so they are refused as well.
     """
     reader = csv.reader(lines, delimiter=separator, strict=True)
+    width, likeness = len(header), _Likeness(header)
     is_first = True
+    doubted: tuple[int, list[str]] | None = None
     while True:
         lines.taken.clear()
         line = lines.number + 1
-        problem = ""
+        problem, repaired = "", False
         try:
             cells = next(reader)
         except StopIteration:
@@ -128,24 +134,37 @@ def _rows(name: str, lines: _Lines, separator: str, width: int) -> Iterator[Row 
             several = len(lines.taken) > 1 or str(error) == "unexpected end of data"
             cells, problem = [], _UNCLOSED if several else str(error)
             if not several and len(literal := _literal(lines.taken[0], separator)) == width:
-                cells, problem = literal, ""
+                cells, problem, repaired = literal, "", True
         except RowRejected as error:
             yield RowError(name, line, "bad_csv", f"the rest of the file cannot be read: {error.reason}")
             return
         if is_first and not problem and _SEPARATOR.fullmatch("".join(lines.taken)):
             continue
-        if len(lines.taken) > 1 and not is_first and (problem or _swallows(lines.taken, cells, separator, width)):
-            problem = problem or _UNCLOSED
-            lines.give_back()
+        first = lines.taken[0] if lines.taken else ""
+        if len(lines.taken) > 1 and not is_first:
+            before = first.partition('"')[0].split(separator)[:-1]
+            if problem or _swallows(lines.taken[-1], before, cells, separator, likeness):
+                problem = problem or _UNCLOSED
+                lines.give_back()
         text = "".join(cells)
+        if doubted and ((text and not text.isspace()) or problem):
+            if likeness.between(doubted[1], first.rstrip("\r\n").split(separator)):
+                doubted = None
+            else:
+                yield RowError(name, line, "bad_csv", f"may belong to the quoted cell of line {doubted[0]}")
+                continue
         if problem:
             yield RowError(name, line, "bad_csv", f"not readable as CSV: {problem}")
+            if '"' in first:
+                doubted = line, first.partition('"')[0].split(separator)[:-1]
         elif "\0" in text:
             yield RowError(name, line, "bad_csv", "contains a NUL byte")
         elif not text.isascii() and _SURROGATE.search(text):
             yield RowError(name, line, "bad_text", "contains bytes that are not UTF-8")
         elif text and not text.isspace():
             is_first = False
+            if repaired and literal[-1].count('"') and likeness.has_picture(literal[:-1]):
+                doubted = line, literal[:-1]  # a text of several lines may begin in its last cell
             yield line, cells
 
 
@@ -156,28 +175,54 @@ def _literal(line: str, separator: str) -> list[str]:
     return [match[1] if (match := whole.fullmatch(cell)) else cell for cell in cells]
 
 
-def _swallows(lines: list[str], cells: list[str], separator: str, width: int) -> bool:
+class _Likeness:
+    """Whether two rows describe products, by the columns that are easy to tell from text: picture and SKU."""
+
+    def __init__(self, header: list[str]) -> None:
+        fields = [FIELDS.get(plain(each)) for each in clean(header)]
+        self.width = len(fields)
+        self._sku, self._image = (fields.index(field) if field in fields else None for field in ("sku", "image"))
+
+    def has_picture(self, row: list[str]) -> bool:
+        return self._image is not None and self._image < len(row) and _is_picture(row[self._image])
+
+    def between(self, row: list[str], other: list[str]) -> bool:
+        """
+        Args:
+            row: its first cells, as far as they are certain.
+            other: cells that may be a row.
+        """
+        if self.has_picture(row):
+            return self.has_picture(other)
+        if self._sku is not None and self._sku < len(row):
+            return self._sku < len(other) and _letters(row[self._sku]) == _letters(other[self._sku])
+        return len(other) == self.width
+
+
+def _is_picture(cell: str) -> bool:
+    return PurePosixPath(cell.strip(' "').lower()).suffix in _PICTURES
+
+
+def _letters(cell: str) -> tuple[bool, bool]:
+    """Whether it has letters and digits: `qa12` has both, the size `XL` only letters."""
+    return any(map(str.isalpha, cell)), any(map(str.isdigit, cell))
+
+
+def _swallows(last: str, before: list[str], cells: list[str], separator: str, likeness: _Likeness) -> bool:
     """Whether a row of several lines is rather a quote that was not closed and the rows below.
 
-    So it is if the row has the wrong number of cells, or if a line in it looks like a row.
+    So it is if the row has the wrong number of cells, or if its last line resembles a row: a quote after an inch, such
+    as `qa8,Women,…,12"`, then closed the cell. A table in a quoted text does not resemble the row that it is in.
+
+    Args:
+        before: the cells before the quote.
     """
+    width = likeness.width
     if len(cells) < width or any(cell.strip() for cell in cells[width:]):
         return True
-    return _ends_row(lines[-1], separator, width) or any(_is_row(line, separator, width) for line in lines[1:-1])
-
-
-def _is_row(line: str, separator: str, width: int) -> bool:
-    """Cells as programs write them. In a text, a space follows a comma."""
-    if line.count(separator) < width - 1:
-        return False
-    cells = next(csv.reader([line], delimiter=separator), [])
-    return len(cells) == width and bool(cells[0].strip()) and not any(cell.startswith(" ") for cell in cells[1:])
-
-
-def _ends_row(line: str, separator: str, width: int) -> bool:
-    """Whether all other cells of a row precede the first quote of this line: `qa8,Women,…,12"`."""
-    before = line.partition('"')[0]
-    return before.count(separator) >= width - 1 and f"{separator} " not in before
+    literal = last.rstrip("\r\n").split(separator)
+    is_row = len(literal) == width and bool(literal[0].strip()) and f"{separator} " not in last.partition('"')[0]
+    return is_row and likeness.between(before, literal)
 
 
 def _header(name: str, text: str) -> tuple[str, list[str]]:
@@ -193,6 +238,9 @@ def _header(name: str, text: str) -> tuple[str, list[str]]:
             found[separator] = next((cells for cells in reader if "".join(cells).strip()), [])
         except csv.Error as error:
             problem = problem or error
+            first = next((line for line in text.splitlines() if line.strip()), "")
+            if needed_in(cells := _literal(first, separator)) > 1:
+                found[separator] = cells
     if not found:
         raise CatalogFileError(f"The header of {name} is not readable as CSV: {problem}")
     separator = max(found, key=lambda each: (needed_in(found[each]), len(found[each])))

@@ -464,6 +464,33 @@ def test_an_unclosed_quote_costs_its_row_and_no_other(table: Write) -> None:
     assert "catalog.csv:3: not readable as CSV: a quote in this row is never closed" in err
 
 
+@pytest.mark.parametrize(
+    ("lines", "skus", "refused"),
+    [
+        ('V1,Shirt,coat.png,"Size,Chest,Waist,Hip\nSS,1,2,3\nMM,2,3,4"\nV2,Coat,coat.png,ok\n', "V1 V2", 0),
+        ('V1,Shirt,coat.png,"Size,Chest,Waist,Hip\nS1,1,2,3\nM1,2,3,4"\nV2,Coat,coat.png,ok\n', "V1 V2", 0),
+        ('V1,Shirt,coat.png,"Size,Chest\nSS,1,2" wide,3\nMM,2,3,4"\nV2,Coat,coat.png,ok\n', "V2", 3),
+        ('V1,Shirt,coat.png,"Chest 5" wide\nSS,1,2,3\nMM,2,3,4"\nV2,Coat,coat.png,ok\n', "V1 V2", 2),
+        ('V1,Heel,coat.png,"5\nV2,Heel,coat.png,6\nV3,Heel,coat.png,7"\n', "V2 V3", 1),
+    ],
+    ids=["table", "table with numbers", "broken table", "quote in the table", "inches"],
+)
+def test_a_table_in_a_quoted_cell_makes_no_products(table: Write, lines: str, skus: str, refused: int) -> None:
+    folder = table(header=(*HEADER, "description"))
+    with (folder / "catalog.csv").open("a") as stream:
+        stream.write(lines)
+    out, err = run(folder)
+    assert " ".join(Product.objects.order_by("sku").values_list("sku", flat=True)) == skus, err
+    assert f", {refused} refused" in out
+
+
+def test_a_header_with_spaces_around_its_quotes_is_read(table: Write) -> None:
+    folder = table()
+    (folder / "catalog.csv").write_text(f'"SKU" , Title,IMAGE\n{",".join(COAT)}\n')
+    run(folder)
+    assert Product.objects.get().sku == "A1"
+
+
 def test_formulas_come_back_as_they_were(table: Write) -> None:
     texts = ["=1+1", "'=1", "@home", "'plain"]
     row = tuple(map(neutralised, ("A1", texts[0], "coat.png", *texts[1:])))
