@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, islice, product
-from math import comb
 from typing import Any, overload
 
 from django.contrib.postgres.search import SearchQueryField
@@ -33,7 +32,7 @@ _RARE = 20  # products of a word that may be a misspelling although a product co
 _MOST_RARE = 3  # such words of a search
 _MOST_CHOICES = 16  # combinations of corrections; each takes a statement
 _CHECKED = 12  # words of a search; each takes a statement
-_MOST_SUBSETS = 40  # of words, when no product contains all
+_COMPARED = 3000  # products, when none contains all words or all but one
 #: Of descriptions, attributes, brand and category, title. Less than 1 together, so that the marks of `_score` decide.
 _WEIGHTS = "{0.02, 0.1, 0.3, 1.0}"
 
@@ -203,9 +202,10 @@ def score(wanted: Condition) -> Any:
     """The whole title, then all words next to each other in the title, then all words in the title; within each by how
     often and where the words are, exact forms before others."""
     total: Any = Cast(Value(0.0), FloatField())
-    if wanted.rank:
-        template = f"ts_rank('{_WEIGHTS}'::real[], %(expressions)s)"
-        total = Func(F("search_text__vector"), _query(wanted.rank), template=template, output_field=FloatField())
+    for words, share in ((wanted.rank, 0.9), (wanted.beginnings, 0.09)):  # less than 1 together
+        if words:
+            template = f"{share} * ts_rank('{_WEIGHTS}'::real[], %(expressions)s)"
+            total += Func(F("search_text__vector"), _query(words), template=template, output_field=FloatField())
     for mark, worth in ((wanted.whole, 4.0), (wanted.phrase, 2.0), (wanted.title, 1.0)):
         if mark:
             total += Cast(_Matches(F("search_text__vector"), _query(mark)), IntegerField()) * Value(worth)
@@ -316,12 +316,30 @@ def _some(branch: list[Term], lexicon: Lexicon, products: ProductQuerySet) -> Fo
         return Found()
     excluded = [term for term in branch if term.excluded]
     unless = condition([excluded], lexicon).match if excluded else ""  # type: ignore[union-attr]
-    for count in range(len(built.terms) - 1, 0, -1):
-        if comb(len(built.terms), count) > _MOST_SUBSETS:
-            continue
-        subsets = combinations(built.terms, count)
-        match = " | ".join(f"({' & '.join(subset)})" for subset in subsets)
-        found = _search(replace(built, match=f"({match}) & {unless}" if unless else match), products)
-        if found.ids:
-            return found
-    return Found()
+    counted = zip(built.terms, _probe(built.terms, most=2 * RANKED, give=RANKED), strict=True)
+    probed = sorted(((count, term, ids) for term, (ids, count) in counted if count), key=lambda each: each[0])
+    terms = [term for _, term, _ in probed]  # the rarest first
+    # Most often one word is unknown, or one is too much. These statements find all products.
+    all_known = [terms] if len(terms) < len(built.terms) else []
+    for subsets in (all_known, combinations(terms, max(len(terms) - 1, 0))):
+        if match := " | ".join(f"({' & '.join(subset)})" for subset in subsets if subset):
+            found = _search(replace(built, match=f"({match}) & {unless}" if unless else match), products)
+            if found.ids:
+                return found
+    # Otherwise products of each word are compared, those of rare words first.
+    near = dict.fromkeys(pk for _, _, ids in probed for pk in ids)
+    return _most_words(list(near)[:_COMPARED], replace(built, terms=tuple(terms)), unless, products)
+
+
+def _most_words(ids: list[int], built: Condition, unless: str, products: ProductQuerySet) -> Found:
+    """Those of the products that contain the most of the words."""
+    counted: Any = Value(0)
+    for term in built.terms:
+        counted += Cast(_Matches(F("search_text__vector"), _query(term)), IntegerField())
+    possible = products.filter(among(ids))
+    if unless:
+        possible = possible.filter(_Matches(F("search_text__vector"), _query(unless)))
+    counts = dict(possible.annotate(words_found=counted).order_by().values_list("pk", "words_found"))
+    most = max(counts.values(), default=0)
+    best = sorted((pk for pk, count in counts.items() if count == most), reverse=True)[:RANKED]
+    return Found(_ranked(products.filter(among(best)), built)) if most else Found()

@@ -4,12 +4,13 @@ A word is stored as written (`dresses`), for exact matches and prefixes, and by 
 begins with tell other entries apart:
 
     ~dress      a stem
-    +handbag    two neighbouring words written together, as a stem: "hand bags"
+    +handbag    two neighbouring words written together, of plurals the singular: "hand bags". "-ed" stays: "Sneak Red"
     =red dress  the whole title, SKU or GTIN
     #42         the number of the category. The names of categories are read when somebody searches, so renaming or
                 moving one changes no product.
 
-Weights: A title, SKU and GTIN; B brand and category; C attributes, condition and size; D description, only its stems.
+Weights: A title, and SKU and GTIN as a whole; B brand and category; C attributes, condition, size, and words of the SKU
+and GTIN; D description, only its stems.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Protocol
 from catalog.search.words import LONGEST, MOST_JOINED, Piece, pieces, singular, stem
 
 #: Of what `vector_of` returns. Products stored by another version are indexed again in the background.
-VERSION = 1
+VERSION = 2
 _WHOLE_LENGTH = 160
 _LAST_POSITION = 16383  # of Postgres
 #: "h and m" has the neighbours h and m.
@@ -47,7 +48,7 @@ def vector_of(product: Described) -> str:
     vector = _Vector()
     vector.add(product.title, "A", neighbours=True)
     for number in filter(None, (product.sku, product.gtin, product.gtin.lstrip("0"))):
-        vector.add(number, "A")
+        vector.add(number, "C")  # 42 is rather a size in a title than a part of A42
     for whole in filter(None, (product.title, product.sku, product.gtin, product.gtin.lstrip("0"))):
         vector.put(whole_of(pieces(whole)), _NUMBER, "A")
     vector.add(product.brand, "B", neighbours=True)
@@ -89,7 +90,7 @@ class _Vector:
                 self._word(form, first, weight, exact)
                 self._word(form, max(first, self._position - 1), weight, exact)
             if neighbours and before is not None and len(together := before.plain + piece.plain) <= MOST_JOINED:
-                self.put("+" + stem(together), first, weight)
+                self.put("+" + stem(together, plurals_only=True), first, weight)
             before = piece
         self._position += 10  # no phrase reaches into the next text
 

@@ -66,7 +66,8 @@ class Condition:
         positive: whether `match` requires a word, rather than only excluding some.
         whole, phrase, title: marks of good matches, best first: the title as a whole, all words next to each other in
             the title, all words in the title.
-        rank: everything that may be found, joined by `or`.
+        rank: everything that may be found, joined by `or`; without beginnings.
+        beginnings: of longer words.
         single: the spellings of the only word.
     """
 
@@ -77,6 +78,7 @@ class Condition:
     phrase: str
     title: str
     rank: str
+    beginnings: str = ""
     single: tuple[str, ...] = ()
 
 
@@ -131,6 +133,7 @@ def condition(branches: list[list[Term]], lexicon: Lexicon, *, prefix: bool = Tr
         phrase=_any(each.phrase for each in made),
         title=_any(each.title for each in made),
         rank=_any(each.rank for each in made),
+        beginnings=_any(each.beginnings for each in made),
     )
 
 
@@ -152,6 +155,7 @@ def _of_branch(branch: list[Term], lexicon: Lexicon, last: bool) -> Condition:
         phrase=_phrase(everything, "A"),
         title=_all(_any(word.in_title) for word in needed),
         rank=_any(lexeme for word in words for lexeme in word.ranked),
+        beginnings=_any(f"{quoted(prefix)}:*" for word in words for prefix in word.prefixes),
         single=branch[0].forms if len(branch) == 1 and needed else (),
     )
 
@@ -169,10 +173,11 @@ class _Word:
         words = {spelling for piece in term.pieces for word in piece.words for spelling in word}
         forms = words | {form for piece in term.pieces for form in piece.joined}
         self.ranked = [quoted(form) for form in sorted(forms)] + [quoted(f"~{stem(form)}") for form in sorted(forms)]
-        self.ranked += [quoted(f"+{each}") for each in sorted(self.stems)]
+        own_forms = term.pieces[0].forms if len(term.pieces) == 1 else ()
+        self.ranked += [quoted(f"+{stem(form, plurals_only=True)}") for form in sorted(own_forms)]
         self.prefixes = [form for form in term.pieces[-1].forms if self.last and len(form) >= _PREFIX_FROM]
-        for prefix in self.prefixes:
-            self.also(f"{quoted(prefix)}:*")
+        # Not in `ranked`: Postgres counts 'bus' and 'bus':* as one, so "Buses" would be as good as "Bus".
+        self.alternatives += [f"{quoted(prefix)}:*" for prefix in self.prefixes]
 
     def also(self, alternative: str) -> None:
         self.alternatives.append(alternative)
@@ -221,7 +226,7 @@ def _own(piece: Piece, weight: str = "") -> str:
     for form in piece.forms:
         found.append(quoted(f"~{stem(form)}") + mark)
         if len(form) > 3:
-            found.append(quoted(f"+{stem(form)}") + mark)
+            found.append(quoted(f"+{stem(form, plurals_only=True)}") + mark)
     if len(piece.words) > 1:
         found.append("(" + " <-> ".join(_spellings(word, mark) for word in piece.words) + ")")
     return _any(found)

@@ -159,9 +159,13 @@ def singular(word: str) -> str:
 
 
 @lru_cache(maxsize=50_000)
-def stem(word: str) -> str:
+def stem(word: str, *, plurals_only: bool = False) -> str:
     """English plurals and "-ed" as their base, roughly: what matters is that both come out equal. Dresses and dress are
-    "dress", hoodies and hoodie "hoody", striped and stripes "stripe". Other words stay as they are."""
+    "dress", hoodies and hoodie "hoody", striped and stripes "stripe". Other words stay as they are.
+
+    Args:
+        plurals_only: "-ed" stays, for words written together that are not one word.
+    """
     if not word.isascii() or not word.isalpha() or len(word) < 3:
         return word
     if word in _IRREGULAR:
@@ -172,7 +176,13 @@ def stem(word: str) -> str:
         return word[:-2] + "y"
     if len(word) > 3 and word.endswith(("se", "xe", "ze", "che", "she", "oe")):
         return word[:-1]
-    if len(word) > 4 and word.endswith("ed") and not word.endswith("eed") and _VOWEL.search(word[:-2]):
+    if (
+        not plurals_only
+        and len(word) > 4
+        and word.endswith("ed")
+        and not word.endswith("eed")
+        and _VOWEL.search(word[:-2])
+    ):
         return _without_ed(word[:-2])
     return word
 

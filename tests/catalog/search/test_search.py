@@ -105,6 +105,40 @@ def test_an_exact_word_comes_before_other_forms_synonyms_and_longer_words(
     assert search("gray")[0] == "LONGER"
 
 
+@pytest.mark.parametrize(
+    ("typed", "first", "second"),
+    [("bus", "Bus toy", "Buses poster"), ("glass", "Glass vase", "Glasses frame"), ("dress", "Dress", "Dresses")],
+)
+def test_its_other_forms_come_second(shop: Shopkeeper, search: Search, typed: str, first: str, second: str) -> None:
+    shop.product(f"Red {first}", sku="FIRST")
+    shop.product(f"Red {second}", sku="SECOND")
+    shop.product(f"Red {typed}longer", sku="LONGER")
+    assert search(typed) == ["FIRST", "SECOND", "LONGER"]
+
+
+def test_words_of_a_sku_are_worth_less_than_those_of_a_title(search: Search, shop: Shopkeeper) -> None:
+    shop.product("Schuhe Größe 42", sku="TITLE")
+    shop.product("Schuhe", sku="A42")
+    assert search("42") == ["TITLE", "A42"]
+    assert search("a42")[0] == search("A-42")[0] == "A42"
+
+
+def test_neighbours_written_together_end_in_no_ed(search: Search, shop: Shopkeeper) -> None:
+    shop.product("Sneak Red", sku="NEIGHBOURS")
+    shop.product("Sneaker", sku="SNEAKER")
+    count_words()
+    assert search("sneakr") == ["SNEAKER"]
+    assert search("sneakred") == ["NEIGHBOURS"]
+
+
+def test_the_most_words_count_of_long_searches(search: Search, shop: Shopkeeper) -> None:
+    shop.product("One two three four five", sku="FIVE")
+    shop.product("One two three four", sku="FOUR")
+    shop.product("Six seven eight", sku="THREE")
+    assert search("one two three four five six seven eight") == ["FIVE"]
+    assert search("one two three four six seven -five") == ["FOUR"]
+
+
 def test_renaming_and_moving_a_category_is_seen_at_once(search: Search, shop: Shopkeeper) -> None:
     shop.product("Plain", sku="P", category="things/odd")
     Category.objects.filter(address="things").update(name="Homeware")
