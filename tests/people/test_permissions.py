@@ -129,7 +129,7 @@ ROWS = [
     Row("admin/recommendations/pipeline/retry/", "POST", "/admin/recommendations/pipeline/retry/", OPERATORS, 400),
     Row("admin/recommendations/pipeline/switch/", "POST", "/admin/recommendations/pipeline/switch/", OPERATORS, 302,
         data={"to": "pause"}),
-    Row("admin/^(?P<app_label>auth|authtoken|catalog|recommendations)/$", "GET", "/admin/catalog/",
+    Row("admin/^(?P<app_label>catalog|recommendations|auth|authtoken)/$", "GET", "/admin/catalog/",
         SEE_PRODUCTS | SEE_CATEGORIES, 200, 404),
     Row("admin/(?P<url>.*)$", "GET", "/admin/nothing/", STAFF, 404),
     # The API

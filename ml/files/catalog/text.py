@@ -133,7 +133,7 @@ def _rows(name: str, lines: _Lines, separator: str, header: list[str]) -> Iterat
         except csv.Error as error:
             several = len(lines.taken) > 1 or str(error) == "unexpected end of data"
             cells, problem = [], _UNCLOSED if several else str(error)
-            if not several and len(literal := _literal(lines.taken[0], separator)) == width:
+            if "expected after" in problem and len(literal := _literal(lines.taken[0], separator)) == width:
                 cells, problem, repaired = literal, "", True
         except RowRejected as error:
             yield RowError(name, line, "bad_csv", f"the rest of the file cannot be read: {error.reason}")

@@ -44,7 +44,7 @@ ODD: dict[str, tuple[Files, int]] = {
         3,
     ),
     "too few and too many cells": (styles(line(1, "Tee"), "2,Women,Apparel", line(3, "Top")), 2),
-    "a row that is not CSV": (styles(line(1, "Tee"), line(2, '"Top"x'), line(3, "Hat")), 2),
+    "a row that is not CSV": (styles(line(1, "Tee"), line(2, '"Top, big"x'), line(3, "Hat")), 2),
     "an id twice": (styles(line(1, "Tee"), line(1, "Another", colour="Blue"), line(2, "Top")), 2),
     "an id that is too long": (styles(line(1, "Tee"), line("9" * 65, "Top")), 1),
     "no picture": (styles(line(1, "Tee"), line(8, "Top")), 1),

@@ -45,7 +45,7 @@ DAMAGE: dict[str, tuple[bytes, list[int]]] = {
     "a quote at the beginning of a cell": (b'S,"Coat,c.jpg,5', [0]),
     "a quote at the end of the row": (b'S,Coat,c.jpg,"5', [0]),
     "a quote as the first cell": (b'"S,Coat,c.jpg,5', [0]),
-    "text after a closing quote": (b'S,"Nike" coat,c.jpg,5', [0]),
+    "text after a closing quote": (b'S,"Nike, big" coat,c.jpg,5', [0]),
     "only a quote": (b'"', [0]),
     "a NUL byte": (b"S,Co\0at,c.jpg,5", [0]),
     "a cell of a megabyte": (b"S," + b"x" * 2**21 + b",c.jpg,5", [0]),
