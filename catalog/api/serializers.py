@@ -9,7 +9,7 @@ from rest_framework import serializers
 from catalog.api.fields import Amount, Attributes, CategoryAddress, QueryAmount, Slug, Text, TrueOrFalse, WholeNumber
 from catalog.api.strict import Strict
 from catalog.models import Product, ProductImage
-from catalog.models.product import FORMER_PRICE, default_currency, validate_decimals
+from catalog.models.product import FORMER_PRICE, default_currency, validate_currency, validate_decimals
 from common.money import amount_text
 from ml.files.catalog.records import DESCRIPTION_LENGTH
 
@@ -70,6 +70,13 @@ class ProductSerializer(Strict, serializers.ModelSerializer):
                 except Invalid as error:
                     raise serializers.ValidationError({name: error.messages}, error.error_dict[name][0].code) from error
         return attrs
+
+    def validate_currency(self, currency: str) -> str:
+        try:
+            validate_currency(currency)
+        except Invalid as error:
+            raise serializers.ValidationError(error.messages, error.error_dict["currency"][0].code) from error
+        return currency
 
     def to_representation(self, product: Product) -> dict[str, Any]:
         shown = super().to_representation(product)

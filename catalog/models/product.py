@@ -22,7 +22,7 @@ from catalog.attributes import AreAttributes, validate_attributes
 from catalog.models.category import Category
 from catalog.models.validators import validate_gtin, validate_web_address
 from catalog.querysets import ProductQuerySet
-from common.money import is_payable
+from common.money import CURRENCIES, is_payable
 from ml.files.catalog.records import DESCRIPTION_LENGTH
 
 FORMER_PRICE = _("The former price must be above the price.")
@@ -161,6 +161,7 @@ class Product(models.Model):
                 validate_attributes(self.attributes)
             except ValidationError as error:
                 raise ValidationError({"attributes": error}) from error
+        validate_currency(self.currency)
         for name in ("price", "compare_at_price"):
             if amount := getattr(self, name):
                 validate_decimals(name, amount, self.currency)
@@ -181,6 +182,15 @@ class Product(models.Model):
     def sold_at(self) -> str:
         """The host name of the buy link: `shop.example`."""
         return (urlsplit(self.url).hostname or "").removeprefix("www.")
+
+
+def validate_currency(currency: str) -> None:
+    """Raises:
+    ValidationError: for `currency`: these three letters are no currency. The field checks that they are three.
+    """
+    if len(currency) == 3 and currency not in CURRENCIES:
+        message = _("%(currency)s is not a currency. Enter a code of ISO 4217, such as EUR.")
+        raise ValidationError({"currency": ValidationError(message, "currency", {"currency": currency})})
 
 
 def validate_decimals(field: str, amount: Decimal, currency: str) -> None:

@@ -6,6 +6,8 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
+from common.money import CURRENCIES
+
 MOST_STOCK = 2**31 - 1  # of Postgres's integer
 PRICE_BELOW = 10**8  # ten digits, two of them cents
 
@@ -52,7 +54,7 @@ ABSENT = frozenset({
 })  # fmt: skip
 
 _SMALL = sorted({code.lower() for codes in SIGNS.values() for code in codes})  # "5 pcs" is no price
-_SIGN = "|".join(["[A-Z]{3}", *_SMALL, *map(re.escape, SIGNS)])
+_SIGN = "|".join([*sorted(CURRENCIES), *_SMALL, *map(re.escape, SIGNS)])
 _PRICE = re.compile(rf"({_SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)(?:[.,][-–—]{{1,2}})?\s*({_SIGN})?")  # also 12,-
 _SPACED = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")  # 1 299 and 1'299
 #: Thousands and cents, both ways round.
@@ -136,7 +138,7 @@ def currency_of(text: str) -> str:
     """Of a code, or of a sign that means one currency."""
     if len(meant := SIGNS.get(text, ())) == 1:
         return meant[0]
-    if not re.fullmatch("[A-Z]{3}", text.upper()):
+    if text.upper() not in CURRENCIES:
         raise BadCell("is not a currency: use its three-letter code, for instance EUR")
     return text.upper()
 
@@ -170,7 +172,7 @@ def stock_of(text: str) -> int:
 
 
 def published_of(text: str) -> bool:
-    word = text.casefold()
+    word = _truth(text.casefold())
     if word not in YES | NO:
         raise BadCell("is neither yes nor no")
     return word in YES
@@ -196,8 +198,13 @@ def gtin_of(text: str) -> str:
     return digits
 
 
+def _truth(word: str) -> str:
+    """1 for 1.0, as pandas writes yes and no of a column in which one is missing."""
+    return word[0] if word in ("0.0", "1.0") else word
+
+
 def available_of(text: str) -> bool:
-    word = re.sub(r"[\s_-]+", " ", text.casefold())
+    word = _truth(re.sub(r"[\s_-]+", " ", text.casefold()))
     if word not in AVAILABLE | UNAVAILABLE:
         raise BadCell("is neither in stock nor out of stock")
     return word in AVAILABLE

@@ -88,6 +88,7 @@ def test_staff_create_a_product_and_its_picture(staff: APIClient, shop: Shopkeep
         ({"price": "123456789.00"}, "price"),
         ({"compare_at_price": "1.00", "price": "2.00"}, "compare_at_price"),
         ({"currency": "euro"}, "currency"),
+        ({"currency": "VAT"}, "currency"),
         ({"category": "nowhere"}, "category"),
         ({"sku": ""}, "sku"),
         ({"attributes": [1]}, "attributes"),
