@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from itertools import chain
 
@@ -9,11 +10,14 @@ from django.core.exceptions import ValidationError
 
 from catalog.attributes import validate_attributes
 from catalog.models import Category, Product
+from catalog.models.product import default_currency, validate_decimals
 from ml.files.catalog.errors import RowError
 from ml.files.catalog.records import Record
 
 MOST_LEVELS = 20  # of categories; the path of a row in the tree has room for 63
 ADDRESS_LENGTH = 255
+#: One of Unicode's own (80 to 9F) may be a stray byte; several are Shift-JIS or the like, read as Latin-1.
+_CONTROLS = re.compile("[\\x01-\\x08\\x0e-\\x1f\\x7f]|[\\x80-\\x9f].*[\\x80-\\x9f]", re.S)
 
 
 def problem_of(record: Record) -> RowError | None:
@@ -23,6 +27,9 @@ def problem_of(record: Record) -> RowError | None:
     if any("\0" in text or not _encodes(text) for text in [*texts, *chain(*record.pictures)]):
         reason = "contains a NUL byte or text that is not Unicode"
         return RowError(repr(record.file)[1:-1], record.line, "bad_text", reason)
+    if any(_CONTROLS.search(text) for text in [*texts, *(str(each) for each in record.attributes.values())]):
+        reason = "contains control characters, as text in the wrong encoding does: save the table as UTF-8"
+        return RowError(record.file, record.line, "bad_text", reason)
     if max(map(len, record.category)) > 100 or len("/".join(record.category)) > 200:
         return RowError(record.file, record.line, "bad_category", "the name of the category is too long")
     if len(record.category) > MOST_LEVELS or _address_length(record.category) > ADDRESS_LENGTH:
@@ -35,6 +42,12 @@ def problem_of(record: Record) -> RowError | None:
         Product._meta.get_field("url").run_validators(record.url)
     except ValidationError as error:
         return RowError(record.file, record.line, "bad_url", f'url: "{record.url[:60]}": {error.messages[0]}')
+    for name, amount in (("price", record.price), ("compare_at_price", record.compare_at_price)):
+        try:
+            if amount:
+                validate_decimals(name, amount, record.currency or default_currency())
+        except ValidationError as error:
+            return RowError(record.file, record.line, "bad_value", f'{name}: "{amount}": {error.messages[0]}')
     return None
 
 

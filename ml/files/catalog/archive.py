@@ -37,6 +37,11 @@ class Archive(Protocol):
         """Names of entries that are never read, because they lead out of the archive or are links."""
         ...
 
+    @property
+    def repeated(self) -> list[str]:
+        """Names that several entries have. Only the last of these entries is read."""
+        ...
+
     def read(self, name: str, max_bytes: int) -> bytes:
         """The bytes of one file.
 
@@ -96,6 +101,8 @@ def open_archive(path: Path, *, follow_links: bool = False) -> Archive:
 
 
 class FolderArchive:
+    repeated: list[str] = []
+
     def __init__(self, path: Path, *, follow_links: bool = False) -> None:
         self.path = path
         self._root = path.resolve()
@@ -176,11 +183,14 @@ class ZipArchive:
         self._zip = zipfile.ZipFile(path)  # stays open while its files are read
         self._members: dict[str, zipfile.ZipInfo] = {}
         self.left_out: list[str] = []
+        self.repeated: list[str] = []
         for member in self._zip.infolist():
             name = _plain(_name_of(member))
             if not _harmless(name) or stat.S_ISLNK(member.external_attr >> 16):
                 self.left_out.append(name)
             elif not member.is_dir() and not name.endswith("/"):
+                if name in self._members and name not in self.repeated and not is_hidden(name):
+                    self.repeated.append(name)
                 self._members[name] = member
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import unicodedata
 from collections import defaultdict
@@ -112,7 +113,9 @@ class NamedPictures:
         return next(filter(None, map(self._at, ends)), None)
 
     def _path(self, cell: str) -> str:
-        return str(self.folder / _relative(cell))
+        path = str(self.folder / _relative(cell))
+        inside = posixpath.normpath(path) if ".." in path else path
+        return path if inside.startswith("..") else inside  # reading it says that it is outside
 
 
 def folded(name: str) -> str:

@@ -37,6 +37,10 @@ def open_catalog(path: Path, *, layout: str = "auto", currency: str = "USD", lea
         shown = ", ".join(left_out[:_SHOWN_NAMES]) + ", …" * (len(left_out) > _SHOWN_NAMES)
         warning = f"Links and entries that lead out of {input.archive.path.name} are not read: {shown}."
         catalog = replace(catalog, warnings=(*catalog.warnings, warning))
+    if repeated := input.archive.repeated:
+        shown = ", ".join(repeated[:_SHOWN_NAMES]) + ", …" * (len(repeated) > _SHOWN_NAMES)
+        warning = f"{input.archive.path.name} has several entries of one name, and only the last is read: {shown}."
+        catalog = replace(catalog, warnings=(*catalog.warnings, warning))
     return catalog
 
 

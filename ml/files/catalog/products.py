@@ -39,6 +39,8 @@ from ml.files.tables import restored
 
 T = TypeVar("T")
 SHOWN = 60  # characters of a cell in an error
+#: A text of only these and spaces is empty.
+INVISIBLE = " \t\r\n\u00a0\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2060\ufeff"
 #: Columns of numbers that pandas writes as 9001.0 if any cell of theirs is empty.
 WHOLE = frozenset({"sku", "size", "gtin", "group"})
 
@@ -230,6 +232,8 @@ class _Row:
         if place is None:
             return ""
         text = self.cells[place]
+        if not text.strip(INVISIBLE):
+            return ""
         if field != "title" or self.rows.columns.is_kaggle:
             text = present(text)
         return whole(text) if field in WHOLE else text

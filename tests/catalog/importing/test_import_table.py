@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import re
+import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from decimal import Decimal
@@ -220,6 +221,9 @@ def test_no_name_has_two_meanings() -> None:
         ("499 Ft", "499.00", "HUF"),
         ("20%", None, ""),
         ("5 pcs", None, ""),
+        ("5 PCS", None, ""),
+        ("12.50 VAT", None, ""),
+        ("NEW 12.50", None, ""),
         ("-$5", None, ""),
         ("99999999.99", "99999999.99", ""),
         ("100000000", None, ""),
@@ -482,6 +486,45 @@ def test_a_table_in_a_quoted_cell_makes_no_products(table: Write, lines: str, sk
     out, err = run(folder)
     assert " ".join(Product.objects.order_by("sku").values_list("sku", flat=True)) == skus, err
     assert f", {refused} refused" in out
+
+
+def test_amounts_without_a_coin_and_texts_in_another_encoding_are_refused(table: Write) -> None:
+    folder = table(
+        ("A", "Coat", "coat.png", "1980.50", "JPY"),
+        ("B", "Coat", "coat.png", "1980.00", "JPY"),
+        ("C", "Coat", "coat.png", "5", "VAT"),
+        ("D", "赤い靴".encode("shift-jis").decode("latin-1"), "coat.png", "", ""),
+        ("E", "\u200b", "coat.png", "", ""),
+        ("F", "a\1b", "coat.png", "", ""),
+        header=(*HEADER, "price", "currency"),
+    )
+    _, err = run(folder)
+    assert Product.objects.get().sku == "B"
+    assert 'catalog.csv:2: price: "1980.50": Amounts in JPY have no decimals. [bad_value]' in err
+    assert 'currency: "VAT" is not a currency' in err
+    assert err.count("save the table as UTF-8 [bad_text]") == 2
+    assert "title is empty" in err
+
+
+@pytest.mark.parametrize(("text", "published"), [("1.0", True), ("0.0", False)])
+def test_yes_and_no_may_be_floats_of_pandas(table: Write, text: str, published: bool) -> None:
+    run(table((*COAT, text, text), header=(*HEADER, "published", "availability")))
+    product = Product.objects.get()
+    assert (product.published, product.in_stock) == (published, published)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_resolves_paths_above_its_table_and_names_repeated_entries(tmp_path: Path) -> None:
+    path = tmp_path / "shop.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data/catalog.csv", "sku,title,image\nLOST,Coat,a.png\n")
+        archive.writestr("data/catalog.csv", "sku,title,image\nA,Coat,../photos/a.png\nB,Bag,../../a.png\n")
+        archive.writestr("photos/a.png", png())
+        archive.writestr("other/a.png", png(1))
+    out, err = run(path)
+    assert "1 picture added" in out
+    assert "shop.zip has several entries of one name, and only the last is read: data/catalog.csv." in err
+    assert "../../a.png is outside the zip" in err
 
 
 def test_a_header_with_spaces_around_its_quotes_is_read(table: Write) -> None:
