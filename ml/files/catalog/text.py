@@ -115,13 +115,13 @@ def _rows(name: str, lines: _Lines, separator: str, header: list[str]) -> Iterat
     """The header and what is below it, without empty rows.
 
     A cell in quotes may have several lines. A quote that is never closed would swallow the rows below it, up to the
-    next quote: then only the first line is refused, and reading goes on with the second. Until a line resembles a
-    product again, the lines below may belong to the quoted cell, so they are refused as well.
+    next quote: then only the first line is refused, and reading goes on with the second. If a picture preceded the
+    quote, the lines below may belong to the quoted cell until one has a picture too, so they are refused as well.
     """
     reader = csv.reader(lines, delimiter=separator, strict=True)
     width, likeness = len(header), _Likeness(header)
     is_first = True
-    doubted: tuple[int, list[str]] | None = None
+    doubted: int | None = None
     while True:
         lines.taken.clear()
         line = lines.number + 1
@@ -148,15 +148,15 @@ def _rows(name: str, lines: _Lines, separator: str, header: list[str]) -> Iterat
                 lines.give_back()
         text = "".join(cells)
         if doubted and ((text and not text.isspace()) or problem):
-            if likeness.between(doubted[1], first.rstrip("\r\n").split(separator)):
+            if likeness.has_picture(first.rstrip("\r\n").split(separator)):
                 doubted = None
             else:
-                yield RowError(name, line, "bad_csv", f"may belong to the quoted cell of line {doubted[0]}")
+                yield RowError(name, line, "bad_csv", f"may belong to the quoted cell of line {doubted}")
                 continue
         if problem:
             yield RowError(name, line, "bad_csv", f"not readable as CSV: {problem}")
-            if '"' in first:
-                doubted = line, first.partition('"')[0].split(separator)[:-1]
+            if likeness.has_picture(first.partition('"')[0].split(separator)[:-1]):
+                doubted = line
         elif "\0" in text:
             yield RowError(name, line, "bad_csv", "contains a NUL byte")
         elif not text.isascii() and _SURROGATE.search(text):
@@ -164,7 +164,7 @@ def _rows(name: str, lines: _Lines, separator: str, header: list[str]) -> Iterat
         elif text and not text.isspace():
             is_first = False
             if repaired and literal[-1].count('"') and likeness.has_picture(literal[:-1]):
-                doubted = line, literal[:-1]  # a text of several lines may begin in its last cell
+                doubted = line  # a text of several lines may begin in its last cell
             yield line, cells
 
 
@@ -221,7 +221,9 @@ def _swallows(last: str, before: list[str], cells: list[str], separator: str, li
     if len(cells) < width or any(cell.strip() for cell in cells[width:]):
         return True
     literal = last.rstrip("\r\n").split(separator)
-    is_row = len(literal) == width and bool(literal[0].strip()) and f"{separator} " not in last.partition('"')[0]
+    start = last.partition('"')[0]
+    is_row = len(literal) == width and bool(literal[0].strip()) and start.count(separator) >= width - 1
+    is_row = is_row and f"{separator} " not in start
     return is_row and likeness.between(before, literal)
 
 
