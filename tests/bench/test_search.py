@@ -33,7 +33,7 @@ def scratch(tmp_path: Path, transactional_db: None) -> ScratchShop:
     return ScratchShop(Path(__file__).resolve().parents[2], tmp_path, None, "untrained")
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_every_filter_is_measured_and_every_search_gets_as_many_as_there_are(
     scratch: ScratchShop, vectors: Vectors, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ from tests.odd_pictures import SECRET, odd_pictures
 REFUSALS = {"empty", "too_many_bytes", "too_many_pixels", "unsupported_format", "corrupt"}
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.case
 @pytest.mark.filterwarnings("ignore")
 def test_two_thousand_odd_pictures_get_one_verdict_at_every_door() -> None:

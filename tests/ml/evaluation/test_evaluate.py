@@ -350,7 +350,7 @@ def test_the_published_class_map_names_classes_that_exist() -> None:
     assert all(len(set(types)) == len(types) > 0 for types in entries.values())
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.realdata
 def test_the_published_class_map_fits_the_shared_sets() -> None:
     folder = Path(os.environ["LOOKALIKE_DATA"])

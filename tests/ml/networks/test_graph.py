@@ -102,7 +102,7 @@ def test_each_backbone_takes_what_keras_prepares_for_it() -> None:
     assert (KERAS_FILES["inception_v3"].spec.input_size, KERAS_FILES["inception_v3"].spec.fit) == (299, "stretch")
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_verify_compares_with_keras_on_demand(tmp_path: Path) -> None:
     weights = saved(tmp_path / "small.npz", replace(PLAIN, input_size=32))
     export_onnx(weights, tmp_path / "graph.onnx")
@@ -138,7 +138,7 @@ def test_a_finished_graph_needs_nothing_made(tmp_path: Path) -> None:
         resolve(str(found.path), cache_dir=tmp_path, pooling="max")
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.parametrize("spec", [SPLIT, INCEPTION])
 def test_a_graph_gives_its_weights_back(tmp_path: Path, spec: ModelSpec) -> None:
     weights = saved(tmp_path / "model.npz", spec)

@@ -226,7 +226,7 @@ def test_a_head_starts_from_one_that_reads_the_same(inputs: tuple[str, ...], beg
     assert bool((np.asarray(model.get_layer("head_colour").kernel) == 1).all()) == bool(begun)
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.realdata
 def test_onnx_and_tensorflow_agree_on_real_products_with_the_start_weights(data_folder: Path, cache_dir: Path) -> None:
     weights = resolve(str(data_folder / "resnet50-fashion-start.npz"), cache_dir=cache_dir)

@@ -72,7 +72,7 @@ def test_compact_is_a_quarter_of_the_file_and_the_same_vectors(tmp_path: Path, p
     assert cosines(tmp_path / "float.onnx", tmp_path / "compact.onnx", pictures[:12]).min() > 0.98
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_one_compact_file_gives_int8_without_the_pictures(tmp_path: Path, pictures: list[np.ndarray]) -> None:
     weights = saved(tmp_path / "model.npz", SPEC)
     export_onnx(weights, tmp_path / "compact.onnx", precision="compact", calibration=pictures)
@@ -85,7 +85,7 @@ def test_one_compact_file_gives_int8_without_the_pictures(tmp_path: Path, pictur
     assert cosines(tmp_path / "direct.onnx", tmp_path / "int8.onnx", pictures[:12]).min() > 0.99999
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_int8_serves_where_it_was_tried_and_the_processor_is_made_for_it(
     tmp_path: Path, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +130,7 @@ def test_int8_without_pictures_says_what_is_missing(tmp_path: Path, pictures: li
     assert not (tmp_path / "int8.onnx").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.realdata
 def test_on_real_products_compact_and_int8_give_the_vectors_of_the_full_weights(
     data_folder: Path, tmp_path: Path

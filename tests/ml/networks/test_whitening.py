@@ -72,7 +72,7 @@ def test_only_pooled_features_are_whitened() -> None:
         whitened_spec(replace(SPEC, parts=(Part("kind", 8),), dimension=8), 4)
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_the_command_makes_a_model_whose_vectors_are_the_whitened_ones(tmp_path: Path) -> None:
     weights = saved(tmp_path / "shop.npz", SPEC)
     plain = Embedder.load(str(weights.path), cache_dir=tmp_path)

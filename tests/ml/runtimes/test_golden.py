@@ -63,7 +63,7 @@ def test_every_host_draws_the_same_golden_pictures(size: int, digest: str) -> No
     assert hashlib.sha256(pictures.tobytes()).hexdigest()[:16] == digest
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_every_precision_carries_the_vectors_of_the_full_weights(tmp_path: Path) -> None:
     weights = saved(tmp_path / "model.npz", SPEC)
     calibration = [picture for picture in golden_pictures(SPEC.input_size) for _ in range(40)]

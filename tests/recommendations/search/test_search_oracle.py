@@ -186,7 +186,7 @@ def test_any_filter_and_any_weight_find_what_a_full_comparison_finds(
     check(results, expected, limit)
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, 299), asked=filters, limit=st.integers(1, 50))
 def test_all_pages_together_are_the_whole_result(shop: Shop, position: int, asked: dict[str, Any], limit: int) -> None:
@@ -260,7 +260,7 @@ def test_a_budget_that_nothing_meets_reports_how_many_cost_more_and_from_what_pr
     assert results.above.match.product.price > budget
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_an_index_search_is_full_and_finds_nearly_all_of_the_right_products(transactional_db: None) -> None:
     shop = stock_shop(4000, seed=1)
     assert ensure_index(shop.model)
@@ -283,7 +283,7 @@ def test_an_index_search_is_full_and_finds_nearly_all_of_the_right_products(tran
         drop_index(shop.model)
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_later_pages_through_the_index_find_the_next_ones_too(transactional_db: None) -> None:
     shop = stock_shop(8000, seed=1)
     assert ensure_index(shop.model)

@@ -70,7 +70,7 @@ def test_unknown_fields_are_forbidden(schema: dict[str, Any]) -> None:
             assert schema["components"]["schemas"][name]["additionalProperties"] is False, path
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.case
 @pytest.mark.parametrize("who", ["anybody", "staff"])
 def test_the_api_keeps_to_its_schema(

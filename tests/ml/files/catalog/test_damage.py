@@ -336,7 +336,7 @@ def test_a_table_that_unpacks_to_many_times_its_size_is_refused_before_it_is_unp
         open_catalog(path)
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_a_large_table_needs_no_more_memory_than_a_small_one(tmp_path: Path) -> None:
     """Also one of a single line, or of one open quote."""
     row = b"A,Coat,a.jpg," + b"5" * 50 + b"\n"
