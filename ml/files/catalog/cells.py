@@ -54,8 +54,8 @@ ABSENT = frozenset({
 })  # fmt: skip
 
 _SMALL = sorted({code.lower() for codes in SIGNS.values() for code in codes})  # "5 pcs" is no price
-_SIGN = "|".join([*sorted(CURRENCIES), *_SMALL, *map(re.escape, SIGNS)])
-_PRICE = re.compile(rf"({_SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)(?:[.,][-–—]{{1,2}})?\s*({_SIGN})?")  # also 12,-
+SIGN = "|".join([*sorted(CURRENCIES), *_SMALL, *map(re.escape, SIGNS)])
+_PRICE = re.compile(rf"({SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)(?:[.,][-–—]{{1,2}})?\s*({SIGN})?")  # also 12,-
 _SPACED = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")  # 1 299 and 1'299
 #: Thousands and cents, both ways round.
 _READINGS = [

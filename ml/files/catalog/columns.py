@@ -6,7 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from ml.files.catalog.cells import SIGN, SIGNS
 from ml.files.catalog.errors import CatalogFileError
 from ml.files.tables import restored
 
@@ -18,16 +20,23 @@ NAMES = {
         "image", "images", "photo", "photos", "picture", "pictures", "file", "file name", "image file", "image name",
         "image link", "image url", "image src",
     ),
+    "more_images": (
+        "more images", "additional image", "additional images", "additional image link", "additional image links",
+    ),
     "description": ("description", "body", "details"),
-    "brand": ("brand", "vendor", "manufacturer"),
+    "brand": ("brand", "brand name", "vendor", "manufacturer"),
     "category": ("category", "type", "product type", "product category", "category path", "google product category"),
-    "price": ("price", "amount"),
+    "price": ("price", "amount", "regular price", "selling price"),
+    "sale_price": ("sale price", "discounted price", "reduced price"),
     "compare_at_price": (
         "compare at price", "former price", "old price", "original price", "list price", "rrp", "msrp",
     ),
     "currency": ("currency", "currency code"),
-    "stock": ("stock", "qty", "quantity", "inventory", "stock quantity"),
-    "availability": ("availability",),
+    "stock": (
+        "stock", "qty", "quantity", "inventory", "stock quantity", "stock level", "quantity in stock", "units in stock",
+        "inventory quantity",
+    ),
+    "availability": ("availability", "in stock", "available", "stock status"),
     "published": ("published", "active", "visible", "status"),
     "condition": ("condition", "item condition"),
     "size": ("size", "product size"),
@@ -43,10 +52,17 @@ ATTRIBUTES = {"colour": ("color", "base colour", "base color"), "gender": ("sex"
 STYLE = "style"
 
 
+#: Fields that are amounts of money.
+AMOUNTS = ("price", "sale_price", "compare_at_price")
+#: Columns that look like a price or a stock, but do not have one of the names above.
+_NEARLY = re.compile(r"(price|stock|quantity|qty|inventory)(?![a-z])|.*(?<![a-z])(price|stock|quantity|qty)$")
+_CURRENCY = re.compile(rf"(?:[\s_-]+in)?\s*[(\[]\s*(?:in\s+)?({SIGN})\s*[)\]]|(?:[\s_-]+in)?[\s_-]+({SIGN})", re.I)
+_UNITS = re.compile(r"\s*[(\[]\s*(pcs|pieces|units)\.?\s*[)\]]$", re.I)
 _NUMBERED = re.compile(r"Unnamed: [0-9]+(_level_[0-9]+)?")
 
 
 def plain(name: str) -> str:
+    name = _UNITS.sub("", name.rstrip("? "))
     return re.sub(r"[\s_-]+", "", name.casefold())
 
 
@@ -69,6 +85,21 @@ class Columns:
     fields: dict[str, int]
     attributes: dict[str, int]
     levels: tuple[int, ...] = ()
+
+    def currencies(self, field: str) -> tuple[str, ...]:
+        """Those that the name of an amount's column may mean: euros for "Price (EUR)"; empty without one."""
+        return _split(self.names[self.fields[field]])[1]
+
+    @property
+    def doubtful(self) -> str:
+        """A warning about columns that look like a price or a stock but are not read as one; "" without any."""
+        names = [self.names[place] for place in self.attributes.values() if _NEARLY.match(self.names[place].lower())]
+        if not names:
+            return ""
+        return (
+            f"Kept as attributes, not read as prices or stock: {', '.join(names)}. "
+            "Rename them if they are price, sale_price, compare_at_price or stock."
+        )
 
     @property
     def is_kaggle(self) -> bool:
@@ -122,7 +153,18 @@ def key_of(name: str) -> str:
     """The field or attribute that a column of this name is; "" without a name, and for one that pandas numbered."""
     if _NUMBERED.fullmatch(name):
         return ""
-    return FIELDS.get(plain(name)) or _attribute(name)
+    amount = FIELDS.get(plain(_split(name)[0]))
+    return FIELDS.get(plain(name)) or (amount if amount in AMOUNTS else "") or _attribute(name)
+
+
+@lru_cache
+def _split(name: str) -> tuple[str, tuple[str, ...]]:
+    """The name of a column without the currency at its end, and what this may mean."""
+    for place in range(len(name)):
+        if match := _CURRENCY.fullmatch(name, place):
+            sign = match[1] or match[2]
+            return name[:place], SIGNS.get(sign) or SIGNS.get(sign.capitalize()) or (sign.upper(),)
+    return name, ()
 
 
 def clean(header: Sequence[str]) -> list[str]:

@@ -111,7 +111,8 @@ class _Row:
         title = self._title(attributes.get("colour", ""))
         images = self._images(sku)
         category = self._category()
-        price, currency = self._value("price", price_of), self._value("currency", currency_of)
+        price, former = self._prices()
+        currency = self._value("currency", currency_of)
         kind = self._levels()[-1] if self.rows.columns.is_kaggle else (category[-1] if category else "")
         labels = {"type": kind} | {name: attributes.get(name, "") for name in ("colour", "gender")}
         return Record(
@@ -125,8 +126,8 @@ class _Row:
             alts=self._alts(len(images)),
             attributes=attributes,
             price=price.amount if price else None,
-            compare_at_price=self._compare_at(price),
-            currency=self._value("price", lambda _: currency_for(price, currency, self.rows.currency)) or currency,
+            compare_at_price=former,
+            currency=self._currency(price, currency),
             stock=self._stock(),
             published=self._value("published", published_of) is not False,
             description=self._short("description", DESCRIPTION_LENGTH),
@@ -153,9 +154,14 @@ class _Row:
 
     def _images(self, sku: str) -> tuple[str, ...]:
         """In Kaggle's layout, a product without a usable cell for its picture has the one named like its SKU."""
+        more = self._value("more_images", self.rows.files.named) or ()
+        images = self._main_images(sku, bool(more))
+        return (*images, *(name for name in more if name not in images))
+
+    def _main_images(self, sku: str, has_more: bool) -> tuple[str, ...]:
         files = self.rows.files
         if not self.rows.columns.is_kaggle:
-            if not self._text("image"):
+            if not self._text("image") and not has_more:
                 reason = f"{self._name('image')} is empty: product {sku} is imported without a picture"
                 self._report("no_image", reason)
             return self._value("image", files.named) or ()
@@ -178,16 +184,49 @@ class _Row:
         cells |= {STYLE: self._text("group")} if self._text("group") else {}
         return {name: cell for name, cell in cells.items() if cell}
 
-    def _compare_at(self, price: Price | None) -> Decimal | None:
-        """The former price. A product that is not reduced is imported without one."""
-        former = self._value("compare_at_price", price_of)
+    def _prices(self) -> tuple[Price | None, Decimal | None]:
+        """The price, and the former one. A product that is not reduced is imported without a former price."""
+        price, former = self._amount("price"), self._amount("compare_at_price")
+        field, sale = "compare_at_price", self._amount("sale_price")
+        if sale and price is None:
+            price = sale
+        elif sale and price:
+            if price.currencies and sale.currencies and not {*price.currencies} & {*sale.currencies}:
+                self._bad("sale_price", "is not in the currency of the price")
+            if sale.amount < price.amount:
+                usual = price
+                price = Price(sale.amount, sale.currencies or price.currencies)
+                former = former or usual
+            elif sale.amount > price.amount:
+                self._report("not_reduced", self._about("sale_price", "is above the price, so it is not used"))
         if former is None or self.refused:
-            return None
+            return price, None
         if price is None or former.amount <= price.amount:
             reason = "is not above the price, so the product is imported without a former price"
-            self._report("not_reduced", self._about("compare_at_price", reason))
-            return None
-        return former.amount
+            self._report("not_reduced", self._about(field, reason))
+            return price, None
+        return price, former.amount
+
+    def _amount(self, field: str) -> Price | None:
+        """With the currency that the name of the column states, if the cell states none."""
+
+        def parse(text: str) -> Price:
+            price, named = price_of(text), self.rows.columns.currencies(field)
+            if not named or not price.currencies:
+                return Price(price.amount, price.currencies or named)
+            both = tuple(each for each in price.currencies if each in named)
+            if not both:
+                raise BadCell("is not in the currency that its column is named after")
+            return Price(price.amount, both)
+
+        return self._value(field, parse)
+
+    def _currency(self, price: Price | None, column: str | None) -> str | None:
+        try:
+            return currency_for(price, column, self.rows.currency) or column
+        except BadCell as error:
+            self._bad("price" if self._text("price") else "sale_price", str(error))
+            return column
 
     def _gtin(self) -> str:
         """A product with a wrong GTIN is imported without it."""
@@ -200,8 +239,16 @@ class _Row:
 
     def _stock(self) -> int | None:
         """The number in stock takes precedence over the availability."""
-        stock, available = self._value("stock", stock_of), self._value("availability", available_of)
+        stock = self._value("stock", stock_of)
+        if stock is None and self._counts("availability"):
+            return self._value("availability", stock_of)
+        available = self._value("availability", available_of)
         return 0 if stock is None and available is False else stock
+
+    def _counts(self, field: str) -> bool:
+        """Whether a cell "In stock" has a number instead of yes or no. 1 below "In stock?" is yes, as is 1.0."""
+        text = self._text(field)
+        return text.isdecimal() and (text not in ("0", "1") or self._name(field).lower() in ("in stock", "in_stock"))
 
     def _alts(self, images: int) -> tuple[str, ...]:
         """One text for each picture, in the same order; a semicolon is part of a text."""

@@ -527,6 +527,38 @@ def test_a_zip_resolves_paths_above_its_table_and_names_repeated_entries(tmp_pat
     assert "../../a.png is outside the zip" in err
 
 
+@pytest.mark.parametrize(
+    ("header", "cells", "expected"),
+    [
+        (("Price (EUR)", "In Stock?", "Brand Name"), ("12.50", "no", "Acme"), ("12.50", None, "EUR", 0, "Acme")),
+        (("price_gbp", "In stock", "brand"), ("12.50", "1", ""), ("12.50", None, "GBP", 1, "")),
+        (("Price in €", "In Stock?", "brand"), ("12.50 €", "1", ""), ("12.50", None, "EUR", 10, "")),
+        (("Price", "Sale Price", "In stock"), ("20 CHF", "15 CHF", "7"), ("15.00", "20.00", "CHF", 7, "")),
+        (("Price", "sale_price", "Stock (pcs)"), ("20", "", "4"), ("20.00", None, "USD", 4, "")),
+        (("Price", "sale_price", "stock"), ("20", "25", "4"), ("20.00", None, "USD", 4, "")),
+        (("Price (EUR)", "currency"), ("20", "USD"), None),
+        (("Price (EUR)", "stock"), ("$20", "4"), None),
+    ],
+)
+def test_common_names_of_price_and_stock(
+    table: Write, header: tuple[str, ...], cells: tuple[str, ...], expected: tuple[object, ...] | None
+) -> None:
+    fine = ("B", "Bag", "coat.png", *("" for _ in cells))
+    run(table((*COAT, *cells), fine, header=(*HEADER, *header)))
+    found = Product.objects.filter(sku="A1").values_list("price", "compare_at_price", "currency", "stock", "brand")
+    assert [tuple(str(each) for each in row) for row in found] == (
+        [tuple(map(str, expected))] if expected is not None else []
+    )
+
+
+def test_columns_like_prices_are_named_and_more_pictures_follow_the_first(table: Write) -> None:
+    header = (*HEADER, "additional_image_link", "Price for members", "Stocking type")
+    files = {"coat.png": png(), "b.png": png(1), "c.png": png(2)}
+    out, err = run(table((*COAT, "b.png,c.png,coat.png", "9", "Knee"), header=header, files=files))
+    assert "3 pictures added, 0 row errors" in out
+    assert "Kept as attributes, not read as prices or stock: Price for members. Rename" in err
+
+
 def test_a_header_with_spaces_around_its_quotes_is_read(table: Write) -> None:
     folder = table()
     (folder / "catalog.csv").write_text(f'"SKU" , Title,IMAGE\n{",".join(COAT)}\n')
