@@ -15,9 +15,11 @@ import openpyxl
 from defusedxml.common import DefusedXmlException
 from openpyxl.utils.exceptions import InvalidFileException
 
-from ml.files.catalog.columns import needed_in
+from ml.files.catalog.cells import SIGN
+from ml.files.catalog.columns import AMOUNTS, clean, key_of, needed_in
 from ml.files.catalog.errors import CatalogFileError, RowError
 from ml.files.catalog.rows import Row, Table
+from ml.files.number_formats import number_format
 from ml.files.sheet_xml import survey
 
 MOST_BYTES = 50 * 2**20  # of the file
@@ -31,6 +33,8 @@ MOST_TEXT_BYTES = 64 * 2**20  # of these texts together
 MOST_TREE = 4 * 2**20  # of a part that openpyxl reads as one tree, such as the styles; it takes 20 times as much
 MOST_ROW = 2**20  # of the XML of one row or text, which is a tree too
 _PIECE = 2**18
+#: Next to a number: a sign or code that is known, or one that the row is refused for.
+_CURRENCY = re.compile(rf"^(?:{SIGN})$|^[A-Z]{{3}}$|[$\u00a2-\u00a5\u20a0-\u20cf]")
 
 #: Parts that are read row by row, or not at all. All others are read as one tree.
 _LARGE = re.compile(r"xl/(worksheets/[^/]+\.xml|sharedStrings\.xml|media/.+)")
@@ -68,12 +72,13 @@ def read_workbook(name: str, data: bytes) -> Table:
     sheet = workbook[chosen]
     others = [title for title in filled if title != chosen]
     notes = (f"Sheets of {name} that are not read: {', '.join(others)}. Only {chosen} is.",) if others else ()
+    amounts = frozenset(place for place, name in enumerate(clean(header)) if key_of(name) in AMOUNTS)
     found = survey(data, sheet._worksheet_path)
 
     def rows() -> Iterator[Row | RowError]:
         line = first
         try:
-            for line, cells in enumerate(found.merged.filled(_cells(sheet)), start=1):
+            for line, cells in enumerate(found.merged.filled(_cells(sheet, amounts)), start=1):
                 if line > first and cells:
                     yield line, cells + [""] * (len(header) - len(cells))
         except _DAMAGED as error:
@@ -141,24 +146,37 @@ def _header(sheet: Any) -> tuple[int, list[str]]:
     return next(((line, cells) for line, cells in enumerate(_cells(sheet), start=1) if cells), (0, []))
 
 
-def _cells(sheet: Any) -> Iterator[list[str]]:
-    """Each row without the empty cells at its end. The dimensions that the file states are not trusted."""
-    for values in sheet.iter_rows(max_row=MOST_ROWS, max_col=MOST_COLUMNS + 1, values_only=True):
-        end = len(values)
-        while end and (values[end - 1] is None or not str(values[end - 1]).strip()):
+def _cells(sheet: Any, amounts: frozenset[int] = frozenset()) -> Iterator[list[str]]:
+    """Each row without the empty cells at its end. The dimensions that the file states are not trusted.
+
+    Args:
+        amounts: indexes of the columns in which a number has the currency of its format.
+    """
+    for cells in sheet.iter_rows(max_row=MOST_ROWS, max_col=MOST_COLUMNS + 1):
+        end = len(cells)
+        while end and (cells[end - 1].value is None or not str(cells[end - 1].value).strip()):
             end -= 1
-        yield [_text(value) for value in values[:end]]
+        yield [_text(cell, column in amounts) for column, cell in enumerate(cells[:end])]
 
 
-def _text(value: Any) -> str:
+def _text(cell: Any, is_amount: bool) -> str:
     """A cell as a table of text has it: 12.0 is 12, a date 2026-11-26, a truth value yes or no."""
+    value = cell.value
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else format(value, ".15g")
+    if isinstance(value, int | float):
+        form = number_format(cell.number_format or "General")
+        text = form.text(value) or _plain(value)
+        return f"{text} {form.sign}" if is_amount and _CURRENCY.search(form.sign) else text
     if isinstance(value, datetime):
         midnight = value.time() == time()
         return value.date().isoformat() if midnight else value.isoformat(sep=" ", timespec="seconds")
     return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def _plain(value: int | float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else format(value, ".15g")

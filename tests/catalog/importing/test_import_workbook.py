@@ -154,6 +154,36 @@ def test_merged_cells_count_for_each_of_their_rows(shop: Shop) -> None:
     assert ProductImage.objects.count() == 4
 
 
+@pytest.mark.parametrize(
+    ("form", "number", "price", "currency"),
+    [
+        ('#,##0.00 "€"', 12.5, "12.50", "EUR"),
+        ("[$£-809]#,##0.00", 12.5, "12.50", "GBP"),
+        ('"CHF" 0.00', 12.5, "12.50", "CHF"),
+        ("_-[$€-2]\\ * #,##0.00_-;-[$€-2]\\ * #,##0.00_-", 1299, "1299.00", "EUR"),
+        ("#,##0.00", 11.888, "11.89", "USD"),
+        ("#,##0", 1299.5, "1300.00", "USD"),
+        ('0.00 "net"', 5, "5.00", "USD"),
+        ("[$₸-43F]0.00", 5, None, ""),
+        ("General", 11.888, None, ""),
+    ],
+)
+def test_prices_are_read_in_their_number_format(
+    shop: Shop, form: str, number: float, price: str | None, currency: str
+) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in ((*HEADER, "price", "stock"), (*COAT, number, 3), ("B1", "Bag", "coat.png", None, 3)):
+        sheet.append(row)
+    sheet["D2"].number_format = form
+    sheet["E2"].number_format = '0 "€"'
+    stream = io.BytesIO()
+    book.save(stream)
+    run(shop(stream.getvalue()))
+    found = Product.objects.filter(sku="A1").values_list("price", "currency", "stock")
+    assert list(found) == ([(Decimal(price), currency, 3)] if price else [])
+
+
 def test_training_reads_a_workbook_too(shop: Shop) -> None:
     folder = shop(xlsx({"Products": [(*HEADER, "category", "color"), (*COAT, "Clothes > Coats", "Red")]}))
     (sample,) = open_set(folder)
