@@ -28,11 +28,13 @@ RANKED = 1200
 MANY = 20_000
 _TRIED = 4  # corrections of a word
 _SAMPLE = 100  # products of a word: mostly one of them is visible
-_RARE = 20  # products of a word that may be a misspelling although a product contains it: "john miler"
-_MOST_RARE = 3  # such words of a search
+#: Products of a word that may be a misspelling of a more common one although they contain it: "john miler". A word of
+#: more products may be one of a word that is `_MUCH_MORE` times as common.
+_RARE, _MUCH_MORE = 20, 10
+_MOST_RARE = 3  # such words of a search, the rarest
 _MOST_CHOICES = 16  # combinations of corrections; each takes a statement
 _CHECKED = 12  # words of a search; each takes a statement
-_COMPARED = 3000  # products, when none contains all words or all but one
+_COMPARED = 1500  # products, when none contains all words or all but one
 #: Of descriptions, attributes, brand and category, title. Less than 1 together, so that the marks of `_score` decide.
 _WEIGHTS = "{0.02, 0.1, 0.3, 1.0}"
 
@@ -261,17 +263,18 @@ def _options(branch: list[Term], lexicon: Lexicon, visible: ProductQuerySet) -> 
         count = max((counted.get(form, 0) for form in term.forms), default=0)
         if not count and not any(form in counted for form in term.forms):
             unclear.append(place)
-        elif count <= _RARE and len(wanted) > 1 and not term.optional:
+        elif len(wanted) > 1 and not term.optional:
             rare.append((count, place))
     # The words of the shop answer for most, without looking at any product.
     last = len(branch) - 1
     alone = [condition([[branch[place]]], lexicon, prefix=place == last) for place in unclear]
     exist = _exist(alone, visible) if alone and len(wanted) > 1 else [False] * len(alone)
     for place, exists in zip(unclear, exist, strict=True):
-        if not exists:
-            found[place] = _corrections(branch[place], lexicon)
+        # Words of descriptions only are often misspelt; names of categories complete the search as they are.
+        found[place] = [*([branch[place]] if exists else []), *_corrections(branch[place], lexicon)]
     for count, place in sorted(rare)[:_MOST_RARE]:
-        found[place] = [branch[place], *_corrections(branch[place], lexicon, more_common_than=count)]
+        least = count if count <= _RARE else count * _MUCH_MORE
+        found[place] = [branch[place], *_corrections(branch[place], lexicon, more_common_than=least)]
     return found
 
 

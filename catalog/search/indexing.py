@@ -116,7 +116,7 @@ def count_words() -> int:
         counted = {word: count for word, count in cursor.fetchall() if correctable(word)}
     for word, count in list(counted.items()):
         if correctable(one := singular(word)):
-            counted[one] = max(counted.get(one, 0), count)
+            counted.setdefault(one, max(count - 1, 1))  # of two that are equally near, the written form is meant
     stored = dict(SearchWord.objects.values_list("word", "products"))
     gone = sorted(stored.keys() - counted.keys())
     for start in range(0, len(gone), _SLICE):

@@ -21,6 +21,7 @@ def stocked(shop: Shopkeeper, synonyms: None) -> None:
     titles = ["White shirt", "Black shoes", "Yellow dress", "Watches", "Batteries", "Leather handbag", "Thing of wool"]
     for title in [*titles, "Men's suit", "Back pillow nike", "Miler tent", *["John Miller cap"] * 3]:
         shop.product(title, sku=f"{title} {Product.objects.count()}")
+    shop.product("Skirt", description="Not yello at all.")
     count_words()
 
 
