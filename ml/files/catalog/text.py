@@ -141,14 +141,13 @@ def _rows(name: str, lines: _Lines, separator: str, header: list[str]) -> Iterat
         if is_first and not problem and _SEPARATOR.fullmatch("".join(lines.taken)):
             continue
         first = lines.taken[0] if lines.taken else ""
-        if len(lines.taken) > 1 and not is_first:
-            before = first.partition('"')[0].split(separator)[:-1]
-            if problem or _swallows(lines.taken[-1], before, cells, separator, likeness):
-                problem = problem or _UNCLOSED
-                lines.give_back()
+        is_several = len(lines.taken) > 1 and not is_first
+        if is_several and (problem or _swallows(lines.taken[-1], cells, separator, likeness)):
+            problem = problem or _UNCLOSED
+            lines.give_back()
         text = "".join(cells)
         if doubted and ((text and not text.isspace()) or problem):
-            if likeness.has_picture(first.rstrip("\r\n").split(separator)):
+            if likeness.has_picture(cells or first.rstrip("\r\n").split(separator)):
                 doubted = None
             else:
                 yield RowError(name, line, "bad_csv", f"may belong to the quoted cell of line {doubted}")
@@ -208,14 +207,11 @@ def _letters(cell: str) -> tuple[bool, bool]:
     return any(map(str.isalpha, cell)), any(map(str.isdigit, cell))
 
 
-def _swallows(last: str, before: list[str], cells: list[str], separator: str, likeness: _Likeness) -> bool:
+def _swallows(last: str, cells: list[str], separator: str, likeness: _Likeness) -> bool:
     """Whether a row of several lines is rather a quote that was not closed and the rows below.
 
     So it is if the row has the wrong number of cells, or if its last line resembles a row: a quote after an inch, such
     as `qa8,Women,…,12"`, then closed the cell. A table in a quoted text does not resemble the row that it is in.
-
-    Args:
-        before: the cells before the quote.
     """
     width = likeness.width
     if len(cells) < width or any(cell.strip() for cell in cells[width:]):
@@ -224,7 +220,8 @@ def _swallows(last: str, before: list[str], cells: list[str], separator: str, li
     start = last.partition('"')[0]
     is_row = len(literal) == width and bool(literal[0].strip()) and start.count(separator) >= width - 1
     is_row = is_row and f"{separator} " not in start
-    return is_row and likeness.between(before, literal)
+    quoted = max((place for place, cell in enumerate(cells) if "\n" in cell or "\r" in cell), default=width)
+    return is_row and likeness.between(cells[:quoted], literal)
 
 
 def _header(name: str, text: str) -> tuple[str, list[str]]:

@@ -475,9 +475,11 @@ def test_an_unclosed_quote_costs_its_row_and_no_other(table: Write) -> None:
         ('V1,Shirt,coat.png,"Size,Chest,Waist,Hip\nS1,1,2,3\nM1,2,3,4"\nV2,Coat,coat.png,ok\n', "V1 V2", 0),
         ('V1,Shirt,coat.png,"Size,Chest\nSS,1,2" wide,3\nMM,2,3,4"\nV2,Coat,coat.png,ok\n', "V2", 3),
         ('V1,Shirt,coat.png,"Chest 5" wide\nSS,1,2,3\nMM,2,3,4"\nV2,Coat,coat.png,ok\n', "V1 V2", 2),
+        ('V1,"A, b",coat.png,"Size,Chest\nS1,1,2,3\nM1,2,3,4"\nV2,Coat,coat.png,ok\n', "V1 V2", 0),
+        ('V1,Shirt,coat.png,"S" a,"b\nS1,1,2,3\nV2,"Co, at",coat.png,ok\n', "V2", 2),
         ('V1,Heel,coat.png,"5\nV2,Heel,coat.png,6\nV3,Heel,coat.png,7"\n', "V2 V3", 1),
     ],
-    ids=["table", "table with numbers", "broken table", "quote in the table", "inches"],
+    ids=["table", "table with numbers", "broken table", "quote in the table", "comma", "comma after damage", "inches"],
 )
 def test_a_table_in_a_quoted_cell_makes_no_products(table: Write, lines: str, skus: str, refused: int) -> None:
     folder = table(header=(*HEADER, "description"))
