@@ -66,6 +66,8 @@ def plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name.casefold())
 
 
+#: Names that only count if no other column has the same meaning.
+_WEAK = frozenset(map(plain, ("in stock", "available", "stock status", "regular price", "selling price", "brand name")))
 FIELDS = {plain(name): field for field, names in NAMES.items() for name in names}
 _ATTRIBUTES = {plain(name): attribute for attribute, names in ATTRIBUTES.items() for name in names}
 
@@ -140,6 +142,11 @@ def places_of(table: str, names: Sequence[str], keys: Sequence[str]) -> dict[str
     """
     if "group" in keys:  # the group is stored as the style
         keys = ["group" if key == STYLE else key for key in keys]
+    strong = {key for name, key in zip(names, keys, strict=True) if plain(name) not in _WEAK}
+    keys = [
+        _attribute(name) if plain(name) in _WEAK and key in strong else key
+        for name, key in zip(names, keys, strict=True)
+    ]
     for key, count in Counter(filter(None, keys)).items():
         if count > 1:
             twice = " and ".join(f'"{name}"' for name, each in zip(names, keys, strict=True) if each == key)

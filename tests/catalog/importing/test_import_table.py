@@ -538,6 +538,7 @@ def test_a_zip_resolves_paths_above_its_table_and_names_repeated_entries(tmp_pat
         (("Price", "Sale Price", "In stock"), ("20 CHF", "15 CHF", "7"), ("15.00", "20.00", "CHF", 7, "")),
         (("Price", "sale_price", "Stock (pcs)"), ("20", "", "4"), ("20.00", None, "USD", 4, "")),
         (("Price", "sale_price", "stock"), ("20", "25", "4"), ("20.00", None, "USD", 4, "")),
+        (("Price", "Regular price", "brand"), ("20", "25", "Acme"), ("20.00", None, "USD", 10, "Acme")),
         (("Price (EUR)", "currency"), ("20", "USD"), None),
         (("Price (EUR)", "stock"), ("$20", "4"), None),
     ],
