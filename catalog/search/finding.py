@@ -15,7 +15,7 @@ from django.db.models.functions import Cast
 from catalog.models import Product, SearchWord
 from catalog.querysets import ProductQuerySet
 from catalog.search.lexicon import Lexicon
-from catalog.search.query import Condition, Term, condition, has_syntax, parse
+from catalog.search.query import Condition, Term, condition, has_syntax, in_any_order, parse
 from catalog.search.spelling import candidates
 from catalog.search.words import pieces, stem
 
@@ -117,6 +117,10 @@ def find(text: str, products: ProductQuerySet, *, visible: ProductQuerySet | Non
         return replace(found, missed=True)
     if visible is not None and _exist([condition(branches, lexicon)], visible)[0]:
         return found  # the filters leave none of them
+    if (characters := in_any_order(branches[0])) != branches[0]:
+        found = _search(condition([characters], lexicon), products)
+        if found.ids:
+            return found
     options = _options(branches[0], lexicon, everything)
     if better := _completion(branches[0], options, lexicon, everything):
         found = _search(condition([better], lexicon), products)

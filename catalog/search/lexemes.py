@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from catalog.search.words import LONGEST, MOST_JOINED, Piece, pieces, singular, stem
 
 #: Of what `vector_of` returns. Products stored by another version are indexed again in the background.
-VERSION = 2
+VERSION = 3
 _WHOLE_LENGTH = 160
 _LAST_POSITION = 16383  # of Postgres
 #: "h and m" has the neighbours h and m.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from catalog.models import Category, Synonyms
+from catalog.search.lexemes import CONNECTING
 from catalog.search.words import MOST_JOINED, Piece, pieces, singular, stem
 
 Expression = tuple[str, ...]  # stems, one for each piece
@@ -45,8 +46,8 @@ class Lexicon:
                 above = above if inside else path
         return found
 
-    def same_meaning(self, stems: list[set[str]]) -> list[tuple[range, Expression]]:
-        """Synonyms of consecutive pieces.
+    def same_meaning(self, stems: list[set[str]]) -> list[tuple[list[int], Expression]]:
+        """Synonyms of consecutive pieces; "and" between them does not matter.
 
         Args:
             stems: of each piece, its stems.
@@ -54,10 +55,11 @@ class Lexicon:
             The places of the pieces, and another expression for them.
         """
         found = []
+        counting = [place for place, forms in enumerate(stems) if not forms or forms - CONNECTING]
         for group in self.synonyms:
             for expression in group:
-                for start in range(len(stems) - len(expression) + 1):
-                    places = range(start, start + len(expression))
+                for start in range(len(counting) - len(expression) + 1):
+                    places = counting[start : start + len(expression)]
                     if all(word in stems[place] for word, place in zip(expression, places, strict=True)):
                         found += [(places, other) for other in group if other != expression]
         return found
@@ -71,7 +73,8 @@ class Lexicon:
 
 @lru_cache(maxsize=2000)
 def _expressions(words: str) -> list[Expression]:
-    each = (tuple(stem(piece.plain) for piece in pieces(part)) for part in words.split(","))
+    parts = [pieces(part) for part in words.split(",")]
+    each = (tuple(stem(piece.plain) for piece in part if piece.plain not in CONNECTING) for part in parts)
     return list(dict.fromkeys(expression for expression in each if expression))
 
 

@@ -110,6 +110,18 @@ def parse(text: str, *, syntax: bool = True) -> list[list[Term]]:
     return [branch for branch in branches if branch]
 
 
+def in_any_order(branch: list[Term]) -> list[Term]:
+    """Text of scripts without spaces as single characters: where its words end is unknown."""
+    found: list[Term] = []
+    for term in branch:
+        if term.quoted or term.excluded or not any(piece.spaceless for piece in term.pieces):
+            found.append(term)
+        else:
+            words = [word for piece in term.pieces for word in piece.words]
+            found += [Term(word[0], (Piece((word,)),)) for word in words]
+    return found if len(found) <= MOST_TERMS else branch
+
+
 def has_syntax(branches: list[list[Term]]) -> bool:
     return len(branches) > 1 or any(term.quoted or term.excluded for branch in branches for term in branch)
 
@@ -199,12 +211,15 @@ def _look_up(words: list[_Word], lexicon: Lexicon) -> None:
         for pk in lexicon.categories_of({f"~{each}" for each in stems}, prefix):
             for place in places:
                 words[place].also(quoted(f"#{pk}"))
-    for places, expression in lexicon.same_meaning([word.stems for word in words]):
-        alternative = " <-> ".join(quoted(f"~{each}") for each in expression)
-        numbers = lexicon.categories_of({f"~{''.join(expression)}"})
-        for place in places:
-            words[place].alternatives.append(f"({alternative})")
-            words[place].ranked += [quoted(f"~{each}") for each in expression]
+    for meant, expression in lexicon.same_meaning([word.stems for word in words]):
+        together = "".join(expression)  # "back pack" is also a backpack
+        ways = [quoted(f"~{together}"), quoted(f"+{together}")]
+        if len(expression) > 1:
+            ways.append("(" + " <-> ".join(quoted(f"~{each}") for each in expression) + ")")
+        numbers = lexicon.categories_of({f"~{together}"})
+        for place in meant:
+            words[place].alternatives += ways
+            words[place].ranked += [*(quoted(f"~{each}") for each in expression), quoted(f"+{together}")]
             for pk in numbers:
                 words[place].also(quoted(f"#{pk}"))
 

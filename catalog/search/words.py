@@ -32,8 +32,8 @@ _NUMBER = r"\d+(?:[.,]\d+)*"
 #: C++, C#, F#: the sign is part of the name.
 _SIGNED = r"(?<!\w)[^\W\d_]{1,2}(?:\+\+|\#)(?!\w)"
 _ASCII_WORD = re.compile(rf"{_SIGNED}|[a-z]+|{_NUMBER}")
-#: Signs that may stand within one word: s.Oliver, T-shirt, Levi's, H&M, snake_case, 7+1.
-_WITHIN = re.compile(r"[.\-'&_+#\u2010\u2011\u2019\u02bc\u2018\u201b\u2032`\u00b4\u30fb\u00b7*]*")
+#: Signs that may stand within one word: s.Oliver, T-shirt, Levi's, H&M, snake_case, 7+1, Toys"R"Us.
+_WITHIN = re.compile(r"[\"\u201c\u201d.\-'&_+#\u2010\u2011\u2019\u02bc\u2018\u201b\u2032`\u00b4\u30fb\u00b7*]*")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 _IRREGULAR = {
@@ -70,6 +70,11 @@ class Piece:
     def forms(self) -> tuple[str, ...]:
         """The spellings as one word."""
         return self.joined or (self.words[0] if len(self.words) == 1 else ())
+
+    @property
+    def spaceless(self) -> bool:
+        """Whether it is several words of a script without spaces."""
+        return len(self.words) > 1 and all(re.match(f"[{_SPACELESS}]", word[0]) for word in self.words)
 
     @property
     def plain(self) -> str:

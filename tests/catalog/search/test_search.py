@@ -131,6 +131,23 @@ def test_neighbours_written_together_end_in_no_ed(search: Search, shop: Shopkeep
     assert search("sneakred") == ["NEIGHBOURS"]
 
 
+def test_other_ways_to_write_the_same(search: Search, shop: Shopkeeper, synonyms: None) -> None:
+    Synonyms.objects.create(words="h&m, hennes and mauritz")
+    titles = {
+        "TOYS": 'Toys"R"Us train',
+        "PACK": "Blue back pack",
+        "HM": "H&M skirt",
+        "CJK": "红色连衣裙",
+        "RED": "红色",
+    }
+    for sku, title in titles.items():
+        shop.product(title, sku=sku)
+    count_words()
+    wanted = {"toysrus": "TOYS", "toys r us": "TOYS", 'Toys"R"Us': "TOYS", "rucksack": "PACK", "连衣裙红色": "CJK"}
+    wanted |= dict.fromkeys(["hennes mauritz", "hennes and mauritz", "hennes & mauritz", "h and m"], "HM")
+    assert {words: search(words) for words in wanted} == {words: [sku] for words, sku in wanted.items()}
+
+
 def test_the_most_words_count_of_long_searches(search: Search, shop: Shopkeeper) -> None:
     shop.product("One two three four five", sku="FIVE")
     shop.product("One two three four", sku="FOUR")
