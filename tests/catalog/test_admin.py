@@ -36,6 +36,7 @@ def test_staff_create_a_product_with_several_pictures_at_once(shop: Shopkeeper, 
     assert Product.objects.get(sku="NEW").images.count() == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [(b"", "empty"), (b"text", "not"), (picture()[:400], "damaged"), (picture(size=(9000, 5000)), "pixels")],

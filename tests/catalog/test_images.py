@@ -91,6 +91,7 @@ def test_deleting_a_product_removes_its_files_after_the_commit() -> None:
     assert not default_storage.exists(name)
 
 
+@pytest.mark.slow
 def test_the_sweep_removes_files_without_rows_and_no_others(shop: Shopkeeper, settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path  # other tests' files have no rows either
     kept = shop.image(shop.product())

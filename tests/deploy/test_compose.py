@@ -31,6 +31,7 @@ def services() -> dict[str, Any]:
     return declared()
 
 
+@pytest.mark.slow
 def test_the_secrets_are_all_that_must_be_set() -> None:
     done = compose_config("-q", **SECRETS)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -125,6 +126,7 @@ def test_redis_keeps_nothing(services: dict[str, Any]) -> None:
     assert services["redis"]["command"][:5] == ["redis-server", "--save", "", "--appendonly", "no"]
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_redis_asks_for_the_password_that_the_shop_and_the_health_check_give() -> None:
     done = compose_config(**{**SECRETS, "REDIS_PASSWORD": "hush"})

@@ -55,7 +55,10 @@ def test_only_one_module_opens_pictures_and_always_with_a_list_of_formats() -> N
 def test_there_is_no_pickle_and_no_lambda_layer() -> None:
     for path in (ROOT / "ml").rglob("*.py"):
         code = path.read_text()
-        assert "import pickle" not in code
+        if path.name == "pth.py":  # its unpickler makes tensors only; tests/ml/weights/test_pth.py tries others
+            assert "pickle.load" not in code
+        else:
+            assert "import pickle" not in code
         assert "layers.Lambda" not in code
         assert "allow_pickle=True" not in code
         assert "LOAD_TRUNCATED_IMAGES" not in code

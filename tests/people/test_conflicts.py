@@ -424,6 +424,7 @@ def test_every_unique_constraint_is_known() -> None:
     assert found - {"auth.Permission: content_type, codename"} == set(REACHED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("twice", "fields", "code", "sentence"),
     [

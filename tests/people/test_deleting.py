@@ -95,6 +95,7 @@ def test_a_product_goes_with_everything_attached(
     assert not any(default_storage.exists(name) for name in files)
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @role
 def test_several_products_go_at_once(full: Product, role: Callable[[], User], shop: Shopkeeper) -> None:
@@ -227,6 +228,7 @@ def test_a_product_that_arrives_meanwhile_is_a_message_not_a_fault(
 # Everything else in the admin
 
 
+@pytest.mark.slow
 def test_accounts_tokens_groups_and_rules_can_be_deleted_by_whoever_may(shop: Shopkeeper) -> None:
     manager = staff(
         "manager", *(f"{app}.{action}_{model}" for app, model in

@@ -250,6 +250,7 @@ def test_each_role_gets_what_its_row_says(role: str, places: dict[str, Any], set
 # The API
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize(
     ("permissions", "fields", "product", "image"),
@@ -294,6 +295,7 @@ PICTURES, NEVER, PINS, SEEN = 'name="new_pictures"', 'name="never_with"', 'name=
 CHANGE = ["catalog.view_product", "catalog.change_product"]
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize(
     ("permissions", "offered"),
@@ -359,6 +361,7 @@ def test_what_a_clerk_sends_for_fields_that_she_was_not_offered_changes_nothing(
     assert (Pin.objects.count(), product.images.count()) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("action", "before", "after", "status"),
     [

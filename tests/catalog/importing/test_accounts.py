@@ -37,6 +37,7 @@ def run(path: Path, **options: object) -> tuple[list[int], str]:
     return [int(count) for count in counts.groups()], out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_rows_of_a_damaged_file_are_all_accounted_for(
     kaggle_folder: Folder, seed: int, monkeypatch: pytest.MonkeyPatch

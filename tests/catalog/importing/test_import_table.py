@@ -85,6 +85,7 @@ def table(tmp_path: Path) -> Write:
     return write
 
 
+@pytest.mark.slow
 def test_a_table_becomes_products_with_all_its_data(table: Write) -> None:
     header = (
         "Colour", "Alt Text", "image", "Qty", "currency", "PRICE", "Product-Type", "vendor", "details", "Name",

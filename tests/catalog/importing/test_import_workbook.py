@@ -250,6 +250,7 @@ def _before_end(part: str, count: int) -> Callable[[bytes], bytes]:
     return lambda xml: xml.replace(f"</{part}>".encode(), b"<a/>" * count + f"</{part}>".encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "change", "reason"),
     [
@@ -268,6 +269,7 @@ def test_xml_that_would_fill_the_memory_is_refused_before_it_is_parsed(
     assert reason in refused(shop(padded.getvalue()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "element", "reason"),
     [

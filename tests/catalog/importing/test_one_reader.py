@@ -105,6 +105,7 @@ def of_training(path: Path) -> set[Known]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 @pytest.mark.parametrize(("files", "pictures"), ODD.values(), ids=list(ODD))
 def test_the_shop_and_training_read_the_same_records(

@@ -106,6 +106,7 @@ def test_a_file_that_a_row_names_again_never_expires(shop: Shopkeeper, storage: 
     assert default_storage.exists(image.file.name)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_deleted_picture_goes_to_quarantine_so_that_a_restored_database_finds_it(storage: str) -> None:
     shop = Shopkeeper()

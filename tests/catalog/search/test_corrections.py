@@ -25,6 +25,7 @@ def stocked(shop: Shopkeeper, synonyms: None) -> None:
     count_words()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [

@@ -98,6 +98,7 @@ def pages_of(client: APIClient, url: str | None, key: str = "next") -> list[Any]
     return pages
 
 
+@pytest.mark.slow
 def test_pages_of_a_search_neither_repeat_nor_skip(shop: Shopkeeper, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog.search.finding.MANY", 5)
     monkeypatch.setattr("catalog.search.finding.RANKED", 5)

@@ -56,12 +56,14 @@ FIRST = [
 NOTHING = ["zzzzqx", "---", "👗", '"face north"', "polo -shirt", "-", '""', "ﷺ"]
 
 
+@pytest.mark.slow
 def test_words_find_their_products_first(search: Search, stocked: None) -> None:
     found = {words: search(words) for words, _ in FIRST}
     wrong = {words: found[words] for words, first in FIRST if set(found[words][: len(first)]) != first}
     assert wrong == {}
 
 
+@pytest.mark.slow
 def test_what_matches_nothing_finds_nothing(search: Search, stocked: None) -> None:
     assert {words: search(words) for words in NOTHING} == {words: [] for words in NOTHING}
 
@@ -72,6 +74,7 @@ ODD = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_any_text_gets_an_answer(client: Client, stocked: None) -> None:
     for words in ODD:
         assert client.get("/search/", {"q": words}).status_code == 200
@@ -105,6 +108,7 @@ def test_an_exact_word_comes_before_other_forms_synonyms_and_longer_words(
     assert search("gray")[0] == "LONGER"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "first", "second"),
     [("bus", "Bus toy", "Buses poster"), ("glass", "Glass vase", "Glasses frame"), ("dress", "Dress", "Dresses")],
@@ -131,6 +135,7 @@ def test_neighbours_written_together_end_in_no_ed(search: Search, shop: Shopkeep
     assert search("sneakred") == ["NEIGHBOURS"]
 
 
+@pytest.mark.slow
 def test_other_ways_to_write_the_same(search: Search, shop: Shopkeeper, synonyms: None) -> None:
     Synonyms.objects.create(words="h&m, hennes and mauritz")
     titles = {
@@ -168,6 +173,7 @@ def test_renaming_and_moving_a_category_is_seen_at_once(search: Search, shop: Sh
     assert search("homeware") == []
 
 
+@pytest.mark.slow
 def test_fewer_words_are_matched_rather_than_nothing(search: Search, stocked: None) -> None:
     assert search("leather handbag zzzzqx")[0] == "BAG"
     assert set(search("ravenswood crayon")) == {"RAVEN", "CRAYON"}

@@ -167,6 +167,7 @@ def test_figures_are_those_worked_out_by_hand(document: dict[str, Any]) -> None:
     assert notions["family"]["macro_classes"] == 2
 
 
+@pytest.mark.slow
 def test_baselines_are_measured_on_the_same_queries(document: dict[str, Any]) -> None:
     assert [found["name"] for found in document["systems"]] == ["pixels", "hsv", "blend", "by-hand"]
     assert system(document, "hsv")["notions"]["colour"]["micro"]["precision@5"]["mean"] == pytest.approx(1)

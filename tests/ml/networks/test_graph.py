@@ -90,6 +90,7 @@ def test_efficientnet_lite_is_that_of_keras_at_even_and_odd_sizes(tmp_path: Path
     compare(saved(tmp_path / "lite.npz", spec), tmp_path)
 
 
+@pytest.mark.slow
 def test_each_backbone_takes_what_keras_prepares_for_it() -> None:
     import keras
 
@@ -195,6 +196,7 @@ def test_weights_that_give_nonsense_leave_no_graph(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [

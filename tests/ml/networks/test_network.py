@@ -137,6 +137,7 @@ def test_onnx_and_tensorflow_agree(
     assert (ours * reference).sum(axis=1).min() >= 0.9999
 
 
+@pytest.mark.slow
 def test_even_an_untrained_network_tells_pictures_apart(onnx: OnnxEmbedder, pictures: list[np.ndarray]) -> None:
     vectors = onnx.embed(pictures)
     similar = vectors @ vectors.T
@@ -144,6 +145,7 @@ def test_even_an_untrained_network_tells_pictures_apart(onnx: OnnxEmbedder, pict
     assert np.median(similar[np.triu_indices(24, 1)]) < 0.998
 
 
+@pytest.mark.slow
 def test_vectors_do_not_depend_on_the_batch(onnx: OnnxEmbedder, pictures: list[np.ndarray]) -> None:
     together = onnx.embed(pictures * 2)  # 48: more than one pass
     alone = np.concatenate([onnx.embed([picture]) for picture in pictures[:4]])

@@ -93,6 +93,7 @@ def test_the_command_makes_a_model_whose_vectors_are_the_whitened_ones(tmp_path:
     assert (ours * expected).sum(axis=1).min() > 0.99
 
 
+@pytest.mark.slow
 def test_features_of_other_weights_are_not_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights = saved(tmp_path / "shop.npz", SPEC)
     vectors = np.eye(4, 2048, dtype=np.float32)

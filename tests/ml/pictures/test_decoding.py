@@ -64,6 +64,7 @@ def test_a_good_picture_comes_back_as_in_this_process(decoders: Decoders) -> Non
     assert len(running()) == 1, "kept for the next picture"
 
 
+@pytest.mark.slow
 def test_a_rejection_keeps_its_code_and_sentence(decoders: Decoders) -> None:
     with pytest.raises(codec.ImageRejected) as here:
         codec.to_input(b"text", SPEC)
@@ -81,6 +82,7 @@ def test_a_hanging_decoder_is_killed_for_a_timeout(decoders: Decoders, fault: st
     decoders.to_input(GOOD, SPEC)
 
 
+@pytest.mark.slow
 def test_a_segmentation_fault_is_a_crash_of_the_decoder_only(decoders: Decoders) -> None:
     decoders.to_input(GOOD, SPEC)
     crashed = rejection(decoders, poisoned("segfault"))
@@ -95,6 +97,7 @@ def test_exhausted_memory_is_said_to_be_that(decoders: Decoders) -> None:
     decoders.to_input(GOOD, SPEC)
 
 
+@pytest.mark.slow
 def test_what_the_kernel_kills_for_want_of_memory_is_said_to_be_that(decoders: Decoders) -> None:
     decoders.to_input(GOOD, SPEC)
     (pid,) = running()

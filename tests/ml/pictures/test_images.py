@@ -269,6 +269,7 @@ def damaged(original: bytes, rounds: int = 150) -> Iterator[bytes]:
         yield bytes(data[: random.integers(1, len(data))] if number % 5 == 0 else data)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "MPO"])
 def test_damaged_bytes_are_rejected_or_decoded_and_nothing_else(kind: str) -> None:

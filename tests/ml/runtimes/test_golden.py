@@ -205,6 +205,7 @@ def test_graphs_of_earlier_releases_go_on_working(
     assert "smallest cosine" in caplog.text
 
 
+@pytest.mark.slow
 def test_an_int8_file_of_an_earlier_release_gives_right_vectors_on_every_processor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +218,7 @@ def test_an_int8_file_of_an_earlier_release_gives_right_vectors_on_every_process
     assert golden.smallest_cosine(network.embed_batch(golden_pictures(network.spec.input_size)), expected) > 0.99
 
 
+@pytest.mark.slow
 def test_int8_that_is_too_coarse_is_not_written(tmp_path: Path) -> None:
     """Ranges that fit nothing, on any processor."""
     compact = onnx.load(str(FASHION))
@@ -230,6 +232,7 @@ def test_int8_that_is_too_coarse_is_not_written(tmp_path: Path) -> None:
     assert not (tmp_path / "int8.onnx").exists()
 
 
+@pytest.mark.slow
 def test_what_is_made_of_a_graph_has_its_golden_vectors(tmp_path: Path, fashion_int8: Path) -> None:
     """Even if it was copied from the bundled one, which stores none itself."""
     expected = golden.known_vectors(read_graph_meta(FASHION))

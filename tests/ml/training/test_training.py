@@ -162,6 +162,7 @@ def test_classes_of_one_picture_give_no_triplet(
     assert "No class has two pictures" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_cannot_be_trained_is_said_before_anything_is_read(
     shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -454,6 +455,7 @@ def test_without_matplotlib_no_training_begins(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_model_is_not_trained_over_itself(shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "run").mkdir()
     saved(tmp_path / "run" / "model.npz", ModelSpec("resnet50", 80, "stretch", "avg", 2048))

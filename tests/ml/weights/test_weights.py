@@ -64,6 +64,7 @@ def test_the_address_and_hash_are_those_of_keras() -> None:
     assert f'file_hash="{inception.md5}"' in inspect.getsource(keras_inception.InceptionV3)
 
 
+@pytest.mark.slow
 def test_untrained_weights_are_always_the_same(tmp_path: Path) -> None:
     first, second = (resolve("untrained", cache_dir=tmp_path) for _ in range(2))
     assert first == second
@@ -140,6 +141,7 @@ def test_a_file_says_what_it_is(tmp_path: Path) -> None:
     assert (other.name, other.spec.pooling) == ("my-shoes-avg", "avg")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

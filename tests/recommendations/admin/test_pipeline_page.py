@@ -225,6 +225,7 @@ def test_staff_pause_and_resume_and_everybody_sees_who_did(
 # Who may what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("permissions", "sees", "retries"),
     [

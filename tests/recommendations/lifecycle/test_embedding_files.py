@@ -124,6 +124,7 @@ def test_what_the_command_line_embedded_is_served_without_computing_it_again(
     assert [match.score for match in found] == pytest.approx(scores, abs=2e-3)
 
 
+@pytest.mark.slow
 def test_importing_again_writes_nothing(
     shop_of: list[Product], folder: Path, tmp_path: Path, computed: Computed, added: Added
 ) -> None:
@@ -214,6 +215,7 @@ def test_pictures_without_a_vector_are_left_to_the_workers(
     assert "8 of 8" in run("embedding_models", "build", "split")[0]
 
 
+@pytest.mark.slow
 def test_a_vector_of_a_replaced_picture_is_not_taken(
     shop_of: list[Product], folder: Path, tmp_path: Path, computed: Computed, added: Added
 ) -> None:
@@ -260,6 +262,7 @@ def test_a_worker_that_comes_later_changes_nothing(
 # What is refused
 
 
+@pytest.mark.slow
 def test_the_pictures_of_another_shop_are_found_out(
     shop_of: list[Product], folder: Path, tmp_path: Path, computed: Computed, added: Added
 ) -> None:
@@ -275,6 +278,7 @@ def test_the_pictures_of_another_shop_are_found_out(
     assert "8 vectors" in run("import_embeddings", tmp_path / "f.npz", "--sample", "0")[0], "who insists"
 
 
+@pytest.mark.slow
 def test_vectors_of_other_weights_are_refused(
     shop_of: list[Product], folder: Path, tmp_path: Path, computed: Computed, added: Added, wide: str
 ) -> None:

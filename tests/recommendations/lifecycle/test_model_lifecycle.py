@@ -197,6 +197,7 @@ def test_shoppers_and_staff_notice_nothing_of_switches(both: list[Product]) -> N
     assert searches > 10
 
 
+@pytest.mark.slow
 def test_a_strip_in_the_moment_of_the_switch_is_wholly_of_one_model(both: list[Product]) -> None:
     red, vectors, switched = both[0], oracle("wide"), list[str]()
 
@@ -217,6 +218,7 @@ def test_a_strip_in_the_moment_of_the_switch_is_wholly_of_one_model(both: list[P
 # Building
 
 
+@pytest.mark.slow
 def test_an_upload_during_a_build_gets_a_vector_of_both_models(running: list[Product], added: Added) -> None:
     added("split")
     assert "Workers build it" in run("build", "split", "--enqueue")
@@ -232,6 +234,7 @@ def test_an_upload_during_a_build_gets_a_vector_of_both_models(running: list[Pro
     assert model("split").state == ModelState.READY
 
 
+@pytest.mark.slow
 def test_pictures_deleted_and_replaced_during_a_build_leave_nothing_wrong(running: list[Product], added: Added) -> None:
     added("split")
     run("build", "split", "--enqueue")
@@ -247,6 +250,7 @@ def test_pictures_deleted_and_replaced_during_a_build_leave_nothing_wrong(runnin
     assert ImageEmbedding.objects.filter(model__name="split").count() == 11
 
 
+@pytest.mark.slow
 def test_a_product_deleted_while_a_worker_makes_its_row_is_gone(running: list[Product], added: Added) -> None:
     """Between the deletion of the embeddings and that of the picture the worker looks for what is missing."""
     added("split")
@@ -355,6 +359,7 @@ def test_a_model_that_lacks_pictures_is_not_activated_and_they_are_named(running
     answers_like(running[0], oracle("split"))
 
 
+@pytest.mark.slow
 def test_pictures_that_fail_under_either_model_count_as_covered_and_are_named(
     running: list[Product], added: Added
 ) -> None:
@@ -387,6 +392,7 @@ def test_a_model_that_lost_pictures_is_not_activated_until_they_are_tried_again(
     assert "wide is active" in run("activate", "wide", "--force")
 
 
+@pytest.mark.slow
 def test_activating_embeds_what_was_uploaded_since_the_build(both: list[Product]) -> None:
     shop = Shopkeeper()
     shop.image(shop.product())
@@ -395,6 +401,7 @@ def test_activating_embeds_what_was_uploaded_since_the_build(both: list[Product]
     assert states("split") == {"ready": 13, "pending": 0, "failed": 0}
 
 
+@pytest.mark.slow
 def test_a_model_without_its_index_is_not_activated(both: list[Product], settings: Any) -> None:
     settings.EMBEDDING_INDEX_MIN_ROWS = 10  # of twelve pictures
     EmbeddingModel.objects.filter(name="split").update(state=ModelState.BUILDING)

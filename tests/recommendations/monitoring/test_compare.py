@@ -275,6 +275,7 @@ def test_the_page_without_pictures_says_so(plane: EmbeddingModel, other: Embeddi
     assert "No products to compare" in admin_client.get(PAGE).content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [

@@ -136,6 +136,7 @@ def test_a_picture_deleted_while_it_is_embedded_leaves_nothing(
     assert not ImageEmbedding.objects.exists()
 
 
+@pytest.mark.slow
 def test_vectors_are_stored_as_unit_vectors_of_the_models_dimension(
     images: list[ProductImage], network: EmbeddingModel
 ) -> None:
@@ -226,6 +227,7 @@ def test_a_drain_embeds_everything_beside_decoding_and_writing(network: Embeddin
     assert pipeline_status().settled
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_drain_that_had_enough_says_so_and_leaves_the_rest_as_it_was(network: EmbeddingModel, settings: Any) -> None:
     settings.EMBEDDING_BATCH_SIZE = 2

@@ -67,6 +67,7 @@ def wardrobe(shop: Shopkeeper, network: EmbeddingModel) -> None:
         worker.embed_now([thing.images.get().pk])
 
 
+@pytest.mark.slow
 def test_the_api_names_the_types_and_searches_all_of_them(wardrobe: None) -> None:
     photo = SimpleUploadedFile("photo.jpg", picture("red"), "image/jpeg")
     body = APIClient().post(API, {"photo": photo, "limit": 2}, format="multipart").json()

@@ -215,6 +215,7 @@ def test_a_wrong_budget_costs_no_photo(wardrobe: EmbeddingModel, client: Client)
     assert len(shown(search(client, seen=token(page), price_max=""))) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", [{"colour": "2"}, {"colour": "NaN"}, {"sort": "x"}, {"type": "x"}, {"kind": "0"}])
 def test_invalid_options_are_refused_and_the_photo_is_kept(
     wardrobe: EmbeddingModel, client: Client, fields: dict[str, str]

@@ -203,6 +203,7 @@ def test_all_pages_together_are_the_whole_result(shop: Shop, position: int, aske
     assert set(seen) == set(expected)
 
 
+@pytest.mark.slow
 def test_a_page_neither_repeats_nor_skips_while_the_catalog_changes(shop: Shop) -> None:
     product = shop.products[1]
     first = find_similar(product, SearchRequest(10))

@@ -119,6 +119,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", BAD.values(), ids=BAD.keys())
 def test_what_the_pages_do_not_send_is_refused_and_not_counted(client: Client, label: str, make: Any) -> None:
     response = client.post(ADDRESS, make(label), content_type="application/json")

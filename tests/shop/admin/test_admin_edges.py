@@ -63,6 +63,7 @@ def test_lists_pass_over_odd_filters(staff: Client, shop: Shopkeeper, model: typ
             assert staff.get(f"{address}?{query}").status_code in {200, 302, 400, 403, 404}, (some, value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", models(), ids=lambda model: model._meta.label)
 @pytest.mark.parametrize("page", ["change", "delete", "history"])
 def test_what_does_not_exist_is_not_found(staff: Client, model: type[Model], page: str) -> None:
@@ -107,6 +108,7 @@ def test_a_description_that_postgres_could_not_index_is_named(staff: Client, sho
     assert list(response.context["adminform"].form.errors) == ["description"]
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize("prices", [("", "20"), ("20", "20"), ("30", "20")])
 def test_a_former_price_must_be_above_a_price(staff: Client, shop: Shopkeeper, prices: tuple[str, str]) -> None:

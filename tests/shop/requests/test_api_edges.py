@@ -56,6 +56,7 @@ def problem(response: Any, status: int, code: str | None = None) -> dict[str, An
 # Addresses and methods
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
 @pytest.mark.parametrize(
@@ -279,6 +280,7 @@ def test_a_malformed_form_is_400(keeper: Client, dress: Product, address: str, k
 # Fields
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize(
     ("fields", "named"),
@@ -394,6 +396,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize(("address", "once", "often"), PARAMETERS)
 def test_parameters_are_read_strictly(

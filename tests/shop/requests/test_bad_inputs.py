@@ -36,6 +36,7 @@ def jpeg(data: bytes | None = None, name: str = "a.jpg") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, picture() if data is None else data, "image/jpeg")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize(
     ("what", "file"),
@@ -81,6 +82,7 @@ def test_whatever_a_file_is_called_its_stored_name_is_the_shops(client: Client, 
         assert image.file.name.endswith(".jpg")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS)
 def test_the_content_decides_and_not_the_name_or_the_stated_type(client: Client, door: str) -> None:
     file = SimpleUploadedFile("a.gif", picture(format="PNG"), "text/html")

@@ -146,6 +146,7 @@ def test_no_public_route_reads_more_in_a_larger_shop(client: Client, monkeypatch
     assert not grown, "\n".join(f"{path}: {rows[0]:,} rows, then {rows[1]:,}" for path, rows in grown.items())
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_counts_are_exact_up_to_a_thousand_and_say_so_beyond(shop: Shopkeeper, client: Client) -> None:
     category = shop.category("clothes")

@@ -58,6 +58,7 @@ def filled(address: str, shop: Shopkeeper) -> str:
     return address.format(slug=product.slug, category=product.category.address, file=image.file.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", PAGES)
 def test_every_page_says_how_it_may_be_kept(route: str, shop: Shopkeeper, client: Client) -> None:
     assert route in ROUTES, "a new route: say here how its answers may be kept"
@@ -79,6 +80,7 @@ def test_every_page_says_how_it_may_be_kept(route: str, shop: Shopkeeper, client
         assert "public" not in kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", PAGES)
 def test_what_somebody_gets_who_is_logged_in_is_private(route: str, shop: Shopkeeper, client: Client) -> None:
     kind, address = ROUTES[route]

@@ -52,6 +52,7 @@ def search_both_ways(client: Client) -> list[Any]:
     ]
 
 
+@pytest.mark.slow
 def test_a_lost_or_damaged_network_is_named_in_the_log_only(
     shop: Shopkeeper,
     network: EmbeddingModel,

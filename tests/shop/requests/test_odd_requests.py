@@ -73,6 +73,7 @@ def dated() -> list[tuple[type[Model], str]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "field"), dated())
 @pytest.mark.parametrize("year", ["0", "99999", "9" * 20, "9" * 30, "abc"])
 def test_a_list_of_a_year_that_no_date_has_is_the_whole_list(

@@ -256,6 +256,7 @@ def test_a_table_that_is_not_at_the_top_is_found(tmp_path: Path, place: str, bes
     assert list(records(folder)) == [("A", ("photos/coat.jpg",))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 @pytest.mark.parametrize("above", ["", "Dress/", "my shop/Dress/"])
 def test_files_of_systems_are_no_products_in_any_layout(tmp_path: Path, above: str, packed: bool) -> None:
