@@ -70,6 +70,7 @@ BAD_JSON = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attributes", GOOD)
 def test_every_valid_form_is_stored_shown_and_answered_as_it_is(shop: Shopkeeper, attributes: dict[str, Any]) -> None:
     product = shop.product(attributes=attributes)
@@ -119,6 +120,7 @@ def test_the_admin_shows_the_form_again_with_what_was_typed(admin_client: Client
     assert product.attributes == {"colour": "Red"}
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize("text", ["", "  ", "{}", "null "])
 def test_an_empty_field_of_the_admin_means_no_attributes(admin_client: Client, shop: Shopkeeper, text: str) -> None:
@@ -146,6 +148,7 @@ def test_the_admin_keeps_every_valid_form(admin_client: Client, shop: Shopkeeper
     assert product.attributes == attributes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
 def test_the_api_names_the_field(staff_api: APIClient, shop: Shopkeeper, text: str) -> None:
     shop.category("clothes")

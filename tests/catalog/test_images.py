@@ -70,6 +70,7 @@ def test_a_refused_picture_leaves_neither_row_nor_file(shop: Shopkeeper, data: b
     assert set(rowless_files(older_than=NOW)) == before
 
 
+@pytest.mark.slow
 def test_the_same_picture_twice_is_refused_and_its_file_removed(shop: Shopkeeper) -> None:
     product = shop.product()
     services.add_image(product=product, data=picture())
@@ -103,6 +104,7 @@ def test_the_sweep_removes_files_without_rows_and_no_others(shop: Shopkeeper, se
     assert not default_storage.exists(lost.file.name)
 
 
+@pytest.mark.slow
 def test_the_sweep_refuses_when_the_database_seems_to_be_the_wrong_one(
     shop: Shopkeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

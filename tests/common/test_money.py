@@ -43,6 +43,7 @@ def test_no_yen_has_a_fraction() -> None:
     assert is_payable(Decimal("1980.50"), "USD")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("currency", "shown"), [("JPY", "1980"), ("KWD", "1980.000")])
 def test_every_door_prints_them_so(
     currency: str, shown: str, shop: Shopkeeper, plane: EmbeddingModel, client: Client

@@ -41,6 +41,7 @@ def test_the_package_itself_does_not_even_import_numpy() -> None:
     assert "numpy" not in imported_by("ml")
 
 
+@pytest.mark.slow
 def test_only_one_module_opens_pictures_and_always_with_a_list_of_formats() -> None:
     for path in (ROOT / "ml").rglob("*.py"):
         calls = [
@@ -52,6 +53,7 @@ def test_only_one_module_opens_pictures_and_always_with_a_list_of_formats() -> N
         assert all([keyword.arg for keyword in call.keywords] == ["formats"] for call in calls)
 
 
+@pytest.mark.slow
 def test_there_is_no_pickle_and_no_lambda_layer() -> None:
     for path in (ROOT / "ml").rglob("*.py"):
         code = path.read_text()

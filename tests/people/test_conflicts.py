@@ -98,6 +98,7 @@ def test_one_address_for_six_products_at_once_is_a_form_error(shop: Shopkeeper, 
     assert {field for answer in answers if answer.status_code == 400 for field in answer.json()["errors"]} == {"slug"}
 
 
+@pytest.mark.slow
 def test_an_address_made_by_itself_that_is_taken_is_a_form_error_too(shop: Shopkeeper, boss: User) -> None:
     shop.product("Other", sku="OTHER", slug="new-dress--NEW")
     answer = api(boss).post(
@@ -213,6 +214,7 @@ def test_pictures_of_a_save_that_is_tried_again_are_whole(
     assert Product.objects.get().images.count() == 1
 
 
+@pytest.mark.slow
 def test_categories_added_at_once_leave_a_tree_in_order(shop: Shopkeeper, boss: User) -> None:
     parent = shop.category("clothes")
     forms = [
@@ -225,6 +227,7 @@ def test_categories_added_at_once_leave_a_tree_in_order(shop: Shopkeeper, boss: 
     assert Category.objects.find_problems() == ([], [], [], [], [])
 
 
+@pytest.mark.slow
 def test_one_category_six_times_at_once_is_one_category(shop: Shopkeeper, boss: User) -> None:
     form = {"name": "Shirts", "treebeard_position": "sorted-child"}
     answers = together([partial(admin(boss).post, "/admin/catalog/category/add/", form) for _ in SIX])
@@ -252,6 +255,7 @@ def test_one_name_six_times_at_once_is_a_form_error(
     assert model.objects.count() == before + 1  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_one_token_six_times_at_once_is_a_form_error(boss: User) -> None:
     answers = together([partial(admin(boss).post, "/admin/authtoken/tokenproxy/add/", {"user": boss.pk}) for _ in SIX])
     assert Counter(answer.status_code for answer in answers) == {302: 1, 200: 5}
@@ -328,6 +332,7 @@ def test_an_imported_product_whose_address_is_taken_is_a_row_error(catalog: Path
     assert "another product has the address shirt-7--7 [address_taken]" in notes
 
 
+@pytest.mark.slow
 def test_products_that_the_database_refuses_are_row_errors_and_a_later_import_takes_them(
     catalog: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

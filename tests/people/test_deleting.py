@@ -75,6 +75,7 @@ def selected(client: Client, address: str, *rows: Any, **fields: Any) -> Any:
     return client.post(address, {**chosen, **fields}, follow=True)
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @role
 def test_a_product_goes_with_everything_attached(
@@ -127,6 +128,7 @@ def test_a_picture_goes_from_the_products_page(full: Product, shop: Shopkeeper) 
     assert Veto.objects.count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "permissions", [[], ["catalog.view_product"], ["catalog.view_product", "catalog.change_product"]]
 )
@@ -157,6 +159,7 @@ def editor(request: pytest.FixtureRequest, db: None) -> Client:
     return signed_in(ROLES[request.param]())
 
 
+@pytest.mark.slow
 def test_a_category_goes_with_all_below_it_and_the_rules_about_them(shop: Shopkeeper, editor: Client) -> None:
     shop.category("clothes/dresses/summer")
     shop.category("clothes/shirts")
@@ -180,6 +183,7 @@ def test_a_category_below_another_leaves_the_tree_in_order(shop: Shopkeeper, edi
     assert Category.objects.find_problems() == ([], [], [], [], [])
 
 
+@pytest.mark.slow
 def test_several_categories_go_at_once(shop: Shopkeeper, editor: Client) -> None:
     shop.category("clothes/dresses/summer")
     shop.category("shoes")
@@ -190,6 +194,7 @@ def test_several_categories_go_at_once(shop: Shopkeeper, editor: Client) -> None
     assert list(Category.objects.values_list("address", flat=True)) == ["kept"]
 
 
+@pytest.mark.slow
 def test_products_keep_their_category_and_the_page_names_them(shop: Shopkeeper, editor: Client) -> None:
     for number in range(12):
         shop.product(f"Dress {number}", category="clothes/dresses", sku=f"D{number}", published=number % 2 == 0)

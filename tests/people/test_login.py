@@ -129,6 +129,7 @@ def test_the_limits_are_settings(anna: User, settings: Any) -> None:
     assert int(attempt()["Retry-After"]) > 3500
 
 
+@pytest.mark.slow
 def test_staff_are_let_in_by_the_documented_commands(anna: User) -> None:
     statuses(5)
     listed = io.StringIO()

@@ -419,6 +419,7 @@ def test_actions_are_offered_and_done_by_permission(
     assert Group.objects.exists()
 
 
+@pytest.mark.slow
 def test_the_pipelines_page_links_to_what_the_user_may_open(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     for _ in range(9):
         image = shop.image(shop.product())

@@ -80,6 +80,7 @@ def test_staff_create_a_product_and_its_picture(staff: APIClient, shop: Shopkeep
     assert product.images.count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -104,6 +105,7 @@ def test_a_wrong_field_is_named(staff: APIClient, shop: Shopkeeper, fields: dict
     assert not Product.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("data", "status", "code"), REFUSED)
 def test_a_refused_picture_has_a_code_and_the_product_stays_visible(
     staff: APIClient, shop: Shopkeeper, data: bytes, status: int, code: str

@@ -151,6 +151,7 @@ def test_missing_columns_have_the_same_defaults_as_in_other_layouts(table: Write
     assert "attributes" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["catalog.csv", "Products.TSV"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -687,6 +688,7 @@ def test_all_known_columns_are_imported(table: Write, spelling: str) -> None:
     assert before == list(Product.objects.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "text", "code", "reason", "kept"),
     [

@@ -154,6 +154,7 @@ def test_merged_cells_count_for_each_of_their_rows(shop: Shop) -> None:
     assert ProductImage.objects.count() == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "number", "price", "currency"),
     [
@@ -206,6 +207,7 @@ def test_a_workbook_that_cannot_be_used_says_why(shop: Shop, data: bytes, reason
     assert reason in refused(shop(data))
 
 
+@pytest.mark.slow
 def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(shop: Shop) -> None:
     bomb = with_part(xlsx({"Products": [HEADER, COAT]}), "xl/worksheets/sheet1.xml", lambda _: b" " * 100_000_000)
     assert len(bomb) < 200_000

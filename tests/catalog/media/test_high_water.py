@@ -71,6 +71,7 @@ def test_after_an_older_backup_was_restored_nothing_is_set_aside_or_deleted(rest
     assert quarantine.count() == 0
 
 
+@pytest.mark.slow
 def test_new_uploads_do_not_make_the_older_database_look_right(restored: list[ProductImage], shop: Shopkeeper) -> None:
     for _ in range(12):
         shop.image(shop.product())
@@ -79,6 +80,7 @@ def test_new_uploads_do_not_make_the_older_database_look_right(restored: list[Pr
     assert all(default_storage.exists(image.file.name) for image in restored)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_told_wherever_somebody_looks(
     restored: list[ProductImage], client: Client, admin_client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -114,6 +116,7 @@ def test_a_person_may_say_that_the_older_database_is_right(restored: list[Produc
     high_water.keep()
 
 
+@pytest.mark.slow
 def test_when_the_newer_database_is_back_all_is_well_by_itself(restored: list[ProductImage]) -> None:
     mark = high_water._read()
     assert mark
@@ -133,6 +136,7 @@ def test_another_shops_database_is_refused(shop: Shopkeeper) -> None:
         high_water.keep()
 
 
+@pytest.mark.slow
 def test_an_emptied_database_is_refused(shop: Shopkeeper) -> None:
     image = shop.image(shop.product())
     high_water.keep()

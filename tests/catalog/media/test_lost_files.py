@@ -58,6 +58,7 @@ def test_lost_files_are_told_by_readyz_the_admin_and_metrics(
     assert "lookalike_rows_behind 0.0\n" in told
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_gone_is_noticed(images: list[ProductImage], own_storage: Path) -> None:
     move(own_storage / "products", own_storage / "elsewhere")
     found = files.check()
@@ -160,6 +161,7 @@ def test_files_are_purged_by_name_or_age_and_never_without_yes(two_kept: list[st
     assert json.loads(run("list", "--json")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "remedy"),
     [

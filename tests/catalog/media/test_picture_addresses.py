@@ -21,6 +21,7 @@ def test_addresses_are_random() -> None:
     assert all(re.fullmatch(r"products/[0-9a-f]{2}/[0-9a-f]{32}\.jpg", name) for name in names)
 
 
+@pytest.mark.slow
 def test_nothing_public_names_a_picture_of_an_unpublished_product(
     shop: Shopkeeper, plane: EmbeddingModel, client: Client
 ) -> None:

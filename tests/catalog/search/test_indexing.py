@@ -119,6 +119,7 @@ def test_pages_of_a_search_neither_repeat_nor_skip(shop: Shopkeeper, monkeypatch
         assert client.get("/api/v1/products/", {"q": "dress", "cursor": vanished}).status_code == 200
 
 
+@pytest.mark.slow
 def test_pages_backwards_are_those_forwards(shop: Shopkeeper, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog.search.finding.MANY", 4)
     monkeypatch.setattr("catalog.search.finding.RANKED", 4)

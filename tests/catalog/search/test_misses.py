@@ -20,6 +20,7 @@ def counted() -> dict[str, int]:
     return dict(SearchMiss.objects.values_list("words", "searches"))
 
 
+@pytest.mark.slow
 def test_only_searches_without_results_are_counted(shop: Shopkeeper, client: Client) -> None:
     shop.product("Red dress")
     for words in ("zebra", " ZEBRA ", "red", "red zebra", "", "---", "me@example.org"):

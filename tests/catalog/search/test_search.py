@@ -82,6 +82,7 @@ def test_any_text_gets_an_answer(client: Client, stocked: None) -> None:
         assert client.get("/api/v1/products/", {"q": words}).status_code == expected, words
 
 
+@pytest.mark.slow
 def test_good_matches_come_first(search: Search, shop: Shopkeeper) -> None:
     shop.product("Denim jacket", sku="WHOLE")
     shop.product("Blue denim jacket with hood", sku="PHRASE")
@@ -97,6 +98,7 @@ def test_good_matches_come_first(search: Search, shop: Shopkeeper) -> None:
     assert search("boots") == ["N2", "N1", "N0"], "ties: the newest first"
 
 
+@pytest.mark.slow
 def test_an_exact_word_comes_before_other_forms_synonyms_and_longer_words(
     search: Search, shop: Shopkeeper, synonyms: None
 ) -> None:
@@ -120,6 +122,7 @@ def test_its_other_forms_come_second(shop: Shopkeeper, search: Search, typed: st
     assert search(typed) == ["FIRST", "SECOND", "LONGER"]
 
 
+@pytest.mark.slow
 def test_words_of_a_sku_are_worth_less_than_those_of_a_title(search: Search, shop: Shopkeeper) -> None:
     shop.product("Schuhe Größe 42", sku="TITLE")
     shop.product("Schuhe", sku="A42")
@@ -127,6 +130,7 @@ def test_words_of_a_sku_are_worth_less_than_those_of_a_title(search: Search, sho
     assert search("a42")[0] == search("A-42")[0] == "A42"
 
 
+@pytest.mark.slow
 def test_neighbours_written_together_end_in_no_ed(search: Search, shop: Shopkeeper) -> None:
     shop.product("Sneak Red", sku="NEIGHBOURS")
     shop.product("Sneaker", sku="SNEAKER")
@@ -153,6 +157,7 @@ def test_other_ways_to_write_the_same(search: Search, shop: Shopkeeper, synonyms
     assert {words: search(words) for words in wanted} == {words: [sku] for words, sku in wanted.items()}
 
 
+@pytest.mark.slow
 def test_the_most_words_count_of_long_searches(search: Search, shop: Shopkeeper) -> None:
     shop.product("One two three four five", sku="FIVE")
     shop.product("One two three four", sku="FOUR")
@@ -161,6 +166,7 @@ def test_the_most_words_count_of_long_searches(search: Search, shop: Shopkeeper)
     assert search("one two three four six seven -five") == ["FOUR"]
 
 
+@pytest.mark.slow
 def test_renaming_and_moving_a_category_is_seen_at_once(search: Search, shop: Shopkeeper) -> None:
     shop.product("Plain", sku="P", category="things/odd")
     Category.objects.filter(address="things").update(name="Homeware")
@@ -179,6 +185,7 @@ def test_fewer_words_are_matched_rather_than_nothing(search: Search, stocked: No
     assert set(search("ravenswood crayon")) == {"RAVEN", "CRAYON"}
 
 
+@pytest.mark.slow
 def test_the_page_says_what_it_did(client: Client, stocked: None) -> None:
     def text(words: str) -> str:
         return client.get("/search/", {"q": words}).content.decode()

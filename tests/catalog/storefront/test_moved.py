@@ -54,6 +54,7 @@ DOORS: list[Callable[[Product, str], Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", DOORS)
 def test_a_changed_slug_leads_to_the_new_one(
     change: Callable[[Product, str], Any], shop: Shopkeeper, client: Client

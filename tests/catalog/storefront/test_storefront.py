@@ -112,6 +112,7 @@ def test_structured_data_describes_the_product_and_cannot_break_out(shop: Shopke
     assert [step["name"] for step in crumbs["itemListElement"]] == ["Clothes"]
 
 
+@pytest.mark.slow
 def test_pages_cost_the_same_queries_however_many_products(
     shop: Shopkeeper, client: Client, plane: EmbeddingModel
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_name_of_another_kind_is_refused(name: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_parquet_without_pyarrow_says_what_to_do(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['pyarrow'] = None\n"  # as if it were not installed

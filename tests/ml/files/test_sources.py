@@ -91,6 +91,7 @@ def test_a_damaged_member_of_a_zip_file_is_a_picture_that_is_corrupt(method: int
     assert caught.value.code == "corrupt"
 
 
+@pytest.mark.slow
 def test_batches_come_in_order_whichever_thread_is_faster(tmp_path: Path) -> None:
     for number in range(20):
         side = 1500 if number % 5 == 0 else 40  # some take a hundred times as long

@@ -142,6 +142,7 @@ BROKEN: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
 def test_a_profile_that_cannot_be_used_is_ignored_with_a_note(name: str, format: str) -> None:

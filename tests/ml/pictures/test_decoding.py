@@ -105,6 +105,7 @@ def test_what_the_kernel_kills_for_want_of_memory_is_said_to_be_that(decoders: D
     assert rejection(decoders, poisoned("kill")).code == "out_of_memory"
 
 
+@pytest.mark.slow
 def test_a_decoder_that_died_meanwhile_is_not_blamed_on_the_next_picture(decoders: Decoders) -> None:
     decoders.to_input(GOOD, SPEC)
     os.kill(running()[0], signal.SIGKILL)

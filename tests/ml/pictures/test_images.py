@@ -128,6 +128,7 @@ def test_cmyk_colours_come_out_as_they_went_in() -> None:
     assert np.abs(pixels[8, 8].astype(int) - RED).max() < 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
 def test_every_exif_orientation_is_shown_upright(orientation: int, kind: str) -> None:

@@ -50,6 +50,7 @@ def test_a_step_is_the_same_whenever_it_is_asked_for(sources):
     assert (first[0] != batches(sources, key=(3, 1))[3][0]).any()
 
 
+@pytest.mark.slow
 def test_square_root_sampling_lies_between_the_set_and_equality(sources):
     from ml.training.batches import Batches
     from ml.training.sources import Sampling

@@ -382,6 +382,7 @@ def test_restart_forgets_model_and_report_but_not_the_split(tmp_path: Path, monk
 EPOCH = {"epoch": 1, "size": 32, "training": {"loss": 1.0}, "validation": {}, "best": True, "seconds": 1.0}
 
 
+@pytest.mark.slow
 def test_a_report_shows_no_pictures_of_a_run_before(tmp_path: Path) -> None:
     (tmp_path / "confusion-colour.png").touch()
     write_report(tmp_path, [EPOCH], found=None, held=None, vocabulary={}, about={})
@@ -391,6 +392,7 @@ def test_a_report_shows_no_pictures_of_a_run_before(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_written_leaves_no_drafts(tmp_path: Path) -> None:
     (tmp_path / "curves.png").mkdir()
     with pytest.raises(OSError, match="directory"):

@@ -131,6 +131,7 @@ def test_colours_are_added_to_any_model_without_parts(tmp_path: Path) -> None:
         resolve(f"{path}+colour", cache_dir=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_file_says_what_it_is(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "my shoes.npz")
     found = resolve(str(path), cache_dir=tmp_path)

@@ -67,6 +67,7 @@ def test_it_shows_counts_rate_and_remaining_time_of_each_model(
     assert 'aria-label="30 ready, 1 processing, 60 pending, 1 failed"' in page
 
 
+@pytest.mark.slow
 def test_failures_stand_by_reason_with_pictures_links_and_remedies(
     shop: Shopkeeper, plane: EmbeddingModel, admin_client: Client
 ) -> None:
@@ -167,6 +168,7 @@ def three(shop: Shopkeeper, plane: EmbeddingModel) -> list[ImageEmbedding]:
     return [row(shop, plane, "failed", code=code) for code in ("corrupt", "corrupt", "timeout")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "left", "said"),
     [
@@ -191,6 +193,7 @@ def test_all_or_those_of_one_reason_or_one_picture_are_tried_again(
     assert set(again.values_list("attempts", "error_code", "error")) == {(0, "", "")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "status"),
     [({}, 400), ({"row": "x"}, 400), ({"model": "1; DROP"}, 400), ({"row": "999999"}, 404), ({"model": "999999"}, 404)],

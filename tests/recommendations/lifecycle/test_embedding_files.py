@@ -232,6 +232,7 @@ def test_a_vector_of_a_replaced_picture_is_not_taken(
     assert not ImageEmbedding.objects.filter(image=during).exists()
 
 
+@pytest.mark.slow
 def test_a_picture_whose_metadata_was_removed_is_known_by_the_file_that_was_sent(
     transactional_db: None, tmp_path: Path, computed: Computed, added: Added
 ) -> None:

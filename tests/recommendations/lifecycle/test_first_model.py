@@ -85,6 +85,7 @@ def test_a_weights_file_agrees_by_its_hash(network: EmbeddingModel, settings: An
     assert "which does not exist" in (weights_disagreement(network) or "")
 
 
+@pytest.mark.slow
 def test_untrained_weights_are_a_warning_everywhere(network: EmbeddingModel, admin_client: Client) -> None:
     assert any("UNTRAINED" in warning for warning in model_warnings(network))
     for url in ("/admin/", "/admin/catalog/product/", "/admin/catalog/product/add/"):

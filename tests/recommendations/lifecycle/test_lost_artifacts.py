@@ -56,6 +56,7 @@ def test_a_sweep_puts_a_lost_network_back_from_the_cache(idle: EmbeddingModel, l
     assert artifacts.is_stored(idle)
 
 
+@pytest.mark.slow
 def test_a_sweep_brings_a_network_back_from_quarantine(idle: EmbeddingModel) -> None:
     """Retired since the backup that was restored."""
     artifacts.discard(idle.graph_sha256)
@@ -65,6 +66,7 @@ def test_a_sweep_brings_a_network_back_from_quarantine(idle: EmbeddingModel) -> 
     assert quarantine.count() == 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_restored_is_logged_once_and_reported_and_the_sweep_goes_on(
     idle: EmbeddingModel, shop: Shopkeeper, client: Client, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
@@ -105,6 +107,7 @@ def test_a_picture_of_a_shop_with_a_lost_network_is_embedded_after_the_sweep(
     assert worker.embed_now([image.pk]).ready == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [{"curve": 1}, {"scores": [], "values": []}, {"scores": "x"}, {"kind": "dream"}, {"words": None}, {"values": [1]}],

@@ -211,6 +211,7 @@ def test_the_table_has_both_answers_side_by_side(dress: Product) -> None:
     assert "line: same type 50 %, same colour 100 %, within price limit 1 of 1." in said
 
 
+@pytest.mark.slow
 def test_programs_get_the_same_as_json(dress: Product) -> None:
     found = json.loads(run("plane", "line", "--sample", "3", "-k", "2", "--json"))
     assert (found["k"], found["products"]) == (2, 3)
@@ -235,6 +236,7 @@ def test_a_shop_whose_models_have_no_picture_in_common_says_so(plane: EmbeddingM
 # In the admin
 
 
+@pytest.mark.slow
 def test_the_page_compares_the_active_model_with_the_other_by_itself(dress: Product, admin_client: Client) -> None:
     assert PAGE in admin_client.get("/admin/recommendations/embeddingmodel/").content.decode()
     page = admin_client.get(PAGE).content.decode()
@@ -301,6 +303,7 @@ def test_the_same_model_twice_is_an_error(dress: Product, plane: EmbeddingModel,
     assert "Choose two different models." in page
 
 
+@pytest.mark.slow
 def test_only_staff_who_may_see_models_see_the_page(dress: Product, client: Client) -> None:
     assert client.get(PAGE).url.startswith("/admin/login/")  # type: ignore[attr-defined]
     clerk = User.objects.create_user("clerk", password="x", is_staff=True)

@@ -26,6 +26,7 @@ def by_hand(vectors: np.ndarray, owners: np.ndarray, k: int) -> list[list[int]]:
     return found
 
 
+@pytest.mark.slow
 @given(
     pictures=st.lists(st.integers(1, 4), min_size=1, max_size=40),
     k=st.integers(1, 12),

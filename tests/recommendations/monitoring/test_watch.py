@@ -71,6 +71,7 @@ def test_a_hit_is_in_the_exact_answer_or_as_alike_as_its_last() -> None:
 # Budgets
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_a_budget_leaves_the_share_that_was_asked_for(shop: Shopkeeper) -> None:
     for price in range(1, 101):
@@ -154,6 +155,7 @@ def test_a_colour_weight_is_checked_too(indexed: Shop) -> None:
     assert SearchHealth.objects.count() == 0, "pages are warned of the usual check only"
 
 
+@pytest.mark.slow
 def test_without_an_index_everything_is_exact_and_the_report_says_why(transactional_db: None) -> None:
     stock_shop(120)
     found = check("--sample", "5", "--selectivity", "1")

@@ -149,6 +149,7 @@ def test_vectors_are_stored_as_unit_vectors_of_the_models_dimension(
             assert norm == pytest.approx(1.0, abs=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
@@ -192,6 +193,7 @@ def test_bytes_that_do_not_decode_fail_with_the_decoders_reason(shop: Shopkeeper
     assert row.error
 
 
+@pytest.mark.slow
 def test_a_network_that_returns_nonsense_for_one_picture_fails_that_picture(
     images: list[ProductImage], network: EmbeddingModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +288,7 @@ def test_ready_without_vector_and_failed_without_reason_cannot_be_written(
             ImageEmbedding.objects.create(image=images[0], model=plane, digest=images[0].digest, state=state)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_embed_catalog_reports_and_repeats_what_failed(network: EmbeddingModel) -> None:
     shop = Shopkeeper()

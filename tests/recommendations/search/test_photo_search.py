@@ -53,6 +53,7 @@ def post(data: bytes, **fields: Any) -> Any:
     return APIClient().post(API, {"photo": photo(data), **fields}, format="multipart")
 
 
+@pytest.mark.slow
 def test_a_photo_finds_its_own_product_first(wardrobe: dict[str, Product]) -> None:
     for colour, product in wardrobe.items():
         body = post(picture(colour), limit=3).json()
@@ -61,6 +62,7 @@ def test_a_photo_finds_its_own_product_first(wardrobe: dict[str, Product]) -> No
         assert len(body["results"]) == 3
 
 
+@pytest.mark.slow
 def test_the_photo_leaves_no_trace(wardrobe: dict[str, Product], caplog: pytest.LogCaptureFixture) -> None:
     files = sorted(Path(django_settings.MEDIA_ROOT).rglob("*"))
     post(picture("red", seed=99))
@@ -68,6 +70,7 @@ def test_the_photo_leaves_no_trace(wardrobe: dict[str, Product], caplog: pytest.
     assert "photo.jpg" not in caplog.text
 
 
+@pytest.mark.slow
 def test_the_budget_is_hard(wardrobe: dict[str, Product]) -> None:
     body = post(picture("blue"), price_max="20").json()
     assert {entry["title"] for entry in body["results"]} == {"red thing", "green thing"}
@@ -140,6 +143,7 @@ def test_a_lost_network_is_503_and_a_damaged_one_is_refused(
     assert path.read_bytes() == kept
 
 
+@pytest.mark.slow
 def test_too_many_searches_are_429_with_a_retry_hint_in_api_and_page(
     wardrobe: dict[str, Product], client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +162,7 @@ def test_the_page_shows_the_look_alikes_within_the_budget(wardrobe: dict[str, Pr
     assert "blue thing" not in page
 
 
+@pytest.mark.slow
 def test_a_budget_that_nothing_meets_says_what_is_nearest_above(wardrobe: dict[str, Product], client: Client) -> None:
     page = client.post(PAGE, {"photo": photo(picture("blue")), "price_max": "5"}).content.decode()
     assert "red thing" in page, "the cheapest of the look-alikes"
@@ -172,6 +177,7 @@ def test_a_post_without_csrf_token_is_refused(db: None) -> None:
     assert Client(enforce_csrf_checks=True).post(PAGE, {"photo": photo(picture())}).status_code == 403
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_the_command_finds_the_same_by_either_metric(wardrobe: dict[str, Product], tmp_path: Path, metric: str) -> None:
     file = tmp_path / "photo.png"

@@ -82,6 +82,7 @@ def test_the_api_names_the_types_and_searches_all_of_them(wardrobe: None) -> Non
     assert {"photo_types", "kinds"} & set(more) == set(), "on the first page only"
 
 
+@pytest.mark.slow
 def test_the_command_names_the_types(wardrobe: None, tmp_path: Path) -> None:
     file = tmp_path / "photo.jpg"
     file.write_bytes(picture("green"))

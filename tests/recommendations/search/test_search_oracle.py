@@ -216,6 +216,7 @@ def test_a_page_neither_repeats_nor_skips_while_the_catalog_changes(shop: Shop) 
     assert not {match.product.pk for match in second.matches} & set(stays)
 
 
+@pytest.mark.slow
 def test_taste_is_between_what_is_liked_and_away_from_what_is_not(shop: Shop) -> None:
     liked, disliked = [shop.products[1], shop.products[2]], [shop.products[3]]
     own = {product.pk for product in (*liked, *disliked)}
@@ -319,6 +320,7 @@ def test_narrow_filters_compare_and_wide_ones_walk_the_index(transactional_db: N
     assert 0.7 < rows / truth < 1.4
 
 
+@pytest.mark.slow
 def test_cheaper_look_alikes_come_first_and_those_without_a_price_save_nothing(shop: Shop) -> None:
     product = shop.products[1]
     Product.objects.filter(pk=product.pk).update(price=Decimal(100))

@@ -141,6 +141,7 @@ def test_viewed_products_are_not_shown_again_nor_what_the_page_shows_anyway(
     assert strip(client, "/search/") == ["old"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", [{"published": False}, {"stock": 0}], ids=["unpublished", "sold-out"])
 def test_what_cannot_be_bought_is_neither_shown_nor_counted_as_viewed(
     closet: dict[str, Product], client: Client, fields: dict[str, Any]
@@ -168,6 +169,7 @@ def test_what_a_rule_leaves_out_everywhere_is_left_out_here(closet: dict[str, Pr
     assert inspired_by(viewed, 6).matches[0].product == closet["grey boot"]
 
 
+@pytest.mark.slow
 def test_deleted_products_are_ignored(closet: dict[str, Product], client: Client) -> None:
     view(client, closet["black boot"], closet["red dress"])
     closet["red dress"].delete()
@@ -176,6 +178,7 @@ def test_deleted_products_are_ignored(closet: dict[str, Product], client: Client
     assert strip(client) == []
 
 
+@pytest.mark.slow
 def test_places_are_filled_from_one_category_if_the_others_have_nothing(
     closet: dict[str, Product], shop: Shopkeeper, client: Client
 ) -> None:
@@ -183,6 +186,7 @@ def test_places_are_filled_from_one_category_if_the_others_have_nothing(
     assert len(strip(client)) == 5
 
 
+@pytest.mark.slow
 def test_without_views_or_look_alikes_there_is_nothing(closet: dict[str, Product], client: Client) -> None:
     assert strip(client) == []
     assert "<form" not in client.get("/search/").content.decode().split("<main", 1)[1]
@@ -191,6 +195,7 @@ def test_without_views_or_look_alikes_there_is_nothing(closet: dict[str, Product
     assert strip(client) == []
 
 
+@pytest.mark.slow
 def test_one_click_clears_it_and_the_page_says_so(closet: dict[str, Product]) -> None:
     client = Client(enforce_csrf_checks=True)
     view(client, closet["red dress"])
@@ -235,6 +240,7 @@ def test_broken_and_forged_cookies_are_ignored(closet: dict[str, Product], clien
     assert cookie_ids(client)[0] == closet["red dress"].pk
 
 
+@pytest.mark.slow
 def test_an_old_cookie_is_ignored(closet: dict[str, Product], client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     view(client, closet["red dress"])
     assert strip(client) != []
@@ -242,6 +248,7 @@ def test_an_old_cookie_is_ignored(closet: dict[str, Product], client: Client, mo
     assert strip(client) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", ["Sec-GPC", "DNT"])
 def test_who_asks_for_privacy_is_not_remembered_and_is_forgotten(
     closet: dict[str, Product], client: Client, header: str

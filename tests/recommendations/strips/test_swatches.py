@@ -82,6 +82,7 @@ def test_a_swatch_is_a_link_that_shows_the_same_in_that_colour(dress: Product, c
     assert offered(after) == ["Green", "Blue"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query", ["?colour=", "?colour=Red", "?colour=Infrared", "?colour=%00", "?colour=" + "x" * 5000]
 )

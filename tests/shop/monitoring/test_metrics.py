@@ -102,6 +102,7 @@ def test_pictures_and_the_last_check_are_told(
     assert found["lookalike_recall_measured_timestamp_seconds"] == pytest.approx(row.measured_at.timestamp())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("accept", "content_type"),
     [

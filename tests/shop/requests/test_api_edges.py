@@ -93,6 +93,7 @@ def test_a_wrong_method_is_405_before_credentials_are_asked_for(
     assert response.headers["Allow"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accept", ["text/html", "image/png", "application/xml;q=0.9", "foo", "a/b;x*=nope''y"])
 @pytest.mark.parametrize("address", [LIST, f"{LIST}red-dress/", f"{LIST}red-dress/similar/"])
 def test_an_answer_that_nobody_accepts_is_406(anybody: Client, dress: Product, accept: str, address: str) -> None:
@@ -162,6 +163,7 @@ ODD_TYPES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ODD_TYPES)
 @pytest.mark.parametrize("address", [LIST, "/api/v1/search/image/", "/search/photo/", "/search/", "/admin/login/"])
 def test_text_in_an_odd_encoding_is_415(db: None, kind: str, address: str) -> None:
@@ -254,6 +256,7 @@ def test_a_content_length_that_is_no_number_is_400(anybody: Client, length: str)
     problem(anybody.generic("POST", "/api/v1/search/image/", "x", CONTENT_LENGTH=length), 400)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [f"{LIST}red-dress/images/", "/api/v1/search/image/"])
 @pytest.mark.parametrize(
     ("kind", "body"),

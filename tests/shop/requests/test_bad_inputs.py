@@ -49,6 +49,7 @@ def test_what_is_no_picture_is_400(client: Client, door: str, what: str, file: A
         assert response.json()["code"] in {"invalid", "empty", "unsupported_format"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS)
 def test_a_hundred_and_one_files_are_400(client: Client, door: str) -> None:
     address, _ = DOORS[door]
@@ -56,6 +57,7 @@ def test_a_hundred_and_one_files_are_400(client: Client, door: str) -> None:
     assert client.post(address, files).status_code == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS)
 def test_a_file_or_a_body_over_the_cap_is_413(client: Client, door: str, settings: Any) -> None:
     settings.IMAGE_MAX_BYTES = 1000

@@ -31,6 +31,7 @@ STATES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("state", "status"), STATES.items())
 def test_each_state_is_answered_alike_on_pages_and_in_the_api(
     db: None, client: Client, monkeypatch: pytest.MonkeyPatch, state: str, status: int

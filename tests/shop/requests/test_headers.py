@@ -99,6 +99,7 @@ def api_address(route: str, shop: Shopkeeper) -> str:
     return "/" + address.replace("<path:unknown>", "nothing").replace("<drf_format_suffix:format>", ".json")
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize("method", ["get", "post", "put", "delete", "options"])
 @pytest.mark.parametrize("who", ["nobody", "token", "session", "wrong token"])
@@ -132,6 +133,7 @@ def test_staff_and_shoppers_do_not_share_an_answer(shop: Shopkeeper, client: Cli
     assert as_staff["Vary"] == "Authorization, Cookie"
 
 
+@pytest.mark.slow
 @pytest.mark.case
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "a b", "[", "x" * 5000, "a@b", "%0a\r\n"])
 @pytest.mark.parametrize("path", ["/", "/healthz", "/admin/", "/static/favicon.svg", "/nothing", "/p/nothing/"])

@@ -104,6 +104,7 @@ def test_a_decoder_that_cannot_start_is_no_busy_one_and_shows_nothing(
     assert "/usr/bin/python" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_a_busy_decoder_is_503_busy_with_a_time_to_come_back_at_every_door(
     shop: Shopkeeper,

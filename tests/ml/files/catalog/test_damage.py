@@ -122,6 +122,7 @@ def test_separator_and_encoding_are_detected_and_named(
 cells = st.text(alphabet=st.sampled_from('ab ,"\n\r;\0é'), max_size=12)
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(cells, min_size=1, max_size=6), max_size=8), st.integers(0, 2**32))
 def test_whatever_the_rows_are_every_one_is_read_or_refused(rows: list[list[str]], seed: int) -> None:
     """Written as CSV and then damaged: fine rows before the damage and after it are read, each once."""
