@@ -38,10 +38,27 @@ def session_lock(key: int, *, on_wait: Callable[[], None] = lambda: None) -> Ite
             connection.close()  # the session broke, and the lock ended with it
 
 
-def _taken(key: int) -> bool:
+@contextmanager
+def advisory_lock(key: int, *, wait: bool = False) -> Iterator[bool]:
+    """Yields whether this database session has the lock; it ends with the session if the process dies.
+
+    Args:
+        wait: until it has. A waiting statement keeps a snapshot, and a concurrent index build waits for all older
+            snapshots.
+    """
+    ours = _taken(key, wait=wait)
+    try:
+        yield ours
+    finally:
+        if ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def _taken(key: int, *, wait: bool = False) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
-        return bool(cursor.fetchone()[0])
+        cursor.execute(f"SELECT {'pg_advisory_lock' if wait else 'pg_try_advisory_lock'}(%s)", [key])
+        return wait or bool(cursor.fetchone()[0])
 
 
 def lock_tree() -> None:

@@ -13,8 +13,6 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
+from catalog.locks import advisory_lock
 from catalog.models import MediaState
 from catalog.signals import images_added
 from common.files import replacing
@@ -68,7 +67,7 @@ def keep(*, wait: bool = False) -> None:
         RowsWentBackwards: the mark was not updated.
         OSError: the storage does not answer.
     """
-    with _lock(wait=wait) as ours:
+    with advisory_lock(LOCK, wait=wait) as ours:
         state = MediaState.current()
         if ours:
             _compare(state)
@@ -91,7 +90,7 @@ def _compare(state: MediaState) -> None:
 
 def confirm() -> None:
     """Accept this database, whatever the mark says, and start a new generation."""
-    with _lock(wait=True):
+    with advisory_lock(LOCK, wait=True):
         state = MediaState.current()
         try:
             mark = _read()
@@ -194,17 +193,3 @@ def _write(mark: Mark) -> None:
     with replacing(path) as draft:
         draft.write_bytes(data)
         draft.chmod(settings.FILE_UPLOAD_PERMISSIONS)
-
-
-@contextmanager
-def _lock(*, wait: bool) -> Iterator[bool]:
-    """Yields whether the lock is ours. Without waiting, rely on the process that has it."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {'pg_advisory_lock' if wait else 'pg_try_advisory_lock'}(%s)", [LOCK])
-        ours = wait or bool(cursor.fetchone()[0])
-    try:
-        yield ours
-    finally:
-        if ours:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])

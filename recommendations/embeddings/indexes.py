@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from django.conf import settings
 from django.db import connection
 
+from catalog.locks import advisory_lock
 from recommendations.models import KEPT, EmbeddingModel, EmbeddingState, ImageEmbedding
 from recommendations.querysets import OPERATOR_CLASSES
 
@@ -22,7 +20,7 @@ def ensure_index(model: EmbeddingModel) -> bool:
     """
     if not index_due(model):
         return index_exists(model)
-    with _index_lock() as ours:
+    with advisory_lock(INDEX_LOCK) as ours:
         if not ours:
             return False  # another process is building it
         # Checked again under the lock: a model that was retired in the meantime must not keep an index.
@@ -38,7 +36,7 @@ def ensure_index(model: EmbeddingModel) -> bool:
 
 def drop_index(model: EmbeddingModel) -> bool:
     """Drop the model's index, if it has one; returns False while another process builds an index."""
-    with _index_lock() as ours:
+    with advisory_lock(INDEX_LOCK) as ours:
         if ours:
             with connection.cursor() as cursor:
                 cursor.execute(f'DROP INDEX CONCURRENTLY IF EXISTS "{model.index_name}"')
@@ -88,18 +86,3 @@ def build_progress() -> float | None:
         )
         row = cursor.fetchone()
     return None if row is None else float(row[0])
-
-
-@contextmanager
-def _index_lock() -> Iterator[bool]:
-    """Yields whether this process has the lock, without waiting for it: a waiting statement keeps a snapshot, and a
-    concurrent build waits for all older snapshots."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [INDEX_LOCK])
-        ours = bool(cursor.fetchone()[0])
-    try:
-        yield ours
-    finally:
-        if ours:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [INDEX_LOCK])

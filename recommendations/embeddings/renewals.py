@@ -6,8 +6,7 @@ embedding: changing a row of a large table also adds it to the vector index agai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -35,20 +34,6 @@ class Outdated:
 
     claim: Claim
     decoder: int
-
-
-@contextmanager
-def only_one() -> Iterator[bool]:
-    """Yields whether this process may renew vectors; the lock ends with the process."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [RENEWAL_LOCK])
-        ours = bool(cursor.fetchone()[0])
-    try:
-        yield ours
-    finally:
-        if ours:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [RENEWAL_LOCK])
 
 
 def is_due(model: EmbeddingModel) -> bool:

@@ -101,8 +101,15 @@ def file_of(claim: Claim) -> bytes:
     """
     Raises:
         MediaUnavailable
-        ImageRejected: the file is missing or cannot be read.
+        ImageRejected: the file is missing, cannot be read, or is not the uploaded one.
     """
+    data = _bytes_of(claim)
+    if hashlib.sha256(data).hexdigest() != claim.digest:
+        raise ImageRejected("checksum", f"The file {claim.file} differs from the uploaded one.")
+    return data
+
+
+def _bytes_of(claim: Claim) -> bytes:
     try:
         with stage_metrics.timed(Stage.READ):
             return _read(claim.file)
@@ -121,13 +128,7 @@ def input_of(claim: Claim, spec: ModelSpec) -> np.ndarray | ImageRejected:
         MediaUnavailable, DecoderUnavailable
     """
     try:
-        data = file_of(claim)
-    except ImageRejected as error:
-        return error
-    if hashlib.sha256(data).hexdigest() != claim.digest:
-        return ImageRejected("checksum", f"The file {claim.file} differs from the uploaded one.")
-    try:
-        return _decode(data, spec)
+        return decoded(file_of(claim), spec)
     except ImageRejected as error:
         return error
 
@@ -145,8 +146,12 @@ def _read(name: str) -> bytes:
     return data
 
 
-def _decode(data: bytes, spec: ModelSpec) -> np.ndarray:
-    """Decode in another process, which reports the time that resizing took."""
+def decoded(data: bytes, spec: ModelSpec) -> np.ndarray:
+    """The network's input, uint8 [S, S, 3]: decoded in another process, which reports the time that resizing took.
+
+    Raises:
+        ImageRejected, DecoderUnavailable
+    """
     began, fitting = time.perf_counter(), 0.0
 
     def fitted(seconds: float) -> None:

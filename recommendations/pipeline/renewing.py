@@ -3,7 +3,6 @@ the search."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ import numpy as np
 from django.conf import settings
 
 from catalog.decoding import changed_since
+from catalog.locks import advisory_lock
 from ml.pictures.codec import ImageRejected
 from ml.pictures.decoding import DecoderUnavailable
 from ml.runtimes import BadVector
@@ -22,7 +22,7 @@ from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.lifecycle.switching import running_network
 from recommendations.models import EmbeddingModel
 from recommendations.pipeline import control, shutdown
-from recommendations.pipeline.decoding import MediaUnavailable, file_of, input_of
+from recommendations.pipeline.decoding import MediaUnavailable, decoded, file_of
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def renew(
         ModelUnavailable, MediaUnavailable, DecoderUnavailable: no picture is at fault; nothing is lost.
     """
     replaced = 0
-    with renewals.only_one() as ours:
+    with advisory_lock(renewals.RENEWAL_LOCK) as ours:
         for each in [model] if model else list(EmbeddingModel.objects.kept()):
             if ours and renewals.is_due(each):
                 replaced += _renew(each, enough, advance)
@@ -119,8 +119,6 @@ def _seen(row: Outdated, spec: ModelSpec) -> np.ndarray | ImageRejected | None:
     """The network's input; `UNCHANGED` if it is that of the earlier decoder."""
     try:
         data = file_of(row.claim)
-        if hashlib.sha256(data).hexdigest() == row.claim.digest and not changed_since(data, row.decoder):
-            return UNCHANGED
+        return decoded(data, spec) if changed_since(data, row.decoder) else UNCHANGED
     except ImageRejected as error:
         return error
-    return input_of(row.claim, spec)
