@@ -9,7 +9,7 @@ from rest_framework import serializers
 from catalog.api.fields import Amount, Attributes, CategoryAddress, QueryAmount, Slug, Text, TrueOrFalse, WholeNumber
 from catalog.api.strict import Strict
 from catalog.models import Product, ProductImage
-from catalog.models.product import FORMER_PRICE, default_currency, validate_currency, validate_decimals
+from catalog.models.product import FORMER_PRICE, default_currency, validate_amounts, validate_currency
 from common.money import amount_text
 from ml.files.catalog.records import DESCRIPTION_LENGTH
 
@@ -63,12 +63,10 @@ class ProductSerializer(Strict, serializers.ModelSerializer):
         price, former = attrs.get("price"), attrs.get("compare_at_price")
         if former is not None and (price is None or former <= price):
             raise serializers.ValidationError({"compare_at_price": FORMER_PRICE}, code="not_above_price")
-        for name in AMOUNTS:
-            if attrs.get(name):
-                try:
-                    validate_decimals(name, attrs[name], attrs.get("currency") or default_currency())
-                except Invalid as error:
-                    raise serializers.ValidationError({name: error.messages}, error.error_dict[name][0].code) from error
+        try:
+            validate_amounts(attrs.get("currency") or default_currency(), **{name: attrs.get(name) for name in AMOUNTS})
+        except Invalid as error:
+            raise serializers.ValidationError(error.message_dict, "decimals") from error
         return attrs
 
     def validate_currency(self, currency: str) -> str:

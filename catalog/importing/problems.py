@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from catalog.attributes import validate_attributes
 from catalog.models import Category, Product
-from catalog.models.product import default_currency, validate_decimals
+from catalog.models.product import default_currency, validate_amounts
 from ml.files.catalog.errors import RowError
 from ml.files.catalog.records import Record
 
@@ -42,12 +42,12 @@ def problem_of(record: Record) -> RowError | None:
         Product._meta.get_field("url").run_validators(record.url)
     except ValidationError as error:
         return RowError(record.file, record.line, "bad_url", f'url: "{record.url[:60]}": {error.messages[0]}')
-    for name, amount in (("price", record.price), ("compare_at_price", record.compare_at_price)):
-        try:
-            if amount:
-                validate_decimals(name, amount, record.currency or default_currency())
-        except ValidationError as error:
-            return RowError(record.file, record.line, "bad_value", f'{name}: "{amount}": {error.messages[0]}')
+    amounts = {"price": record.price, "compare_at_price": record.compare_at_price}
+    try:
+        validate_amounts(record.currency or default_currency(), **amounts)
+    except ValidationError as error:
+        name = next(iter(error.message_dict))
+        return RowError(record.file, record.line, "bad_value", f'{name}: "{amounts[name]}": {error.messages[0]}')
     return None
 
 

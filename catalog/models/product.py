@@ -162,9 +162,7 @@ class Product(models.Model):
             except ValidationError as error:
                 raise ValidationError({"attributes": error}) from error
         validate_currency(self.currency)
-        for name in ("price", "compare_at_price"):
-            if amount := getattr(self, name):
-                validate_decimals(name, amount, self.currency)
+        validate_amounts(self.currency, price=self.price, compare_at_price=self.compare_at_price)
         former = self.compare_at_price
         if former is not None and (self.price is None or former <= self.price):
             raise ValidationError({"compare_at_price": ValidationError(FORMER_PRICE, "not_above_price")})
@@ -193,13 +191,14 @@ def validate_currency(currency: str) -> None:
         raise ValidationError({"currency": ValidationError(message, "currency", {"currency": currency})})
 
 
-def validate_decimals(field: str, amount: Decimal, currency: str) -> None:
+def validate_amounts(currency: str, **amounts: Decimal | None) -> None:
     """Raises:
-    ValidationError: for `field`: the currency has no coin for the last digits of the amount.
+    ValidationError: for the first field whose amount has digits that the currency has no coin for.
     """
-    if not is_payable(amount, currency):
-        message = _("Amounts in %(currency)s have no decimals.")
-        raise ValidationError({field: ValidationError(message, "decimals", {"currency": currency})})
+    for field, amount in amounts.items():
+        if amount and not is_payable(amount, currency):
+            message = _("Amounts in %(currency)s have no decimals.")
+            raise ValidationError({field: ValidationError(message, "decimals", {"currency": currency})})
 
 
 def product_slug(title: str, sku: str) -> str:

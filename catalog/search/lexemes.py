@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
-from catalog.search.words import LONGEST, MOST_JOINED, Piece, pieces, singular, stem
+from catalog.search.words import Piece, pieces, singular, stem, together
 
 #: Of what `vector_of` returns. Products stored by another version are indexed again in the background.
 VERSION = 3
@@ -89,8 +89,8 @@ class _Vector:
             for form in piece.joined:
                 self._word(form, first, weight, exact)
                 self._word(form, max(first, self._position - 1), weight, exact)
-            if neighbours and before is not None and len(together := before.plain + piece.plain) <= MOST_JOINED:
-                self.put("+" + stem(together, plurals_only=True), first, weight)
+            if neighbours and before is not None and (joined := together(before.plain, piece.plain)):
+                self.put("+" + stem(joined, plurals_only=True), first, weight)
             before = piece
         self._position += 10  # no phrase reaches into the next text
 
@@ -129,6 +129,3 @@ def words_of(vectors: Iterable[str]) -> set[str]:
 
 def correctable(word: str) -> bool:
     return 3 <= len(word) <= 24 and word.isalpha()
-
-
-__all__ = ["CONNECTING", "LONGEST", "VERSION", "correctable", "quoted", "vector_of", "whole_of", "words_of"]

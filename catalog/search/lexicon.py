@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from catalog.models import Category, Synonyms
 from catalog.search.lexemes import CONNECTING
-from catalog.search.words import MOST_JOINED, Piece, pieces, singular, stem
+from catalog.search.words import Piece, pieces, singular, stem, together
 
 Expression = tuple[str, ...]  # stems, one for each piece
 
@@ -84,8 +84,8 @@ def _name_words(name: str) -> frozenset[str]:
     before: Piece | None = None
     for piece in pieces(name):
         forms = {spelling for word in piece.words for spelling in word} | set(piece.joined)
-        if before is not None and len(together := before.plain + piece.plain) <= MOST_JOINED:
-            forms.add(together)
+        if before is not None and (joined := together(before.plain, piece.plain)):
+            forms.add(joined)
         found |= forms | {f"~{stem(form)}" for form in forms}
         before = piece
     return frozenset(found)

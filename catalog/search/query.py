@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from catalog.search.lexemes import CONNECTING, quoted, whole_of
 from catalog.search.lexicon import Lexicon
-from catalog.search.words import MOST_JOINED, Piece, pieces, stem
+from catalog.search.words import Piece, pieces, stem, together
 
 LONGEST = 200  # characters
 MOST_TERMS = 32
@@ -181,12 +181,11 @@ class _Word:
         own = [_phrase(term.pieces)] if term.quoted else [_own(term.pieces[0])]
         self.alternatives = own
         self.in_title = [(term.quoted and _phrase(term.pieces, "A")) or _own(term.pieces[0], "A")]
-        self.stems = {stem(form) for form in term.pieces[0].forms} if len(term.pieces) == 1 else set()
+        self.stems = {stem(form) for form in term.forms}
         words = {spelling for piece in term.pieces for word in piece.words for spelling in word}
         forms = words | {form for piece in term.pieces for form in piece.joined}
         self.ranked = [quoted(form) for form in sorted(forms)] + [quoted(f"~{stem(form)}") for form in sorted(forms)]
-        own_forms = term.pieces[0].forms if len(term.pieces) == 1 else ()
-        self.ranked += [quoted(f"+{stem(form, plurals_only=True)}") for form in sorted(own_forms)]
+        self.ranked += [quoted(f"+{stem(form, plurals_only=True)}") for form in sorted(term.forms)]
         self.prefixes = [form for form in term.pieces[-1].forms if self.last and len(form) >= _PREFIX_FROM]
         # Not in `ranked`: Postgres counts 'bus' and 'bus':* as one, so "Buses" would be as good as "Bus".
         self.alternatives += [f"{quoted(prefix)}:*" for prefix in self.prefixes]
@@ -199,7 +198,7 @@ class _Word:
 def _look_up(words: list[_Word], lexicon: Lexicon) -> None:
     """Add categories, synonyms, and neighbouring words written together."""
     groups = [(range(place, place + 1), word.stems) for place, word in enumerate(words) if not word.term.quoted]
-    groups += [(places, {stem(together)}) for places, together in _neighbours(words)]
+    groups += [(places, {stem(joined)}) for places, joined in _neighbours(words)]
     for places, stems in groups:
         if len(places) > 1:
             for place in places:
@@ -212,14 +211,14 @@ def _look_up(words: list[_Word], lexicon: Lexicon) -> None:
             for place in places:
                 words[place].also(quoted(f"#{pk}"))
     for meant, expression in lexicon.same_meaning([word.stems for word in words]):
-        together = "".join(expression)  # "back pack" is also a backpack
-        ways = [quoted(f"~{together}"), quoted(f"+{together}")]
+        joined = "".join(expression)  # "back pack" is also a backpack
+        ways = [quoted(f"~{joined}"), quoted(f"+{joined}")]
         if len(expression) > 1:
             ways.append("(" + " <-> ".join(quoted(f"~{each}") for each in expression) + ")")
-        numbers = lexicon.categories_of({f"~{together}"})
+        numbers = lexicon.categories_of({f"~{joined}"})
         for place in meant:
             words[place].alternatives += ways
-            words[place].ranked += [*(quoted(f"~{each}") for each in expression), quoted(f"+{together}")]
+            words[place].ranked += [*(quoted(f"~{each}") for each in expression), quoted(f"+{joined}")]
             for pk in numbers:
                 words[place].also(quoted(f"#{pk}"))
 
@@ -228,10 +227,10 @@ def _neighbours(words: list[_Word]) -> Iterable[tuple[range, str]]:
     """Places of words, and what they are together: "t shirt" is also tshirt, "4 006381 333931" one number."""
     plain = ["" if word.term.quoted else word.term.pieces[0].plain for word in words]
     for place in range(len(words) - 1):
-        if plain[place] and plain[place + 1] and len(together := plain[place] + plain[place + 1]) <= MOST_JOINED:
-            yield range(place, place + 2), together
-    if len(words) > 2 and all(each.isdigit() for each in plain) and len(together := "".join(plain)) <= MOST_JOINED:
-        yield range(len(words)), together
+        if joined := together(*plain[place : place + 2]):
+            yield range(place, place + 2), joined
+    if len(words) > 2 and all(each.isdigit() for each in plain) and (joined := together(*plain)):
+        yield range(len(words)), joined
 
 
 def _own(piece: Piece, weight: str = "") -> str:

@@ -151,6 +151,12 @@ def _together(words: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
     return tuple(form for form in forms if len(form) <= MOST_JOINED)
 
 
+def together(*words: str) -> str:
+    """Neighbouring words written as one; empty if that is too long for a word, or if one of them is empty."""
+    joined = "".join(words)
+    return joined if all(words) and len(joined) <= MOST_JOINED else ""
+
+
 def singular(word: str) -> str:
     """The singular that an English plural is most likely of, as people write it: watch of watches, shoe of shoes. Empty
     for words that are none."""

@@ -116,14 +116,14 @@ def test_a_picture_that_kills_its_worker_is_passed_over(
     class Death(BaseException):
         pass
 
-    real = renewing.input_of
+    real = renewing.file_of
 
-    def dies(claim: claims.Claim, spec: Any) -> Any:
+    def dies(claim: claims.Claim) -> bytes:
         if claim.image_id == images[0].pk:
             raise Death
-        return real(claim, spec)
+        return real(claim)
 
-    monkeypatch.setattr(renewing, "input_of", dies)
+    monkeypatch.setattr(renewing, "file_of", dies)
     for _ in range(renewals.MOST_TRIES):
         with pytest.raises(Death):
             renewing.renew()
