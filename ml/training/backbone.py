@@ -12,17 +12,14 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from ml.networks.backbones import preprocess
 from ml.networks.graph import folded
 from ml.weights import layout
 from ml.weights.architectures import (
     ARCHITECTURES,
-    IMAGENET_MEAN,
-    LITE_MEAN,
-    LITE_SCALE,
     SAME,
     Architecture,
     Convolution,
-    is_lite,
 )
 
 SPREAD = 0.05  # standard deviation of every kernel at the start of a training; see `Scaled`
@@ -70,9 +67,11 @@ def build(pictures: Any, variables: Mapping[str, np.ndarray], backbone: str, *, 
         half: compute in bfloat16; variables stay float32.
     """
     architecture = ARCHITECTURES[backbone]
-    first = keras.config.image_data_format() == "channels_first"
     builder = _Builder(architecture, variables, norms=norms, dtype=f"mixed_{HALF}" if half else "float32")
-    feature_map = architecture.describe(builder, _preprocess(pictures, backbone, first))
+    inputs = preprocess(pictures, backbone)
+    if keras.config.image_data_format() == "channels_first":
+        inputs = ops.transpose(inputs, (0, 3, 1, 2))
+    feature_map = architecture.describe(builder, inputs)
     builder.assign()
     return feature_map
 
@@ -134,18 +133,6 @@ def _moments(norm: "Norm") -> Any:
     x = ops.cast(norm.input, "float32")
     axes = tuple(axis for axis in range(4) if axis != norm.axis % 4)
     return ops.stack([ops.mean(x, axis=axes), ops.mean(ops.square(x), axis=axes)])
-
-
-def _preprocess(pictures: Any, backbone: str, channels_first: bool) -> Any:
-    """uint8 RGB → float32 as the backbone was trained, in the layout of the backend."""
-    if is_lite(backbone):
-        centred = layers.Rescaling(1 / LITE_SCALE, offset=-LITE_MEAN / LITE_SCALE, name="to_about_one")(pictures)
-    elif backbone == "inception_v3":
-        centred = layers.Rescaling(1 / 127.5, offset=-1.0, name="to_plus_minus_one")(pictures)
-    else:
-        bgr = ops.take(ops.cast(pictures, "float32"), [2, 1, 0], axis=-1)
-        centred = layers.Rescaling(1.0, offset=[-mean for mean in reversed(IMAGENET_MEAN)], name="minus_mean")(bgr)
-    return ops.transpose(centred, (0, 3, 1, 2)) if channels_first else centred
 
 
 class _Collector:

@@ -108,12 +108,8 @@ class FolderArchive:
         self._root = path.resolve()
         self._follow_links = follow_links
 
-    @property
-    def names(self) -> list[str]:
-        return self._listed
-
     @cached_property
-    def _listed(self) -> list[str]:
+    def names(self) -> list[str]:
         return _visible(self._files)
 
     @property

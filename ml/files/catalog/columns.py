@@ -93,14 +93,14 @@ class Columns:
         return _split(self.names[self.fields[field]])[1]
 
     @property
-    def doubtful(self) -> str:
-        """A warning about columns that look like a price or a stock but are not read as one; "" without any."""
+    def warnings(self) -> tuple[str, ...]:
+        """About columns that look like a price or a stock but are not read as one."""
         names = [self.names[place] for place in self.attributes.values() if _NEARLY.match(self.names[place].lower())]
         if not names:
-            return ""
+            return ()
         return (
             f"Kept as attributes, not read as prices or stock: {', '.join(names)}. "
-            "Rename them if they are price, sale_price, compare_at_price or stock."
+            "Rename them if they are price, sale_price, compare_at_price or stock.",
         )
 
     @property

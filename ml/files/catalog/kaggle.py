@@ -54,7 +54,7 @@ def read(input: Input, needed: Sequence[str] = COLUMNS, *, currency: str) -> Cat
         notes.append(f"Columns kept as attributes: {', '.join(kept)}.")
     if unread:
         notes.append(f"Columns of {table.name} that are not imported: {', '.join(unread)}.")
-    warnings = (*table.warnings, columns.doubtful) if columns.doubtful else table.warnings
+    warnings = (*table.warnings, *columns.warnings)
     records = partial(records_of, table, columns, input.archive.names, currency)
     return Catalog("kaggle", input.archive, table.name, table.count, records, table.dialect, warnings, tuple(notes))
 

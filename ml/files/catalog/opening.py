@@ -33,15 +33,17 @@ def open_catalog(path: Path, *, layout: str = "auto", currency: str = "USD", lea
     """
     input = _input(path, learning)
     catalog = _read(input, _recognised(input, learning) if layout == "auto" else layout, currency, learning)
-    if left_out := input.archive.left_out:
-        shown = ", ".join(left_out[:_SHOWN_NAMES]) + ", …" * (len(left_out) > _SHOWN_NAMES)
-        warning = f"Links and entries that lead out of {input.archive.path.name} are not read: {shown}."
-        catalog = replace(catalog, warnings=(*catalog.warnings, warning))
-    if repeated := input.archive.repeated:
-        shown = ", ".join(repeated[:_SHOWN_NAMES]) + ", …" * (len(repeated) > _SHOWN_NAMES)
-        warning = f"{input.archive.path.name} has several entries of one name, and only the last is read: {shown}."
-        catalog = replace(catalog, warnings=(*catalog.warnings, warning))
-    return catalog
+    archive = input.archive
+    about = (
+        (f"Links and entries that lead out of {archive.path.name} are not read", archive.left_out),
+        (f"{archive.path.name} has several entries of one name, and only the last is read", archive.repeated),
+    )
+    warnings = tuple(f"{what}: {_shown(names)}." for what, names in about if names)
+    return replace(catalog, warnings=(*catalog.warnings, *warnings))
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN_NAMES]) + ", …" * (len(names) > _SHOWN_NAMES)
 
 
 def _read(input: Input, layout: str, currency: str, learning: bool) -> Catalog:

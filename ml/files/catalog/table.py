@@ -44,7 +44,7 @@ def read(input: Input, *, currency: str) -> Catalog:
         notes.append(f"Columns kept as attributes: {', '.join(columns.attributes)}.")
     if others := [found.name for found in input.tables if found.name != table.name]:
         notes.append(f"Other tables are not read: {', '.join(others)}.")
-    warnings = (*table.warnings, columns.doubtful) if columns.doubtful else table.warnings
+    warnings = (*table.warnings, *columns.warnings)
     records = partial(records_of, table, columns, input.archive.names, currency)
     return Catalog("table", input.archive, table.name, table.count, records, table.dialect, warnings, tuple(notes))
 

@@ -22,6 +22,7 @@ MOST_LINE = 2**20  # characters, far more than the cells of a product may have t
 _SURROGATE = re.compile("[\udc80-\udcff]")  # a byte without a meaning, as Python's "surrogateescape" keeps it
 _SEPARATOR = re.compile(r'\ufeff*"?sep=(.)"?\s*', re.I)  # Excel's own first line
 _PICTURES = frozenset((*EXTENSIONS, *OTHER_EXTENSIONS))
+_QUOTED = re.compile('"([^"]*)"')
 _UNCLOSED = "a quote in this row is never closed"
 
 
@@ -162,7 +163,7 @@ def _rows(name: str, lines: _Lines, separator: str, header: list[str]) -> Iterat
             yield RowError(name, line, "bad_text", "contains bytes that are not UTF-8")
         elif text and not text.isspace():
             is_first = False
-            if repaired and literal[-1].count('"') and likeness.has_picture(literal[:-1]):
+            if repaired and '"' in cells[-1] and likeness.has_picture(cells[:-1]):
                 doubted = line  # a text of several lines may begin in its last cell
             yield line, cells
 
@@ -170,8 +171,7 @@ def _rows(name: str, lines: _Lines, separator: str, header: list[str]) -> Iterat
 def _literal(line: str, separator: str) -> list[str]:
     """Cells of a line that quotes only a word of a cell, as people write them: `AB-1,"Nike" shorts,12`."""
     cells = [cell.strip() for cell in line.split(separator)]
-    whole = re.compile('"([^"]*)"')
-    return [match[1] if (match := whole.fullmatch(cell)) else cell for cell in cells]
+    return [match[1] if (match := _QUOTED.fullmatch(cell)) else cell for cell in cells]
 
 
 class _Likeness:

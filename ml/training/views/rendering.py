@@ -44,7 +44,9 @@ def render(pictures: Any, size: int, changes: Changes, photos: Any = None) -> An
     flipped = of["flip"][:, None, None]
     across, down = _scaling(pictures.shape[1], size, of["box"], of["blur"], flipped)
     values = ops.cast(pictures, "float32") / 255
-    opaque = 1 - _paper(values) * ops.reshape(of["paste"], (-1, 1, 1))
+    white = ops.cast(ops.min(values, axis=-1) * 255 >= _WHITE_FROM, "float32")
+    paste = of["paste"] * ops.cast(_is_on_white(white), "float32")
+    opaque = 1 - _paper(white) * ops.reshape(paste, (-1, 1, 1))
     ink = _scaled(values * opaque[..., None], across, down)
     cover = _scaled(opaque[..., None], across, down)  # may overshoot like the ink, so that white on white is white
     ground: Any = 1.0
@@ -52,7 +54,7 @@ def render(pictures: Any, size: int, changes: Changes, photos: Any = None) -> An
         one = ops.ones_like(of["blur"])
         of_photo = _scaling(photos.shape[1], size, of["ground"], one, ops.zeros_like(flipped))
         piece = _scaled(ops.cast(photos, "float32") / 255, *of_photo)
-        pasted = ops.reshape(of["paste"] * ops.cast(_is_on_white(values), "float32"), (-1, 1, 1, 1))
+        pasted = ops.reshape(paste, (-1, 1, 1, 1))
         ground = 1 - pasted + pasted * piece
     shown = ink + (1 - cover) * ground
     shown = shown * of["gain"][:, None, None, :] + of["offset"][:, None, None, None]
@@ -104,21 +106,19 @@ def _scaled(values: Any, across: Any, down: Any) -> Any:
     return ops.einsum("npxc,nqx->npqc", ops.einsum("npy,nyxc->npxc", down, values), across)
 
 
-def _paper(values: Any) -> Any:
-    """float32 [n, S, S]: 1 for white that reaches the edge of the picture in a straight line, else 0. White inside a
-    garment stays."""
-    white = ops.cast(ops.min(values, axis=-1) * 255 >= _WHITE_FROM, "float32")
+def _paper(white: Any) -> Any:
+    """1 for white that reaches the edge of the picture in a straight line, else 0; both float32 [n, S, S]. White inside
+    a garment stays."""
     found = ops.zeros_like(white)
     for axis in (1, 2):
         turned = ops.flip(white, axis=axis)
         found = ops.maximum(found, ops.cumprod(white, axis=axis))
         found = ops.maximum(found, ops.flip(ops.cumprod(turned, axis=axis), axis=axis))
-    return found * ops.cast(_is_on_white(values), "float32")[:, None, None]
+    return found
 
 
-def _is_on_white(values: Any) -> Any:
+def _is_on_white(white: Any) -> Any:
     """bool [n]: whether most of the border is white, as in studio pictures."""
-    white = ops.cast(ops.min(values, axis=-1) * 255 >= _WHITE_FROM, "float32")
     border = ops.concatenate([white[:, 0], white[:, -1], white[:, :, 0], white[:, :, -1]], axis=1)
     return ops.mean(border, axis=1) >= _ON_WHITE
 
