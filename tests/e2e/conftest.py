@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.pictures import picture
@@ -92,3 +93,13 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def database_beside_playwright() -> Iterator[None]:
+    """Allows database access in this thread, where Playwright's event loop runs."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    cache.clear()
+    yield
+    cache.clear()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.db import connections
 from django.test.testcases import LiveServerThread
 from django.urls import resolve
@@ -22,7 +21,11 @@ from tests.e2e.every_page import EMPTY, NO_PAGES, Stocked, Visit, log_in
 from tests.people.test_permissions import routes
 from tests.shopkeeper import Shopkeeper
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("database_beside_playwright"),
+]
 
 WIDTHS = (390, 1440)
 NARROW = 320  # CSS pixels: 1280 at 400 % zoom (WCAG 1.4.10)
@@ -37,16 +40,6 @@ AXE = """(rules) => axe
     .run(document, {resultTypes: ["violations"], ...(rules && {runOnly: {type: "rule", values: rules}})})
     .then(({violations}) => violations.flatMap(
         ({id, nodes}) => nodes.map((node) => `${id}: ${node.target.join(" ")} ${node.html.slice(0, 160)}`)))"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def database_beside_playwright() -> Iterator[None]:
-    """Allows database access in this thread, where Playwright's event loop runs."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    cache.clear()
-    yield
-    cache.clear()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 class Inspector:

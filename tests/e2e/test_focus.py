@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -17,22 +13,16 @@ from tests.e2e.every_page import log_in
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("database_beside_playwright"),
+]
 HEARD = """() => {
     window.heard = [];
     const status = document.querySelector("[data-photo-status]");
     new MutationObserver(() => heard.push(status.textContent)).observe(status, {childList: true, characterData: true});
 }"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def database_beside_playwright() -> Iterator[None]:
-    """Allows database access in this thread, where Playwright's event loop runs."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    cache.clear()
-    yield
-    cache.clear()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.mark.parametrize("address", ["/", "/search/photo/"])

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from recommendations.models import EmbeddingModel
 from tests.shopkeeper import Shopkeeper
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def database_beside_playwright() -> Iterator[None]:
-    """Allows database access in this thread, where Playwright's event loop runs."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    cache.clear()
-    yield
-    cache.clear()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("database_beside_playwright"),
+]
 
 
 def test_choosing_a_colour_swaps_the_strip_and_nothing_else(
