@@ -209,20 +209,20 @@ def test_what_waits_is_the_same_by_the_cheap_way_as_by_the_whole_count(shop: Sho
 def test_the_command_tells_what_failed_with_an_example_and_the_remedy(
     shop: Shopkeeper, plane: EmbeddingModel, answered: Any
 ) -> None:
-    for age in range(0, 120, 2):
+    for age in range(0, 240, 20):  # far from every rounding: the seconds that this test takes change no word
         row(shop, plane, age_s=age)
     for code in ("corrupt", "corrupt", "missing_file"):
         last = row(shop, plane, "failed", code=code)
-    for _ in range(30):
+    for _ in range(12):
         row(shop, plane, "pending", age_s=40)
     found = answered("--json")
     fixed = ("model", "total", "ready", "pending", "processing", "failed", "failures")
-    assert [found[name] for name in fixed] == ["plane", 93, 60, 30, 0, 3, {"corrupt": 2, "missing_file": 1}]
+    assert [found[name] for name in fixed] == ["plane", 27, 12, 12, 0, 3, {"corrupt": 2, "missing_file": 1}]
     assert next(iter(found)) == "model"
     assert found["oldest_pending_s"] == pytest.approx(40, abs=20)
-    assert found["per_minute"] == pytest.approx(30, abs=1)
-    assert found["eta_s"] == pytest.approx(60, abs=2)
-    assert found["outlook"].startswith("About 1 minute left, at 30") or found["per_minute"] != 30
+    assert found["per_minute"] == pytest.approx(3.2, abs=0.4)
+    assert found["eta_s"] == pytest.approx(235, abs=20)
+    assert found["outlook"] == "About 4 minutes left, at 3 pictures a minute."
     assert found["paused"] is None
     assert [(group["code"], group["count"]) for group in found["reasons"]] == [("corrupt", 2), ("missing_file", 1)]
     assert found["reasons"][1] == {
