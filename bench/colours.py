@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.profiles import labelled, profiles
+from bench.profiles import PROFILES, labelled, made
 from ml import Embedder
 from ml.datasets import open_set
 from ml.pictures.codec import decode, to_input
@@ -31,7 +31,8 @@ def measure(*, limit: int, weights: str | None) -> bool:
     print(f"{embedder.weights.name}: cosine of {len(pictures)} pictures with themselves in sRGB\n")
     print(f"{'profile':<18}{'file':<6}{'median':>8}{'mean':>8}{'least':>8}{'as sRGB':>9}{'ms each':>9}{'without':>9}")
     is_good = True
-    for name, (mode, profile) in profiles().items():
+    for name in PROFILES:
+        mode, profile = made(name)
         grey = [image.convert("L").convert("RGB") for image in pictures] if mode == "L" else pictures
         for format, options in _SAVED.items():
             if (mode == "CMYK" and format != "JPEG") or (mode == "L" and format == "WEBP"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import cache
 from io import BytesIO
 from itertools import product
@@ -20,18 +21,22 @@ _TO_XYZ = np.array([[0.4361, 0.3851, 0.1431], [0.2225, 0.7169, 0.0606], [0.0139,
 _WHITE = np.array([0.9642, 1.0, 0.8249])
 
 
-@cache
-def profiles() -> dict[str, tuple[str, bytes]]:
-    """Name → (Pillow's mode, profile)."""
-    return {
-        "Display P3": ("RGB", rgb_profile(matrix_profiles.DISPLAY_P3, SRGB_TONE, "Display P3")),
-        "Adobe RGB": ("RGB", rgb_profile(matrix_profiles.ADOBE_RGB, Tone(563 / 256), "Adobe RGB")),
-        "ProPhoto": ("RGB", rgb_profile(matrix_profiles.PROPHOTO, Tone(1.8), "ProPhoto")),
-        "BT.2020": ("RGB", rgb_profile(matrix_profiles.BT2020, Tone(2.4), "BT.2020")),
-        "CMYK": ("CMYK", cmyk_profile()),
-        "grey, gamma 1.8": ("L", grey_profile(Tone(1.8), "Grey 1.8")),
-        "grey, gamma 2.2": ("L", grey_profile(Tone(2.2), "Grey 2.2")),
-    }
+#: Name → Pillow's mode, and how the profile is made.
+PROFILES: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "Display P3": ("RGB", lambda: rgb_profile(matrix_profiles.DISPLAY_P3, SRGB_TONE, "Display P3")),
+    "Adobe RGB": ("RGB", lambda: rgb_profile(matrix_profiles.ADOBE_RGB, Tone(563 / 256), "Adobe RGB")),
+    "ProPhoto": ("RGB", lambda: rgb_profile(matrix_profiles.PROPHOTO, Tone(1.8), "ProPhoto")),
+    "BT.2020": ("RGB", lambda: rgb_profile(matrix_profiles.BT2020, Tone(2.4), "BT.2020")),
+    "CMYK": ("CMYK", lambda: cmyk_profile()),
+    "grey, gamma 1.8": ("L", lambda: grey_profile(Tone(1.8), "Grey 1.8")),
+    "grey, gamma 2.2": ("L", lambda: grey_profile(Tone(2.2), "Grey 2.2")),
+}
+
+
+def made(name: str) -> tuple[str, bytes]:
+    """Pillow's mode, and the profile. That of print takes a second, once."""
+    mode, make = PROFILES[name]
+    return mode, make()
 
 
 def labelled(image: Image.Image, mode: str, profile: bytes, format: str, **options: object) -> bytes:

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db.models import Count
 from PIL import Image
 
-from bench.profiles import labelled, profiles
+from bench.profiles import labelled, made
 from catalog.models import ProductImage
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.monitoring.status import pipeline_status
@@ -146,7 +146,7 @@ def test_a_worker_renews_vectors_of_an_earlier_decoder_although_it_is_killed(
     start: Start, network: EmbeddingModel
 ) -> None:
     shop = Shopkeeper()
-    mode, profile = profiles()["Display P3"]
+    mode, profile = made("Display P3")
     files = [labelled(Image.new("RGB", (48, 48), (200, number, 40)), mode, profile, "PNG") for number in range(120)]
     images = [shop.image(shop.product(), data) for data in files]
     first = start("worker", **QUICK)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from bench.profiles import labelled, profiles
+from bench.profiles import PROFILES, labelled, made
 from ml.pictures import codec
 from ml.pictures.colours import MAX_PROFILE_BYTES
 from ml.pictures.decoding import Decoders
@@ -24,7 +24,7 @@ from tests.ml.conftest import encode
 
 SPEC = SimpleNamespace(input_size=48, fit="letterbox")
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-P3 = profiles()["Display P3"][1]
+P3 = made("Display P3")[1]
 _SAVED = {
     "JPEG": {"quality": 98, "subsampling": 0},
     "PNG": {},
@@ -57,9 +57,9 @@ def png_with(image: Image.Image, *chunks: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("format", _SAVED)
-@pytest.mark.parametrize("name", [name for name, (mode, _) in profiles().items() if mode == "RGB"])
+@pytest.mark.parametrize("name", [name for name, (mode, _) in PROFILES.items() if mode == "RGB"])
 def test_the_same_colours_look_the_same_in_every_profile_and_format(name: str, format: str) -> None:
-    mode, profile = profiles()[name]
+    mode, profile = made(name)
     data = labelled(swatches(), mode, profile, format, **_SAVED[format])
     assert np.abs(seen(data) - seen(encode(swatches()))).mean() < 1.5
     assert np.abs(codec.decode(data).astype(int) - np.asarray(swatches())).mean() < 1.5
@@ -69,7 +69,7 @@ def test_the_same_colours_look_the_same_in_every_profile_and_format(name: str, f
 
 @pytest.mark.parametrize("name", ["CMYK", "grey, gamma 1.8"])
 def test_print_and_grey_have_profiles_too(name: str) -> None:
-    mode, profile = profiles()[name]
+    mode, profile = made(name)
     picture = swatches() if mode == "CMYK" else swatches().convert("L").convert("RGB")
     data = labelled(picture, mode, profile, "JPEG", **_SAVED["JPEG"])
     differences = np.abs(seen(data) - seen(encode(picture)))
@@ -84,7 +84,7 @@ def test_palettes_and_16_bits_have_profiles_too() -> None:
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB",
     )  # fmt: skip
     assert np.abs(codec.decode(encode(palette, icc_profile=P3)).astype(int) - np.asarray(expected)).max() <= 1
-    profile = profiles()["grey, gamma 1.8"][1]
+    profile = made("grey, gamma 1.8")[1]
     deep = encode(Image.fromarray(np.full((8, 8), 0x8080, np.uint16)), icc_profile=profile)
     flat = encode(Image.new("L", (8, 8), 0x80), icc_profile=profile)
     assert np.array_equal(codec.decode(deep), codec.decode(flat))
@@ -135,7 +135,7 @@ BROKEN: dict[str, Callable[[], bytes]] = {
     "only a header": lambda: P3[:128],
     "nonsense": lambda: b"profile" * 90,
     "of a device link": lambda: P3[:12] + b"link" + P3[16:],
-    "of print": lambda: profiles()["CMYK"][1],
+    "of print": lambda: made("CMYK")[1],
     "in another space": lambda: P3[:16] + b"Luv " + P3[20:],
     "huge": lambda: P3 + bytes(MAX_PROFILE_BYTES),
     "with a thousand tags": lambda: P3[:128] + struct.pack(">I", 1000) + P3[132:],
@@ -159,7 +159,8 @@ def test_no_damaged_profile_refuses_its_picture() -> None:
     chance = random.Random(4)
     grey = swatches().convert("L")
     pictures = {"RGB": swatches(), "L": grey, "CMYK": swatches().convert("CMYK")}
-    for name, (mode, profile) in profiles().items():
+    for name in PROFILES:
+        mode, profile = made(name)
         for _ in range(40):
             damaged = bytearray(profile)
             for _ in range(chance.choice((1, 3, 30))):

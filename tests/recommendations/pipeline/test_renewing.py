@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from PIL import Image
 
-from bench.profiles import labelled, profiles
+from bench.profiles import labelled, made
 from catalog.models import ProductImage
 from ml.pictures.codec import DECODER_VERSION
 from recommendations import tasks
@@ -32,7 +32,7 @@ OLD = 2
 
 
 def in_p3(seed: int) -> bytes:
-    mode, profile = profiles()["Display P3"]
+    mode, profile = made("Display P3")
     return labelled(Image.new("RGB", (40, 40), (200, 40, 10 * seed)), mode, profile, "PNG")
 
 
