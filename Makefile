@@ -37,11 +37,16 @@ cases: setup tools  ## the tests that repeat reported failures; LOOKALIKE_CASES=
 accessibility: setup tools  ## violations of axe-core's rules for every page × theme × width, as a table
 	$(PY) -m pytest -q -s -n 0 tests/e2e/test_every_page.py $(ARGS)
 
-lint: setup
+lint: setup  ## style, types, and what Django says about a public shop
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-style lint-types lint-deployment
+
+.PHONY: lint-style lint-types lint-deployment
+lint-style:
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+lint-types:
 	$(PY) -m mypy
-	$(PY) manage.py makemigrations --check --dry-run
+lint-deployment:
 	DEBUG=false HTTPS_ONLY=true $(PY) manage.py check --deploy --fail-level WARNING
 
 bench: setup  ## make bench [ARGS="search"]
