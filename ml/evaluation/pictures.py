@@ -90,7 +90,8 @@ class PictureSet:
 
     def pixels(self, input_size: int, fit: str) -> tuple[Rows, list[str]]:
         """The input of a model with this size and fit, uint8 [n, S, S, 3], and the digest of each picture."""
-        prepared = self._prepare(self._all, input_size, fit)
+        # A side of a split is decoded alone: all 8,634 pictures of a set are 1.3 GB at 224 px.
+        prepared = self._prepare(self._all if 2 * len(self) > len(self._all) else self.samples, input_size, fit)
         index = {sample.name: place for place, sample in enumerate(prepared.samples)}
         missing = next((sample.name for sample in self.samples if sample.name not in index), None)
         if missing is not None:
