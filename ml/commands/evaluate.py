@@ -34,7 +34,8 @@ examples:
   python -m ml evaluate catalog.zip --split split.json --part test --weights runs/first/model.npz
   python -m ml evaluate photos/ --weights none --baselines pixels,hsv       without any network
   python -m ml evaluate catalog.zip --queries-from amateur.zip              the same class across sets
-  python -m ml evaluate catalog.zip --find-self large.zip                   a picture and its thumbnail"""
+  python -m ml evaluate catalog.zip --find-self large.zip                   a picture and its thumbnail
+  python -m ml evaluate catalog.zip --find-self large.zip --gallery-sizes 1000,4000,10000,all   its curve"""
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
@@ -86,6 +87,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
         help='matching classes: {"T-Shirt": ["Tshirts"], …} (default: 17 classes of clothing photos)')  # fmt: skip
     add("--find-self", type=Path, metavar="DATA",
         help="another set: its pictures query for those with the same file name")  # fmt: skip
+    add("--find-self-split", type=Path, metavar="FILE",
+        help="split of that set; queries come from its --part (default: all of it)")  # fmt: skip
     parser.set_defaults(command=run)
 
 
@@ -114,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], list[report.Sheet]]:
-    if options.part and not options.split and not options.queries_split:
+    if options.part and not (options.split or options.queries_split or options.find_self_split):
         raise DatasetError("--part needs a split: name its file with --split.")
     split = read_split(options.split) if options.split else None
     class_map = _class_map(options.class_map) if options.queries_from else {}
@@ -137,7 +140,7 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], list[report.
     if split is None and any(isinstance(system, Model) and system.trained for system in systems):
         note("Without --split, models may have been trained on the query pictures.")
     across = _across(pictures, class_map, options)
-    themselves = _open(options.find_self, options) if options.find_self else None
+    themselves = _other(options.find_self, options.find_self_split, options) if options.find_self else None
     document: dict[str, Any] = {
         "set": {
             "name": pictures.name,
@@ -174,7 +177,7 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], list[report.
         if themselves:
             vectors = _vectors(system, themselves)
             if vectors is not None:
-                of_self.append(short | protocol.find_self(pictures, themselves, vectors, gallery))
+                of_self.append(short | protocol.find_self(pictures, themselves, vectors, gallery, settings))
     if across and of_across:
         document["across"] = {
             "set": across.queries.name,
@@ -244,6 +247,15 @@ def _open(path: Path, options: argparse.Namespace) -> PictureSet:
         raise DatasetError(f"{path}: {error}") from error
 
 
+def _other(path: Path, split: Path | None, options: argparse.Namespace) -> PictureSet:
+    """Another set to take queries from: all of it, or the part of its split."""
+    others = _open(path, options)
+    if split is None:
+        return others
+    chosen = asked_by_split(others, read_split(split), options.part or "val", count=None, seed=options.seed)
+    return others.only(chosen.positions)
+
+
 def _asked(pictures: PictureSet, split: Split | None, options: argparse.Namespace) -> Asked:
     if split is None:
         return sampled(pictures, options.queries or _QUERIES, seed=options.seed)
@@ -255,11 +267,7 @@ def _across(
 ) -> questions.Question | None:
     if not options.queries_from:
         return None
-    others = _open(options.queries_from, options)
-    if options.queries_split:
-        part = read_split(options.queries_split)
-        chosen = asked_by_split(others, part, options.part or "val", count=None, seed=options.seed)
-        others = others.only(chosen.positions)
+    others = _other(options.queries_from, options.queries_split, options)
     if options.limit:
         others = others.only(sampled(others, options.limit, seed=options.seed).positions)
     question = questions.across(pictures, others, class_map)

@@ -75,6 +75,14 @@ def _print_across(document: dict[str, Any]) -> None:
         keys = ("within_1", "within_5", "within_10")
         rows = [(system["name"], *(_ranged(system[key]) for key in keys)) for system in found["systems"]]
         _print_table(("", "first", "within 5", "within 10"), rows)
+        if len(found["systems"][0]["galleries"]) > 1:
+            print("\nBy size of the gallery: itself first")
+            sizes = [gallery["size"] for gallery in found["systems"][0]["galleries"]]
+            rows = [
+                (system["name"], *(_ranged(gallery["within_1"]) for gallery in system["galleries"]))
+                for system in found["systems"]
+            ]
+            _print_table(("", *(f"{size:,}" for size in sizes)), rows)
 
 
 def _print_left_out(system: dict[str, Any]) -> None:

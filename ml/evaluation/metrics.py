@@ -112,15 +112,18 @@ def average_ranks(values: np.ndarray) -> np.ndarray:
     return (counts.cumsum() - (counts - 1) / 2)[inverse]
 
 
-def rank_of(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def rank_of(scores: np.ndarray, targets: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
     """The rank of one wanted picture in each list, from 1; pictures with an equal score come before it.
 
     Args:
         scores: float [q, n], higher is nearer.
         targets: int [q], the wanted position in the gallery.
+        among: int [m], positions of the pictures that compete with the wanted one; all by default.
     """
-    wanted = scores[np.arange(len(scores)), targets]
-    return (scores >= wanted[:, None]).sum(axis=1)
+    wanted = scores[np.arange(len(scores)), targets][:, None]
+    if among is None:
+        return (scores >= wanted).sum(axis=1)
+    return 1 + ((scores[:, among] >= wanted) & (among != targets[:, None])).sum(axis=1)
 
 
 def micro_mean(values: np.ndarray) -> float:

@@ -191,9 +191,11 @@ def confusions(lists: np.ndarray, notion: Notion, rows: np.ndarray) -> list[dict
     ]
 
 
-def find_self(pictures: PictureSet, queries: PictureSet, vectors: np.ndarray, gallery: np.ndarray) -> dict[str, Any]:
-    """The ranks at which `queries` find the picture with the same file name in `pictures`. A name that several
-    different pictures have does not count.
+def find_self(
+    pictures: PictureSet, queries: PictureSet, vectors: np.ndarray, gallery: np.ndarray, settings: Settings
+) -> dict[str, Any]:
+    """The ranks at which `queries` find the picture with the same file name in `pictures`, among all others and among
+    the random galleries of `settings`. A name that several different pictures have does not count.
 
     Raises:
         ValueError: the two sets have no such name in common.
@@ -208,20 +210,29 @@ def find_self(pictures: PictureSet, queries: PictureSet, vectors: np.ndarray, ga
     if not rows.size:
         raise ValueError(f"No picture of {queries.name} has the file name of exactly one in {pictures.name}.")
     targets = np.array(wanted)[rows]
-    ranks = np.concatenate(
-        [
-            metrics.rank_of(vectors[rows[start : start + 128]] @ gallery.T, targets[start : start + 128])
-            for start in range(0, len(rows), 128)
-        ]
-    )
-    drawn = metrics.resamples(len(rows), 1000)
+    smaller = _random_galleries(len(gallery), settings)
+    found: list[list[np.ndarray]] = [[] for _ in range(len(smaller) + 1)]
+    for start in range(0, len(rows), 128):
+        scores, wanted = vectors[rows[start : start + 128]] @ gallery.T, targets[start : start + 128]
+        for ranks_among, among in zip(found, (*smaller, None), strict=True):
+            ranks_among.append(metrics.rank_of(scores, wanted, among))
+    *of_smaller, ranks = map(np.concatenate, found)
+    drawn = metrics.resamples(len(rows), settings.resamples, seed=settings.seed)
+
+    def within(some: np.ndarray) -> dict[str, Any]:
+        return {
+            f"within_{k}": _figure(float((some <= k).mean()), metrics.micro_interval((some <= k) * 1.0, drawn))
+            for k in metrics.CUTOFFS
+        }
+
     return {
         "queries": int(rows.size),
         "without_a_counterpart": len(queries) - int(rows.size),
-        **{
-            f"within_{k}": _figure(float((ranks <= k).mean()), metrics.micro_interval((ranks <= k) * 1.0, drawn))
-            for k in metrics.CUTOFFS
-        },
+        **within(ranks),
+        "galleries": [
+            *({"size": len(among), **within(some)} for among, some in zip(smaller, of_smaller, strict=True)),
+            {"size": len(gallery), **within(ranks)},
+        ],
         "mean_reciprocal_rank": float((1 / ranks).mean()),
         "not_first": [
             {"name": queries.samples[int(rows[index])].name, "rank": int(ranks[index])}
@@ -233,10 +244,9 @@ def find_self(pictures: PictureSet, queries: PictureSet, vectors: np.ndarray, ga
 def _smaller_galleries(
     question: Question, asked: np.ndarray, gallery: np.ndarray, taught: np.ndarray, settings: Settings
 ) -> list[dict[str, Any]]:
-    order = np.random.default_rng(settings.seed).permutation(len(gallery))
     found = []
-    for size in sorted(size for size in settings.gallery_sizes if size < len(gallery)):
-        positions = np.sort(order[:size])
+    for positions in _random_galleries(len(gallery), settings):
+        size = len(positions)
         new = np.full(len(gallery) + 1, -1)  # the last entry is for queries that are not in the gallery: −1
         new[positions] = np.arange(size)
         notions = [notion.among(positions) for notion in question.notions]
@@ -244,6 +254,12 @@ def _smaller_galleries(
         figures = summary(measured, notions, taught, settings, only=_AT_EVERY_SIZE)
         found.append({"size": size, "notions": {name: _short(notion) for name, notion in figures.items()}})
     return found
+
+
+def _random_galleries(count: int, settings: Settings) -> list[np.ndarray]:
+    """Positions of the pictures in each smaller gallery, int, smallest first; the same for every model and question."""
+    order = np.random.default_rng(settings.seed).permutation(count)
+    return [np.sort(order[:size]) for size in sorted(settings.gallery_sizes) if size < count]
 
 
 def _short(notion: dict[str, Any]) -> dict[str, Any]:

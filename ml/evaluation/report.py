@@ -258,10 +258,12 @@ def _found_self(document: Mapping[str, Any]) -> str:
     if not found:
         return ""
     rows = [
-        [_text(system["name"]), *(_interval(system[f"within_{k}"]) for k in (1, 5, 10))] for system in found["systems"]
+        [_text(system["name"]), f"{gallery['size']:,}", *(_interval(gallery[f"within_{k}"]) for k in (1, 5, 10))]
+        for system in found["systems"]
+        for gallery in system["galleries"]
     ]
     caption = f"{found['systems'][0]['queries']:,} queries from {found['set']}: the picture with the same file name"
-    return _section("Finding itself", _table(caption, ["system", "first", "within 5", "within 10"], rows))
+    return _section("Finding itself", _table(caption, ["system", "gallery", "first", "within 5", "within 10"], rows))
 
 
 def _classes(system: Mapping[str, Any], *, open_: bool) -> str:

@@ -309,14 +309,20 @@ def test_a_large_picture_finds_its_own_thumbnail(catalog: Path, cache: Path, tmp
         rows.append({"id": number, "articleType": kind, "baseColour": colour})
         pictures[number] = encode(picture(kind, colour, nudge=nudge, scale=8), "PNG")
     large = write_kaggle(tmp_path / "large.zip", rows, pictures)
-    done = evaluate(
-        catalog, "--weights", "none", "--baselines", "pixels,hsv", "--find-self", large, "--json", cache=cache
-    )
+    sides = tmp_path / "split.json"
+    sides.write_text(json.dumps({"seed": 0, "sides": {"images/100.jpg": "test", "images/302.jpg": "val"}}))
+    asking = (catalog, "--weights", "none", "--baselines", "pixels,hsv", "--find-self", large, "--gallery-sizes", 3)
+    done = evaluate(*asking, "--json", cache=cache)
     document = found(done)["find_self"]
     pixels, hsv = document["systems"]
     assert (pixels["queries"], pixels["without_a_counterpart"]) == (2, 1)
     assert (pixels["within_1"]["mean"], pixels["not_first"]) == (1, [])
     assert hsv["within_10"]["mean"] == 1
+    assert [gallery["size"] for gallery in hsv["galleries"]] == [3, 13]
+    assert hsv["galleries"][0]["within_1"]["mean"] >= hsv["galleries"][1]["within_1"]["mean"] == hsv["within_1"]["mean"]
+    done = evaluate(*asking, "--find-self-split", sides, "--part", "test", "--json", cache=cache)
+    assert found(done)["find_self"]["systems"][0]["queries"] == 1
+    assert "itself first" in evaluate(*asking, cache=cache).stdout
 
 
 def test_a_file_name_that_several_pictures_have_finds_none_of_them(photos: Path, cache: Path) -> None:

@@ -112,6 +112,8 @@ def test_spearman() -> None:
 def test_rank_of_the_wanted_picture_counts_its_equals_before_it() -> None:
     scores = np.array([[0.9, 0.5, 0.7], [0.2, 0.2, 0.1]])
     assert metrics.rank_of(scores, np.array([2, 0])).tolist() == [2, 2]
+    assert metrics.rank_of(scores, np.array([2, 0]), np.array([1, 2])).tolist() == [1, 2], "equals count here too"
+    assert metrics.rank_of(scores, np.array([2, 0]), np.array([0, 2])).tolist() == [2, 1], "none competes with itself"
 
 
 def test_interval_of_equal_values_has_no_width_and_queries_that_do_not_count_are_ignored() -> None:
