@@ -41,9 +41,10 @@ examples:
   python -m ml whiten imagenet.npz --out small.npz       shorter vectors, fitted on your pictures
   python -m ml export --weights imagenet --pooling max --out resnet50.onnx
 
-WEIGHTS is bundled, lookalike-general (bundled too), imagenet or imagenet-inception (Keras's,
-downloaded once), efficientnet-lite0 or efficientnet-lite2 (from packages), untrained, or the path
-of an .npz, .h5 or .onnx file. Default: bundled, else imagenet, else untrained with a warning."""
+WEIGHTS is bundled, lookalike-general (bundled too), an edition such as lookalike-fashion-1,
+imagenet or imagenet-inception (Keras's, downloaded once), efficientnet-lite0 or
+efficientnet-lite2 (from packages), untrained, or the path of an .npz,
+.h5 or .onnx file. Default: bundled, else imagenet, else untrained with a warning."""
 
 
 def main(arguments: list[str] | None = None) -> int:

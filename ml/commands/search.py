@@ -23,7 +23,7 @@ from ml.files.pictures import named
 from ml.files.sheets import Tile
 from ml.pictures.codec import ImageRejected, decode, to_input
 from ml.spec import METRICS
-from ml.weights import WeightsError
+from ml.weights import WeightsError, setting_for
 
 _DESCRIPTION = """\
 Find the pictures in a features file that look most like each photo, and write them to a contact
@@ -73,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
         raise Failure(f"{options.sheet} must end in .png.", code=2)
     known = features.load(options.features)
     maker = features.maker(options.features, known)
-    found = resolve(options, weights=maker.weights, pooling=maker.spec.pooling)
+    weights = setting_for(maker.sha256, maker.weights)
+    found = resolve(options, weights=weights, pooling=maker.spec.pooling)
     if (found.sha256, found.spec) != (maker.sha256, maker.spec):
         raise WeightsError(
             f"{options.features} was made with {maker.name}, not with {found.name}: vectors of "
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     among = None
     if prices is not None and options.price_max is not None:
         among = prices <= options.price_max  # a missing price is NaN, and never within a budget
-    embedder = load(options, weights=maker.weights, pooling=maker.spec.pooling)
+    embedder = load(options, weights=weights, pooling=maker.spec.pooling)
     answers = [_answer(photo, embedder, known, options, among) for photo in options.photos]
     for answer in answers:
         if options.json:

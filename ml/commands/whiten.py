@@ -8,7 +8,7 @@ from ml.commands.common import Failure, Parents, note, resolve
 from ml.files import features
 from ml.networks import whitening
 from ml.spec import SHAPE
-from ml.weights import WeightsError, read_variables, write_npz
+from ml.weights import WeightsError, read_variables, setting_for, write_npz
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", parents: Parents) -> None:
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     known = features.load(options.features)
     maker = features.maker(options.features, known)
     spec = maker.spec
-    found = resolve(options, weights=maker.weights, pooling=spec.pooling)
+    found = resolve(options, weights=setting_for(maker.sha256, maker.weights), pooling=spec.pooling)
     if (found.sha256, found.spec) != (maker.sha256, spec):
         raise WeightsError(
             f"{options.features} was made with {maker.name}, not with {found.name}: name the same weights."

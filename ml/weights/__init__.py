@@ -1,8 +1,18 @@
 """Choosing, finding and reading weights.
 
-The bundled models are next to this file: an `.onnx` each, with their hashes in SHA256SUMS.
+The bundled models are next to this file: an `.onnx` for each edition, with its hash in SHA256SUMS.
 """
 
+from ml.weights.editions import (
+    BUNDLED,
+    BUNDLED_SETTING,
+    Edition,
+    bundled_names,
+    edition_of,
+    model_of,
+    newest_editions,
+    setting_for,
+)
 from ml.weights.errors import WeightsError
 from ml.weights.found import Weights
 from ml.weights.graphs import (
@@ -19,8 +29,6 @@ from ml.weights.graphs import (
 )
 from ml.weights.npz import write_npz
 from ml.weights.sources import (
-    BUNDLED,
-    BUNDLED_NAMES,
     KERAS_FILES,
     MIRROR_VARIABLE,
     NAMED,
@@ -34,7 +42,7 @@ from ml.weights.variables import read_variables
 
 __all__ = [
     "BUNDLED",
-    "BUNDLED_NAMES",
+    "BUNDLED_SETTING",
     "GOLDEN",
     "INPUT",
     "INT8_COSINE",
@@ -44,16 +52,22 @@ __all__ = [
     "NAMED",
     "PRECISION",
     "VECTORS",
+    "Edition",
     "GraphMeta",
     "KerasFile",
     "Weights",
     "WeightsError",
+    "bundled_names",
+    "edition_of",
     "graph_properties",
     "is_ready_made",
+    "model_of",
+    "newest_editions",
     "parse_graph_meta",
     "read_graph_meta",
     "read_variables",
     "resolve",
+    "setting_for",
     "sha256_of",
     "split_setting",
     "write_npz",

@@ -12,15 +12,20 @@ from common import files
 from ml.files import download
 from ml.spec import BACKBONES, COLOUR, HISTOGRAM_BINS, POOLINGS, SHAPE, ModelSpec, Part
 from ml.weights import layout
+from ml.weights.editions import (
+    BUNDLED_SETTING,
+    SUMS,
+    Edition,
+    bundled_names,
+    find_edition,
+    is_bundled_name,
+)
 from ml.weights.errors import WeightsError
 from ml.weights.found import Weights
 from ml.weights.graphs import read_graph_meta
 from ml.weights.h5 import read_h5
 from ml.weights.npz import read_npz
 from ml.weights.pth import find_pth
-
-BUNDLED = Path(__file__).parent
-SUMS = "SHA256SUMS"  # next to the bundled model, in the format of sha256sum
 
 MIRROR_VARIABLE = "LOOKALIKE_IMAGENET_URL"
 
@@ -50,7 +55,7 @@ KERAS_FILES = {
         ModelSpec("inception_v3", 299, "stretch", "avg", BACKBONES["inception_v3"]),
     ),
 }
-# Settings that are not files → (source, backbone); and BUNDLED_SETTING.
+# Settings that are neither files nor bundled models → (source, backbone).
 NAMED = {
     "imagenet": ("imagenet", "resnet50"),
     "imagenet-inception": ("imagenet", "inception_v3"),
@@ -58,9 +63,6 @@ NAMED = {
     "efficientnet-lite2": ("package", "efficientnet_lite2"),
     "untrained": ("untrained", "resnet50"),
 }
-BUNDLED_SETTING = "bundled"
-# The bundled models. The first is also called "bundled", and is the default.
-BUNDLED_NAMES = ("lookalike-fashion", "lookalike-general")
 _LITE_SPECS = {
     "efficientnet_lite0": ModelSpec("efficientnet_lite0", 224, "letterbox", "avg", BACKBONES["efficientnet_lite0"]),
     "efficientnet_lite2": ModelSpec("efficientnet_lite2", 260, "letterbox", "avg", BACKBONES["efficientnet_lite2"]),
@@ -86,10 +88,11 @@ def resolve(
     """The weights that `setting` names, or without one the best available.
 
     Args:
-        setting: "bundled", the name of another bundled model, "imagenet" (ResNet50), "imagenet-inception",
-            "efficientnet-lite0", "efficientnet-lite2", "untrained", or the path of an .npz, .h5, .weights.h5 or .onnx
-            file; the suffix "+colour" adds a colour histogram to the vector. None or empty tries the bundled model,
-            then Keras's ImageNet weights, then falls back to an untrained network with a warning through `log`.
+        setting: "bundled", the name of a bundled model or of one of its editions, "imagenet" (ResNet50),
+            "imagenet-inception", "efficientnet-lite0", "efficientnet-lite2", "untrained", or the path of an .npz, .h5,
+            .weights.h5 or .onnx file; the suffix "+colour" adds a colour histogram to the vector. None or empty tries
+            the bundled model, then Keras's ImageNet weights, then falls back to an untrained network with a warning
+            through `log`.
         cache_dir: the folder for downloads.
         pooling: "avg", "max" or "gem", instead of the pooling that the weights were made with.
         url, md5: instead of Keras's; the environment variable LOOKALIKE_IMAGENET_URL names the folder of a mirror.
@@ -125,18 +128,15 @@ def resolve(
         if source == "package":
             return _package(backbone, base, pooling)
         return _untrained(pooling) if source == "untrained" else imagenet(base)
-    if base and base not in (BUNDLED_SETTING, *BUNDLED_NAMES):
+    if base and not is_bundled_name(base):
         return _file(Path(base).expanduser(), "file", pooling)
-    path = _bundled(base)
-    if path:
-        try:
-            return _checked_bundle(path, pooling)
-        except WeightsError as error:
-            if base:
-                raise
-            _say(log, f"The bundled model cannot be used: {error}")
     if base:
-        raise WeightsError("No model is bundled with this installation. Name a weights file, or imagenet.")
+        return _checked_bundle(find_edition(base), base, pooling)
+    if bundled_names():
+        try:
+            return _checked_bundle(find_edition(BUNDLED_SETTING), BUNDLED_SETTING, pooling)
+        except WeightsError as error:
+            _say(log, f"The bundled model cannot be used: {error}")
     try:
         return imagenet("imagenet")
     except WeightsError as error:
@@ -158,9 +158,9 @@ def split_setting(setting: str) -> tuple[str, bool]:
 def is_ready_made(setting: str | None) -> bool:
     """Whether nothing has to be exported: `setting` names a graph, or leaves the choice to `resolve` and a graph is
     bundled."""
-    if setting in (None, "", BUNDLED_SETTING, *BUNDLED_NAMES):
-        return _bundled(setting) is not None
-    return setting.endswith(".onnx")
+    if setting in (None, "", BUNDLED_SETTING):
+        return bool(bundled_names())
+    return is_bundled_name(setting) or setting.endswith(".onnx")
 
 
 def sha256_of(path: Path) -> str:
@@ -176,26 +176,20 @@ def _say(log: Log | None, sentence: str) -> None:
         log(sentence)
 
 
-def _bundled(setting: str | None) -> Path | None:
-    """The bundled model of that name, or else the first; None if there is none."""
-    if setting in BUNDLED_NAMES:
-        path = BUNDLED / f"{setting}.onnx"
-        return path if path.is_file() else None
-    return min(BUNDLED.glob("*.onnx"), default=None)
+def _checked_bundle(edition: Edition, asked: str, pooling: str | None) -> Weights:
+    """An edition of a bundled model, under the name that was `asked` for; `setting` names the edition.
 
-
-def _checked_bundle(path: Path, pooling: str | None) -> Weights:
-    """The bundled model; raises WeightsError unless it is the released file."""
-    sums = path.with_name(SUMS)
-    lines = sums.read_text().splitlines() if sums.is_file() else []
-    expected = {name.strip(" *"): digest for digest, _, name in (line.partition(" ") for line in lines)}
-    found = sha256_of(path)
-    if expected.get(path.name) != found:
+    Raises:
+        WeightsError: the file is not the released one.
+    """
+    found = sha256_of(edition.path)
+    if edition.sha256 != found:
         raise WeightsError(
-            f"{path} is not the released file: its sha256 is {found}, expected "
-            f"{expected.get(path.name, f'one in {SUMS}')}. Check it out or install it again."
+            f"{edition.path} is not the released file: its sha256 is {found}, expected {edition.sha256} as in {SUMS}. "
+            "Check it out or install it again."
         )
-    return _file(path, "bundled", pooling)
+    weights = _file(edition.path, "bundled", pooling)
+    return replace(weights, name=edition.model if asked != edition.name else asked, setting=edition.name)
 
 
 def _untrained(pooling: str | None) -> Weights:
@@ -256,7 +250,7 @@ def _file(path: Path, source: str, pooling: str | None) -> Weights:
         wrong = "is not a file" if path.exists() else "does not exist"
         raise WeightsError(
             f"Weights file {path} {wrong}. Give the path of an .npz, .h5 or .onnx file, "
-            f"or one of {', '.join([BUNDLED_SETTING, *BUNDLED_NAMES[1:], *NAMED])}."
+            f"or one of {', '.join([BUNDLED_SETTING, *bundled_names()[1:], *NAMED])}."
         )
     extra: dict[str, Any] = {}
     if path.suffix == ".npz":
@@ -275,10 +269,8 @@ def _file(path: Path, source: str, pooling: str | None) -> Weights:
         )
     stem = path.name.split(".")[0] if path.name.endswith(".weights.h5") else path.stem
     name = _name(re.sub(r"[^\w.-]+", "-", stem), pooling, spec.pooling)
-    setting = str(path.resolve())
-    if source == "bundled":
-        setting = BUNDLED_SETTING if path == _bundled(BUNDLED_SETTING) else path.stem
-    return Weights(source, replace(spec, pooling=pooling or spec.pooling), sha256_of(path), path, name, setting, extra)
+    spec = replace(spec, pooling=pooling or spec.pooling)
+    return Weights(source, spec, sha256_of(path), path, name, str(path.resolve()), extra)
 
 
 def _name(stem: str, pooling: str | None, usual: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,13 @@ from tempfile import TemporaryDirectory
 
 from django.conf import settings
 
+from common.files import sha256_of
 from ml.runtimes.exporting import export_in_own_process
 from ml.spec import ModelSpec
 from ml.weights import Weights, WeightsError, is_ready_made, resolve
 from recommendations.lifecycle import artifacts
 from recommendations.lifecycle.artifacts import ModelUnavailable
+from recommendations.models.embedding_model import WeightsSource
 
 Log = Callable[[str], None]
 Progress = Callable[[int, int | None], None]
@@ -51,7 +54,8 @@ def find_weights(setting: str | None, *, pooling: str | None, log: Log, progress
 
 
 def publish(weights: Weights, *, log: Log) -> Published:
-    """Make the artifact of these weights in a separate process, and put it into the media storage and the cache.
+    """Make the artifact of these weights, in a separate process unless it is bundled, and put it into the media storage
+    and the cache.
 
     Raises:
         ModelUnavailable: the artifact cannot be made or stored.
@@ -66,20 +70,11 @@ def publish(weights: Weights, *, log: Log) -> Published:
 
 
 def _publish(weights: Weights, log: Log) -> Published:
-    cache = _cache()
-    with TemporaryDirectory(dir=cache) as folder:
+    with TemporaryDirectory(dir=_cache()) as folder:
         graph = Path(folder) / "graph.onnx"
-        try:
-            exported = export_in_own_process(weights.setting, graph, cache, pooling=weights.spec.pooling, log=log)
-        except WeightsError as error:
-            raise ModelUnavailable(str(error)) from error
-        if exported["weights_sha256"] != weights.sha256:
-            raise ModelUnavailable(
-                f"{weights.path} changed during the export: its sha256 is {exported['weights_sha256']}, was "
-                f"{weights.sha256}. Try again."
-            )
-        artifacts.store(graph, exported["graph_sha256"])
-        cached = artifacts.cache_path(exported["graph_sha256"])
+        graph_sha256 = _make_graph(weights, graph, log)
+        artifacts.store(graph, graph_sha256)
+        cached = artifacts.cache_path(graph_sha256)
         cached.parent.mkdir(parents=True, exist_ok=True)
         os.replace(graph, cached)
     return Published(
@@ -87,9 +82,29 @@ def _publish(weights: Weights, log: Log) -> Published:
         source=weights.source,
         weights=weights.setting or "",
         weights_sha256=weights.sha256,
-        graph_sha256=exported["graph_sha256"],
+        graph_sha256=graph_sha256,
         spec=weights.spec,
     )
+
+
+def _make_graph(weights: Weights, graph: Path, log: Log) -> str:
+    """Write the artifact to `graph` and return its SHA-256."""
+    if weights.source == WeightsSource.BUNDLED and weights.path is not None:
+        # The released file, as its hash says. It is tried on its golden pictures wherever it is loaded, so a copy is
+        # enough, and the admin can add it within a request.
+        shutil.copyfile(weights.path, graph)
+        found = made_from = sha256_of(graph)
+    else:
+        try:
+            exported = export_in_own_process(weights.setting, graph, _cache(), pooling=weights.spec.pooling, log=log)
+        except WeightsError as error:
+            raise ModelUnavailable(str(error)) from error
+        found, made_from = exported["graph_sha256"], exported["weights_sha256"]
+    if made_from != weights.sha256:
+        raise ModelUnavailable(
+            f"{weights.path} changed during the export: its sha256 is {made_from}, was {weights.sha256}. Try again."
+        )
+    return found
 
 
 def _cache() -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.conf import settings
 
 from catalog.locks import session_lock
-from ml.weights import split_setting
+from ml.weights import edition_of, model_of, split_setting
 from recommendations.lifecycle import artifacts
 from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.lifecycle.publishing import can_export, find_weights, publish
@@ -97,9 +97,13 @@ def _make_again(model: EmbeddingModel) -> None:
 
 
 def _candidates(model: EmbeddingModel) -> list[str]:
-    """Settings that may find its weights: their former place, EMBEDDING_WEIGHTS, and their name."""
-    named = "" if model.source == WeightsSource.FILE else model.source
-    return list(dict.fromkeys(filter(None, (model.weights, settings.EMBEDDING_WEIGHTS, named))))
+    """Settings that may find its weights: the edition of a bundled model, their former place, EMBEDDING_WEIGHTS, and
+    their name. "bundled", recorded by an earlier release, may be another edition in this one."""
+    edition = edition_of(model.weights_sha256)
+    former = "" if edition and model_of(model.weights) else model.weights
+    named = "" if edition or model.source == WeightsSource.FILE else model.source
+    places = (edition.name if edition else "", former, settings.EMBEDDING_WEIGHTS, named)
+    return list(dict.fromkeys(filter(None, places)))
 
 
 def _named(setting: str) -> str:

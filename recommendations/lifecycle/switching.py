@@ -18,6 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ml.spec import ModelSpec
+from ml.weights import Weights
 from recommendations.embeddings import claims
 from recommendations.embeddings.coverage import Coverage, coverage, failed_instead
 from recommendations.embeddings.indexes import drop_index, ensure_index, index_due
@@ -26,6 +27,7 @@ from recommendations.lifecycle.artifacts import ArtifactMissing, ModelUnavailabl
 from recommendations.lifecycle.publishing import Published, can_export, find_weights, publish
 from recommendations.lifecycle.restoring import models_lock, restore_network
 from recommendations.models import EmbeddingModel, ModelState
+from recommendations.models.embedding_model import WeightsSource
 
 if TYPE_CHECKING:
     from ml.runtimes.onnx import OnnxEmbedder
@@ -141,7 +143,7 @@ def add_model(
 
     Args:
         setting: as for EMBEDDING_WEIGHTS; see `ml.weights.resolve`.
-        name: by default the name of the weights.
+        name: by default the name of the weights, or of their edition if the shop has another one.
         pooling: instead of the pooling that the weights were made with.
         progress: called with (bytes so far, bytes in total or None) during a download.
 
@@ -164,7 +166,7 @@ def add_model(
         same = same_model(found.sha256, found.spec)
         if same is not None and same.state != ModelState.RETIRED:
             raise LifecycleError(f"These weights are here already, as model {same.name} ({same.state}).")
-        wanted = name or (same.name if same else found.name)
+        wanted = name or (same.name if same else _default_name(found))
         if EmbeddingModel.objects.filter(name=wanted).exclude(pk=same.pk if same else 0).exists():
             raise LifecycleError(f"There is already another model named {wanted}. Choose another name with --name.")
         made = publish(found, log=log)
@@ -175,6 +177,12 @@ def add_model(
         )  # fmt: skip
         same.save(update_fields=["name", "graph_sha256", "weights", "state"])
         return same
+
+
+def _default_name(found: Weights) -> str:
+    """The name of the weights; that of their edition if the shop has another edition of the same bundled model."""
+    taken = EmbeddingModel.objects.filter(name=found.name).exists()
+    return found.setting if taken and found.source == WeightsSource.BUNDLED else found.name
 
 
 def _create(made: Published, name: str) -> EmbeddingModel:

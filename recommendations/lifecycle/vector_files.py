@@ -35,6 +35,7 @@ from ml.pictures.codec import DECODER_VERSION, ImageRejected
 from ml.pictures.decoding import DecoderUnavailable
 from ml.runtimes import BadVector
 from ml.spec import ModelSpec
+from ml.weights import setting_for
 from recommendations.embeddings import claims, renewals
 from recommendations.embeddings.coverage import coverage
 from recommendations.embeddings.reading import stored_vectors
@@ -128,6 +129,8 @@ def model_for(features: Features, name: str | None, log: Log) -> EmbeddingModel:
 
 def _draft_of(features: Features, spec: ModelSpec, sha256: str, made_with: str, log: Log) -> EmbeddingModel:
     setting = features.meta.get("weights")
+    if setting is None or isinstance(setting, str):
+        setting = setting_for(sha256, setting)
     advice = (
         f"No model here has the weights that made these vectors, {made_with}. Run `manage.py embedding_models add "
         f"{setting or 'WEIGHTS'}` with them first, then repeat this command."

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from catalog.media import files
 from common.files import sha256_of
-from ml.weights import split_setting
+from ml.weights import BUNDLED_SETTING, edition_of, model_of, split_setting
 from recommendations.embeddings.coverage import Coverage, coverage
 from recommendations.lifecycle.refusals import refusals
 from recommendations.lifecycle.switching import UNTRAINED_WARNING
@@ -119,10 +119,14 @@ def _disagreement(model: EmbeddingModel) -> str | None:
 
 
 def _agrees(model: EmbeddingModel) -> bool:
+    """A bundled model without an edition in EMBEDDING_WEIGHTS agrees with every edition of it: an upgrade, which may
+    bring a newer one, must not make a shop complain."""
     setting = settings.EMBEDDING_WEIGHTS
     path = _file_in(setting)
     if path is None:
-        return (model.weights or model.source) == setting
+        edition = edition_of(model.weights_sha256)
+        used = edition.name if edition else model.weights or model.source
+        return setting in (used, model_of(used)) or (setting == BUNDLED_SETTING and model_of(setting) == model_of(used))
     if not path.is_file():
         return False
     found = path.stat()

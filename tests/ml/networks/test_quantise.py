@@ -53,7 +53,7 @@ def test_a_channel_of_almost_zeros_leaves_room_for_its_bias() -> None:
 @pytest.mark.slow
 def test_the_bundled_general_model_computes_alike_in_floats_and_in_int8(tmp_path: Path) -> None:
     weights = resolve("lookalike-general", cache_dir=tmp_path)
-    assert (weights.source, weights.setting, weights.spec.input_size) == ("bundled", "lookalike-general", 224)
+    assert (weights.source, weights.setting, weights.spec.input_size) == ("bundled", "lookalike-general-1", 224)
     assert weights.path is not None
     assert weights.path.stat().st_size < 10_000_000
     export_onnx(weights, tmp_path / "int8.onnx", precision="int8")

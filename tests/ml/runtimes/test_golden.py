@@ -22,7 +22,7 @@ from ml.weights import BUNDLED, GOLDEN, WeightsError, read_graph_meta, resolve
 from tests.ml.random_networks import saved
 
 SPEC = ModelSpec("resnet50", 32, "letterbox", "avg", 2048)
-FASHION = BUNDLED / "lookalike-fashion.onnx"
+FASHION = BUNDLED / "lookalike-fashion-1.onnx"
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ import pytest
 
 from ml import weights
 from ml.spec import LabelTask, ModelSpec, Part
-from ml.weights import KERAS_FILES, Weights, WeightsError, resolve
-from ml.weights import sources as weights_sources
+from ml.weights import KERAS_FILES, Weights, WeightsError, editions, resolve
 from ml.weights.layout import head_shapes, variable_shapes
 from tests.ml.conftest import Server
 from tests.ml.random_networks import saved, variables
@@ -269,7 +268,7 @@ def test_a_refusal_of_the_server_is_passed_on(tmp_path: Path, serve: Serve, stat
 def test_without_a_setting_and_without_a_network_it_is_untrained_and_loud(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights_sources, "BUNDLED", tmp_path)
+    monkeypatch.setattr(editions, "BUNDLED", tmp_path)
     notes: list[str] = []
     found = resolve(None, cache_dir=tmp_path, url=unreachable(), log=notes.append)
     assert found.source == "untrained"
@@ -282,20 +281,20 @@ def test_without_a_setting_and_without_a_network_it_is_untrained_and_loud(
 @pytest.fixture
 def bundle(tmp_path: Path, graph: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A bundled model, as released."""
-    monkeypatch.setattr(weights_sources, "BUNDLED", tmp_path / "bundle")
-    path = tmp_path / "bundle" / "fashion.onnx"
+    monkeypatch.setattr(editions, "BUNDLED", tmp_path / "bundle")
+    path = tmp_path / "bundle" / "fashion-1.onnx"
     path.parent.mkdir()
     path.write_bytes(graph.read_bytes())
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    path.with_name("SHA256SUMS").write_text(f"{digest}  fashion.onnx\n")
+    path.with_name("SHA256SUMS").write_text(f"{digest}  fashion-1.onnx\n")
     return path
 
 
 @pytest.mark.slow
 def test_without_a_setting_the_bundled_model_comes_first(tmp_path: Path, bundle: Path) -> None:
-    for setting in ("", None, "bundled"):
+    for setting in ("", None, "bundled", "fashion"):
         found = resolve(setting, cache_dir=tmp_path, url=unreachable())
-        assert (found.source, found.name, found.path, found.setting) == ("bundled", "fashion", bundle, "bundled")
+        assert (found.source, found.name, found.path, found.setting) == ("bundled", "fashion", bundle, "fashion-1")
         assert weights.is_ready_made(setting)
 
 
@@ -312,8 +311,34 @@ def test_a_bundled_model_that_is_not_the_released_one_is_refused_with_both_hashe
     assert notes[0].startswith("The bundled model cannot be used: ")
 
 
+@pytest.mark.slow
+def test_a_name_means_the_newest_edition_and_a_number_an_edition(tmp_path: Path, bundle: Path) -> None:
+    newer = bundle.with_name("fashion-10.onnx")
+    newer.write_bytes(bundle.read_bytes() + b"\x2a\x00")
+    sums, digest = bundle.with_name("SHA256SUMS"), hashlib.sha256(newer.read_bytes()).hexdigest()
+    sums.write_text(f"{sums.read_text()}{'0' * 64}  fashion-2.onnx\n{digest}  fashion-10.onnx\n")
+    for setting in (None, "bundled", "fashion", "fashion-10"):
+        assert resolve(setting, cache_dir=tmp_path).sha256 == digest
+    first = resolve("fashion-1", cache_dir=tmp_path)
+    assert (first.name, first.path, first.setting) == ("fashion-1", bundle, "fashion-1")
+    assert weights.setting_for(first.sha256, "bundled") == "fashion-1"
+    with pytest.raises(WeightsError, match=r"does not contain fashion-2, only fashion-1 and fashion-10.*0{64}\.onnx"):
+        resolve("fashion-2", cache_dir=tmp_path)
+    with pytest.raises(WeightsError, match=r"There is no edition fashion-3\. This release contains fashion-1 and"):
+        resolve("fashion-3", cache_dir=tmp_path)
+    newer.unlink()
+    bundle.unlink()
+    with pytest.raises(WeightsError, match="No edition of fashion is bundled"):
+        resolve("fashion", cache_dir=tmp_path)
+
+
+def test_every_bundled_file_is_a_released_edition() -> None:
+    released = {edition.path.name for edition in editions.editions()}
+    assert {path.name for path in editions.BUNDLED.glob("*.onnx")} <= released
+
+
 def test_without_a_bundled_model_asking_for_it_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights_sources, "BUNDLED", tmp_path)
+    monkeypatch.setattr(editions, "BUNDLED", tmp_path)
     assert not weights.is_ready_made(None)
     with pytest.raises(WeightsError, match="No model is bundled"):
         resolve("bundled", cache_dir=tmp_path)
