@@ -27,7 +27,8 @@ from catalog.attributes import parse_attributes, validate_attributes
 from catalog.locks import lock_tree
 from catalog.models import Category, Product, ProductImage
 from catalog.search import admin as search_admin  # noqa: F401  (registers its models)
-from catalog.search.finding import among, find
+from catalog.search.finding import find
+from catalog.search.statements import among
 from catalog.services import (
     AcceptedImage,
     StorageUnavailable,

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations, islice, product
 from typing import Any, overload
 
-from django.contrib.postgres.search import SearchQueryField
-from django.db import connection, transaction
-from django.db.models import BooleanField, F, FloatField, Func, IntegerField, QuerySet, Value
+from django.db.models import F, FloatField, Func, IntegerField, QuerySet, Value
 from django.db.models.functions import Cast
 
 from catalog.models import Product, SearchWord
@@ -17,15 +15,18 @@ from catalog.querysets import ProductQuerySet
 from catalog.search.lexicon import Lexicon
 from catalog.search.query import Condition, Term, condition, has_syntax, in_any_order, parse
 from catalog.search.spelling import candidates
+from catalog.search.statements import Matches, among, probe, sample, tsquery, without
 from catalog.search.words import pieces, stem
 
 #: How many products are ranked, the newest: more than numbered pages show (`catalog.pages`). For "women" all are
 #: equally good, and ranking all of them took 0.4 s at 300,000 products.
-RANKED = 1200
-#: Words that more products contain are so common that reading the newest products finds enough of them. In 300,000
-#: products, reading 20,000 from the index of words and finding 1,200 that way take about equally long: 20 ms. More
-#: than `RANKED`.
+RANKED = 1050
+#: Of what more products contain, reading the newest products finds enough. In 300,000 products, reading 20,000 from the
+#: index of words and finding 1,050 that way take about equally long: 20 ms. More than `RANKED`.
 MANY = 20_000
+#: Of the newest products: if more match, reading on from there soon finds `RANKED`.
+_SHARE = 0.03
+_WINDOW = 50_000  # products read in that way at most
 _TRIED = 4  # corrections of a word
 _SAMPLE = 100  # products of a word: mostly one of them is visible
 #: Products of a word that may be a misspelling of a more common one although they contain it: "john miler". A word of
@@ -34,6 +35,9 @@ _RARE, _MUCH_MORE = 20, 10
 _MOST_RARE = 3  # such words of a search, the rarest
 _MOST_CHOICES = 16  # combinations of corrections; each takes a statement
 _CHECKED = 12  # words of a search; each takes a statement
+_AT_ONCE = 4  # combinations in a statement; most often the first one is meant
+#: A word of more products is not taken for a misspelling of a more common one.
+_SELDOM = 2000
 _COMPARED = 1500  # products, when none contains all words or all but one
 #: Of descriptions, attributes, brand and category, title. Less than 1 together, so that the marks of `_score` decide.
 _WEIGHTS = "{0.02, 0.1, 0.3, 1.0}"
@@ -146,58 +150,35 @@ def _text(branch: list[Term]) -> str:
 def _search(wanted: Condition | None, products: ProductQuerySet) -> Found:
     if wanted is None or not wanted.match:
         return Found()
-    # A word that is known to be common needs no count, which took half of the time of a search for "women".
-    counted = SearchWord.objects.filter(word__in=wanted.single, products__gt=MANY) if wanted.single else None
-    common = not wanted.positive or (counted is not None and counted.exists())
-    ids, count = ([], MANY + 1) if common else _probe([wanted.match])[0]
-    if not count:
-        return Found()
-    if count <= RANKED:
-        return Found(_ranked(products.filter(among(ids)), wanted))
-    matching = products.filter(_Matches(F("search_text__vector"), _query(wanted.match))).order_by("-id")
-    newest = _newest(matching if count > MANY else products.filter(among(ids)))
-    if len(newest) <= RANKED and len(ids) < count <= MANY:
-        # Few of them are visible, and the planner might read the catalog to its end to find them.
-        matching = products.filter(among(_probe([wanted.match], give=MANY)[0][0])).order_by("-id")
-        newest = _newest(matching)
+    matching = products.filter(Matches(F("search_text__vector"), tsquery(wanted.match))).order_by("-id")
+    seen = sample([wanted.match])
+    newest: list[int] = []
+    if len(seen.found[0]) > _SHARE * seen.size:
+        # The planner's guess, the index of words, would read all that match.
+        with without("bitmapscan", "seqscan", "sort"):
+            newest = _newest(matching.filter(pk__gt=seen.latest - _WINDOW))
+    if len(newest) <= RANKED and not wanted.positive:
+        newest = _newest(matching)  # every product without a word: no index helps
+    elif len(newest) <= RANKED:
+        ids, count = probe([wanted.match], most=MANY, give=RANKED * 3 // 2)[0]  # most products are visible
+        if not count:
+            return Found()
+        if count <= RANKED:
+            return Found(_ranked(products.filter(among(ids)), wanted))
+        newest = _newest(matching if count > MANY else products.filter(among(ids)))
+        if len(newest) <= RANKED and len(ids) < count <= MANY:
+            # Few of them are visible, and the planner might read the catalog to its end to find them.
+            matching = products.filter(among(probe([wanted.match], most=MANY, give=MANY)[0][0])).order_by("-id")
+            newest = _newest(matching)
     if len(newest) <= RANKED:
         return Found(_ranked(products.filter(among(newest)), wanted))
-    named = _probe([wanted.whole])[0][0][:RANKED] if wanted.whole else []
+    named = probe([wanted.whole], most=RANKED, give=RANKED)[0][0] if wanted.whole else []
     ids = _ranked(products.filter(among([*newest[:RANKED], *named])), wanted)
     return Found(ids, matching, newest[RANKED - 1])
 
 
-def _newest(products: ProductQuerySet) -> list[int]:
+def _newest(products: QuerySet[Product]) -> list[int]:
     return list(products.order_by("-id").values_list("pk", flat=True)[: RANKED + 1])
-
-
-def _probe(queries: Sequence[str], *, most: int | None = None, give: int | None = None) -> list[tuple[list[int], int]]:
-    """For each query, ids of products that match, published or not, newest first, and how many there are.
-
-    It uses only the index of words, which quickly finds that no product contains all of them. The planner alone reads
-    the whole catalog for words that are each common but never occur together ("men women").
-
-    Args:
-        most: counted; by default `MANY`. Of more, the count is `most` + 1.
-        give: the most ids; by default twice `RANKED`, because most products are visible.
-    """
-    most, give = most or MANY, give or 2 * RANKED
-    found = []
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config(name, 'off', true) "
-            "FROM unnest('{enable_seqscan,enable_indexscan,enable_indexonlyscan}'::text[]) AS name"
-        )
-        for query in queries:
-            cursor.execute(
-                "SELECT (array_agg(product_id ORDER BY product_id DESC))[:%s], count(*) "
-                "FROM (SELECT product_id FROM catalog_searchtext WHERE vector @@ %s::tsquery LIMIT %s) AS found",
-                [give, query, most + 1],
-            )
-            ids, count = cursor.fetchone()
-            found.append((ids or [], count))
-        transaction.set_rollback(True)  # or the settings would last for an enclosing transaction
-    return found
 
 
 def _ranked(products: ProductQuerySet, wanted: Condition) -> list[int]:
@@ -211,42 +192,38 @@ def score(wanted: Condition) -> Any:
     for words, share in ((wanted.rank, 0.9), (wanted.beginnings, 0.09)):  # less than 1 together
         if words:
             template = f"{share} * ts_rank('{_WEIGHTS}'::real[], %(expressions)s)"
-            total += Func(F("search_text__vector"), _query(words), template=template, output_field=FloatField())
+            total += Func(F("search_text__vector"), tsquery(words), template=template, output_field=FloatField())
     for mark, worth in ((wanted.whole, 4.0), (wanted.phrase, 2.0), (wanted.title, 1.0)):
         if mark:
-            total += Cast(_Matches(F("search_text__vector"), _query(mark)), IntegerField()) * Value(worth)
+            total += Cast(Matches(F("search_text__vector"), tsquery(mark)), IntegerField()) * Value(worth)
     return total
-
-
-class _Matches(Func):
-    template = "(%(expressions)s)"
-    arg_joiner = " @@ "
-    output_field = BooleanField()
-
-
-def among(ids: list[int]) -> Any:
-    """`pk__in` with one parameter, as text: thousands take longer to pass on than to look up."""
-    array = Value("{" + ",".join(map(str, ids)) + "}")
-    template = "(%(expressions)s::bigint[]))"
-    return Func(F("pk"), array, template=template, arg_joiner=" = ANY (", output_field=BooleanField())
-
-
-def _query(text: str) -> Any:
-    return Func(Value(text), template="%(expressions)s::tsquery", output_field=SearchQueryField())
 
 
 def _exist(wanted: Sequence[Condition | None], visible: ProductQuerySet) -> list[bool]:
     """For each condition, whether a product that the user may see meets it."""
-    queries = [each.match if each is not None and each.positive else "" for each in wanted]
-    probed = iter(_probe([query for query in queries if query], most=_SAMPLE, give=_SAMPLE))
-    found = []
-    for each, query in zip(wanted, queries, strict=True):
-        ids, count = next(probed) if query else ([], 0)
-        known = count > 0 and visible.filter(among(ids)).exists()
-        if not known and (count > _SAMPLE or (each is not None and each.match and not each.positive)):
-            known = visible.filter(_Matches(F("search_text__vector"), _query(each.match if each else ""))).exists()
-        found.append(known)
-    return found
+    positive = {each.match: each.positive for each in wanted if each is not None and each.match}
+    asked = list(positive)
+    if not asked:
+        return [False] * len(wanted)
+    found = _seen(dict(zip(asked, sample(asked).found, strict=True)), visible)
+    counts = dict.fromkeys(asked, _SAMPLE + 1)
+    if others := [match for match in asked if match not in found and positive[match]]:
+        probed = dict(zip(others, probe(others, most=_SAMPLE, give=_SAMPLE), strict=True))
+        found |= _seen({match: ids for match, (ids, _) in probed.items()}, visible)
+        counts |= {match: count for match, (_, count) in probed.items()}
+    for match in asked:
+        unclear = match not in found and counts[match] > _SAMPLE
+        if unclear and visible.filter(Matches(F("search_text__vector"), tsquery(match))).exists():
+            found.add(match)
+    return [each is not None and each.match in found for each in wanted]
+
+
+def _seen(ids: dict[str, list[int]], visible: ProductQuerySet) -> set[str]:
+    """Those of the conditions of which a product is visible, by the first `_SAMPLE` of each."""
+    some = {match: pks[:_SAMPLE] for match, pks in ids.items() if pks}
+    every = sorted({pk for pks in some.values() for pk in pks})
+    there = set(visible.filter(among(every)).order_by().values_list("pk", flat=True)) if every else set()
+    return {match for match, pks in some.items() if not there.isdisjoint(pks)}
 
 
 def _options(branch: list[Term], lexicon: Lexicon, visible: ProductQuerySet) -> dict[int, list[Term]]:
@@ -258,7 +235,7 @@ def _options(branch: list[Term], lexicon: Lexicon, visible: ProductQuerySet) -> 
     stems = [{stem(form) for form in term.forms} if not term.quoted else set() for term in branch]
     meant = {place for places, _ in lexicon.same_meaning(stems) for place in places}
     rows = SearchWord.objects.filter(word__in={form for term in wanted for form in term.forms})
-    counted = dict(rows.values_list("word", "products"))
+    counted = dict(rows.filter(products__gt=0).values_list("word", "products"))
     found, rare = {}, []
     unclear = []
     for place, term in enumerate(branch):
@@ -267,7 +244,7 @@ def _options(branch: list[Term], lexicon: Lexicon, visible: ProductQuerySet) -> 
         count = max((counted.get(form, 0) for form in term.forms), default=0)
         if not count and not any(form in counted for form in term.forms):
             unclear.append(place)
-        elif len(wanted) > 1 and not term.optional:
+        elif len(wanted) > 1 and not term.optional and count <= _SELDOM:
             rare.append((count, place))
     # The words of the shop answer for most, without looking at any product.
     last = len(branch) - 1
@@ -283,7 +260,7 @@ def _options(branch: list[Term], lexicon: Lexicon, visible: ProductQuerySet) -> 
 
 
 def _corrections(term: Term, lexicon: Lexicon, *, more_common_than: int = 0) -> list[Term]:
-    words = candidates(term.word, lexicon.words(), more_common_than=more_common_than)
+    words = candidates(term.word, lexicon.words, more_common_than=more_common_than)
     return [Term(word, tuple(pieces(word))) for word in words[:_TRIED]]
 
 
@@ -300,9 +277,12 @@ def _completion(
         better = [corrected.get(place, term) for place, term in enumerate(branch)]
         if better != branch:
             tried.append(better)
-    conditions = [condition([better], lexicon, prefix=better[-1] is branch[-1]) for better in tried]
-    exist = _exist(conditions, visible)
-    return next((better for better, exists in zip(tried, exist, strict=True) if exists), None)
+    for start, end in ((0, 1), *((each, each + _AT_ONCE) for each in range(1, len(tried), _AT_ONCE))):
+        some = tried[start:end]
+        exist = _exist([condition([better], lexicon, prefix=better[-1] is branch[-1]) for better in some], visible)
+        if any(exist):
+            return some[exist.index(True)]
+    return None
 
 
 def _closest(
@@ -323,7 +303,7 @@ def _some(branch: list[Term], lexicon: Lexicon, products: ProductQuerySet) -> Fo
         return Found()
     excluded = [term for term in branch if term.excluded]
     unless = condition([excluded], lexicon).match if excluded else ""  # type: ignore[union-attr]
-    counted = zip(built.terms, _probe(built.terms, most=2 * RANKED, give=RANKED), strict=True)
+    counted = zip(built.terms, probe(built.terms, most=2 * RANKED, give=RANKED), strict=True)
     probed = sorted(((count, term, ids) for term, (ids, count) in counted if count), key=lambda each: each[0])
     terms = [term for _, term, _ in probed]  # the rarest first
     # Most often one word is unknown, or one is too much. These statements find all products.
@@ -342,10 +322,10 @@ def _most_words(ids: list[int], built: Condition, unless: str, products: Product
     """Those of the products that contain the most of the words."""
     counted: Any = Value(0)
     for term in built.terms:
-        counted += Cast(_Matches(F("search_text__vector"), _query(term)), IntegerField())
+        counted += Cast(Matches(F("search_text__vector"), tsquery(term)), IntegerField())
     possible = products.filter(among(ids))
     if unless:
-        possible = possible.filter(_Matches(F("search_text__vector"), _query(unless)))
+        possible = possible.filter(Matches(F("search_text__vector"), tsquery(unless)))
     counts = dict(possible.annotate(words_found=counted).order_by().values_list("pk", "words_found"))
     most = max(counts.values(), default=0)
     best = sorted((pk for pk, count in counts.items() if count == most), reverse=True)[:RANKED]

@@ -16,9 +16,8 @@ from django.db import connection, transaction
 from django.db.models.signals import post_save
 
 from catalog.models import Product, SearchText, SearchWord
-from catalog.search.lexemes import VERSION, correctable, vector_of, words_of
+from catalog.search.lexemes import VERSION, known_words, vector_of, words_of
 from catalog.search.spelling import near
-from catalog.search.words import singular
 
 logger = logging.getLogger(__name__)
 
@@ -105,18 +104,17 @@ def _add(words: dict[str, int]) -> None:
 
 
 def count_words() -> int:
-    """Count again how many published products contain each word, and drop words that none contains; returns the number
-    of words. It reads all words of the catalog: 3 s for 300,000 products."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT word, ndoc FROM ts_stat("
-            "'SELECT vector FROM catalog_searchtext JOIN catalog_product ON id = product_id WHERE published', 'abc'"
-            ") WHERE word ~ '^[^~+=#0-9]'"
-        )
-        counted = {word: count for word, count in cursor.fetchall() if correctable(word)}
+    """Count again how many published products contain each word, and drop words that no product contains; returns the
+    number of words. It reads all words of the catalog: 3 s for 300,000 products."""
+    counted: dict[str, int] = {}
+    for word, count in _counts(published=True).items():
+        for known in known_words([word], singulars=False):
+            counted[known] = max(counted.get(known, 0), count)
     for word, count in list(counted.items()):
-        if correctable(one := singular(word)):
+        for one in known_words([word]):
             counted.setdefault(one, max(count - 1, 1))  # of two that are equally near, the written form is meant
+    for word in known_words(_counts(published=False)):
+        counted.setdefault(word, 0)
     stored = dict(SearchWord.objects.values_list("word", "products"))
     gone = sorted(stored.keys() - counted.keys())
     for start in range(0, len(gone), _SLICE):
@@ -127,3 +125,15 @@ def count_words() -> int:
         SearchWord.objects.bulk_update(rows, ["products"])
     _add({word: counted[word] for word in counted.keys() - stored.keys()})
     return len(counted)
+
+
+def _counts(*, published: bool) -> dict[str, int]:
+    """Word → number of products."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT word, ndoc FROM ts_stat(format("
+            "'SELECT vector FROM catalog_searchtext JOIN catalog_product ON id = product_id WHERE published = %%L', "
+            "%s::boolean), 'abc') WHERE word ~ '^[^~+=#0-9]'",
+            [published],
+        )
+        return dict(cursor.fetchall())

@@ -22,6 +22,8 @@ from catalog.search.words import Piece, pieces, singular, stem, together
 
 #: Of what `vector_of` returns. Products stored by another version are indexed again in the background.
 VERSION = 3
+#: Letters of words in the shop's list of words (`SearchWord`).
+LONGEST_KNOWN = 24
 _WHOLE_LENGTH = 160
 _LAST_POSITION = 16383  # of Postgres
 #: "h and m" has the neighbours h and m.
@@ -120,12 +122,14 @@ def _texts(attributes: Any) -> Iterator[str]:
 
 
 def words_of(vectors: Iterable[str]) -> set[str]:
-    """The words in literals of `vector_of` that a misspelt word may be corrected to, and their singulars."""
+    """The words in literals of `vector_of` that begin or correct typed ones, and their singulars."""
     found: set[str] = set()
     for vector in vectors:
-        found.update(word for entry in vector.split(" ") if correctable(word := entry[1:].partition("'")[0]))
-    return found | {one for word in found if correctable(one := singular(word))}
+        found.update(entry[1:].partition("'")[0] for entry in vector.split(" "))
+    return known_words(found)
 
 
-def correctable(word: str) -> bool:
-    return 3 <= len(word) <= 24 and word.isalpha()
+def known_words(words: Iterable[str], *, singulars: bool = True) -> set[str]:
+    """Those of letters, cut off at `LONGEST_KNOWN`, and their singulars."""
+    found = {word[:LONGEST_KNOWN] for word in words if len(word) >= 3 and word.isalpha()}
+    return found | {one for word in found if singulars and len(one := singular(word)) >= 3}

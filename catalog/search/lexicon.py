@@ -2,34 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import lru_cache
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from copy import copy
+from functools import cache, lru_cache
 
 from catalog.models import Category, Synonyms
 from catalog.search.lexemes import CONNECTING
+from catalog.search.spelling import beginning
 from catalog.search.words import Piece, pieces, singular, stem, together
 
 Expression = tuple[str, ...]  # stems, one for each piece
 
 
-@dataclass(frozen=True)
 class Lexicon:
     """
     Attributes:
-        synonyms: groups of expressions with the same meaning.
-        categories: id, path, and the words of the name.
+        beginning: the words of products that begin like this, or None if they are too many to name.
+        words: of categories and synonyms, to which a misspelt one may be corrected.
     """
 
-    synonyms: list[list[Expression]] = field(default_factory=list)
-    categories: list[tuple[int, str, frozenset[str]]] = field(default_factory=list)
+    def __init__(
+        self,
+        synonyms: Iterable[list[Expression]] = (),
+        categories: Iterable[tuple[int, str, frozenset[str]]] = (),
+        beginning: Callable[[str], list[str] | None] = lambda _: None,
+    ) -> None:
+        """
+        Args:
+            synonyms: groups of expressions with the same meaning.
+            categories: id, path, and the words of the name, in the order of their paths.
+        """
+        self.beginning = beginning
+        self._categories = list(categories)
+        self._named: dict[str, list[int]] = defaultdict(list)  # word → places in the list of categories
+        for place, (_, _, words) in enumerate(self._categories):
+            for word in words:
+                self._named[word].append(place)
+        self._sorted = sorted(self._named)
+        self._meanings: dict[str, list[tuple[Expression, list[Expression]]]] = defaultdict(list)  # by the first stem
+        for group in synonyms:
+            for expression in group:
+                self._meanings[expression[0]].append((expression, [other for other in group if other != expression]))
+        names = {word for word in self._named if not word.startswith("~")}
+        names |= {one for word in names if (one := singular(word))}
+        self.words = names | {
+            word for found in self._meanings.values() for expression, _ in found for word in expression
+        }
 
     @classmethod
     def load(cls) -> Lexicon:
-        groups = (_expressions(words) for words in Synonyms.objects.order_by("pk").values_list("words", flat=True))
-        rows = Category.objects.order_by("path").values_list("pk", "path", "name")
-        return cls(
-            [group for group in groups if len(group) > 1], [(pk, path, _name_words(name)) for pk, path, name in rows]
-        )
+        """What the shop has now."""
+        synonyms = Synonyms.objects.order_by("pk").values_list("words", flat=True)
+        categories = Category.objects.order_by("path").values_list("pk", "path", "name")
+        lexicon = copy(_prepared(tuple(synonyms), tuple(categories)))
+        lexicon.beginning = cache(beginning)
+        return lexicon
 
     def categories_of(self, words: set[str], prefix: str = "") -> list[int]:
         """Categories with one of these words (stems start with "~") in their name, and those below them.
@@ -37,14 +66,20 @@ class Lexicon:
         Args:
             prefix: or with a word that begins like this.
         """
-        found: list[int] = []
-        above = None
-        for pk, path, names in self.categories:
-            inside = above is not None and path.startswith(above)
-            if inside or words & names or (prefix and any(name.startswith(prefix) for name in names)):
-                found.append(pk)
-                above = above if inside else path
-        return found
+        places = {place for word in words for place in self._named.get(word, ())}
+        if prefix:
+            for word in self._sorted[bisect_left(self._sorted, prefix) :]:
+                if not word.startswith(prefix):
+                    break
+                places.update(self._named[word])
+        found: dict[int, None] = {}
+        for place in sorted(places):
+            above = self._categories[place][1]
+            for pk, path, _ in self._categories[place:]:
+                if not path.startswith(above):
+                    break
+                found[pk] = None
+        return list(found)
 
     def same_meaning(self, stems: list[set[str]]) -> list[tuple[list[int], Expression]]:
         """Synonyms of consecutive pieces; "and" between them does not matter.
@@ -56,19 +91,22 @@ class Lexicon:
         """
         found = []
         counting = [place for place, forms in enumerate(stems) if not forms or forms - CONNECTING]
-        for group in self.synonyms:
-            for expression in group:
-                for start in range(len(counting) - len(expression) + 1):
+        for start, place in enumerate(counting):
+            for first in sorted(stems[place]):
+                for expression, others in self._meanings.get(first, ()):
                     places = counting[start : start + len(expression)]
-                    if all(word in stems[place] for word, place in zip(expression, places, strict=True)):
-                        found += [(places, other) for other in group if other != expression]
+                    if len(places) == len(expression) and all(
+                        word in stems[place] for word, place in zip(expression, places, strict=True)
+                    ):
+                        found += [(places, other) for other in others]
         return found
 
-    def words(self) -> set[str]:
-        """Words to which a misspelt one may be corrected."""
-        names = {word for _, _, words in self.categories for word in words if not word.startswith("~")}
-        names |= {one for word in names if (one := singular(word))}
-        return names | {word for group in self.synonyms for expression in group for word in expression}
+
+@lru_cache(maxsize=4)
+def _prepared(synonyms: tuple[str, ...], categories: tuple[tuple[int, str, str], ...]) -> Lexicon:
+    """The same until somebody changes a name: 2 ms for 230 categories."""
+    groups = [group for words in synonyms if len(group := _expressions(words)) > 1]
+    return Lexicon(groups, [(pk, path, _name_words(name)) for pk, path, name in categories])
 
 
 @lru_cache(maxsize=2000)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from catalog.search.lexemes import CONNECTING, quoted, whole_of
+from catalog.search.lexemes import CONNECTING, LONGEST_KNOWN, quoted, whole_of
 from catalog.search.lexicon import Lexicon
 from catalog.search.words import Piece, pieces, stem, together
 
@@ -68,7 +68,6 @@ class Condition:
             the title, all words in the title.
         rank: everything that may be found, joined by `or`; without beginnings.
         beginnings: of longer words.
-        single: the spellings of the only word.
     """
 
     match: str
@@ -79,7 +78,6 @@ class Condition:
     title: str
     rank: str
     beginnings: str = ""
-    single: tuple[str, ...] = ()
 
 
 def parse(text: str, *, syntax: bool = True) -> list[list[Term]]:
@@ -152,7 +150,7 @@ def condition(branches: list[list[Term]], lexicon: Lexicon, *, prefix: bool = Tr
 def _of_branch(branch: list[Term], lexicon: Lexicon, last: bool) -> Condition:
     wanted = [term for term in branch if not term.excluded]
     required = [term for term in wanted if not term.optional] or wanted
-    words = [_Word(term, last and term is branch[-1]) for term in wanted]
+    words = [_Word(term, last and term is branch[-1], lexicon) for term in wanted]
     _look_up(words, lexicon)
     needed = [word for word in words if word.term in required]
     excluded = [_any(_own(piece) for piece in term.pieces) if not term.quoted else _phrase(term.pieces)
@@ -168,14 +166,13 @@ def _of_branch(branch: list[Term], lexicon: Lexicon, last: bool) -> Condition:
         title=_all(_any(word.in_title) for word in needed),
         rank=_any(lexeme for word in words for lexeme in word.ranked),
         beginnings=_any(f"{quoted(prefix)}:*" for word in words for prefix in word.prefixes),
-        single=branch[0].forms if len(branch) == 1 and needed else (),
     )
 
 
 class _Word:
     """A term with everything that stands for it."""
 
-    def __init__(self, term: Term, last: bool) -> None:
+    def __init__(self, term: Term, last: bool, lexicon: Lexicon) -> None:
         self.term = term
         self.last = last and not term.quoted
         own = [_phrase(term.pieces)] if term.quoted else [_own(term.pieces[0])]
@@ -188,11 +185,22 @@ class _Word:
         self.ranked += [quoted(f"+{stem(form, plurals_only=True)}") for form in sorted(term.forms)]
         self.prefixes = [form for form in term.pieces[-1].forms if self.last and len(form) >= _PREFIX_FROM]
         # Not in `ranked`: Postgres counts 'bus' and 'bus':* as one, so "Buses" would be as good as "Bus".
-        self.alternatives += [f"{quoted(prefix)}:*" for prefix in self.prefixes]
+        for prefix in self.prefixes:
+            self.alternatives += _longer(prefix, self.stems, lexicon)
 
     def also(self, alternative: str) -> None:
         self.alternatives.append(alternative)
         self.ranked.append(alternative)
+
+
+def _longer(prefix: str, stems: set[str], lexicon: Lexicon) -> list[str]:
+    """Words that begin like this, besides those of the stems. Each is named where possible: for 'brown':* Postgres
+    reads all that is brown before it looks at the other words, which took 40 ms in 300,000 products."""
+    words = lexicon.beginning(prefix)
+    if not words:  # or too new to be known
+        return [f"{quoted(prefix)}:*"]
+    longest = [f"{quoted(word)}:*" for word in words if len(word) >= LONGEST_KNOWN]
+    return longest + [quoted(word) for word in words if len(word) < LONGEST_KNOWN and stem(word) not in stems]
 
 
 def _look_up(words: list[_Word], lexicon: Lexicon) -> None:

@@ -10,13 +10,16 @@ import re
 from collections.abc import Iterable
 from math import log10
 
-from catalog.models import SearchWord
+from rapidfuzz.distance import OSA
 
-LONGEST = 24
+from catalog.models import SearchWord
+from catalog.search.lexemes import LONGEST_KNOWN
+
 SHORTEST = 4  # typed letters; three are within one edit of too much
 _TWO_EDITS_FROM = 7
 _UNLIKELY_FROM = 5  # letters; before seven, two edits must leave the consonants as they are
 _CANDIDATES = 300
+_BEGINNINGS = 60
 
 
 def near(word: str) -> list[str]:
@@ -34,11 +37,11 @@ def candidates(word: str, others: Iterable[str] = (), *, more_common_than: int =
         others: more words, of categories and synonyms.
         more_common_than: products of the typed word; rarer words are not meant.
     """
-    if not SHORTEST <= len(word) <= LONGEST or not word.isalpha():
+    if not SHORTEST <= len(word) <= LONGEST_KNOWN or not word.isalpha():
         return []
     forms = near(word)
     rows = (
-        SearchWord.objects.filter(near__overlap=forms, products__gte=more_common_than)
+        SearchWord.objects.filter(near__overlap=forms, products__gt=more_common_than)
         .order_by("-products")
         .values_list("word", "products")
     )
@@ -51,8 +54,8 @@ def candidates(word: str, others: Iterable[str] = (), *, more_common_than: int =
     ranked = []
     for other, products in found.items():
         distance = edits(word, other, most)
-        if not 0 < distance <= most or products <= more_common_than:
-            continue
+        if not 0 < distance <= most or products <= more_common_than or len(other) >= LONGEST_KNOWN:
+            continue  # of `LONGEST_KNOWN` letters are the beginnings of longer words too
         wrong_start = other[0] != word[0]
         same_consonants = _consonants(other) == consonants
         if distance == 2 and len(word) < _TWO_EDITS_FROM and not same_consonants:
@@ -63,6 +66,15 @@ def candidates(word: str, others: Iterable[str] = (), *, more_common_than: int =
     return [other for _, other in sorted(ranked)]
 
 
+def beginning(prefix: str) -> list[str] | None:
+    """The words of products that begin like this; None if they are too many to name, or have signs or digits."""
+    if not prefix.isalpha() or len(prefix) >= LONGEST_KNOWN:
+        return None
+    rows = SearchWord.objects.filter(word__startswith=prefix).order_by().values_list("word", flat=True)
+    found = list(rows[: _BEGINNINGS + 1])
+    return found if len(found) <= _BEGINNINGS else None
+
+
 def _consonants(word: str) -> str:
     """The word without vowels, and without one of doubled letters."""
     return re.sub(r"[aeiouy]|(.)(?=\1)", "", word)
@@ -70,17 +82,4 @@ def _consonants(word: str) -> str:
 
 def edits(a: str, b: str, most: int = 2) -> int:
     """Letters to insert, delete, replace or swap with their neighbour; `most` + 1 if it takes more."""
-    if abs(len(a) - len(b)) > most:
-        return most + 1
-    before: list[int] = []
-    row = list(range(len(b) + 1))
-    for i, letter in enumerate(a, start=1):
-        oldest, before, row = before, row, [i]
-        for j, other in enumerate(b, start=1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
-            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
-                cost = min(cost, oldest[j - 2] + 1)
-            row.append(cost)
-        if min(row) > most:
-            return most + 1
-    return min(row[-1], most + 1)
+    return int(OSA.distance(a, b, score_cutoff=most))

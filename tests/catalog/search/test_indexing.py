@@ -77,10 +77,42 @@ def test_words_are_counted_of_published_products_only(shop: Shopkeeper) -> None:
     shop.product("Dress of velvet", published=False)
     shop.product("Dresses")
     count_words()
-    assert dict(SearchWord.objects.values_list("word", "products")) == {"red": 1, "dress": 1, "dresses": 1}
+    found = {"red": 1, "dress": 1, "dresses": 1, "velvet": 0}  # staff search for the beginning of "velvet"
+    assert dict(SearchWord.objects.values_list("word", "products")) == found
     Product.objects.all().delete()
     count_words()
     assert not SearchWord.objects.exists()
+
+
+def test_a_common_word_is_found_though_the_newest_products_lack_it(
+    shop: Shopkeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.search.statements.NEWEST", 3)
+    monkeypatch.setattr("catalog.search.finding.RANKED", 4)
+    monkeypatch.setattr("catalog.search.finding._WINDOW", 4)
+    dresses = [shop.product("Blue dress", sku=f"D{number}").pk for number in range(6)]
+    for title in ("Hat", "Scarf", "Red dress"):
+        shop.product(title)
+    found = find("dress", Product.objects.published())
+    assert len(found.ids) == 4
+    assert found.more is not None
+    assert set(found.more.values_list("pk", flat=True)) > set(dresses)
+
+
+@pytest.mark.parametrize("counted", [False, True], ids=["just saved", "counted"])
+def test_the_beginning_of_a_word_finds_products_of_every_kind(shop: Shopkeeper, counted: bool) -> None:
+    for sku, title in [
+        ("LONG", "Donaudampfschifffahrtsgesellschaft"), ("HIDDEN", "Donausteg"), ("CODE", "Donauwelle9000"),
+        ("PLAIN", "Donau"), ("JOINED", "Donau-Insel"), ("OTHER", "Dona"),
+    ]:  # fmt: skip
+        shop.product(title, sku=sku, published=sku != "HIDDEN")
+    if counted:
+        count_words()
+    everything = Product.objects.filter(pk__in=find("donau", Product.objects.all()).ids)
+    assert {each.sku for each in everything} == {"LONG", "HIDDEN", "CODE", "PLAIN", "JOINED"}
+    longest = find("donaudampfschifffahrtsgesell", Product.objects.published()).ids
+    assert [each.sku for each in Product.objects.filter(pk__in=longest)] == ["LONG"]
+    assert not find("dnausteg", Product.objects.published()).ids, "a word of unpublished products corrects nothing"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -99,7 +131,11 @@ def pages_of(client: APIClient, url: str | None, key: str = "next") -> list[Any]
 
 
 @pytest.mark.slow
-def test_pages_of_a_search_neither_repeat_nor_skip(shop: Shopkeeper, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("looked_at", [1000, 0], ids=["newest first", "by the index"])
+def test_pages_of_a_search_neither_repeat_nor_skip(
+    shop: Shopkeeper, monkeypatch: pytest.MonkeyPatch, looked_at: int
+) -> None:
+    monkeypatch.setattr("catalog.search.statements.NEWEST", looked_at)
     monkeypatch.setattr("catalog.search.finding.MANY", 5)
     monkeypatch.setattr("catalog.search.finding.RANKED", 5)
     titles = ["Dress"] + ["Blue dress", "Sleeve of a dress"] * 6
@@ -133,9 +169,11 @@ def test_pages_backwards_are_those_forwards(shop: Shopkeeper, monkeypatch: pytes
     assert pages_of(client, last, "previous") == forwards[::-1]
 
 
+@pytest.mark.parametrize("looked_at", [1000, 0], ids=["newest first", "by the index"])
 def test_staff_see_all_of_a_common_word(
-    admin_client: Client, shop: Shopkeeper, monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, shop: Shopkeeper, monkeypatch: pytest.MonkeyPatch, looked_at: int
 ) -> None:
+    monkeypatch.setattr("catalog.search.statements.NEWEST", looked_at)
     monkeypatch.setattr("catalog.search.finding.MANY", 4)
     monkeypatch.setattr("catalog.search.finding.RANKED", 4)
     for n in range(9):
