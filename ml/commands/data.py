@@ -3,8 +3,10 @@
 import time
 from pathlib import Path
 
-from ml.commands.common import note
-from ml.datasets import Prepared, Sample, open_set, prepare
+import numpy as np
+
+from ml.commands.common import note, progress
+from ml.datasets import Prepared, Sample, backgrounds_of, open_set, prepare
 from ml.embedder import default_cache_dir
 
 _NOTES = 10  # unreadable pictures named one by one; the rest are only counted
@@ -48,3 +50,17 @@ def prepared_set(
     if left_out > _NOTES:
         note(f"… and {left_out - _NOTES:,} more pictures left out.")
     return prepared
+
+
+def backgrounds_in(prepared: Prepared) -> np.ndarray:
+    """`backgrounds_of` the pictures, int [n]; standard error says how many share one."""
+    with progress("comparing backgrounds", 2 * len(prepared.samples), unit="steps") as advance:
+        found = backgrounds_of(prepared.pixels, advance=advance)
+    counts = np.bincount(found)
+    shared = counts[counts > 1]
+    if shared.size:
+        note(
+            f"{shared.sum():,} of {len(found):,} pictures share a background with others, in {shared.size:,} groups of "
+            f"up to {shared.max():,}. Each group stays on one side."
+        )
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.commands.common import Failure, Parents, note, resolve
-from ml.commands.data import prepared_set
+from ml.commands.data import backgrounds_in, prepared_set
 from ml.commands.train_options import add_parser
 from ml.datasets import (
     DatasetError,
@@ -209,10 +209,13 @@ def _split(options: argparse.Namespace, prepared: Prepared) -> Split:
         _check_split(options, path, chosen, prepared)
         return chosen
     groups = groups_of(prepared.samples, prepared.digests)
-    chosen = split(prepared.samples, groups, val=0.1, test=0.1, seed=options.seed)
+    chosen = split(prepared.samples, groups, backgrounds=backgrounds_in(prepared), val=0.1, test=0.1, seed=options.seed)
     _keep_split(path, chosen)
     counts = Counter(chosen.sides.values())
-    note(f"Split by product: {', '.join(f'{counts[side]:,} {side}' for side in ('train', 'val', 'test'))} ({path}).")
+    note(
+        "Split by product and background: "
+        f"{', '.join(f'{counts[side]:,} {side}' for side in ('train', 'val', 'test'))} ({path})."
+    )
     return chosen
 
 
@@ -253,7 +256,9 @@ def _extra_sets(options: argparse.Namespace, size: int, held_out_types: Sequence
             chosen = read_split(options.extra_split[place])
             _check_split(options, options.extra_split[place], chosen, prepared)
         else:
-            chosen = split(prepared.samples, groups, val=0.0, test=0.1, seed=options.seed)
+            chosen = split(
+                prepared.samples, groups, backgrounds=backgrounds_in(prepared), val=0.0, test=0.1, seed=options.seed
+            )
         if held_out_types:
             before = Counter(chosen.sides.values())["train"]
             chosen = held_out(chosen, prepared.samples, groups, held_out_types)

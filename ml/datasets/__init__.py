@@ -1,5 +1,6 @@
 """Labelled pictures for training and evaluation: read, decode once, split without leaks."""
 
+from ml.datasets.backgrounds import backgrounds_of
 from ml.datasets.families import FAMILIES, family_of
 from ml.datasets.prepared import Prepared, prepare
 from ml.datasets.reading import TASKS, DatasetError, Sample, open_set, usual_side
@@ -13,6 +14,7 @@ __all__ = [
     "Prepared",
     "Sample",
     "Split",
+    "backgrounds_of",
     "family_of",
     "groups_of",
     "open_set",

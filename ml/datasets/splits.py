@@ -1,7 +1,8 @@
-"""Pictures divided into training, validation and test, so that no product is on two sides.
+"""Pictures divided into training, validation and test, so that no product is on two sides, and no background.
 
 Forty percent of the rows of the fashion set share their display name with another row, and two percent have the same
-picture under another id: a split by id would test on what the model was trained on.
+picture under another id: a split by id would test on what the model was trained on. Every fifth photo of the
+second-hand set shares its background with another.
 """
 
 import json
@@ -12,11 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from common.files import replacing
+from ml.datasets.joining import joined
 from ml.datasets.reading import DatasetError, Sample
 
 SIDES = ("train", "val", "test")
 # Of a side: with a larger group, its figures would be those of one product. Ten pictures are always allowed.
 _LARGEST_SHARE, _ALWAYS = 0.02, 10
+# Of a side: many products before one background say more than one product, but should not be most of a side.
+_LARGEST_BACKGROUND = 0.25
 
 
 @dataclass(frozen=True)
@@ -29,25 +33,19 @@ class Split:
 
 def groups_of(samples: Sequence[Sample], digests: Sequence[str]) -> np.ndarray:
     """int [n]: equal numbers for pictures that share a display name or pixels, directly or through others."""
-    parent = list(range(len(samples)))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
     first: dict[tuple[str, str], int] = {}
+    pairs = []
     for index, (sample, digest) in enumerate(zip(samples, digests, strict=True)):
         for key in ([("name", sample.group)] if sample.group else []) + [("pixels", digest)]:
-            parent[root(index)] = root(first.setdefault(key, index))
-    return np.array([root(index) for index in range(len(samples))])
+            pairs.append((index, first.setdefault(key, index)))
+    return joined(len(samples), pairs)
 
 
 def split(
     samples: Sequence[Sample],
     groups: np.ndarray,
     *,
+    backgrounds: np.ndarray | None = None,
     val: float = 0.05,
     test: float = 0.1,
     seed: int = 0,
@@ -56,6 +54,9 @@ def split(
     """Divide by group at random; the last group of a type stays in training.
 
     Args:
+        groups: int [n], from `groups_of`: pictures of one product.
+        backgrounds: int [n], from `backgrounds_of`: pictures with the same background stay together too. Those of many
+            pictures are taken for validation and test only if a side would otherwise stay less than half full.
         val, test: shares of the pictures, 0 to 1.
         hold_out: number of types, each of 20 to 300 pictures, that go to "test" completely, to measure types that
             the model was never trained on.
@@ -70,6 +71,9 @@ def split(
     counts = {name: types.count(name) for name in sorted(set(types))}
     eligible = [name for name, count in counts.items() if name and 20 <= count <= 300]  # "": the type is not known
     held_out = tuple(sorted(random.permutation(eligible)[:hold_out].tolist())) if hold_out else ()
+    products = _sizes(groups)
+    if backgrounds is not None:
+        groups = _together(groups, backgrounds)
     members: dict[int, list[int]] = {}
     for index, group in enumerate(groups.tolist()):
         members.setdefault(group, []).append(index)
@@ -78,6 +82,7 @@ def split(
     sides = np.full(len(samples), "train", dtype="<U5")
     wanted = {"test": test * len(samples), "val": val * len(samples)}
     taken = {"test": 0, "val": 0}
+    large = []
     for key in random.permutation(sorted(members)).tolist():
         indices = members[key]
         if any(types[index] in held_out for index in indices):
@@ -87,15 +92,41 @@ def split(
         present = {types[index] for index in indices}
         if side is None or min(left[name] for name in present) < 2:
             continue
-        if len(indices) > max(_ALWAYS, _LARGEST_SHARE * wanted[side]):
+        if products[indices].max() > max(_ALWAYS, _LARGEST_SHARE * wanted[side]):
+            continue
+        if len(indices) > max(_ALWAYS, _LARGEST_BACKGROUND * wanted[side]):
+            large.append(indices)
             continue
         for name in present:
             left[name] -= 1
         sides[indices] = side
         taken[side] += len(indices)
+    for indices in sorted(large, key=len):
+        side = next((name for name in ("test", "val") if taken[name] < wanted[name] / 2), None)
+        present = {types[index] for index in indices}
+        if side and min(left[name] for name in present) > 1:
+            for name in present:
+                left[name] -= 1
+            sides[indices] = side
+            taken[side] += len(indices)
     if not (sides == "train").any():
         raise DatasetError("Nothing is left to train on: reduce the shares for validation and test.")
     return Split(dict(zip((sample.name for sample in samples), sides.tolist(), strict=True)), held_out)
+
+
+def _together(groups: np.ndarray, backgrounds: np.ndarray) -> np.ndarray:
+    """int [n]: equal numbers for pictures that share a product or a background, directly or through others."""
+    first: dict[tuple[str, int], int] = {}
+    pairs = []
+    for index, keys in enumerate(zip(groups.tolist(), backgrounds.tolist(), strict=True)):
+        pairs += [(index, first.setdefault(key, index)) for key in zip(("product", "background"), keys, strict=True)]
+    return joined(len(groups), pairs)
+
+
+def _sizes(groups: np.ndarray) -> np.ndarray:
+    """int [n]: the number of pictures in the group of each."""
+    _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    return counts[inverse]
 
 
 def write_split(path: Path, chosen: Split) -> None:
