@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytest_django
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -23,7 +24,7 @@ from recommendations.search.request import SearchRequest, Sort
 from recommendations.search.service import find_similar, similar_to_taste
 from tests.recommendations.search.test_search_oracle import Shop, stock_shop
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 COUNT = 4000
 BROAD = Filters(price_max=Decimal(90))
@@ -43,8 +44,19 @@ class TwoModels:
     other: EmbeddingModel
 
 
-@pytest.fixture
-def models(transactional_db: None) -> Iterator[TwoModels]:
+@pytest.fixture(scope="module")
+def models(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[TwoModels]:
+    """Made once: what a test changes is rolled back."""
+    with django_db_blocker.unblock():
+        made = _two_models()
+    yield made
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for model in (made.shop.model, made.other):
+            drop_index(model)
+        cursor.execute("TRUNCATE catalog_category, catalog_product, recommendations_embeddingmodel CASCADE")
+
+
+def _two_models() -> TwoModels:
     shop = stock_shop(COUNT, seed=1)
     other = EmbeddingModel.objects.create(
         name="other", source="file", weights_sha256="1" * 64, graph_sha256="1" * 64, state=ModelState.READY,
@@ -63,9 +75,7 @@ def models(transactional_db: None) -> Iterator[TwoModels]:
     assert ensure_index(other)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    yield TwoModels(shop, other)
-    for model in (shop.model, other):
-        drop_index(model)
+    return TwoModels(shop, other)
 
 
 def indexes_used(search: Callable[[], Any]) -> list[set[str]]:
