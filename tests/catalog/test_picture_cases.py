@@ -82,6 +82,7 @@ def test_what_was_refused_or_failed_later_is_taken_everywhere(doors: Doors, case
     assert len(stored) <= len(data)
 
 
+@pytest.mark.slow
 @pytest.mark.casefile
 def test_a_broken_png_is_refused_everywhere(doors: Doors, case_folder: Path) -> None:
     data = (case_folder / "chunk_no_fctl.png").read_bytes()

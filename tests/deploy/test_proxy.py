@@ -130,7 +130,7 @@ HIDDEN = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.django_db(transaction=True)
 class TestRunning:
     def test_pages_pass_through_compressed(self, site: Site) -> None:

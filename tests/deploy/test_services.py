@@ -27,7 +27,7 @@ from tests.processes import conftest as processes
 from tests.processes.conftest import Process, Start, until
 from tests.shopkeeper import Shopkeeper
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
 PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 

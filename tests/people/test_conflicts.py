@@ -115,6 +115,7 @@ def test_a_sku_alone_never_looks_like_a_title_and_a_sku() -> None:
     assert product_slug("红", "red--A") != "red--A"
 
 
+@pytest.mark.slow
 def test_one_picture_six_times_at_once_is_one_picture(shop: Shopkeeper, boss: User) -> None:
     product, data = shop.product(), picture(seed=1)
 

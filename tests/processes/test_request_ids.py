@@ -79,6 +79,7 @@ def test_one_id_leads_from_the_upload_to_the_stored_vector(start: Start, network
     assert not Worker.objects.exists(), "gone in order"
 
 
+@pytest.mark.drill
 def test_the_id_outlives_a_message_that_was_lost(start: Start, network: EmbeddingModel, token: str) -> None:
     web = start("web", "--bind", f"127.0.0.1:{PORT}", LOG_FORMAT="json", REDIS_URL="redis://127.0.0.1:9/0")
     until(lambda: answers(PORT, "/healthz"), 60, lambda: web.log)

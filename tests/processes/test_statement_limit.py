@@ -77,11 +77,13 @@ def test_a_page_that_waits_for_the_database_is_503_in_time_and_the_next_one_is_w
     assert get(port, "/")[0].status == 200
 
 
+@pytest.mark.drill
 def test_commands_have_no_limit_and_keep_the_settings_of_searches(start: Start, shop: Shopkeeper) -> None:
     assert shown(start, "statement_timeout") == "0"
     assert shown(start, "hnsw.iterative_scan") == "strict_order"
 
 
+@pytest.mark.drill
 @pytest.mark.case
 def test_options_in_the_database_url_go_before_the_shops_own(start: Start, shop: Shopkeeper) -> None:
     url = f"{services()['DATABASE_URL']}?options={quote('-c statement_timeout=7777ms')}"

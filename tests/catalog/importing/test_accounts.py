@@ -64,6 +64,7 @@ def test_rows_of_a_damaged_file_are_all_accounted_for(
     assert again == [counted, 0, int(Product.objects.filter(sku="20").exists()), created - again[2], refused], text
 
 
+@pytest.mark.slow
 def test_known_columns_of_kaggles_layout_are_used_and_others_named(kaggle_folder: Folder) -> None:
     given = {
         "price": "1.299,50 €",

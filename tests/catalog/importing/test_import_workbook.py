@@ -236,7 +236,7 @@ def test_xml_entities_are_refused(shop: Shop) -> None:
     assert "\n" not in message
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.parametrize("place", ["999999999999", "1048577"])
 def test_rows_far_below_the_sheet_end_it(shop: Shop, place: str) -> None:
     def moved(part: bytes) -> bytes:

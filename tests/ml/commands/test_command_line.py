@@ -135,7 +135,7 @@ def many(tmp_path: Path) -> Path:
     return tmp_path / "many"
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_a_killed_run_goes_on_where_it_was(many: Path, graph: Path, cache_dir: Path, tmp_path: Path) -> None:
     out = tmp_path / "features.npz"
     command = ("embed", many, "-o", out, "--weights", "untrained", "--batch", 4, "--cache-dir", cache_dir)
@@ -171,7 +171,7 @@ def limited_files(size: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_a_full_disk_is_one_sentence_and_loses_nothing(
     many: Path, graph: Path, cache_dir: Path, tmp_path: Path
 ) -> None:
@@ -190,7 +190,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(
     assert len(load(out).names) == 149
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_work_of_another_model_is_not_mixed_in(many: Path, graph: Path, cache_dir: Path, tmp_path: Path) -> None:
     out = tmp_path / "features.npz"
     command = ("embed", many, "-o", out, "--weights", "untrained", "--cache-dir", cache_dir)

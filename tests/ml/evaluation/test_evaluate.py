@@ -175,6 +175,7 @@ def test_baselines_are_measured_on_the_same_queries(document: dict[str, Any]) ->
     assert system(document, "blend")["dimension"] == 768 + 128
 
 
+@pytest.mark.slow
 def test_smaller_galleries_lists_and_tags_are_reported(document: dict[str, Any]) -> None:
     by_hand = system(document, "by-hand")
     assert [gallery["size"] for gallery in by_hand["galleries"]] == [8, 13]

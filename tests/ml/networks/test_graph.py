@@ -58,7 +58,7 @@ def compare(weights: Weights, folder: Path) -> tuple[OnnxEmbedder, dict[str, np.
     return onnx, probabilities
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.parametrize("pooling", ["avg", "max"])
 def test_resnet50_is_that_of_keras(tmp_path: Path, pooling: str) -> None:
     weights = saved(tmp_path / "plain.npz", replace(PLAIN, pooling=pooling))
@@ -67,7 +67,7 @@ def test_resnet50_is_that_of_keras(tmp_path: Path, pooling: str) -> None:
     assert onnx.meta.weights_sha256 == weights.sha256
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_gem_parts_colours_and_labels_are_those_of_keras(tmp_path: Path) -> None:
     onnx, probabilities = compare(saved(tmp_path / "split.npz", SPLIT), tmp_path)
     shapes = {task: values.shape for task, values in probabilities.items()}
@@ -79,7 +79,7 @@ def test_gem_parts_colours_and_labels_are_those_of_keras(tmp_path: Path) -> None
         np.testing.assert_allclose(np.linalg.norm(part, axis=1), 3**-0.5, atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_inception_is_that_of_keras(tmp_path: Path) -> None:
     compare(saved(tmp_path / "inception.npz", INCEPTION), tmp_path)
 

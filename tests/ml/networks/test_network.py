@@ -64,7 +64,7 @@ def keras_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.parametrize("backbone", NETWORKS)
 def test_the_layout_known_without_tensorflow_is_that_of_keras(backbone: str) -> None:
     import keras
@@ -76,7 +76,7 @@ def test_the_layout_known_without_tensorflow_is_that_of_keras(backbone: str) -> 
     assert layers_in_file_order(backbone) == named
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.parametrize("name", ["resnet50_notop.h5", "resnet50.weights.h5", "inception_v3_notop.h5"])
 def test_features_are_those_of_keras_applications(keras_files: Path, name: str, tmp_path: Path) -> None:
     import keras

@@ -151,6 +151,7 @@ def test_no_more_than_the_given_number_decode_at_once_and_few_wait(decoders: Dec
     assert sorted(outcomes) == ["busy", "busy", "timeout", "timeout", "timeout", "timeout"]
 
 
+@pytest.mark.slow
 def test_a_decoder_that_cannot_start_is_no_fault_of_the_picture(
     monkeypatch: pytest.MonkeyPatch, decoders: Decoders, tmp_path: Path
 ) -> None:

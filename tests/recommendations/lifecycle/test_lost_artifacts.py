@@ -137,7 +137,7 @@ def bundled(transactional_db: None, settings: Any, tmp_path: Path) -> Iterator[E
     artifacts._loaded.clear()
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.parametrize("damage", [b"", b"half a network"], ids=["empty", "truncated"])
 def test_a_damaged_copy_in_int8_is_made_again(
     bundled: EmbeddingModel, settings: Any, monkeypatch: pytest.MonkeyPatch, damage: bytes

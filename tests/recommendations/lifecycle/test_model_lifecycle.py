@@ -474,7 +474,7 @@ def test_weights_that_cannot_be_used_are_named(transactional_db: None, tmp_path:
     assert not EmbeddingModel.objects.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_weights_added_before_the_first_picture_become_the_first_model(
     transactional_db: None, wide: str, settings: Any
 ) -> None:
@@ -518,7 +518,7 @@ def test_retiring_waits_for_searches_that_began_before_the_switch(
     assert len(waited) == 2, "only right after a switch"
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_a_retired_model_may_be_added_again(both: list[Product], split: str) -> None:
     run("retire", "split")
     assert "split is a draft" in run("add", split)

@@ -50,7 +50,7 @@ def wrong_here(network: EmbeddingModel, monkeypatch: pytest.MonkeyPatch, tmp_pat
     return network
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_a_host_with_wrong_numbers_stores_no_vector_and_the_pictures_stay_pending(
     wrong_here: EmbeddingModel, client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,7 +72,7 @@ def test_a_host_with_wrong_numbers_stores_no_vector_and_the_pictures_stay_pendin
     assert str(artifacts.cache_path(wrong_here.graph_sha256).parent) not in told, "no path of the server"
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_a_refusal_is_taken_back_and_those_of_vanished_hosts_are_forgotten(
     wrong_here: EmbeddingModel, exported_network: dict[str, Any], client: Client
 ) -> None:
@@ -97,7 +97,7 @@ def bundled(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
     artifacts.discard(model.graph_sha256)
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.case
 def test_int8_that_computes_wrongly_gives_way_to_floats(
     bundled: EmbeddingModel, settings: Any, caplog: pytest.LogCaptureFixture
@@ -124,7 +124,7 @@ def test_int8_that_computes_wrongly_gives_way_to_floats(
     assert not int8.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.case
 def test_int8_asked_for_gives_the_vectors_of_floats_on_every_processor(bundled: EmbeddingModel, settings: Any) -> None:
     inputs = [to_input(picture("red", seed=number), bundled.spec) for number in range(8)]

@@ -28,7 +28,7 @@ HOLD = USE + "print('connected', flush=True); input()"
 PREFIX_ORDINARY = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 PREFIX_ROOT = ["unshare", "--user", "--map-root-user"]
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.drill
 
 
 class Home:

@@ -453,6 +453,7 @@ def test_what_the_docs_promise_is_taken(anybody: Client, dress: Product, query: 
     assert anybody.get(f"{LIST}?{query}").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [
