@@ -74,21 +74,25 @@ class Embedder:
             return cls(TensorFlowEmbedder(found), found)
         return cls(runtimes.open(cached_graph(found, cache, log=log), threads=threads), found)
 
-    def embed(self, pictures: Sequence[Picture]) -> np.ndarray:
+    def embed(self, pictures: Sequence[Picture], *, views: int = 1) -> np.ndarray:
         """Unit vectors, float32 [n, D].
 
         Args:
             pictures: file names, file contents, or decoded pixels uint8 [H, W, 3] RGB of any size.
+            views: 1, 2 or 4 of each picture, averaged; see `ml.runtimes.views`.
 
         Raises:
             ImageRejected: a picture that cannot be used.
             OSError: a file that cannot be read.
         """
-        return self.embed_labelled(pictures)[0]
+        return self.embed_labelled(pictures, views=views)[0]
 
-    def embed_labelled(self, pictures: Sequence[Picture]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def embed_labelled(
+        self, pictures: Sequence[Picture], *, views: int = 1
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """`embed`, and for each task of `labels` the probabilities of its classes, float32 [n, classes]."""
-        return self.runtime.embed_labelled([codec.to_input(_content(picture), self.spec) for picture in pictures])
+        inputs = [codec.to_input(_content(picture), self.spec) for picture in pictures]
+        return self.runtime.embed_labelled(inputs, views=views)
 
 
 def default_cache_dir() -> Path:

@@ -215,6 +215,7 @@ EMBEDDING_WEIGHTS = env.str("EMBEDDING_WEIGHTS", "")
 if {".", "/"} & {*EMBEDDING_WEIGHTS}:  # a file, not a name (`ml.weights.resolve`)
     EMBEDDING_WEIGHTS = str(Path(EMBEDDING_WEIGHTS).absolute())
 EMBEDDING_POOLING = env.str("EMBEDDING_POOLING", "", validate=validate.OneOf(["", "avg", "max", "gem"]))
+EMBEDDING_VIEWS = env.int("EMBEDDING_VIEWS", 1, validate=validate.OneOf([1, 2, 4]))
 EMBEDDING_PRECISION = env.str("EMBEDDING_PRECISION", "auto", validate=validate.OneOf(["auto", "float", "int8"]))
 EMBEDDING_THREADS = env.int("EMBEDDING_THREADS", 0)  # 0: every core this process may use
 EMBEDDING_BATCH_SIZE = env.int("EMBEDDING_BATCH_SIZE", 32)
@@ -238,10 +239,8 @@ RECALL_CHECK_HOURS = env.int("RECALL_CHECK_HOURS", 24, validate=validate.Range(m
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 READY_BACKLOG_SECONDS = env.int("READY_BACKLOG_SECONDS", 0, validate=validate.Range(min=0))  # 0: any age is ready
 if RECALL_CHECK_HOURS:
-    CELERY_BEAT_SCHEDULE["check-recall"] = {
-        "task": "recommendations.tasks.check_recall",
-        "schedule": RECALL_CHECK_HOURS * 3600,
-    }
+    _recall = {"task": "recommendations.tasks.check_recall", "schedule": RECALL_CHECK_HOURS * 3600}
+    CELERY_BEAT_SCHEDULE["check-recall"] = _recall
 
 # Pictures
 IMAGE_MAX_BYTES = env.int("IMAGE_MAX_BYTES", 20 * 2**20)

@@ -21,6 +21,7 @@ from ml.files.pictures import EXTENSIONS, Read, Source, find, read_ahead
 from ml.pictures.codec import DECODER_VERSION
 from ml.runtimes import BadVector
 from ml.runtimes.onnx import usable_cores
+from ml.runtimes.views import VIEWS
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SHOWN = 20
@@ -44,6 +45,10 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
         "-o", "--out", type=Path, required=True, metavar="FILE", help="features.npz, or features.parquet"
     )
     parser.add_argument("--batch", type=positive, default=32, help="pictures at a time (default: 32)")
+    parser.add_argument(
+        "--views", type=int, choices=VIEWS, default=1,
+        help="also embed mirrored (2) and zoomed (4) views of each picture and average them (default: 1)",
+    )  # fmt: skip
     parser.add_argument("--skipped", type=Path, metavar="FILE.csv", help="list the skipped files and the reasons")
     parser.add_argument("--restart", action="store_true", help="discard what a stopped run left")
     parser.set_defaults(command=run)
@@ -60,13 +65,13 @@ def run(options: argparse.Namespace) -> int:
     embedder = load(options)
     partial = _open_partial(options, embedder)
     try:
-        _embed_rest(sources, embedder, partial, options.batch)
+        _embed_rest(sources, embedder, partial, options)
         rows = [partial.rows[source.name] for source in sources]
         _list_skipped([row for row in rows if row.code], options.skipped)
         good = [row for row in rows if not row.code]
         if not good:
             raise Failure("no picture could be embedded")
-        features.save(options.out, _gathered(good, partial, embedder))
+        features.save(options.out, _gathered(good, partial, embedder, options.views))
     except OSError as error:
         raise _unwritable(error, options.out, partial, len(sources)) from error
     except KeyboardInterrupt:
@@ -84,22 +89,28 @@ def run(options: argparse.Namespace) -> int:
 def _open_partial(options: argparse.Namespace, embedder: Embedder) -> Partial:
     folder = folder_for(options.out)
     try:
-        return Partial(folder, described(embedder.weights), embedder.spec.dimension, restart=options.restart)
+        made_with = _made_with(embedder, options.views)
+        return Partial(folder, made_with, embedder.spec.dimension, restart=options.restart)
     except PartialError as error:
         raise Failure(str(error), code=2) from error
     except OSError as error:
         raise Failure(f"{options.out} cannot be written: {error.strerror}: {error.filename or folder}.") from error
 
 
-def _embed_rest(sources: Sequence[Source], embedder: Embedder, partial: Partial, batch: int) -> None:
+def _made_with(embedder: Embedder, views: int) -> dict[str, object]:
+    """The number of views is only named if it is not 1, as in files of earlier releases."""
+    return described(embedder.weights) | ({"views": views} if views > 1 else {})
+
+
+def _embed_rest(sources: Sequence[Source], embedder: Embedder, partial: Partial, options: argparse.Namespace) -> None:
     rest = [source for source in sources if not _is_done(source, partial)]
     done = len(sources) - len(rest)
     if done:
         note(f"Resuming: {done} of {len(sources)} pictures are done.")
     any_good = any(not row.code for row in partial.rows.values())
     with progress("embedding", len(sources), done=done) as advance:
-        for reads in read_ahead(rest, embedder.spec, batch=batch, workers=usable_cores()):
-            rows, vectors = _embedded(reads, embedder)
+        for reads in read_ahead(rest, embedder.spec, batch=options.batch, workers=usable_cores()):
+            rows, vectors = _embedded(reads, embedder, options.views)
             any_good = any_good or len(vectors) > 0
             if not any_good and (bad := next((row for row in rows if row.code == _BAD_VECTOR), None)):
                 raise Failure(f"{embedder.weights.name} cannot be used: its weights are damaged. {bad.message}")
@@ -113,18 +124,18 @@ def _is_done(source: Source, partial: Partial) -> bool:
     return row is not None and row.stamp == source.stamp and row.code != "unreadable"
 
 
-def _embedded(reads: Sequence[Read], embedder: Embedder) -> tuple[list[Row], np.ndarray]:
+def _embedded(reads: Sequence[Read], embedder: Embedder, views: int) -> tuple[list[Row], np.ndarray]:
     """A row for each file, and float32 [m, D] for the usable pictures."""
     good = [read for read in reads if read.pixels is not None]
     pixels = [read.pixels for read in reads if read.pixels is not None]
     try:
-        vectors, probabilities = embedder.runtime.embed_labelled(pixels)
+        vectors, probabilities = embedder.runtime.embed_labelled(pixels, views=views)
     except BadVector as bad:
         if bad.index is None:
             raise Failure(f"{embedder.weights.name} cannot be used: {bad}.") from bad
         spoilt = good[bad.index]
         refused = replace(spoilt, pixels=None, code=_BAD_VECTOR, message=f"Its vector is unusable: {bad.reason}.")
-        return _embedded([refused if read is spoilt else read for read in reads], embedder)
+        return _embedded([refused if read is spoilt else read for read in reads], embedder, views)
     labels: list[dict[str, tuple[str, float]]] = [{} for _ in good]
     for task, found in probabilities.items():
         for place, winner in enumerate(found.argmax(axis=1)):
@@ -144,10 +155,10 @@ def _embedded(reads: Sequence[Read], embedder: Embedder) -> tuple[list[Row], np.
     return rows, vectors
 
 
-def _gathered(rows: Sequence[Row], partial: Partial, embedder: Embedder) -> Features:
+def _gathered(rows: Sequence[Row], partial: Partial, embedder: Embedder, views: int) -> Features:
     names = [row.name for row in rows]
-    meta = described(embedder.weights) | {"weights": embedder.weights.setting, "folder": os.getcwd()}
-    meta["decoder"] = DECODER_VERSION
+    made_with = _made_with(embedder, views)
+    meta = made_with | {"weights": embedder.weights.setting, "folder": os.getcwd(), "decoder": DECODER_VERSION}
     predicted = {
         task: Predicted(
             [row.labels[task][0] for row in rows], np.array([row.labels[task][1] for row in rows], np.float32)

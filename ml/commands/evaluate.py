@@ -17,6 +17,7 @@ from ml.embedder import Embedder, default_cache_dir
 from ml.evaluation import baselines, protocol, questions, report, sheets
 from ml.evaluation.pictures import Asked, PictureSet, asked_by_split, sampled
 from ml.evaluation.vectors import Baseline, FromFile, Model, NoVectors, System
+from ml.runtimes.views import VIEWS
 from ml.spec import POOLINGS
 
 _QUERIES = 2000
@@ -56,6 +57,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     add("--weights", action="append", default=[], metavar="WEIGHTS",
         help=f"{WEIGHTS}; may be repeated; or none (default: the best available)")  # fmt: skip
     add("--pooling", choices=POOLINGS, help="instead of the pooling that the weights were made with")
+    add("--views", type=_views, default=(1,), metavar="VIEWS",
+        help="views of each picture, averaged; several are measured one by one, as in 1,2,4 (default: 1)")  # fmt: skip
     add("--features", action="append", default=[], type=Path, metavar="FILE",
         help="vectors that embed wrote for the same set; may be repeated")  # fmt: skip
     add("--baselines", type=_names, default=baselines.NAMES, metavar="NAMES",
@@ -66,6 +69,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     add("--part", choices=SIDES, help="part of the split to take queries from (default: val)")
     add("--queries", type=positive, metavar="N",
         help=f"N random pictures, whole products (default: all of the part; without a split {_QUERIES})")  # fmt: skip
+    add("--photo-queries", action="store_true",
+        help="embed queries in one view, as photo searches do; other sets always are")  # fmt: skip
     add("--limit", type=positive, metavar="N", help="use only N random pictures of the set, for a quick try")
     add = parser.add_argument_group("how").add_argument
     add("--gallery-sizes", type=_sizes, default=(1000, 10000), metavar="SIZES",
@@ -160,9 +165,10 @@ def _evaluate(options: argparse.Namespace) -> tuple[dict[str, Any], list[report.
     drawn: list[report.Sheet] = []
     for system in systems:
         gallery = system.vectors(pictures)
+        asking = system.of_photos(pictures) if options.photo_queries else gallery
         about = {"name": system.name, "kind": system.kind, **system.described(), "dimension": gallery.shape[1]}
         with progress(f"measuring {system.name}", len(question.own), unit="queries") as advance:
-            answer = protocol.answer(question, gallery[question.own], gallery, settings, advance=advance)
+            answer = protocol.answer(question, asking[question.own], gallery, settings, advance=advance)
         document["systems"].append(about | answer.figures)
         show = options.out is not None and (system.kind != "baseline" or len(systems) == len(options.baselines))
         if show:
@@ -198,8 +204,7 @@ def _systems(options: argparse.Namespace) -> list[System]:
     found: list[System] = []
     for name in options.baselines:
         found.append(_model(options, "untrained", name) if name == "untrained" else Baseline(name))
-    for setting in settings:
-        found.append(_model(options, setting, None))
+    found += [_model(options, setting, None, views) for setting in settings for views in options.views]
     found += [FromFile(path) for path in options.features]
     if not found:
         raise DatasetError("There is nothing to measure: name --weights, --features or --baselines.")
@@ -207,7 +212,7 @@ def _systems(options: argparse.Namespace) -> list[System]:
     return found
 
 
-def _model(options: argparse.Namespace, setting: str | None, name: str | None) -> Model:
+def _model(options: argparse.Namespace, setting: str | None, name: str | None, views: int = 1) -> Model:
     chosen = argparse.Namespace(**{**vars(options), "weights": setting})
     if name:  # the baseline does not depend on what else is measured
         chosen.pooling = None
@@ -223,6 +228,7 @@ def _model(options: argparse.Namespace, setting: str | None, name: str | None) -
         runtime=options.runtime,
         cache_dir=options.cache_dir,
         progress=lambda what, total, done: progress(what, total, done=done),
+        views=views,
     )
 
 
@@ -294,9 +300,9 @@ def _asked_across(
 
 
 def _vectors(system: System, pictures: PictureSet) -> np.ndarray | None:
-    """Vectors of `pictures`; None, with a note, if a file of vectors covers only the gallery."""
+    """Vectors of another set's pictures; None, with a note, if a file of vectors covers only the gallery."""
     try:
-        return system.vectors(pictures)
+        return system.of_photos(pictures)
     except NoVectors as error:
         note(str(error))
         return None
@@ -342,6 +348,13 @@ def _names(text: str) -> tuple[str, ...]:
     if unknown:
         raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(baselines.NAMES)}")
     return names
+
+
+def _views(text: str) -> tuple[int, ...]:
+    wanted = {each.strip() for each in text.split(",")}
+    if unknown := wanted - {str(each) for each in VIEWS}:
+        raise argparse.ArgumentTypeError(f"{min(unknown)!r} is none of {', '.join(map(str, VIEWS))}")
+    return tuple(each for each in VIEWS if str(each) in wanted)
 
 
 def _sizes(text: str) -> tuple[int, ...]:

@@ -49,6 +49,10 @@ class System(Protocol):
         """float32 [n, D], unit length, in the order of `pictures`; raises NoVectors if it lacks some."""
         ...
 
+    def of_photos(self, pictures: PictureSet) -> np.ndarray:
+        """The same for pictures that are embedded as photo searches are, in one view."""
+        ...
+
 
 class Baseline:
     """Pixels, an HSV histogram, or a blend of both; see `ml.evaluation.baselines`."""
@@ -70,6 +74,8 @@ class Baseline:
             return baselines.hsv_histogram(pixels)
         return baselines.blend(baselines.pixels(pixels), baselines.hsv_histogram(pixels))
 
+    of_photos = vectors
+
 
 class Model:
     """A network. Its vectors are cached under `cache_dir`, keyed by the weights' sha256 and the pictures' digests."""
@@ -85,13 +91,15 @@ class Model:
         runtime: str,
         cache_dir: Path,
         progress: Progress,
+        views: int = 1,
     ) -> None:
         """
         Args:
             load: starts the runtime; called only if vectors are missing from the cache.
+            views: of each picture of the gallery; see `ml.runtimes.views`.
             runtime: its name, a part of the cache key, because the last bits of vectors differ between runtimes.
         """
-        self.name = name
+        self.name = name if views == 1 else f"{name}, {views} views"
         training = weights.extra.get("training")
         told = training.get("held_out_types") if isinstance(training, dict) else None
         self.held_out_types = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
@@ -101,9 +109,13 @@ class Model:
         self._runtime = runtime
         self._cache_dir = cache_dir
         self._progress = progress
+        self._views = views
         self._embedder: Embedder | None = None
 
     def described(self) -> dict[str, Any]:
+        return self._made_with() | {"views": self._views}
+
+    def _made_with(self) -> dict[str, Any]:
         return {
             "weights": self._weights.name,
             "source": self._weights.source,
@@ -113,11 +125,17 @@ class Model:
         }
 
     def vectors(self, pictures: PictureSet) -> np.ndarray:
+        return self._cached(pictures, self._views)
+
+    def of_photos(self, pictures: PictureSet) -> np.ndarray:
+        return self._cached(pictures, 1)
+
+    def _cached(self, pictures: PictureSet, views: int) -> np.ndarray:
         spec = self._weights.spec
         pixels, digests = pictures.pixels(spec.input_size, spec.fit)
-        key = hashlib.sha256(
-            json.dumps([GRAPH_VERSION, self.described(), digests], sort_keys=True).encode()
-        ).hexdigest()
+        # Vectors of one view are kept under the key that they have always had.
+        made_with = self._made_with() | ({"views": views} if views > 1 else {})
+        key = hashlib.sha256(json.dumps([GRAPH_VERSION, made_with, digests], sort_keys=True).encode()).hexdigest()
         folder = self._cache_dir / "vectors" / key[:32]
         parts = [folder / f"{start:07}.npy" for start in range(0, len(pixels), _SHARD)]
         done = sum(part.is_file() for part in parts)
@@ -126,15 +144,15 @@ class Model:
                 for number, part in enumerate(parts):
                     if not part.is_file():
                         rows = range(number * _SHARD, min((number + 1) * _SHARD, len(pixels)))
-                        _write(part, self._embed(pixels, rows, advance))
+                        _write(part, self._embed(pixels, rows, views, advance))
         return np.concatenate([np.load(part) for part in parts])
 
-    def _embed(self, pixels: Any, rows: range, advance: Callable[[int], None]) -> np.ndarray:
+    def _embed(self, pixels: Any, rows: range, views: int, advance: Callable[[int], None]) -> np.ndarray:
         self._embedder = self._embedder or self._load()
         vectors = []
         for start in rows[::_AT_A_TIME]:
             batch = pixels[start : min(start + _AT_A_TIME, rows.stop)]
-            vectors.append(self._embedder.runtime.embed(list(batch)))
+            vectors.append(self._embedder.runtime.embed(list(batch), views=views))
             advance(len(batch))
         return np.concatenate(vectors)
 
@@ -157,7 +175,8 @@ class FromFile:
 
     def described(self) -> dict[str, Any]:
         meta = self._file.meta
-        return {"weights": meta.get("name")} | {key: meta.get(key) for key in ("source", "weights_sha256", "spec")}
+        told = {key: meta.get(key) for key in ("source", "weights_sha256", "spec")}
+        return {"weights": meta.get("name")} | told | {"views": meta.get("views", 1)}
 
     def rows(self, pictures: PictureSet) -> np.ndarray:
         """int [n]: the row of each picture, −1 if the file lacks it."""
@@ -172,6 +191,8 @@ class FromFile:
                 f"{pictures.name}, such as {first}. Make the file again with `python -m ml embed` from the same set."
             )
         return np.ascontiguousarray(self._file.vectors[rows], np.float32)
+
+    of_photos = vectors
 
     def _row(self, name: str, pictures: PictureSet) -> int:
         """The row with the longest match of names."""

@@ -40,7 +40,7 @@ class Features:
         names: n different ones; paths, or the path of a zip file followed by the path inside it.
         vectors: float32 [n, D], unit length.
         meta: how they were made: "name", "source", "weights_sha256", "spec" and "weights", the setting that
-            finds the weights again; "folder", to which relative names belong.
+            finds the weights again; "folder", to which relative names belong; "views" of each picture, if not 1.
         digests: sha256 of each picture's file, hex; empty in files of other programs.
         predicted: label task, e.g. "type" → predictions; empty for models without label heads.
     """

@@ -137,9 +137,10 @@ class Partial:
                     break
                 if row is None:
                     if found != head:
+                        views = f", {found['views']} views" if "views" in found else ""
                         raise PartialError(
-                            f"{self.folder} was begun with another model ({found.get('name', 'unknown')}). "
-                            "Name the same weights, or start over with --restart."
+                            f"{self.folder} was begun with another model ({found.get('name', 'unknown')}{views}). "
+                            "Name the same weights and views, or start over with --restart."
                         )
                 elif not row.code and place >= usable:
                     break

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ml.runtimes.views import averaged, views_of
 from ml.spec import ModelSpec
 
 # Larger passes gain no speed and only take memory (80 px, 2 cores, ONNX: 8, 16 and 32 pictures all run at
@@ -36,11 +37,12 @@ class Runtime(ABC):
 
     spec: ModelSpec
 
-    def embed(self, images: Sequence[np.ndarray]) -> np.ndarray:
+    def embed(self, images: Sequence[np.ndarray], *, views: int = 1) -> np.ndarray:
         """Unit vectors of pictures.
 
         Args:
             images: uint8 [S, S, 3] RGB each, as `ml.pictures.codec.to_input` makes them; may be empty.
+            views: of each picture, averaged; see `ml.runtimes.views`. The cost is proportional.
 
         Returns:
             float32 [n, D], rows in the order of `images`.
@@ -49,11 +51,13 @@ class Runtime(ABC):
             ValueError: an image has another shape or type.
             BadVector: the network produced something that must not be stored.
         """
-        return self.embed_labelled(images)[0]
+        return self.embed_labelled(images, views=views)[0]
 
-    def embed_labelled(self, images: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def embed_labelled(
+        self, images: Sequence[np.ndarray], *, views: int = 1
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """`embed`, and for each label task, by name, the probabilities of its classes, float32 [n, classes]."""
-        return self._in_passes(stack(images, self.spec))
+        return self._in_passes(stack(images, self.spec), views)
 
     def embed_batch(self, images: np.ndarray) -> np.ndarray:
         """`embed` for one array, uint8 [n, S, S, 3] → float32 [n, D]."""
@@ -63,20 +67,32 @@ class Runtime(ABC):
     def _run(self, images: np.ndarray) -> Sequence[np.ndarray]:
         """One pass: uint8 [n, S, S, 3] → vectors, then probabilities in the order of `spec.labels`."""
 
-    def _in_passes(self, images: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """What `embed_labelled` returns, computed in passes of at most MAX_BATCH pictures."""
+    def _in_passes(self, images: np.ndarray, views: int = 1) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """What `embed_labelled` returns, computed in passes of at most MAX_BATCH views; those of one pass are in memory
+        at a time."""
         spec = self.spec
         widths = (spec.dimension, *(len(task.names) for task in spec.labels))
         passes: list[Sequence[np.ndarray]] = [[np.zeros((0, width), np.float32) for width in widths]]
-        for start in range(0, len(images), MAX_BATCH):
-            batch = images[start : start + MAX_BATCH]
+        pictures = MAX_BATCH // views
+        for start in range(0, len(images), pictures):
+            batch = views_of(images[start : start + pictures], views)
             found = self._run(batch)
             if found[0].shape != (len(batch), spec.dimension):
                 raise BadVector(None, f"shape {found[0].shape} instead of {(len(batch), spec.dimension)}")
             passes.append(found)
         vectors, *probabilities = (np.concatenate(column) for column in zip(*passes, strict=True))
+        means = (each.reshape(len(images), views, each.shape[1]).mean(axis=1) for each in probabilities)
         names = (task.name for task in spec.labels)
-        return checked(vectors, len(images), spec), dict(zip(names, probabilities, strict=True))
+        return _of_pictures(vectors, len(images), views, spec), dict(zip(names, means, strict=True))
+
+
+def _of_pictures(vectors: np.ndarray, count: int, views: int, spec: ModelSpec) -> np.ndarray:
+    """Vectors of views → vectors of `count` pictures, both checked; BadVector names the picture."""
+    try:
+        each = checked(vectors, count * views, spec)
+    except BadVector as error:
+        raise BadVector(None if error.index is None else error.index // views, error.reason) from error
+    return each if views == 1 else checked(averaged(each, views, spec), count, spec)
 
 
 def stack(images: Sequence[np.ndarray], spec: ModelSpec) -> np.ndarray:

@@ -151,7 +151,7 @@ class EmbeddingModelAdmin(ReadOnlyAdmin):
     reason = _("Use `manage.py embedding_models` to add, switch or retire models.")
 
     list_display = [
-        "name", "status", "source", "backbone", "dimension", "input_size", "pooling", "covered", "index",
+        "name", "status", "source", "backbone", "dimension", "input_size", "pooling", "views", "covered", "index",
         "activated_at",
     ]  # fmt: skip
     ordering = ["pk"]

@@ -31,6 +31,7 @@ from recommendations.models.embedding_model import WeightsSource
 
 if TYPE_CHECKING:
     from ml.runtimes.onnx import OnnxEmbedder
+    from ml.weights import Weights
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,9 @@ def _create_first_model(log: Callable[[str], None]) -> EmbeddingModel:
         )
     log("Preparing the embedding model (once; this takes a moment)…")
     made = publish(find_weights(setting, pooling=settings.EMBEDDING_POOLING or None, log=log), log=log)
-    model = same_model(made.weights_sha256, made.spec) or _create(made, _free_name(made.name))
+    views = settings.EMBEDDING_VIEWS
+    same = same_model(made.weights_sha256, made.spec, views)
+    model = same or _create(made, _free_name(_with_views(made.name, views)), views)
     model.graph_sha256, model.state, model.activated_at = made.graph_sha256, ModelState.ACTIVE, timezone.now()
     model.save(update_fields=["graph_sha256", "state", "activated_at"])
     log(f"Embedding model {model.name} is active ({model.dimension}-d, {model.input_size} px).")
@@ -135,6 +138,7 @@ def add_model(
     *,
     name: str | None = None,
     pooling: str | None = None,
+    views: int | None = None,
     log: Callable[[str], None] = logger.info,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> EmbeddingModel:
@@ -143,8 +147,10 @@ def add_model(
 
     Args:
         setting: as for EMBEDDING_WEIGHTS; see `ml.weights.resolve`.
-        name: by default the name of the weights, or of their edition if the shop has another one.
+        name: by default the name of the weights, or of their edition if the shop has another one; with the number of
+            views if it is not 1.
         pooling: instead of the pooling that the weights were made with.
+        views: of each catalog picture; by default EMBEDDING_VIEWS. See `ml.runtimes.views`.
         progress: called with (bytes so far, bytes in total or None) during a download.
 
     Raises:
@@ -162,16 +168,17 @@ def add_model(
             f"{found.name} makes vectors of {found.spec.dimension} numbers; Postgres can index {MAX_DIMENSION} at "
             "most. Shorten them with `python -m ml whiten`."
         )
+    views = views or settings.EMBEDDING_VIEWS
     with models_lock(log):
-        same = same_model(found.sha256, found.spec)
+        same = same_model(found.sha256, found.spec, views)
         if same is not None and same.state != ModelState.RETIRED:
             raise LifecycleError(f"These weights are here already, as model {same.name} ({same.state}).")
-        wanted = name or (same.name if same else _default_name(found))
+        wanted = name or (same.name if same else _default_name(found, views))
         if EmbeddingModel.objects.filter(name=wanted).exclude(pk=same.pk if same else 0).exists():
             raise LifecycleError(f"There is already another model named {wanted}. Choose another name with --name.")
         made = publish(found, log=log)
         if same is None:
-            return _create(made, wanted)
+            return _create(made, wanted, views)
         same.name, same.graph_sha256, same.weights, same.state = (
             wanted, made.graph_sha256, made.weights, ModelState.DRAFT,
         )  # fmt: skip
@@ -179,26 +186,32 @@ def add_model(
         return same
 
 
-def _default_name(found: Weights) -> str:
+def _default_name(found: Weights, views: int) -> str:
     """The name of the weights; that of their edition if the shop has another edition of the same bundled model."""
-    taken = EmbeddingModel.objects.filter(name=found.name).exists()
-    return found.setting if taken and found.source == WeightsSource.BUNDLED else found.name
+    name = _with_views(found.name, views)
+    taken = EmbeddingModel.objects.filter(name=name).exists()
+    return _with_views(found.setting, views) if taken and found.source == WeightsSource.BUNDLED else name
 
 
-def _create(made: Published, name: str) -> EmbeddingModel:
+def _with_views(name: str, views: int) -> str:
+    return name if views == 1 else f"{name}-views-{views}"
+
+
+def _create(made: Published, name: str, views: int) -> EmbeddingModel:
     return EmbeddingModel.objects.create(
         name=name,
         source=made.source,
         weights=made.weights,
         weights_sha256=made.weights_sha256,
         graph_sha256=made.graph_sha256,
+        views=views,
         **EmbeddingModel.fields_of(made.spec),
     )
 
 
-def same_model(weights_sha256: str, spec: ModelSpec) -> EmbeddingModel | None:
-    """The model, in any state, with vectors comparable to those of these weights under this spec."""
-    candidates = EmbeddingModel.objects.filter(weights_sha256=weights_sha256)
+def same_model(weights_sha256: str, spec: ModelSpec, views: int) -> EmbeddingModel | None:
+    """The model, in any state, with the vectors of these weights under this spec, averaged over this many views."""
+    candidates = EmbeddingModel.objects.filter(weights_sha256=weights_sha256, views=views)
     return next((model for model in candidates if model.spec == spec), None)
 
 

@@ -34,6 +34,7 @@ from ml.files.features import Features
 from ml.pictures.codec import DECODER_VERSION, ImageRejected
 from ml.pictures.decoding import DecoderUnavailable
 from ml.runtimes import BadVector
+from ml.runtimes.views import VIEWS
 from ml.spec import ModelSpec
 from ml.weights import setting_for
 from recommendations.embeddings import claims, renewals
@@ -87,6 +88,7 @@ def export_features(model: EmbeddingModel, advance: Advance = lambda _: None) ->
         "weights_sha256": model.weights_sha256,
         "spec": model.spec.to_meta(),
         "weights": model.weights or None,
+        "views": model.views,
         "decoder": decoder,  # the earliest: an import may look at more pictures again than necessary, never at fewer
     }
     return Features(names, np.concatenate(vectors), meta, digests)
@@ -109,10 +111,15 @@ def model_for(features: Features, name: str | None, log: Log) -> EmbeddingModel:
         spec, sha256 = ModelSpec.from_meta(features.meta["spec"]), features.meta["weights_sha256"]
         if not isinstance(sha256, str):
             raise TypeError(f"weights_sha256 must be a text, not {sha256!r}")
+        views = features.meta.get("views", 1)  # absent in files of one view and of earlier releases
+        if type(views) is not int or views not in VIEWS:
+            raise ValueError(f"views must be {', '.join(map(str, VIEWS))}, not {views!r}")
     except (KeyError, TypeError, ValueError) as error:
         raise TransferError(f"The file does not name the model that made it ({error}).") from error
     made_with = f"{features.meta.get('name', 'unnamed weights')} (sha256 {sha256[:12]}…)"
-    found = same_model(sha256, spec)
+    if views > 1:
+        made_with += f" and {views} views"
+    found = same_model(sha256, spec, views)
     if found is not None and found.state == ModelState.RETIRED:
         found = None
     if name is not None:
@@ -124,16 +131,16 @@ def model_for(features: Features, name: str | None, log: Log) -> EmbeddingModel:
                 f"The vectors were made with {made_with}, not with model {name}: vectors of different models cannot be "
                 "compared."
             )
-    return found or _draft_of(features, spec, sha256, made_with, log)
+    return found or _draft_of(features, spec, sha256, views, made_with, log)
 
 
-def _draft_of(features: Features, spec: ModelSpec, sha256: str, made_with: str, log: Log) -> EmbeddingModel:
+def _draft_of(features: Features, spec: ModelSpec, sha256: str, views: int, made_with: str, log: Log) -> EmbeddingModel:
     setting = features.meta.get("weights")
     if setting is None or isinstance(setting, str):
         setting = setting_for(sha256, setting)
     advice = (
         f"No model here has the weights that made these vectors, {made_with}. Run `manage.py embedding_models add "
-        f"{setting or 'WEIGHTS'}` with them first, then repeat this command."
+        f"{setting or 'WEIGHTS'}{f' --views {views}' if views > 1 else ''}` with them first, then repeat this command."
     )
     if not isinstance(setting, str) or not setting:
         raise TransferError(advice)
@@ -144,9 +151,9 @@ def _draft_of(features: Features, spec: ModelSpec, sha256: str, made_with: str, 
     if (weights.sha256, weights.spec) != (sha256, spec):
         raise TransferError(f"{advice} {setting} now contains other weights: sha256 {weights.sha256[:12]}….")
     try:
-        model = add_model(setting, pooling=spec.pooling, log=log)
+        model = add_model(setting, pooling=spec.pooling, views=views, log=log)
     except LifecycleError:
-        made = same_model(sha256, spec)  # perhaps by another import of the same file while this one waited
+        made = same_model(sha256, spec, views)  # perhaps by another import of the same file while this one waited
         if made is None or made.state == ModelState.RETIRED:
             raise
         return made
@@ -273,7 +280,7 @@ def _compare(features: Features, matched: Matched, places: Sequence[int], model:
             continue  # the pipeline will report it
         row = matched.rows[place]
         try:
-            vector = network.embed([picture])[0]
+            vector = network.embed([picture], views=model.views)[0]
         except BadVector as error:
             raise TransferError(
                 f"{model.name} gives no usable vector for {features.names[row]} ({error.reason}), so the file cannot "

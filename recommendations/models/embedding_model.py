@@ -61,6 +61,11 @@ class EmbeddingModel(models.Model):
     pooling = models.CharField(max_length=20)
     dimension = models.PositiveSmallIntegerField()
     metric = models.CharField(max_length=20, default="cosine")
+    views = models.PositiveSmallIntegerField(
+        default=1,
+        db_default=1,
+        help_text=_("Views of each catalog picture that are embedded and averaged: 1, 2 or 4."),
+    )
     spec_meta = models.JSONField(
         default=dict,
         blank=True,

@@ -90,8 +90,8 @@ def model_warnings(model: EmbeddingModel | None) -> list[str]:
     """Warnings for operators about the active model."""
     if model is None:
         return []
-    problems = (UNTRAINED_WARNING if model.untrained else None, _disagreement(model), recall_warning(model))
-    return [*(problem for problem in problems if problem), *refusals(model)]
+    problems = UNTRAINED_WARNING if model.untrained else None, _disagreement(model), _other_views(model)
+    return [*filter(None, (*problems, recall_warning(model))), *refusals(model)]
 
 
 def weights_disagreement(model: EmbeddingModel) -> str | None:
@@ -115,6 +115,16 @@ def _disagreement(model: EmbeddingModel) -> str | None:
     return (
         f"EMBEDDING_WEIGHTS ({Path(setting).name}) does not match the active model ({model.name}). The setting applies "
         "to new shops only: set it back, or change models with `manage.py embedding_models add`, build and activate."
+    )
+
+
+def _other_views(model: EmbeddingModel) -> str | None:
+    wanted = settings.EMBEDDING_VIEWS
+    if wanted in (1, model.views):  # 1 is the default, so it may not have been set
+        return None
+    return (
+        f"EMBEDDING_VIEWS={wanted} does not apply to the active model ({model.name}, views: {model.views}). To use it, "
+        f"add the same weights with `manage.py embedding_models add WEIGHTS --views {wanted}`, then build and activate."
     )
 
 

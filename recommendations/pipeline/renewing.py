@@ -106,7 +106,7 @@ def _renew_rows(rows: Sequence[Outdated], model: EmbeddingModel, pool: ThreadPoo
 def _embed(rows: list[Outdated], inputs: list[np.ndarray], model: EmbeddingModel) -> int:
     while rows:
         try:
-            return renewals.replace(rows, running_network(model).embed(inputs))
+            return renewals.replace(rows, running_network(model).embed(inputs, views=model.views))
         except BadVector as error:
             logger.warning("Vectors of %s stay as they are: %s", model.name, error)
             if error.index is None:

@@ -93,7 +93,7 @@ def embed_now(image_ids: Sequence[int]) -> Drained:
     with in_hand.nothing_kept(), ThreadPoolExecutor(settings.EMBEDDING_DECODE_THREADS) as pool:
         while not shutdown.asked() and (claimed := in_hand.claim(model, image_ids)):
             batch = prepare(claimed, model, pool)
-            stored = _store(batch, _embed(batch, network), model)
+            stored = _store(batch, _embed(batch, network, model.views), model)
             ready, failed = ready + stored[0], failed + stored[1]
     stage_metrics.flush()
     if shutdown.asked():
@@ -243,7 +243,7 @@ def _drain_backlog(model: EmbeddingModel, enough: Callable[[], bool], advance: C
         writes: deque[Future[tuple[int, int]]] = deque()
         try:
             for batch in loader:
-                vectors = _embed(batch, network)
+                vectors = _embed(batch, network, model.views)
                 again |= bool(batch.again)
                 writes.append(writer.submit(_store, batch, vectors, model))
                 while len(writes) > BATCHES_AHEAD or (writes and writes[0].done()):
@@ -257,13 +257,13 @@ def _drain_backlog(model: EmbeddingModel, enough: Callable[[], bool], advance: C
     return Drained(ready, failed, more=more, halt=loader.halt, again=again)
 
 
-def _embed(batch: Batch, network: OnnxEmbedder) -> np.ndarray:
-    """One forward pass, float32 [n, D]. A picture without a valid vector becomes a failure; if the network itself
+def _embed(batch: Batch, network: OnnxEmbedder, views: int) -> np.ndarray:
+    """The vectors of a batch, float32 [n, D]. A picture without a valid vector becomes a failure; if the network itself
     fails, the whole batch is released (`in_hand.nothing_kept`)."""
     while True:
         try:
             with stage_metrics.timed(Stage.INFERENCE):
-                vectors = network.embed(batch.inputs)
+                vectors = network.embed(batch.inputs, views=views)
             stage_metrics.passed(Stage.INFERENCE, len(batch.claims))
             return vectors
         except BadVector as error:

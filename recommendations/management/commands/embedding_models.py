@@ -13,6 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from common.progress import Meter, meter
+from ml.runtimes.views import VIEWS
 from ml.spec import POOLINGS
 from recommendations.embeddings import claims
 from recommendations.embeddings.coverage import Coverage, coverage, failed_instead, failed_skus, uncovered_skus
@@ -76,6 +77,10 @@ class Command(BaseCommand):
         )
         add.add_argument("--name", help="name of the model (default: the name of the weights)")
         add.add_argument("--pooling", choices=POOLINGS, help="override the pooling of the weights")
+        add.add_argument(
+            "--views", type=int, choices=VIEWS,
+            help="views of each picture to embed and average (default: EMBEDDING_VIEWS)",
+        )  # fmt: skip
         build = action(
             "build",
             "embed every picture with a model and index it, while the active model serves; resumes where it stopped",
@@ -113,15 +118,18 @@ class Command(BaseCommand):
         if not models:
             self.stdout.write("There is no model yet. The first picture creates one, or use `add`.")
             return
-        titles = ("name", "state", "source", "backbone", "dim", "px", "coverage", "index", "activated")
+        titles = ("name", "state", "source", "backbone", "dim", "px", "views", "coverage", "index", "activated")
         self.stdout.write(table([titles, *map(_row, models)]))
 
-    def _add(self, *, weights: str, name: str | None, pooling: str | None, **_: Any) -> None:
+    def _add(self, *, weights: str, name: str | None, pooling: str | None, views: int | None, **_: Any) -> None:
         with self._download() as progress:
-            model = switching.add_model(weights, name=name, pooling=pooling, log=self.stderr.write, progress=progress)
+            model = switching.add_model(
+                weights, name=name, pooling=pooling, views=views, log=self.stderr.write, progress=progress
+            )
+        averaged = f", {model.views} views" if model.views > 1 else ""
         self.stdout.write(
             f"{model.name} is a draft: {model.backbone}, {model.dimension}-d, {model.input_size} px, {model.pooling} "
-            f"pooling. Next: `manage.py embedding_models build {model.name}`."
+            f"pooling{averaged}. Next: `manage.py embedding_models build {model.name}`."
         )
         if model.untrained:
             self.stderr.write(switching.UNTRAINED_WARNING)
@@ -279,6 +287,7 @@ def _described(model: EmbeddingModel) -> dict[str, Any]:
         "fit": model.fit,
         "pooling": model.pooling,
         "metric": model.metric,
+        "views": model.views,
         "weights_sha256": model.weights_sha256,
         "coverage": None if found is None else floor(found.share * 1e6) / 1e6,
         "total": None if found is None else found.total,
@@ -302,7 +311,7 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
     activated = model["activated_at"][:16].replace("T", " ") if model["activated_at"] else "–"
     return (
         model["name"], model["state"], model["source"], model["backbone"], str(model["dimension"]),
-        str(model["input_size"]), covered, index, activated,
+        str(model["input_size"]), str(model["views"]), covered, index, activated,
     )  # fmt: skip
 
 

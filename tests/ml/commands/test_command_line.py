@@ -24,8 +24,9 @@ from ml import Embedder
 from ml.__main__ import main
 from ml.commands.common import described
 from ml.files.features import Features, load, save
-from ml.files.partial import folder_for
-from ml.runtimes import checked, stack
+from ml.files.partial import Partial, Row, folder_for
+from ml.pictures import codec
+from ml.runtimes import Runtime
 from ml.spec import LabelTask, ModelSpec
 from ml.weights import Weights, read_variables, write_npz
 from tests.ml.conftest import draw, encode
@@ -248,19 +249,16 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(name: str, 
     assert [path.name for path in tmp_path.iterdir()] == ["taken.npz"]
 
 
-class Whiteless:
+class Whiteless(Runtime):
     """Stands in for a network that has no vector for a white picture."""
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
 
-    def embed(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        return self.embed_labelled(images)[0]
-
-    def embed_labelled(self, images: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        ink = 255 - stack(images, self.spec).reshape(-1, 80 * 80 * 3)[:, -2048:].astype(np.float32)
+    def _run(self, images: np.ndarray) -> Sequence[np.ndarray]:
+        ink = 255 - images.reshape(-1, 80 * 80 * 3)[:, -2048:].astype(np.float32)
         with np.errstate(invalid="ignore"):
-            return checked(ink / np.linalg.norm(ink, axis=1, keepdims=True), len(images), self.spec), {}
+            return [ink / np.linalg.norm(ink, axis=1, keepdims=True)]
 
 
 @pytest.fixture
@@ -277,6 +275,31 @@ def test_a_vector_that_is_not_finite_is_refused_and_the_others_kept(
     assert main(["embed", str(tmp_path), "-o", str(tmp_path / "out.npz"), "--batch", "3"]) == 0
     assert [Path(name).name for name in load(tmp_path / "out.npz").names] == ["0.png", "2.png"]
     assert "2 skipped (bad_vector 2):" in capsys.readouterr().err
+
+
+def test_a_file_names_its_views_and_a_stopped_run_is_not_continued_with_others(
+    whiteless: None, untrained: Weights, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    picture = draw(80, 80, seed=2)
+    picture.save(tmp_path / "photos" / "0.png")
+    out = tmp_path / "out.npz"
+    command = ["embed", str(tmp_path / "photos"), "-o", str(out), "--views"]
+    assert main([*command, "2"]) == 0
+    found = load(out)
+    assert found.meta["views"] == 2
+    inputs = [codec.to_input(np.asarray(picture), untrained.spec)]
+    np.testing.assert_allclose(found.vectors, Whiteless(untrained.spec).embed(inputs, views=2), atol=1e-6)
+    assert main([*command, "1"]) == 0
+    assert "views" not in load(out).meta, "as in files of earlier releases"
+
+    begun = Partial(folder_for(out), described(untrained) | {"views": 4}, 2048)
+    begun.add([Row("gone.png", "")], np.eye(1, 2048, dtype=np.float32))
+    begun.close()
+    assert main([*command, "2"]) == 2
+    assert "was begun with another model (resnet50-untrained, 4 views)" in capsys.readouterr().err
+    assert main([*command, "2", "--restart"]) == 0
+    assert len(load(out).names) == 1
 
 
 def test_a_model_without_one_good_vector_is_said_to_be_damaged(

@@ -381,6 +381,25 @@ def test_vectors_of_a_model_are_kept(photos: Path, graph: Path, cache_dir: Path)
     assert system(found(first), "untrained")["weights_sha256"]
 
 
+@pytest.mark.slow
+def test_numbers_of_views_are_measured_one_by_one_and_photos_ask_in_one_view(
+    photos: Path, graph: Path, cache_dir: Path
+) -> None:
+    arguments = (photos, "--baselines", "none", "--weights", "untrained", "--resamples", 20, "--json")
+    one, two = found(evaluate(*arguments, "--views", "2,1", cache=cache_dir))["systems"]
+    assert [(each["name"], each["views"]) for each in (one, two)] == [
+        ("resnet50-untrained", 1),
+        ("resnet50-untrained, 2 views", 2),
+    ]
+    made = sorted((cache_dir / "vectors").rglob("*.npy"), key=lambda part: part.stat().st_mtime_ns)
+    first, second = (np.load(part) for part in made[-2:])
+    assert np.abs(first - second).max() > 1e-3
+    (asked,) = found(evaluate(*arguments, "--views", "2", "--photo-queries", cache=cache_dir))["systems"]
+    assert asked["name"] == two["name"]
+    assert len(list((cache_dir / "vectors").rglob("*.npy"))) == len(made), "both are kept"
+    assert "'3' is none of 1, 2, 4" in evaluate(*arguments, "--views", "3", cache=cache_dir).stderr
+
+
 def folder_of(path: Path, pictures: Mapping[str, bytes]) -> Path:
     for name, data in pictures.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
