@@ -9,6 +9,11 @@ class Command(makemigrations.Command):
     database."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for connection in connections.all():
-            connection.settings_dict["ENGINE"] = "django.db.backends.dummy"
-        super().handle(*args, **options)
+        engines = {connection.alias: connection.settings_dict["ENGINE"] for connection in connections.all()}
+        try:
+            for alias in engines:
+                connections.settings[alias]["ENGINE"] = "django.db.backends.dummy"
+            super().handle(*args, **options)
+        finally:  # a caller in the same process may open connections in other threads
+            for alias, engine in engines.items():
+                connections.settings[alias]["ENGINE"] = engine
