@@ -15,6 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from recommendations.admin.models_page import CHANGE
 from recommendations.embeddings.coverage import coverage
 from recommendations.models import EmbeddingModel, ModelState
 from recommendations.monitoring.model_comparison import compare, products_of, sample_products
@@ -106,8 +107,15 @@ def _found(request: HttpRequest) -> dict[str, Any]:
         "comparison": compare(first, second, products, chosen["k"]),
         "unknown": unknown,
         "another": None if chosen["sku"] else _another(form),
+        "switch_to": _switch_to(first, second) if request.user.has_perm(CHANGE) else None,
         "incomplete": [(model, found) for model in (first, second) if (found := coverage(model)).missing],
     }
+
+
+def _switch_to(first: EmbeddingModel, second: EmbeddingModel) -> EmbeddingModel | None:
+    """The ready one, if the other is active: the comparison is what a switch is decided by."""
+    states = {model.state: model for model in (first, second)}
+    return states.get(ModelState.READY) if ModelState.ACTIVE in states else None
 
 
 def _defaults(models: list[EmbeddingModel]) -> dict[str, Any]:

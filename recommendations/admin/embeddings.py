@@ -20,6 +20,8 @@ from unfold.decorators import action, display
 
 from catalog.admin import ProductAdmin, ProductImageInline, thumbnail
 from catalog.models import Product, ProductImage
+from ml.weights import edition_of
+from recommendations.admin import models_page
 from recommendations.admin.comparison_page import comparison_page
 from recommendations.admin.merchandising import MerchandisedProductForm, PinInline, veto_permissions, vetoed_with
 from recommendations.admin.pipeline_page import PERMISSION, pipeline_page, retry, switch
@@ -146,16 +148,35 @@ admin.site.register(Product, SearchableProductAdmin)
 
 @admin.register(EmbeddingModel)
 class EmbeddingModelAdmin(ReadOnlyAdmin):
-    """Read-only: `manage.py embedding_models` changes models, because most steps take minutes."""
+    """The records are read-only. Buttons above the list add, build and activate; `manage.py embedding_models` does
+    everything."""
 
-    reason = _("Use `manage.py embedding_models` to add, switch or retire models.")
+    reason = _("Use the buttons above the list, or `manage.py embedding_models`.")
+    list_before_template = "recommendations/_models_panel.html"
 
     list_display = [
-        "name", "status", "source", "backbone", "dimension", "input_size", "pooling", "views", "covered", "index",
+        "name", "status", "origin", "backbone", "dimension", "input_size", "pooling", "views", "covered", "index",
         "activated_at",
     ]  # fmt: skip
     ordering = ["pk"]
     actions_list = ["compare"]
+
+    def get_urls(self) -> list[URLPattern]:
+        steps = {"bundled": models_page.add, "build": models_page.build, "activate": models_page.activate,
+                 "dismiss": models_page.dismiss}  # fmt: skip
+        return [
+            *(
+                path(
+                    f"{name}/", self.admin_site.admin_view(require_POST(view)),
+                    name=f"recommendations_embeddingmodel_{name}",
+                )
+                for name, view in steps.items()
+            ),
+            *super().get_urls(),
+        ]  # fmt: skip
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), "panel": models_page.panel(request)})
 
     @action(description=_("Compare two models"), url_path="compare", permissions=["view"])
     def compare(self, request: HttpRequest) -> HttpResponse:
@@ -164,6 +185,12 @@ class EmbeddingModelAdmin(ReadOnlyAdmin):
     @display(description=_("State"), ordering="state", label=MODEL_LABELS)
     def status(self, model: EmbeddingModel) -> tuple[str, str]:
         return model.state, model.get_state_display()
+
+    @admin.display(description=_("Source"), ordering="source")
+    def origin(self, model: EmbeddingModel) -> str:
+        """The edition of a bundled model, because a shop may have several."""
+        edition = edition_of(model.weights_sha256)
+        return edition.name if edition else model.get_source_display()
 
     @admin.display(description=_("Pictures"))
     def covered(self, model: EmbeddingModel) -> str:

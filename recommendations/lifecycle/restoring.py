@@ -25,11 +25,19 @@ MODELS_LOCK = 0x100CA11  # Postgres advisory lock: one process makes a model at 
 PATIENCE_SECONDS = 300.0
 
 
-def models_lock(log: Callable[[str], None] = logger.info) -> AbstractContextManager[None]:
-    """The lock on making models. This session holds it, not a transaction: an export may take a minute."""
-    return session_lock(
-        MODELS_LOCK, on_wait=lambda: log("Another process is making a model. Waiting for it to finish…")
-    )
+def models_lock(log: Callable[[str], None] = logger.info, *, wait: bool = True) -> AbstractContextManager[None]:
+    """The lock on making models. This session holds it, not a transaction: an export may take a minute.
+
+    Raises:
+        ModelUnavailable: another process has it, without `wait`.
+    """
+
+    def taken() -> None:
+        if not wait:
+            raise ModelUnavailable("Another process is making a model. Try again in a minute.")
+        log("Another process is making a model. Waiting for it to finish…")
+
+    return session_lock(MODELS_LOCK, on_wait=taken)
 
 
 _tried_at: dict[int, float] = {}  # model → time of the last expensive attempt that failed

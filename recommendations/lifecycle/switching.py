@@ -141,6 +141,7 @@ def add_model(
     views: int | None = None,
     log: Callable[[str], None] = logger.info,
     progress: Callable[[int, int | None], None] | None = None,
+    wait: bool = True,
 ) -> EmbeddingModel:
     """A draft model of these weights, with its artifact stored. A retired model of the same weights becomes a draft
     again.
@@ -152,9 +153,11 @@ def add_model(
         pooling: instead of the pooling that the weights were made with.
         views: of each catalog picture; by default EMBEDDING_VIEWS. See `ml.runtimes.views`.
         progress: called with (bytes so far, bytes in total or None) during a download.
+        wait: for another process that is making a model.
 
     Raises:
-        ModelUnavailable: the weights cannot be used, or their artifact cannot be made.
+        ModelUnavailable: the weights cannot be used, their artifact cannot be made, or another process is making a
+            model and `wait` is False.
         LifecycleError: this model exists already, or another one with that name.
     """
     if not can_export(setting):
@@ -169,7 +172,7 @@ def add_model(
             "most. Shorten them with `python -m ml whiten`."
         )
     views = views or settings.EMBEDDING_VIEWS
-    with models_lock(log):
+    with models_lock(log, wait=wait):
         same = same_model(found.sha256, found.spec, views)
         if same is not None and same.state != ModelState.RETIRED:
             raise LifecycleError(f"These weights are here already, as model {same.name} ({same.state}).")

@@ -1,3 +1,4 @@
+from recommendations.models.dismissed_offer import DismissedOffer
 from recommendations.models.embedding_model import KEPT, EmbeddingModel, ModelState
 from recommendations.models.image_embedding import EmbeddingState, ImageEmbedding
 from recommendations.models.merchandising import MOST_BOOST, Effect, Pin, Rule, Veto
@@ -13,6 +14,7 @@ from recommendations.models.worker import Worker
 __all__ = [
     "KEPT",
     "MOST_BOOST",
+    "DismissedOffer",
     "Effect",
     "EmbeddingModel",
     "EmbeddingState",

@@ -29,7 +29,7 @@ _ACTIVE = "SELECT * FROM recommendations_embeddingmodel WHERE state = %s"
 
 class WeightsSource(models.TextChoices):
     FILE = "file", _("weights file")
-    BUNDLED = "bundled", _("bundled fashion weights")
+    BUNDLED = "bundled", _("bundled")
     IMAGENET = "imagenet", _("ImageNet")
     UNTRAINED = "untrained", _("untrained")
 
@@ -51,7 +51,7 @@ class EmbeddingModel(models.Model):
     source = models.CharField(max_length=20, choices=WeightsSource)
     weights = models.TextField(
         blank=True,
-        help_text=_("Where the weights come from: a file, imagenet or untrained. Leave empty for the best available."),
+        help_text=_("Where the weights come from: an edition of a bundled model, a file, imagenet or untrained."),
     )
     backbone = models.CharField(max_length=40)
     weights_sha256 = models.CharField(max_length=64)

@@ -13,6 +13,8 @@ from django.template import Context
 from catalog.attributes import text_of
 from catalog.media import files
 from catalog.models import Product
+from recommendations.lifecycle import bundled
+from recommendations.lifecycle.bundled import ADD
 from recommendations.models import EmbeddingModel, Strip
 from recommendations.monitoring.status import model_warnings
 from recommendations.search.results import Results
@@ -73,6 +75,14 @@ def strip_counting() -> dict[str, Any]:
 def model_banner() -> dict[str, Any]:
     """What staff must know about the embedding model and the pictures' files."""
     return {"warnings": [*model_warnings(EmbeddingModel.objects.active()), *files.problems()]}
+
+
+@register.inclusion_tag("recommendations/model_suggestion.html", takes_context=True)
+def model_suggestion(context: Context) -> dict[str, Any]:
+    """A bundled model that this shop does not have, for users who may add it."""
+    request: HttpRequest = context["request"]
+    offer = bundled.suggestion() if request.user.has_perm(ADD) else None
+    return {"offer": offer, "csrf_token": context.get("csrf_token")}
 
 
 @register.filter

@@ -17,6 +17,7 @@ from playwright.sync_api import Page
 from rest_framework.authtoken.models import Token
 
 from catalog.models import Product, SearchMiss, Synonyms
+from ml.weights import newest_editions
 from recommendations.models import (
     EmbeddingModel,
     EmbeddingState,
@@ -39,6 +40,7 @@ LONG = "Extraordinarily long-winded waterproof windbreaker-jacket with a Donauda
 NO_PAGES = (
     r"favicon\.ico|healthz|readyz|metrics|media/.*|strips/seen/|viewed/clear/",
     r"admin/(jsi18n|autocomplete|search)/|admin/r/.*|admin/recommendations/pipeline/(retry|switch)/|admin/\(\?P<url>.*",
+    r"admin/recommendations/embeddingmodel/(bundled|build|activate|dismiss)/",
     r"admin/\w+/\w+/<path:object_id>/",  # to the change page
     r"admin/\w+/(embeddingmodel|searchhealth|imageembedding|searchmiss)/.*(add|delete)/",  # refused to everybody: 403
     r"admin/logout/",  # after a POST: "logged out"
@@ -95,6 +97,15 @@ class Stocked:
             name="second", source="file", weights_sha256="0" * 64, graph_sha256="0" * 64, state=ModelState.READY,
             **EmbeddingModel.fields_of(model.spec),
         )  # fmt: skip
+        # A draft has steps to do, and a shop with a bundled model is offered the other one.
+        EmbeddingModel.objects.create(
+            name="third",
+            source="file",
+            weights_sha256="1" * 64,
+            graph_sha256="1" * 64,
+            **EmbeddingModel.fields_of(model.spec),
+        )
+        EmbeddingModel.objects.filter(pk=model.pk).update(weights_sha256=newest_editions()[0].sha256)
         for row in ImageEmbedding.objects.filter(model=model, state=EmbeddingState.READY):
             row.pk, row.model = None, second
             row.save()
@@ -117,13 +128,10 @@ class Stocked:
         self.token = SeenPhoto(model, photo / np.linalg.norm(photo), (PhotoType(category, 0.8),)).to_token()
 
     def visits(self) -> list[Visit]:
-        return self.shop_visits() + self.admin_visits()
-
-    def shop_visits(self) -> list[Visit]:
-        return [*self._shop(), *self._photo_search(), *self._problems()]
-
-    def admin_visits(self) -> list[Visit]:
-        return [*self._admin(), *self._models(), Visit("logged out", "/admin/", "viewer", act=log_out)]
+        goodbye = Visit("logged out", "/admin/", "viewer", act=log_out)
+        return [
+            *self._shop(), *self._photo_search(), *self._problems(), *self._admin(), *self._models(), goodbye,
+        ]  # fmt: skip
 
     def _shop(self) -> list[Visit]:
         full = self.full.get_absolute_url()

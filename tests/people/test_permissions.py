@@ -103,7 +103,9 @@ def model_rows() -> Iterator[Row]:
 PIN = "app_label=recommendations&model_name=pin&field_name=shown"
 RULE = "app_label=recommendations&model_name=rule&field_name=category"
 SEE_PRODUCTS, SEE_CATEGORIES = MODELS["catalog/product"][0], MODELS["catalog/category"][0]
-COMPARE = "admin/recommendations/embeddingmodel/compare/"
+STEPS = "admin/recommendations/embeddingmodel/"
+COMPARE = f"{STEPS}compare/"
+MODEL_STEPS = ("bundled", "build", "activate", "dismiss")
 JSON: dict[str, Any] = {"content_type": "application/json"}
 SLUG = r"(?P<slug>[^/.]+)"
 ROWS = [
@@ -125,6 +127,8 @@ ROWS = [
     Row("admin/auth/user/<id>/password/", "GET", "/admin/auth/user/{auth/user}/password/", BOSS),
     Row("admin/auth/user/<id>/password/", "POST", "/admin/auth/user/{auth/user}/password/", BOSS),
     Row(COMPARE, "GET", f"/{COMPARE}", OPERATORS),
+    *(Row(f"{STEPS}{step}/", "POST", f"/{STEPS}{step}/", BOSS, 400) for step in MODEL_STEPS),
+    *(Row(f"{STEPS}{step}/", "GET", f"/{STEPS}{step}/", STAFF, 405) for step in MODEL_STEPS),
     Row("admin/recommendations/pipeline/", "GET", "/admin/recommendations/pipeline/", OPERATORS),
     Row("admin/recommendations/pipeline/retry/", "POST", "/admin/recommendations/pipeline/retry/", OPERATORS, 400),
     Row("admin/recommendations/pipeline/switch/", "POST", "/admin/recommendations/pipeline/switch/", OPERATORS, 302,

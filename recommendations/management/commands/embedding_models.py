@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from common.progress import Meter, meter
 from ml.runtimes.views import VIEWS
 from ml.spec import POOLINGS
+from ml.weights import edition_of
 from recommendations.embeddings import claims
 from recommendations.embeddings.coverage import Coverage, coverage, failed_instead, failed_skus, uncovered_skus
 from recommendations.embeddings.indexes import index_bytes, index_due
@@ -281,6 +282,7 @@ def _described(model: EmbeddingModel) -> dict[str, Any]:
         "name": model.name,
         "state": model.state,
         "source": model.source,
+        "edition": edition.name if (edition := edition_of(model.weights_sha256)) else None,
         "backbone": model.backbone,
         "dimension": model.dimension,
         "input_size": model.input_size,

@@ -16,7 +16,7 @@ from django.test import Client
 from ml.pictures.codec import to_input
 from ml.runtimes.onnx import OnnxEmbedder
 from ml.weights import editions
-from recommendations.lifecycle import artifacts, restoring, switching
+from recommendations.lifecycle import artifacts, bundled, restoring, switching
 from recommendations.models import EmbeddingModel, ImageEmbedding, ModelState
 from recommendations.monitoring.status import model_warnings
 from recommendations.pipeline import worker
@@ -86,6 +86,18 @@ def test_a_new_edition_changes_no_vector_of_a_shop(
         assert model_warnings(model) == []
     settings.EMBEDDING_WEIGHTS = "lookalike-fashion-2"
     assert "lookalike-fashion-2) does not match the active model" in client.get("/readyz").json()["weights"]
+
+
+@pytest.mark.slow
+def test_a_new_edition_is_offered_and_gets_a_name_of_its_own(release: Release, shop: Shopkeeper) -> None:
+    embed(shop, seed=1)
+    release(first=True, **SECOND)
+    offer = bundled.suggestion()
+    assert offer is not None
+    assert (offer.edition.name, offer.is_update) == ("lookalike-fashion-2", True)
+    added = switching.add_model(offer.edition.model)
+    assert (added.name, added.weights) == ("lookalike-fashion-2", "lookalike-fashion-2")
+    assert bundled.offers() == []
 
 
 @pytest.mark.slow
