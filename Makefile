@@ -35,7 +35,13 @@ cases: setup tools  ## the tests that repeat reported failures; LOOKALIKE_CASES=
 	$(PY) -m pytest -m case $(ARGS)
 
 accessibility: setup tools  ## violations of axe-core's rules for every page × theme × width, as a table
-	$(PY) -m pytest -q -s -n 0 tests/e2e/test_every_page.py $(ARGS)
+	@$(MAKE) --no-print-directory --jobs 2 accessibility-shop accessibility-admin
+
+.PHONY: accessibility-shop accessibility-admin
+accessibility-shop:
+	@$(PY) -m pytest -q -s -n 0 tests/e2e/test_every_page.py $(ARGS)
+accessibility-admin:
+	@$(PY) -m pytest -q -s -n 0 tests/e2e/test_every_admin_page.py $(ARGS)
 
 lint: setup  ## style, types, and what Django says about a public shop
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-style lint-types lint-deployment

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from django.db import connections
+from django.test.testcases import LiveServerThread
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.pictures import picture
@@ -103,3 +105,16 @@ def database_beside_playwright() -> Iterator[None]:
     yield
     cache.clear()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def url(transactional_db: None) -> Iterator[str]:
+    """A server like `live_server`, with static files as the shop serves them: browsers may cache them."""
+    shared = {alias: connections[alias] for alias in connections if connections[alias].vendor == "sqlite"}
+    thread = LiveServerThread("localhost", static_handler=lambda application: application, connections_override=shared)
+    thread.daemon = True
+    thread.start()
+    thread.is_ready.wait()
+    assert thread.error is None
+    yield f"http://{thread.host}:{thread.port}"
+    thread.terminate()

@@ -128,10 +128,13 @@ class Stocked:
         self.token = SeenPhoto(model, photo / np.linalg.norm(photo), (PhotoType(category, 0.8),)).to_token()
 
     def visits(self) -> list[Visit]:
-        goodbye = Visit("logged out", "/admin/", "viewer", act=log_out)
-        return [
-            *self._shop(), *self._photo_search(), *self._problems(), *self._admin(), *self._models(), goodbye,
-        ]  # fmt: skip
+        return self.shop_visits() + self.admin_visits()
+
+    def shop_visits(self) -> list[Visit]:
+        return [*self._shop(), *self._photo_search(), *self._problems()]
+
+    def admin_visits(self) -> list[Visit]:
+        return [*self._admin(), *self._models(), Visit("logged out", "/admin/", "viewer", act=log_out)]
 
     def _shop(self) -> list[Visit]:
         full = self.full.get_absolute_url()
