@@ -37,10 +37,10 @@ def hold_passes(brake: Path) -> None:
 
     embed = OnnxEmbedder.embed
 
-    def held(self: OnnxEmbedder, images: Any) -> Any:
+    def held(self: OnnxEmbedder, images: Any, *, views: int = 1) -> Any:
         while brake.exists():
             time.sleep(0.02)
-        return embed(self, images)
+        return embed(self, images, views=views)
 
     OnnxEmbedder.embed = held  # type: ignore[method-assign]
 

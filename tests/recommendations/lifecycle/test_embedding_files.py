@@ -329,7 +329,7 @@ def test_a_file_whose_weights_have_no_checksum_is_refused(sha256: int | None) ->
 class Damaged:
     """A network whose weights are not what they were."""
 
-    def embed(self, pictures: list[np.ndarray]) -> np.ndarray:
+    def embed(self, pictures: list[np.ndarray], *, views: int) -> np.ndarray:
         raise BadVector(0, "not finite, expected length 1")
 
 

@@ -201,10 +201,10 @@ def test_a_network_that_returns_nonsense_for_one_picture_fails_that_picture(
 
     session_run = OnnxEmbedder.embed
 
-    def spoiled(self: OnnxEmbedder, batch: list[np.ndarray]) -> np.ndarray:
+    def spoiled(self: OnnxEmbedder, batch: list[np.ndarray], *, views: int = 1) -> np.ndarray:
         from ml.runtimes import checked
 
-        vectors = session_run(self, batch)
+        vectors = session_run(self, batch, views=views)
         if len(batch) == 5:
             vectors[3] = np.nan
         return checked(vectors, len(batch), self.spec)
@@ -256,7 +256,7 @@ def test_a_network_that_fails_gives_the_claims_back(network: EmbeddingModel, mon
         raise RuntimeError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(OnnxEmbedder, "embed", broken)
+        patch.setattr(OnnxEmbedder, "_run", broken)
         with pytest.raises(RuntimeError, match="out of memory"):
             worker.drain()
     assert set(ImageEmbedding.objects.values_list("state", "attempts")) == {("pending", 0)}
