@@ -18,7 +18,7 @@ from bench.wrecked_shop import wrecked_shop
 from common.arguments import not_negative, number, positive
 
 ROOT = Path(__file__).resolve().parents[1]
-WITHOUT_DJANGO = ("embed", "int8", "fit", "colours")
+WITHOUT_DJANGO = ("embed", "int8", "fit", "colours", "models")
 IN_THE_LARGE_SHOP = ("large", "routes", "busy")
 RATES = ("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE")  # no limits
 MODULES = {"import": "importing"}  # the others are named like their commands
@@ -31,6 +31,7 @@ one run, and needs otherwise idle cores.
   python -m bench int8      cosine, neighbours and speed of int8 on this processor, against floats
   python -m bench fit       results for pictures prepared in other ways: border, stretch, crop
   python -m bench colours   own scores of pictures in other colour profiles; exit code 1 below .99
+  python -m bench models    models side by side: test side, sizes, amateur photos, ten backgrounds, file and speed
   python -m bench import    products and photos per second through import_catalog, without embedding
   python -m bench pipeline  pictures per second through a real worker, against the raw ONNX Runtime rate
   python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
@@ -124,6 +125,23 @@ def benchmarks() -> ArgumentParser:
     colours = commands.add_parser("colours", help="exit code 1 if pictures score less than .99 against themselves")
     colours.add_argument("--limit", type=positive, default=60, help="number of pictures")
     colours.add_argument("--weights", help="instead of the default model")
+    models = commands.add_parser("models")
+    models.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="may be repeated (default: every bundled edition)",
+    )
+    models.add_argument("--split", type=Path, help="of fashion-small.zip (default: the bundled models')")
+    models.add_argument("--photos-split", type=Path, help="of clothing-photos.zip (default: the bundled models')")
+    models.add_argument(
+        "--gallery", type=positive, metavar="N", help="N random pictures besides the test side (default: all)"
+    )
+    models.add_argument("--goods", type=Path, metavar="DATA", help="class folders of other things than clothes")
+    models.add_argument("--cache-dir", type=Path, help="of decoded pictures and vectors")
+    models.add_argument("--seconds", type=number(0, 10_000), default=4.0, help="for each speed; 0 leaves it out")
+    models.add_argument("--json", action="store_true", dest="as_json", help="one JSON line")
     commands.add_parser("cases", help="exit code 1 if any is not right")
     verdicts = commands.add_parser("verdicts")
     verdicts.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="with pictures or any other files")

@@ -99,7 +99,7 @@ def _table(weights: Weights, photos: list[bytes], seconds: float, usual: float |
     """
     spec = weights.spec
     inputs = np.stack([to_input(photo, spec) for photo in photos[: 8 * BATCH]])
-    networks = {"fp32": _graph(weights, "float", inputs), "int8": _graph(weights, "int8", inputs)}
+    networks = {"fp32": graph_of(weights, "float", inputs), "int8": graph_of(weights, "int8", inputs)}
     ways: dict[str, Callable[[], int]] = {}
     for precision, network in networks.items():
         ways[f"(d) raw ONNX Runtime {precision}, batch {BATCH}"] = _raw(network, inputs, BATCH)
@@ -127,7 +127,7 @@ def _table(weights: Weights, photos: list[bytes], seconds: float, usual: float |
     return keras[0]
 
 
-def _graph(weights: Weights, precision: str, inputs: np.ndarray) -> OnnxEmbedder:
+def graph_of(weights: Weights, precision: str, inputs: np.ndarray) -> OnnxEmbedder:
     if weights.ready_made and weights.path and precision == "float":
         return OnnxEmbedder(weights.path)
     spec = weights.spec

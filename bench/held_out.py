@@ -1,0 +1,47 @@
+"""The labelled sets in LOOKALIKE_DATA, the sides of their splits, and cached vectors of them."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ml.commands.common import load, note, progress, resolve
+from ml.commands.data import prepared_set
+from ml.datasets import Prepared, Sample, open_set, read_split
+from ml.evaluation.pictures import PictureSet, asked_by_split
+from ml.evaluation.vectors import Model
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Attributes: cache_dir, of decoded pictures and vectors; a second run takes seconds."""
+
+    cache_dir: Path
+
+    def open(self, path: Path) -> PictureSet:
+        """Every different picture of a set once."""
+
+        def prepare(some: Sequence[Sample], input_size: int, fit: str) -> Prepared:
+            return prepared_set(path, input_size=input_size, fit=fit, cache_dir=self.cache_dir, samples=list(some))
+
+        return PictureSet(path, open_set(path, note=note), prepare)
+
+    def model(self, name: str) -> Model:
+        options = Namespace(weights=name, pooling=None, runtime="onnx", cache_dir=self.cache_dir)
+        return Model(
+            resolve(options),
+            lambda: load(options),
+            name=name,
+            runtime=options.runtime,
+            cache_dir=self.cache_dir,
+            progress=lambda what, total, done: progress(what, total, done=done),
+        )
+
+
+def side(pictures: PictureSet, split: Path, part: str) -> np.ndarray:
+    """Positions of the pictures on one side of a split, int."""
+    return asked_by_split(pictures, read_split(split), part, count=None, seed=0).positions
