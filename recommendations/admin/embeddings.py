@@ -188,9 +188,13 @@ class EmbeddingModelAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Source"), ordering="source")
     def origin(self, model: EmbeddingModel) -> str:
-        """The edition of a bundled model, because a shop may have several."""
+        """The edition of a bundled model, because a shop may have several; in full if the name says something else."""
         edition = edition_of(model.weights_sha256)
-        return edition.name if edition else model.get_source_display()
+        if edition is None:
+            return model.get_source_display()
+        if model.name.startswith(edition.model):
+            return gettext("edition %(number)d") % {"number": edition.number}
+        return edition.name
 
     @admin.display(description=_("Pictures"))
     def covered(self, model: EmbeddingModel) -> str:

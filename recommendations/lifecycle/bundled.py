@@ -98,7 +98,7 @@ def dismiss(edition: Edition, *, by: str) -> None:
 
 
 def build_seconds(model: EmbeddingModel, pictures: int) -> float | None:
-    """How long one processor core takes to embed so many pictures; None if the model is not bundled."""
+    """How long one processor core takes to embed this number of pictures; None if the model is not bundled."""
     edition = edition_of(model.weights_sha256)
     return pictures * model.views / FACTS[edition.model].per_second if edition else None
 

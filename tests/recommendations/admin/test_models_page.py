@@ -122,6 +122,28 @@ def test_buttons_are_shown_to_those_who_may_press_them(uses_fashion: EmbeddingMo
     assert "Another model is available" not in text(viewer, "/admin/")
 
 
+def test_every_button_sends_a_csrf_token(uses_fashion: EmbeddingModel, admin_client: Client) -> None:
+    ready, draft = (
+        EmbeddingModel.objects.create(
+            name=state, source="file", weights_sha256=state, graph_sha256=state, state=state,
+            **EmbeddingModel.fields_of(uses_fashion.spec),
+        )
+        for state in (ModelState.READY, ModelState.DRAFT)
+    )  # fmt: skip
+    assert (ready.name, draft.name) == ("ready", "draft")
+    product = Shopkeeper().embedded(uses_fashion, "red", [1, 0, 0])
+    compare = f"{PAGE}compare/?first={uses_fashion.pk}&second={ready.pk}&sku={product.sku}"
+    for address, expected in (
+        (PAGE, {"bundled", "build", "activate"}),
+        (compare, {"activate"}),
+        ("/admin/", {"dismiss"}),
+    ):
+        page = admin_client.get(address).content.decode()
+        forms = re.findall(rf'<form method="post" action="{PAGE}(\w+)/">(.*?)</form>', page, re.S)
+        assert {step for step, _ in forms} == expected
+        assert all("csrfmiddlewaretoken" in form for _, form in forms), address
+
+
 # The suggestion
 
 
