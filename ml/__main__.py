@@ -8,11 +8,12 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ml.commands import embed, evaluate, export, search, split, train, weights, whiten
+from ml.commands import embed, evaluate, export, maps, search, split, train, weights, whiten
 from ml.commands.common import WEIGHTS, Failure, Parents, note
 from ml.datasets import DatasetError
 from ml.embedder import RUNTIMES, default_cache_dir
 from ml.files.features import FeaturesError
+from ml.files.prices import PricesError
 from ml.pictures.codec import ImageRejected
 from ml.runtimes import BadVector
 from ml.runtimes.quiet import quiet_tensorflow
@@ -20,7 +21,7 @@ from ml.spec import POOLINGS
 from ml.training.state import TrainingError
 from ml.weights import WeightsError
 
-_COMMANDS = (weights, embed, search, evaluate, split, train, whiten, export)
+_COMMANDS = (weights, embed, search, maps, evaluate, split, train, whiten, export)
 
 _DESCRIPTION = """\
 Turn pictures into vectors, find pictures that look alike, and train and measure models. Results
@@ -35,6 +36,7 @@ examples:
   python -m ml search features.npz dress.jpg -k 6        the six most similar pictures
   python -m ml search features.npz dress.jpg --metric euclidean --json
   python -m ml search features.npz dress.jpg --prices prices.csv --price-max 50
+  python -m ml maps dress.jpg --out maps.png             where the network looks, and regions to crop
   python -m ml split catalog.zip --out split.json        training, validation and test products
   python -m ml train catalog.zip --split split.json --out runs/joint
   python -m ml evaluate catalog.zip --split split.json --weights runs/joint/model.npz
@@ -67,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BadVector as error:
         note(f"error: {error}. The weights seem to be damaged: get them again, or name others with --weights.")
         return 1
-    except (WeightsError, FeaturesError, DatasetError, zipfile.BadZipFile) as error:
+    except (WeightsError, FeaturesError, PricesError, DatasetError, zipfile.BadZipFile) as error:
         note(f"error: {error}")
         return 2
     except BrokenPipeError:  # the reader of standard output, such as `head`, has stopped reading

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ml import runtimes
+from ml.maps.outputs import Maps
 from ml.networks.export import export_onnx
 from ml.networks.tensorflow import TensorFlowEmbedder
 from ml.pictures import codec
+from ml.runtimes.onnx import OnnxEmbedder
 from ml.spec import ModelSpec
 from ml.weights import Weights, resolve
 
@@ -50,6 +52,7 @@ class Embedder:
         pooling: str | None = None,
         threads: int | None = None,
         cache_dir: Path | None = None,
+        maps: bool = False,
         progress: Callable[[int, int | None], None] | None = None,
         log: Callable[[str], None] | None = None,
     ) -> "Embedder":
@@ -61,18 +64,21 @@ class Embedder:
             pooling: "avg", "max" or "gem", instead of the pooling that the weights were made with.
             threads: for ONNX Runtime.
             cache_dir: for downloads and graphs; by default `default_cache_dir()`.
+            maps: whether it also computes `maps`; only ONNX Runtime does.
 
         Raises:
             WeightsError: the weights cannot be used; the message names the remedy.
-            ValueError: an unknown runtime.
+            ValueError: an unknown runtime, or one without maps.
         """
         if runtime not in RUNTIMES:
             raise ValueError(f"runtime must be {' or '.join(RUNTIMES)}, not {runtime!r}")
+        if maps and runtime != "onnx":
+            raise ValueError("maps need the runtime onnx")
         cache = cache_dir or default_cache_dir()
         found = resolve(weights, cache_dir=cache, pooling=pooling, progress=progress, log=log)
         if runtime == "tensorflow":
             return cls(TensorFlowEmbedder(found), found)
-        return cls(runtimes.open(cached_graph(found, cache, log=log), threads=threads), found)
+        return cls(runtimes.open(cached_graph(found, cache, log=log), threads=threads, maps=maps), found)
 
     def embed(self, pictures: Sequence[Picture], *, views: int = 1) -> np.ndarray:
         """Unit vectors, float32 [n, D].
@@ -93,6 +99,22 @@ class Embedder:
         """`embed`, and for each task of `labels` the probabilities of its classes, float32 [n, classes]."""
         inputs = [codec.to_input(_content(picture), self.spec) for picture in pictures]
         return self.runtime.embed_labelled(inputs, views=views)
+
+    def maps(self, pictures: Sequence[Picture]) -> Maps:
+        """What `embed_labelled` returns, and where in the pictures it comes from; `ml.maps.regions` finds proposals
+        for crops in it. Takes as long as `embed`.
+
+        Args:
+            pictures: as for `embed`, at least one.
+
+        Raises:
+            ImageRejected: a picture that cannot be used.
+            OSError: a file that cannot be read.
+            ValueError: there is no picture, or the model was loaded without maps.
+        """
+        if not isinstance(self.runtime, OnnxEmbedder):
+            raise ValueError("maps need the runtime onnx")
+        return self.runtime.maps([codec.to_input(_content(picture), self.spec) for picture in pictures])
 
 
 def default_cache_dir() -> Path:

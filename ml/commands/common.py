@@ -70,14 +70,17 @@ def resolve(options: argparse.Namespace, *, weights: str | None = None, pooling:
         )
 
 
-def load(options: argparse.Namespace, *, weights: str | None = None, pooling: str | None = None) -> Embedder:
-    """Resolve the weights as `resolve` does, and start a runtime with them."""
+def load(
+    options: argparse.Namespace, *, weights: str | None = None, pooling: str | None = None, maps: bool = False
+) -> Embedder:
+    """Resolve the weights as `resolve` does, and start a runtime with them, `maps` as in `Embedder.load`."""
     with _downloading() as advance:
         return Embedder.load(
             options.weights or weights,
             runtime=options.runtime,
             pooling=options.pooling or pooling,
             cache_dir=options.cache_dir,
+            maps=maps,
             progress=advance,
             log=note,
         )

@@ -35,6 +35,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
         help=f"real pictures, folders or zip files, for int8 and --verify; {_CALIBRATION} of them are used. A compact "
         "graph stores what int8 needs to know about them",
     )
+    parser.add_argument(
+        "--maps", action="store_true", help="also return the last feature map and the class-activation maps of the type"
+    )
     parser.add_argument("--verify", action="store_true", help="compare with the Keras network; needs TensorFlow")
     parser.add_argument("--json", action="store_true", help="one JSON line")
     parser.set_defaults(command=run)
@@ -45,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     pictures = _pictures(options.calibrate, found) if options.calibrate else []
     note(f"Exporting {found.name}{f', calibrating on {len(pictures)} pictures' if pictures else ''} …")
     with standard_output_on_error():
-        digest = export_onnx(found, options.out, precision=options.precision, calibration=pictures)
+        digest = export_onnx(found, options.out, precision=options.precision, calibration=pictures, maps=options.maps)
         cosine = verify(found, options.out, pictures) if options.verify else None
     if cosine is not None and cosine < MIN_PARITY and read_graph_meta(options.out).precision == "float":
         raise Failure(f"{options.out} does not compute what Keras computes: smallest cosine {cosine:.6f}")

@@ -15,11 +15,11 @@ from PIL import Image
 from common.arguments import positive
 from common.files import replacing
 from ml.commands.common import SHEET, Failure, Parents, load, note, resolve
-from ml.commands.prices import price, read_prices
 from ml.embedder import Embedder
 from ml.files import features, sheets
 from ml.files.features import Features, Match
 from ml.files.pictures import named
+from ml.files.prices import price, read_prices
 from ml.files.sheets import Tile
 from ml.pictures.codec import ImageRejected, decode, to_input
 from ml.spec import METRICS
@@ -81,6 +81,8 @@ def run(options: argparse.Namespace) -> int:
             "different models cannot be compared. Name the same weights, or run embed again."
         )
     prices = read_prices(options.prices, known.names) if options.prices else None
+    if prices is not None and (priced := int(np.count_nonzero(~np.isnan(prices)))) < len(prices):
+        note(f"{options.prices} has a price for {priced} of {len(prices)} pictures.")
     among = None
     if prices is not None and options.price_max is not None:
         among = prices <= options.price_max  # a missing price is NaN, and never within a budget

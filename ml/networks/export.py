@@ -10,6 +10,7 @@ import numpy as np
 
 from common.files import replacing
 from common.files import sha256_of as file_digest
+from ml.maps.outputs import with_maps
 from ml.networks.tensorflow import TensorFlowEmbedder
 from ml.runtimes import BadVector, golden, stack
 from ml.runtimes.onnx import OnnxEmbedder
@@ -21,7 +22,12 @@ PRECISIONS = ("float", "compact", "int8")
 
 
 def export_onnx(
-    weights: Weights, destination: Path, *, precision: str | None = None, calibration: Sequence[np.ndarray] = ()
+    weights: Weights,
+    destination: Path,
+    *,
+    precision: str | None = None,
+    calibration: Sequence[np.ndarray] = (),
+    maps: bool = False,
 ) -> str:
     """Write the graph (uint8 [N, S, S, 3] → float32 [N, D], any N) and return the file's sha256, hex.
 
@@ -34,6 +40,7 @@ def export_onnx(
             in int8 (see `ml.networks.quantise`). None: the precision of a graph, and "float" for other weights.
         calibration: pictures for "int8", uint8 [S, S, 3] each, as `ml.pictures.codec.to_input` makes them. A "compact"
             graph stores the ranges measured on them, so that it can be converted to int8 later without pictures.
+        maps: the graph also returns what `ml.maps.outputs` describes; its first outputs stay the same.
 
     Raises:
         WeightsError: the weights cannot be loaded, they compute unusable vectors, or int8 lacks pictures.
@@ -42,6 +49,8 @@ def export_onnx(
     with replacing(destination) as draft:
         try:
             _draft(weights, draft, precision, calibration)
+            if maps:
+                draft.write_bytes(with_maps(draft.read_bytes(), weights.spec))
             OnnxEmbedder(draft).embed_batch(_noise(weights.spec))  # damaged weights may load and compute nonsense
         except BadVector as error:
             raise WeightsError(

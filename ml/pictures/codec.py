@@ -36,6 +36,7 @@ __all__ = [
     "decode",
     "examine",
     "format_of",
+    "inside",
     "inspect",
     "size_of",
     "to_input",
@@ -228,6 +229,16 @@ def to_input(
         if image.size != fitted:
             image = image.resize(fitted, _RESAMPLE, reducing_gap=_REDUCING_GAP)
         return _framed(upright(_in_srgb(image, colours), orientation), spec)
+
+
+def inside(size: tuple[int, int], spec: InputSpec) -> tuple[int, int, int, int]:
+    """Left, top, width and height of a picture in the input that `to_input` makes of it, in pixels of the input.
+
+    Args:
+        size: width and height of the upright picture.
+    """
+    width, height = _fitted(size, spec)
+    return (spec.input_size - width) // 2, (spec.input_size - height) // 2, width, height
 
 
 @contextlib.contextmanager

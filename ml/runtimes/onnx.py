@@ -2,14 +2,16 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from common.files import sha256_of
+from ml.maps.outputs import ACTIVATION, FEATURE_MAP, Maps, mapped_task, with_maps
 from ml.runtimes import golden
-from ml.runtimes.base import Runtime
+from ml.runtimes.base import MAX_BATCH, Runtime, checked, stack
 from ml.runtimes.golden import MIN_COSINE, WrongNumbers
 from ml.spec import ModelSpec
 from ml.weights import LABELS, VECTORS, GraphMeta, WeightsError, read_graph_meta
@@ -35,7 +37,13 @@ class OnnxEmbedder(Runtime):
     """
 
     def __init__(
-        self, path: Path, *, threads: int | None = None, expected_sha256: str | None = None, or_floats: bool = True
+        self,
+        path: Path,
+        *,
+        threads: int | None = None,
+        expected_sha256: str | None = None,
+        or_floats: bool = True,
+        maps: bool = False,
     ) -> None:
         """Load and check the graph; takes half a second.
 
@@ -43,6 +51,7 @@ class OnnxEmbedder(Runtime):
             threads: for one forward pass; by default one for each core that this process may use.
             expected_sha256: hex digest that the file must have.
             or_floats: run an int8 graph that computes wrong vectors in int8 in floats, with a warning.
+            maps: also compute what `maps` returns, which is added to the graph in memory if the file lacks it.
 
         Raises:
             WrongNumbers: the graph computes other vectors here than where it was made.
@@ -54,19 +63,56 @@ class OnnxEmbedder(Runtime):
             raise WeightsError(_MISSING.format(path=path))
         self.meta: GraphMeta = read_graph_meta(path)
         self.spec: ModelSpec = self.meta.spec
-        opened = _open_int8(path, self.meta, threads, or_floats) if self.meta.precision == "int8" else None
+        how = _How(threads, maps)
+        opened = _open_int8(path, self.meta, how, or_floats) if self.meta.precision == "int8" else None
         self.in_int8 = opened is not None
-        self._session, self.cosine = opened or _open_floats(path, self.meta, threads)
+        self._session, self.cosine = opened or _open_floats(path, self.meta, how)
         self._input = self._session.get_inputs()[0].name
         self._outputs = [VECTORS, *(LABELS + task.name for task in self.spec.labels)]
+        self._maps = [FEATURE_MAP, *([ACTIVATION] if mapped_task(self.spec) else [])] if maps else []
+
+    def maps(self, images: Sequence[np.ndarray]) -> Maps:
+        """What `embed_labelled` returns, and where in the pictures it comes from.
+
+        Args:
+            images: as for `embed`, at least one.
+
+        Raises:
+            ValueError: there is no image, one has another shape or type, or the graph was opened without maps.
+            BadVector: the network produced something that must not be stored.
+        """
+        if not self._maps:
+            raise ValueError("the graph was opened without maps: open it with maps=True")
+        batch = stack(images, self.spec)
+        if not len(batch):
+            raise ValueError("maps need at least one image")
+        names = [*self._outputs, *self._maps]
+        passes = [
+            self._session.run(names, {self._input: batch[start : start + MAX_BATCH]})
+            for start in range(0, len(batch), MAX_BATCH)
+        ]
+        found = dict(zip(names, (np.concatenate(column) for column in zip(*passes, strict=True)), strict=True))
+        return Maps(
+            vectors=checked(found[VECTORS], len(batch), self.spec),
+            probabilities={task.name: found[LABELS + task.name] for task in self.spec.labels},
+            feature_map=found[FEATURE_MAP],
+            activation=found.get(ACTIVATION),
+        )
 
     def _run(self, images: np.ndarray) -> list[np.ndarray]:
         outputs: list[np.ndarray] = self._session.run(self._outputs, {self._input: images})
         return outputs
 
 
-def _open_floats(path: Path, meta: GraphMeta, threads: int | None) -> tuple[Any, float | None]:
-    session = open_session(path, threads=threads, precision="float" if meta.precision == "float" else "compact")
+class _How(NamedTuple):
+    """How to open a graph."""
+
+    threads: int | None
+    maps: bool
+
+
+def _open_floats(path: Path, meta: GraphMeta, how: _How) -> tuple[Any, float | None]:
+    session = open_session(path, precision="float" if meta.precision == "float" else "compact", **how._asdict())
     expected = golden.known_vectors(meta)
     if expected is None:
         return session, None
@@ -76,13 +122,13 @@ def _open_floats(path: Path, meta: GraphMeta, threads: int | None) -> tuple[Any,
     return session, cosine
 
 
-def _open_int8(path: Path, meta: GraphMeta, threads: int | None, or_floats: bool) -> tuple[Any, float] | None:
+def _open_int8(path: Path, meta: GraphMeta, how: _How, or_floats: bool) -> tuple[Any, float] | None:
     """None if the graph must compute in floats; a warning was logged."""
     expected = golden.known_vectors(meta)
     if expected is None:  # an older graph: int8 must match its own steps summed up in floats
-        expected = golden.run(open_session(path, threads=threads, precision="compact"), meta.spec)
+        expected = golden.run(open_session(path, threads=how.threads, precision="compact"), meta.spec)
     try:
-        session = open_session(path, threads=threads)
+        session = open_session(path, **how._asdict())
     except WeightsError as error:
         if not or_floats:
             raise
@@ -105,11 +151,12 @@ def _compared(path: Path, precision: str, cosine: float) -> str:
     )
 
 
-def open_session(path: Path, *, threads: int | None = None, precision: str | None = None) -> Any:
+def open_session(path: Path, *, threads: int | None = None, precision: str | None = None, maps: bool = False) -> Any:
     """An `onnxruntime.InferenceSession` on the CPU, set up for the graph's precision.
 
     Args:
         precision: instead of the graph's own; see `session_of`.
+        maps: return maps too; see `ml.maps.outputs`.
 
     Raises:
         WeightsError: the file is missing, damaged, or not a graph of this program.
@@ -117,8 +164,9 @@ def open_session(path: Path, *, threads: int | None = None, precision: str | Non
     if not path.is_file():
         raise WeightsError(_MISSING.format(path=path))
     precision = precision or read_graph_meta(path).precision
+    graph = with_maps(path.read_bytes(), read_graph_meta(path).spec) if maps else str(path)
     try:
-        return session_of(str(path), precision=precision, threads=threads)
+        return session_of(graph, precision=precision, threads=threads)
     except Exception as error:  # its exceptions share no base class but this one
         raise WeightsError(
             f"Graph {path} is damaged or not an ONNX file ({str(error)[:120]}). "

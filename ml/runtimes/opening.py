@@ -20,7 +20,7 @@ class Int8Unavailable(WeightsError):
     """The network cannot run in int8 here, although int8 was required. It runs in floats."""
 
 
-def open(path: Path, precision: str = "float", *, threads: int | None = None) -> OnnxEmbedder:
+def open(path: Path, precision: str = "float", *, threads: int | None = None, maps: bool = False) -> OnnxEmbedder:
     """Start the network in `path`; half a second, or several where its int8 copy must be made first.
 
     Vectors in int8 and in floats are close enough to be compared, so each host may choose for itself.
@@ -31,20 +31,21 @@ def open(path: Path, precision: str = "float", *, threads: int | None = None) ->
             `computes_best_in_int8` says so. A network that computes wrong vectors in int8 here runs in floats, with
             a warning.
         threads: of one forward pass; by default one for each core that this process may use.
+        maps: whether it also computes `OnnxEmbedder.maps`.
 
     Raises:
         WrongNumbers: it computes other vectors here than where it was made, even in floats.
         Int8Unavailable: `precision` is "int8", and the copy cannot be made or loaded.
         WeightsError: the file is missing, damaged, or not a graph of this program.
     """
-    network = OnnxEmbedder(path, threads=threads)
+    network = OnnxEmbedder(path, threads=threads, maps=maps)
     written = network.meta.precision
     in_int8 = written == "compact" and computes_best_in_int8(path) if precision == "auto" else precision == "int8"
     if not in_int8 or written == "int8":
         return network
     del network  # before the copy takes as much memory
     try:
-        return _open_int8(path, threads)
+        return _open_int8(path, threads, maps)
     except WrongNumbers as error:
         reason = str(error)
     except WeightsError as error:
@@ -52,7 +53,7 @@ def open(path: Path, precision: str = "float", *, threads: int | None = None) ->
             raise Int8Unavailable(str(error)) from error
         reason = str(error)
     logger.warning("%s Graph %s computes in floats here.", reason, path.name)
-    return OnnxEmbedder(path, threads=threads)
+    return OnnxEmbedder(path, threads=threads, maps=maps)
 
 
 def computes_best_in_int8(graph: Path) -> bool:
@@ -87,15 +88,15 @@ def make_int8(path: Path) -> Path:
     return copy
 
 
-def _open_int8(path: Path, threads: int | None) -> OnnxEmbedder:
+def _open_int8(path: Path, threads: int | None, maps: bool) -> OnnxEmbedder:
     """A copy that can no longer be read is made again."""
     copy = int8_path(path)
     if copy.exists():
         try:
-            return OnnxEmbedder(copy, threads=threads, or_floats=False)
+            return OnnxEmbedder(copy, threads=threads, or_floats=False, maps=maps)
         except WrongNumbers:
             raise
         except WeightsError as error:
             logger.warning("The int8 copy of graph %s is damaged and is made again: %s", path.name, error)
             copy.unlink(missing_ok=True)
-    return OnnxEmbedder(make_int8(path), threads=threads, or_floats=False)
+    return OnnxEmbedder(make_int8(path), threads=threads, or_floats=False, maps=maps)

@@ -1,13 +1,14 @@
 """The description that an ONNX graph stores, read without ONNX Runtime and without the onnx package."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ml.spec import ModelSpec
+from ml.weights import protobuf
 from ml.weights.errors import WeightsError
 from ml.weights.found import Weights
 from ml.weights.npz import EXTRA
@@ -19,10 +20,9 @@ _PREFIX = "lookalike."
 PRECISION, INT8_COSINE, GOLDEN = f"{_PREFIX}precision", f"{_PREFIX}int8_cosine", f"{_PREFIX}golden"
 _IDENTITY = ("weights_sha256", "source", "name")
 
-# Field numbers in onnx.proto (ModelProto, StringStringEntryProto) and protobuf's wire types.
+# Field numbers in onnx.proto (ModelProto, StringStringEntryProto).
 _GRAPH, _METADATA = 7, 14
 _KEY, _VALUE = 1, 2
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,10 @@ def read_graph_meta(path: Path) -> GraphMeta:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            for number, content in _fields(file, size):
+            for number, content in protobuf.fields(file, size, wanted=(_METADATA,)):
                 seen_graph |= number == _GRAPH
-                if number == _METADATA and content is not None:
-                    entry = dict(_entry(content))
+                if number == _METADATA and isinstance(content, bytes):
+                    entry = _entry(content)
                     properties[entry[_KEY].decode()] = entry.get(_VALUE, b"").decode()
             if not seen_graph:
                 raise ValueError("it contains no graph")
@@ -109,43 +109,6 @@ def read_graph_meta(path: Path) -> GraphMeta:
     return parse_graph_meta(properties, path)
 
 
-def _fields(file: BinaryIO, size: int) -> Iterator[tuple[int, bytes | None]]:
-    """(number, content) of each top-level field. Skips the graph itself, which is most of the file."""
-    while file.tell() < size:
-        tag = _varint(file)
-        number, wire = tag >> 3, tag & 7
-        if wire == _VARINT:
-            _varint(file)
-            yield number, None
-            continue
-        if wire not in (_FIXED64, _BYTES, _FIXED32) or number == 0:
-            raise ValueError("it is not protobuf")
-        length = {_FIXED64: 8, _FIXED32: 4}.get(wire) or _varint(file)
-        if file.tell() + length > size:
-            raise ValueError(f"cut short: {file.tell() + length:,} bytes announced, {size:,} there")
-        if number == _METADATA:
-            yield number, file.read(length)
-        else:
-            file.seek(length, 1)
-            yield number, None
-
-
-def _entry(content: bytes) -> Iterator[tuple[int, bytes]]:
-    file = BytesIO(content)
-    while file.tell() < len(content):
-        tag = _varint(file)
-        if tag & 7 != _BYTES:
-            raise ValueError("its metadata is not text")
-        yield tag >> 3, file.read(_varint(file))
-
-
-def _varint(file: BinaryIO) -> int:
-    value = shift = 0
-    while byte := file.read(1):
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return value
-        shift += 7
-        if shift > 63:
-            raise ValueError("it is not protobuf")
-    raise ValueError("cut short")
+def _entry(content: bytes) -> dict[int, bytes]:
+    found = protobuf.fields(BytesIO(content), len(content), wanted=(_KEY, _VALUE))
+    return {number: value for number, value in found if isinstance(value, bytes)}

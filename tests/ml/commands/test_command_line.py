@@ -560,3 +560,25 @@ def test_help_teaches_with_examples() -> None:
     assert shown.returncode == 0
     for command in ("weights", "embed", "search", "evaluate", "split", "train", "whiten", "export"):
         assert f"python -m ml {command}" in shown.stdout
+
+
+def test_maps_are_printed_and_drawn(tmp_path: Path, cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(encode(draw(160, 120)))
+    arguments = ["maps", str(photo), "--weights", "bundled", "--cache-dir", str(cache_dir)]
+    assert main([*arguments, "--out", str(tmp_path / "maps.png")]) == 0
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{photo}  ")
+    assert first.endswith("%")
+    with Image.open(tmp_path / "maps.png", formats=("PNG",)) as drawn:
+        assert drawn.width > 2 * 320
+    assert main([*arguments, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["photo"], told["model"]) == (str(photo), "lookalike-fashion")
+    left, top, right, bottom = told["regions"][0]["box"]
+    assert 0 <= left < right <= 160
+    assert 0 <= top < bottom <= 120
+    assert told["regions"][0]["score"] == 1
+    assert main([*arguments, "--out", str(tmp_path / "maps.jpg")]) == 2
+    assert "must end in .png" in capsys.readouterr().err
+    assert main(["maps", str(tmp_path / "none.jpg"), "--cache-dir", str(cache_dir)]) == 1

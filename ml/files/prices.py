@@ -7,11 +7,14 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from ml.commands.common import Failure, note
 from ml.files.catalog.cells import plain_amount
 from ml.files.catalog.errors import CatalogFileError, RowError
 from ml.files.catalog.text import read_text
 from ml.files.tables import restored
+
+
+class PricesError(Exception):
+    """The file cannot be read, lacks a column, or has an invalid price."""
 
 
 def price(text: str) -> float:
@@ -32,17 +35,17 @@ def read_prices(path: Path, names: Sequence[str]) -> np.ndarray:
     its extension: photos.zip/images/1.jpg matches images/1.jpg, 1.jpg and 1.
 
     Raises:
-        Failure: the file cannot be read, lacks the columns name and price, or has an invalid price.
+        PricesError: the file cannot be read, lacks the columns name and price, or has an invalid price.
     """
     listed: dict[str, float] = {}
     try:
         table = read_text(path.name, lambda: path.open("rb"))
         header = [restored(cell.strip()) for cell in table.header]
         if not {"name", "price"} <= set(header):
-            raise Failure(f"{path} must have the columns name and price.", code=2)
+            raise PricesError(f"{path} must have the columns name and price.")
         for row in table.rows():
             if isinstance(row, RowError):
-                raise Failure(f"{path} cannot be read as CSV: line {row.line} is {row.reason}.", code=2)
+                raise PricesError(f"{path} cannot be read as CSV: line {row.line} is {row.reason}.")
             line, cells = row
             values = dict.fromkeys(header, "")
             values |= zip(header, (restored(cell.strip()) for cell in cells), strict=False)
@@ -50,14 +53,10 @@ def read_prices(path: Path, names: Sequence[str]) -> np.ndarray:
             try:
                 listed[values["name"]] = price(text)
             except argparse.ArgumentTypeError:
-                raise Failure(f"{path}, line {line}: {text!r} is no price.", code=2) from None
+                raise PricesError(f"{path}, line {line}: {text!r} is no price.") from None
     except (OSError, CatalogFileError) as error:
-        raise Failure(f"{path} cannot be read as CSV: {error}.", code=2) from error
-    found = np.array([next((listed[key] for key in _keys(name) if key in listed), math.nan) for name in names])
-    priced = int(np.count_nonzero(~np.isnan(found)))
-    if priced < len(names):
-        note(f"{path} has a price for {priced} of {len(names)} pictures.")
-    return found
+        raise PricesError(f"{path} cannot be read as CSV: {error}.") from error
+    return np.array([next((listed[key] for key in _keys(name) if key in listed), math.nan) for name in names])
 
 
 def _keys(name: str) -> list[str]:

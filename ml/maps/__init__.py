@@ -1,0 +1,1 @@
+"""Where a network looks in a picture: maps that a graph can also return, regions found in them, and drawings."""
