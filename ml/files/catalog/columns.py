@@ -14,7 +14,7 @@ from ml.files.tables import restored
 
 #: What each column may be called; case, spaces, underscores and hyphens do not matter.
 NAMES = {
-    "sku": ("sku", "id", "product id", "item id", "item number", "article number"),
+    "sku": ("sku", "id", "product id", "item id", "item number", "article number", "variant sku"),
     "title": ("title", "name", "product name", "product title", "product display name"),
     "image": (
         "image", "images", "photo", "photos", "picture", "pictures", "file", "file name", "image file", "image name",
@@ -23,26 +23,30 @@ NAMES = {
     "more_images": (
         "more images", "additional image", "additional images", "additional image link", "additional image links",
     ),
-    "description": ("description", "body", "details"),
+    "description": ("description", "body", "body (html)", "details"),
     "brand": ("brand", "brand name", "vendor", "manufacturer"),
-    "category": ("category", "type", "product type", "product category", "category path", "google product category"),
-    "price": ("price", "amount", "regular price", "selling price"),
+    "category": (
+        "category", "type", "product type", "product category", "categories", "category path",
+        "google product category",
+    ),
+    "price": ("price", "amount", "regular price", "selling price", "variant price"),
     "sale_price": ("sale price", "discounted price", "reduced price"),
     "compare_at_price": (
         "compare at price", "former price", "old price", "original price", "list price", "rrp", "msrp",
+        "variant compare at price",
     ),
     "currency": ("currency", "currency code"),
     "stock": (
         "stock", "qty", "quantity", "inventory", "stock quantity", "stock level", "quantity in stock", "units in stock",
-        "inventory quantity",
+        "inventory quantity", "variant inventory qty",
     ),
     "availability": ("availability", "in stock", "available", "stock status"),
     "published": ("published", "active", "visible", "status"),
     "condition": ("condition", "item condition"),
     "size": ("size", "product size"),
-    "gtin": ("gtin", "ean", "upc", "isbn", "barcode"),
+    "gtin": ("gtin", "ean", "upc", "isbn", "barcode", "variant barcode", "gtin, upc, ean, or isbn"),
     "group": ("group", "item group id", "group id", "product group", "parent sku", "style id", "style code"),
-    "url": ("url", "link", "product url", "product link", "buy link", "buy url"),
+    "url": ("url", "link", "product url", "product link", "buy link", "buy url", "external url"),
     "alt": ("alt", "alt text", "image alt", "image alt text"),
 }  # fmt: skip
 NEEDED = ("sku", "title", "image")
@@ -67,7 +71,10 @@ def plain(name: str) -> str:
 
 
 #: Names that only count if no other column has the same meaning.
-_WEAK = frozenset(map(plain, ("in stock", "available", "stock status", "regular price", "selling price", "brand name")))
+_WEAK = frozenset(map(plain, (
+    "in stock", "available", "stock status", "regular price", "selling price", "brand name", "id", "type",
+    "product type", "status",
+)))  # fmt: skip
 FIELDS = {plain(name): field for field, names in NAMES.items() for name in names}
 _ATTRIBUTES = {plain(name): attribute for attribute, names in ATTRIBUTES.items() for name in names}
 
