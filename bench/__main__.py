@@ -19,6 +19,7 @@ from common.arguments import not_negative, number, positive
 
 ROOT = Path(__file__).resolve().parents[1]
 WITHOUT_DJANGO = ("embed", "int8", "fit", "colours", "models")
+WITHOUT_A_SHOP = ("match", "verdicts")
 IN_THE_LARGE_SHOP = ("large", "routes", "busy")
 RATES = ("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE")  # no limits
 MODULES = {"import": "importing"}  # the others are named like their commands
@@ -32,6 +33,7 @@ one run, and needs otherwise idle cores.
   python -m bench fit       results for pictures prepared in other ways: border, stretch, crop
   python -m bench colours   own scores of pictures in other colour profiles; exit code 1 below .99
   python -m bench models    models side by side: test side, sizes, amateur photos, ten backgrounds, file and speed
+  python -m bench match     what match, words and “No close matches” claim, against pictures never trained on
   python -m bench import    products and photos per second through import_catalog, without embedding
   python -m bench pipeline  pictures per second through a real worker, against the raw ONNX Runtime rate
   python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
@@ -142,6 +144,13 @@ def benchmarks() -> ArgumentParser:
     models.add_argument("--cache-dir", type=Path, help="of decoded pictures and vectors")
     models.add_argument("--seconds", type=number(0, 10_000), default=4.0, help="for each speed; 0 leaves it out")
     models.add_argument("--json", action="store_true", dest="as_json", help="one JSON line")
+    match = commands.add_parser("match")
+    match.add_argument("--weights", action="append", metavar="NAME", help="may be repeated (default: both bundled)")
+    match.add_argument("--split", type=Path, required=True, help="of fashion-small.zip, from `python -m ml split`")
+    match.add_argument("--photos-split", type=Path, required=True, help="of clothing-photos.zip")
+    match.add_argument("--nothing", type=Path, metavar="DATA", help="photos of nothing that the shop sells")
+    match.add_argument("--cache-dir", type=Path, help="of decoded pictures and vectors")
+    match.add_argument("--json", action="store_true", help="one JSON line")
     commands.add_parser("cases", help="exit code 1 if any is not right")
     verdicts = commands.add_parser("verdicts")
     verdicts.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="with pictures or any other files")
@@ -153,7 +162,7 @@ def main() -> None:
     command = options.pop("command")
     if command in WITHOUT_DJANGO:
         result = _measure_of(command)(**options)
-    elif command == "verdicts":  # opens files, and no shop
+    elif command in WITHOUT_A_SHOP:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
         django.setup()
         result = _measure_of(command)(**options)

@@ -213,9 +213,9 @@ def find_self(
     smaller = _random_galleries(len(gallery), settings)
     found: list[list[np.ndarray]] = [[] for _ in range(len(smaller) + 1)]
     for start in range(0, len(rows), 128):
-        scores, wanted = vectors[rows[start : start + 128]] @ gallery.T, targets[start : start + 128]
+        scores, own = vectors[rows[start : start + 128]] @ gallery.T, targets[start : start + 128]
         for ranks_among, among in zip(found, (*smaller, None), strict=True):
-            ranks_among.append(metrics.rank_of(scores, wanted, among))
+            ranks_among.append(metrics.rank_of(scores, own, among))
     *of_smaller, ranks = map(np.concatenate, found)
     drawn = metrics.resamples(len(rows), settings.resamples, seed=settings.seed)
 

@@ -133,6 +133,26 @@ def test_without_a_pair_of_known_colours_it_is_a_rank_too() -> None:
     assert (made.basis, made.error, made.pairs) == (MatchBasis.RANK, None, 300)
 
 
+def test_nothing_is_similar_below_what_the_catalog_has_in_common_with_itself() -> None:
+    # Half of all strangers share their type, so the chance of the type alone would call everything similar.
+    chance = np.random.default_rng(6)
+    near = np.tile([True, True, False, False], 1000)
+    scores = np.where(near, chance.uniform(0.6, 0.8, 4000), chance.uniform(-0.2, 0.3, 4000))
+    scores[::4] = np.linspace(0.8, 1, 1000)  # the nearest of each query
+    alike = np.where(near, True, chance.uniform(size=4000) < 0.5)
+    for same_type in (alike, None):
+        made = calibrated(Pairs(scores, near, np.repeat(np.arange(1000), 4), same_type, None), 1000)
+        assert made.floor == made.match(0.802)
+
+
+def test_a_calibration_of_an_earlier_version_is_used_until_it_is_replaced(rails: EmbeddingModel) -> None:
+    calibration.calibrate(rails)
+    assert not calibration.is_due(rails)
+    del rails.calibration["version"]
+    assert calibration_of(rails) is not None
+    assert calibration.is_due(rails)
+
+
 @pytest.fixture
 def rails(shop: Shopkeeper, plane: EmbeddingModel) -> EmbeddingModel:
     """120 products around four directions: two types, each in two colours."""
