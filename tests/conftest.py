@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -21,6 +22,12 @@ from tests.running import ROOT
 from tests.shopkeeper import Shopkeeper
 
 pytest_plugins = ["tests.models"]
+
+# A busy machine is no fault of what is tested.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 #: For databases that end with the run.
 FORGETFUL = """
