@@ -242,6 +242,14 @@ def test_boxes_are_in_pixels_of_the_original_picture() -> None:
         assert region.confidence > 0.9
 
 
+@pytest.mark.parametrize(("other", "count"), [(1, 1), (2, 2)])
+def test_a_product_that_falls_apart_is_one_region_again(other: int, count: int) -> None:
+    spec = ModelSpec("efficientnet_lite0", 256, "stretch", "avg", 1280, labels=(LabelTask("type", "pooled", TYPES),))
+    maps = synthetic({(3, 2): 1, (3, 5): other})
+    maps.feature_map[0, 0, 1:6, 2:6] = 10  # one product, with two telling parts
+    assert len(regions(maps, 0, (800, 800), spec)) == count
+
+
 def test_nothing_is_proposed_in_the_margin() -> None:
     spec = ModelSpec("efficientnet_lite0", 256, "letterbox", "avg", 1280)
     (region,) = regions(synthetic({(4, 0): 0, (4, 4): 0}), 0, (800, 1600), spec)
