@@ -259,6 +259,28 @@ def test_nothing_is_proposed_in_the_margin() -> None:
     assert len(stretched) == 2
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 900), (3000, 2), (7, 7), (5000, 4999)])
+@pytest.mark.parametrize("places", [1, 3, 8, 32])
+def test_pictures_of_any_shape_and_maps_of_any_size_have_regions(size: tuple[int, int], places: int) -> None:
+    spec = ModelSpec("efficientnet_lite0", 256, "letterbox", "avg", 1280, labels=(LabelTask("type", "pooled", TYPES),))
+    random = np.random.default_rng(places)
+    maps = replace(
+        synthetic({}),
+        activation=random.uniform(-5, 10, (1, 3, places, places)).astype(np.float32),
+        feature_map=random.uniform(0, 6, (1, 4, places, places)).astype(np.float32),
+    )
+    found = regions(maps, 0, size, spec)
+    assert found[0].score == 1
+    assert len(found) <= 5
+    for region in found:
+        left, top, right, bottom = region.box
+        assert 0 <= left < right <= size[0]
+        assert 0 <= top < bottom <= size[1]
+        assert left <= region.dot[0] < right
+        assert top <= region.dot[1] < bottom
+        assert overlay(np.full((2, 2, 3), 9, np.uint8), maps.attention[0], [region], spec).size == (2, 2)
+
+
 def test_an_empty_map_has_no_regions() -> None:
     spec = ModelSpec("efficientnet_lite0", 256, "letterbox", "avg", 1280)
     assert regions(synthetic({}), 0, (800, 1600), spec) == []
