@@ -192,10 +192,10 @@ class _Graph:
         return self.producer(cubes.inputs[0]).inputs[0], self.reader("Pow", pooled).outputs[0]
 
     def producer(self, tensor: str) -> _Node:
-        return next(node for node in self.nodes if tensor in node.outputs)
+        return self._first(node for node in self.nodes if tensor in node.outputs)
 
     def reader(self, operation: str, tensor: str) -> _Node:
-        return next(node for node in self.nodes if node.operation == operation and tensor in node.inputs)
+        return self._first(node for node in self.nodes if node.operation == operation and tensor in node.inputs)
 
     def inputs_of(self, operation: str, tensor: str) -> list[str]:
         """The inputs of the node that reads `tensor`."""
@@ -208,6 +208,13 @@ class _Graph:
     def length_of(self, unit: str) -> str:
         """The length, [n, 1], that a normalised tensor was divided by."""
         return self.producer(unit).inputs[1]
+
+    @staticmethod
+    def _first(nodes: Iterator[_Node]) -> _Node:
+        found = next(nodes, None)
+        if found is None:
+            raise ValueError("it has other nodes than this program writes")
+        return found
 
 
 class _Added:

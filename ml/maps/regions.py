@@ -70,7 +70,8 @@ def regions(maps: Maps, index: int, size: tuple[int, int], spec: ModelSpec, *, m
         size: width and height of the original picture, upright, in pixels.
         most: return at most this many.
     """
-    frame = _Frame(*(side * _GRID / spec.input_size for side in inside(size, spec)), size)
+    left, top, width, height = (side * _GRID / spec.input_size for side in inside(size, spec))
+    frame = _Frame(left, top, width, height, size)
     strength, extent = (
         np.where(frame.mask(), enlarged(values[index], (_GRID, _GRID)), 0) for values in (maps.attention, maps.extent)
     )

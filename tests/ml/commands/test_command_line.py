@@ -582,3 +582,12 @@ def test_maps_are_printed_and_drawn(tmp_path: Path, cache_dir: Path, capsys: pyt
     assert main([*arguments, "--out", str(tmp_path / "maps.jpg")]) == 2
     assert "must end in .png" in capsys.readouterr().err
     assert main(["maps", str(tmp_path / "none.jpg"), "--cache-dir", str(cache_dir)]) == 1
+
+
+def test_export_writes_the_maps_of_a_bundled_model_after_its_bytes(tmp_path: Path, cache_dir: Path) -> None:
+    arguments = ["export", "--weights", "bundled", "--cache-dir", str(cache_dir), "--out"]
+    assert main([*arguments, str(tmp_path / "plain.onnx")]) == 0
+    assert main([*arguments, str(tmp_path / "maps.onnx"), "--maps"]) == 0
+    plain, maps = ((tmp_path / name).read_bytes() for name in ("plain.onnx", "maps.onnx"))
+    assert len(plain) < len(maps)
+    assert maps.startswith(plain)

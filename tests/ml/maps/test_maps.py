@@ -183,11 +183,14 @@ def test_every_network_has_maps(tmp_path: Path, backbone: str) -> None:
     np.testing.assert_allclose(probabilities(scores), maps.probabilities["type"], atol=1e-4)
 
 
-def test_a_graph_of_another_program_has_no_maps() -> None:
-    node = onnx.helper.make_node("Relu", ["pictures"], ["vectors"])
+@pytest.mark.parametrize("operation", ["Relu", "GlobalAveragePool"])
+def test_a_graph_of_another_program_has_no_maps(operation: str) -> None:
+    node = onnx.helper.make_node(operation, ["pictures"], ["vectors"])
     graph = onnx.helper.make_graph([node], "other", [], [])
-    with pytest.raises(WeightsError, match="cannot return maps"):
-        with_maps(onnx.helper.make_model(graph).SerializeToString(), PLAIN)
+    content = onnx.helper.make_model(graph).SerializeToString()
+    for damaged in (content, content[:-1], b"no graph"):
+        with pytest.raises(WeightsError, match="cannot return maps"):
+            with_maps(damaged, PLAIN)
 
 
 def test_maps_need_onnx_runtime() -> None:
