@@ -128,29 +128,20 @@ def benchmarks() -> ArgumentParser:
     colours.add_argument("--limit", type=positive, default=60, help="number of pictures")
     colours.add_argument("--weights", help="instead of the default model")
     models = commands.add_parser("models")
-    models.add_argument(
-        "--weights",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="may be repeated (default: every bundled edition)",
-    )
-    models.add_argument("--split", type=Path, help="of fashion-small.zip (default: the bundled models')")
-    models.add_argument("--photos-split", type=Path, help="of clothing-photos.zip (default: the bundled models')")
-    models.add_argument(
-        "--gallery", type=positive, metavar="N", help="N random pictures besides the test side (default: all)"
-    )
     models.add_argument("--goods", type=Path, metavar="DATA", help="class folders of other things than clothes")
-    models.add_argument("--cache-dir", type=Path, help="of decoded pictures and vectors")
     models.add_argument("--seconds", type=number(0, 10_000), default=4.0, help="for each speed; 0 leaves it out")
-    models.add_argument("--json", action="store_true", dest="as_json", help="one JSON line")
     match = commands.add_parser("match")
-    match.add_argument("--weights", action="append", metavar="NAME", help="may be repeated (default: both bundled)")
-    match.add_argument("--split", type=Path, required=True, help="of fashion-small.zip, from `python -m ml split`")
-    match.add_argument("--photos-split", type=Path, required=True, help="of clothing-photos.zip")
-    match.add_argument("--nothing", type=Path, metavar="DATA", help="photos of nothing that the shop sells")
-    match.add_argument("--cache-dir", type=Path, help="of decoded pictures and vectors")
-    match.add_argument("--json", action="store_true", help="one JSON line")
+    match.add_argument("--nothing", type=Path, metavar="DATA", help="class folders with photos of nothing in the shop")
+    for each in (models, match):
+        each.add_argument("--weights", action="append", default=[], metavar="NAME",
+            help="may be repeated (default: every bundled edition)")  # fmt: skip
+        each.add_argument("--split", type=Path, help="of fashion-small.zip (default: the bundled models')")
+        each.add_argument("--photos-split", type=Path, help="of clothing-photos.zip (default: the bundled models')")
+        each.add_argument(
+            "--gallery", type=positive, metavar="N", help="N random pictures besides the test side (default: all)"
+        )
+        each.add_argument("--cache-dir", type=Path, help="of decoded pictures and vectors")
+        each.add_argument("--json", action="store_true", dest="as_json", help="one JSON line")
     commands.add_parser("cases", help="exit code 1 if any is not right")
     verdicts = commands.add_parser("verdicts")
     verdicts.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="with pictures or any other files")

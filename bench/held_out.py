@@ -1,4 +1,4 @@
-"""The labelled sets in LOOKALIKE_DATA, the sides of their splits, and cached vectors of them."""
+"""Labelled sets, and cached vectors of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from ml.commands.common import load, note, progress, resolve
 from ml.commands.data import prepared_set
-from ml.datasets import Prepared, Sample, open_set, read_split
-from ml.evaluation.pictures import PictureSet, asked_by_split
+from ml.datasets import Prepared, Sample, open_set
+from ml.evaluation.pictures import PictureSet
 from ml.evaluation.vectors import Model
 
 
@@ -40,8 +38,3 @@ class Sets:
             cache_dir=self.cache_dir,
             progress=lambda what, total, done: progress(what, total, done=done),
         )
-
-
-def side(pictures: PictureSet, split: Path, part: str) -> np.ndarray:
-    """Positions of the pictures on one side of a split, int."""
-    return asked_by_split(pictures, read_split(split), part, count=None, seed=0).positions

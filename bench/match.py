@@ -6,29 +6,31 @@ models know from training, and one that sells only the test side, as new to them
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from json import dumps, loads
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.held_out import Sets, side
-from ml import evaluation
+from bench.held_out import Sets
+from bench.models.material import Material
+from ml.commands.evaluate import CLASS_MAP
+from ml.datasets import DatasetError
 from ml.datasets.families import family_of
 from ml.embedder import default_cache_dir
 from ml.evaluation.pictures import PictureSet
 from ml.evaluation.ranking import nearest
+from ml.weights import WeightsError
+from ml.weights.editions import editions
 from recommendations.search.calibration import NEIGHBOURS, QUERIES, STRANGERS, Calibration, Pairs, calibrated
 from recommendations.search.isotonic import calibration_error
 from recommendations.search.photo_types import LEAST_SHARE, OFFERED, VOTERS, vote
 from recommendations.search.service import CERTAIN
 
-_CLASSES = Path(evaluation.__file__).with_name("clothing_classes.json")
-BUNDLED = ("lookalike-fashion", "lookalike-general")
 _STEPS = (0, 10, 30, 50, 70, 101)  # of the table of matches, in percent
 
 #: Departments that a shop does not sell, for photos that show nothing of it.
@@ -242,27 +244,31 @@ def _without(types: Sequence[str], shop: Shop, fitted: np.ndarray, own: Photos) 
 
 def measure(
     *,
-    weights: Sequence[str] | None,
-    split: Path,
-    photos_split: Path,
+    weights: Sequence[str],
+    split: Path | None,
+    photos_split: Path | None,
+    gallery: int | None,
     nothing: Path | None,
     cache_dir: Path | None,
-    json: bool,
+    as_json: bool,
 ) -> None:
+    """Print the figures of each model."""
     folder = os.environ.get("LOOKALIKE_DATA")
     if folder is None:
         raise SystemExit("LOOKALIKE_DATA must name a folder with fashion-small.zip and clothing-photos.zip.")
     sets = Sets(cache_dir or default_cache_dir())
-    studio, photos = (sets.open(Path(folder) / name) for name in ("fashion-small.zip", "clothing-photos.zip"))
-    other = sets.open(nothing) if nothing else None
-    unseen = side(studio, split, "test")
-    photos = photos.only(side(photos, photos_split, "test"))
-    figures = [
-        {"model": name} | figures_of(sets.model(name).vectors, studio, unseen, photos, other)
-        for name in weights or BUNDLED
-    ]
-    if json:
-        print(dumps(figures))
+    material = Material(Path(folder), sets.cache_dir, split, photos_split, gallery, None)
+    try:
+        studio, unseen, photos = material.studio, material.tested.own, material.amateur.queries
+        other = sets.open(nothing) if nothing else None
+        figures = [
+            {"model": name} | figures_of(sets.model(name).vectors, studio, unseen, photos, other)
+            for name in weights or [edition.name for edition in editions() if edition.is_here]
+        ]
+    except (DatasetError, WeightsError, FileNotFoundError) as error:
+        raise SystemExit(str(error)) from error
+    if as_json:
+        print(json.dumps(figures))
         return
     for each in figures:
         print_figures(each)
@@ -278,7 +284,7 @@ def figures_of(
     types = np.array(studio.labels("type"))
     families = np.array([family_of(colour) or "" for colour in studio.labels("colour")])
     catalog = Shop(vectors(studio), types, families)
-    classes = loads(_CLASSES.read_text())
+    classes = json.loads(CLASS_MAP.read_text())
     allowed = [classes.get(name, ()) for name in photos.labels("type")]
     named = [frozenset([names] if isinstance(names, str) else names) for names in allowed]
     known = np.flatnonzero([bool(each) for each in named])
