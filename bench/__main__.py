@@ -138,7 +138,10 @@ def benchmarks() -> ArgumentParser:
         each.add_argument("--split", type=Path, help="of fashion-small.zip (default: the bundled models')")
         each.add_argument("--photos-split", type=Path, help="of clothing-photos.zip (default: the bundled models')")
         each.add_argument(
-            "--gallery", type=positive, metavar="N", help="N random pictures besides the test side (default: all)"
+            "--gallery",
+            type=positive,
+            metavar="N",
+            help="N random pictures, the test side and the thumbnails (default: all)",
         )
         each.add_argument("--cache-dir", type=Path, help="of decoded pictures and vectors")
         each.add_argument("--json", action="store_true", dest="as_json", help="one JSON line")

@@ -56,7 +56,8 @@ class Material:
         data: the folder with the sets.
         cache_dir: of decoded pictures and vectors.
         split, photos_split: files; None for the splits that the bundled models were trained with.
-        gallery: number of random pictures in the gallery besides the test side; None for all.
+        gallery: number of random pictures in the gallery besides the test side and those that the larger sets have
+            too; None for all.
         goods: a set of class folders with other things than clothes.
     """
 
@@ -81,9 +82,10 @@ class Material:
         whole = Sets(self.cache_dir).open(self.data / STUDIO)
         if self.gallery is None:
             return whole
-        test = self._on(whole, self.sides, "test")
-        others = np.setdiff1d(np.random.default_rng(0).permutation(len(whole)), test, assume_unique=True)
-        return whole.only(np.sort(np.concatenate([test, others[: self.gallery]])))
+        thumbnails = [whole.place[s.name] for s in open_set(self.data / LARGE) if s.name in whole.place]
+        wanted = np.union1d(self._on(whole, self.sides, "test"), thumbnails)
+        others = np.setdiff1d(np.random.default_rng(0).permutation(len(whole)), wanted, assume_unique=True)
+        return whole.only(np.sort(np.concatenate([wanted, others[: self.gallery]])))
 
     @cached_property
     def tested(self) -> questions.Question:
