@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ml.commands.common import load, note, progress, resolve
@@ -26,7 +27,7 @@ class Sets:
         def prepare(some: Sequence[Sample], input_size: int, fit: str) -> Prepared:
             return prepared_set(path, input_size=input_size, fit=fit, cache_dir=self.cache_dir, samples=list(some))
 
-        return PictureSet(path, open_set(path, note=note), prepare)
+        return PictureSet(path, samples_of(path), prepare)
 
     def model(self, name: str) -> Model:
         options = Namespace(weights=name, pooling=None, runtime="onnx", cache_dir=self.cache_dir)
@@ -38,3 +39,9 @@ class Sets:
             cache_dir=self.cache_dir,
             progress=lambda what, total, done: progress(what, total, done=done),
         )
+
+
+@cache
+def samples_of(path: Path) -> list[Sample]:
+    """The pictures of a set, read once: a table of 39,571 rows takes two seconds."""
+    return open_set(path, note=note)

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.held_out import Sets
+from bench.held_out import Sets, samples_of
 from bench.models.backgrounds import jpeg, on_white, pasted, pieces
 from common.files import replacing
-from ml.commands.common import note, progress
+from ml.commands.common import progress
 from ml.commands.data import prepared_set
 from ml.commands.evaluate import CLASS_MAP
-from ml.datasets import Prepared, Sample, Split, backgrounds_of, groups_of, open_set, read_split, split, write_split
+from ml.datasets import Prepared, Sample, Split, backgrounds_of, groups_of, read_split, split, write_split
 from ml.evaluation import questions
 from ml.evaluation.baselines import FIT, INPUT_SIZE
 from ml.evaluation.pictures import PictureSet, asked_by_split
@@ -82,7 +82,7 @@ class Material:
         whole = Sets(self.cache_dir).open(self.data / STUDIO)
         if self.gallery is None:
             return whole
-        thumbnails = [whole.place[s.name] for s in open_set(self.data / LARGE) if s.name in whole.place]
+        thumbnails = [whole.place[s.name] for s in samples_of(self.data / LARGE) if s.name in whole.place]
         wanted = np.union1d(self._on(whole, self.sides, "test"), thumbnails)
         others = np.setdiff1d(np.random.default_rng(0).permutation(len(whole)), wanted, assume_unique=True)
         return whole.only(np.sort(np.concatenate([wanted, others[: self.gallery]])))
@@ -99,7 +99,7 @@ class Material:
         sides = ("test",) if name == MEDIUM else ("test", "val")
         samples = [
             sample
-            for sample in open_set(self.data / name, note=note)
+            for sample in samples_of(self.data / name)
             if self.sides.sides.get(sample.name) in sides and sample.name in self.studio.place
         ]
         smaller = [
@@ -117,7 +117,7 @@ class Material:
     def amateur(self) -> questions.Question:
         """The test side of the photos, among all that were never trained on."""
         sides = self.photo_sides.sides
-        samples = [s for s in open_set(self.data / AMATEUR, note=note) if sides.get(s.name) in ("val", "test")]
+        samples = [s for s in samples_of(self.data / AMATEUR) if sides.get(s.name) in ("val", "test")]
         unseen = self._set(AMATEUR, samples)
         return questions.within(unseen, self._on(unseen, self.photo_sides, "test"))
 
@@ -144,14 +144,15 @@ class Material:
 
     @cached_property
     def products(self) -> Products:
-        samples = [sample for sample in self.large.samples if on_white(sample)]
         rank = {"test": 0, "val": 1}
-        samples.sort(key=lambda sample: (rank.get(self.sides.sides.get(sample.name, ""), 2), sample.name))
+        samples = sorted(self.large.samples, key=lambda s: (rank.get(self.sides.sides.get(s.name, ""), 2), s.name))
         first: dict[str, Sample] = {}
         for sample in samples:
-            first.setdefault(sample.group or sample.name, sample)
-        plain = self._set("products on white", list(first.values())[:_PRODUCTS])
-        grounds = pieces(open_set(self.data / GROUNDS, note=note))
+            group = sample.group or sample.name
+            if len(first) < _PRODUCTS and group not in first and on_white(sample):
+                first[group] = sample
+        plain = self._set("products on white", list(first.values()))
+        grounds = pieces(samples_of(self.data / GROUNDS))
         shown = self._set(
             "products before backgrounds", pasted(plain.samples, grounds, self.cache_dir / "bench" / "pasted")
         )
@@ -181,7 +182,8 @@ class Material:
         return read_split(kept)
 
     def _prepared(self, name: str) -> Prepared:
-        return prepared_set(self.data / name, input_size=INPUT_SIZE, fit=FIT, cache_dir=self.cache_dir)
+        path = self.data / name
+        return prepared_set(path, input_size=INPUT_SIZE, fit=FIT, cache_dir=self.cache_dir, samples=samples_of(path))
 
     def _set(self, name: str, samples: Sequence[Sample]) -> PictureSet:
         path = Path(name)

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from bench.embed import graph_of
-from bench.held_out import Sets
+from bench.held_out import Sets, samples_of
 from bench.models.lines import Line, lines
 from bench.models.material import STUDIO, Material
 from ml.commands.common import note
-from ml.datasets import DatasetError, open_set
+from ml.datasets import DatasetError
 from ml.embedder import cached_graph, default_cache_dir
 from ml.evaluation.vectors import Model
 from ml.pictures.codec import to_input
@@ -76,7 +76,7 @@ def _of_file(found: Weights, data: Path, cache: Path, seconds: float) -> list[tu
     size = cached_graph(found, cache).stat().st_size
     rows = [("file", f"{size / 1e6:.1f} MB")]
     if seconds:
-        samples = open_set(data / STUDIO)
+        samples = samples_of(data / STUDIO)
         inputs = np.stack([to_input(sample.read(), found.spec) for sample in samples[:: len(samples) // 128][:128]])
         for precision in ("float", "int8"):
             try:
