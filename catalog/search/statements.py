@@ -81,10 +81,14 @@ def probe(queries: Sequence[str], *, most: int, give: int) -> list[tuple[list[in
 
 @contextmanager
 def without(*plans: str) -> Iterator[None]:
-    """Statements that the planner must answer in other ways. They may only read."""
+    """Statements that the planner must answer in other ways, in one process. They may only read."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             names = "{" + ",".join(f"enable_{plan}" for plan in plans) + "}"
-            cursor.execute("SELECT set_config(name, 'off', true) FROM unnest(%s::text[]) AS name", [names])
+            cursor.execute(
+                "SELECT set_config('max_parallel_workers_per_gather', '0', true), set_config(name, 'off', true) "
+                "FROM unnest(%s::text[]) AS name",
+                [names],
+            )
         yield
         transaction.set_rollback(True)  # or the settings would last for an enclosing transaction

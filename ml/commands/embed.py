@@ -46,7 +46,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", pa
     )
     parser.add_argument("--batch", type=positive, default=32, help="pictures at a time (default: 32)")
     parser.add_argument(
-        "--views", type=int, choices=VIEWS, default=1,
+        "--views", type=positive, choices=VIEWS, default=1,
         help="also embed mirrored (2) and zoomed (4) views of each picture and average them (default: 1)",
     )  # fmt: skip
     parser.add_argument("--skipped", type=Path, metavar="FILE.csv", help="list the skipped files and the reasons")

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from common.arguments import positive
 from common.progress import Meter, meter
 from ml.runtimes.views import VIEWS
 from ml.spec import POOLINGS
@@ -79,7 +80,7 @@ class Command(BaseCommand):
         add.add_argument("--name", help="name of the model (default: the name of the weights)")
         add.add_argument("--pooling", choices=POOLINGS, help="override the pooling of the weights")
         add.add_argument(
-            "--views", type=int, choices=VIEWS,
+            "--views", type=positive, choices=VIEWS,
             help="views of each picture to embed and average (default: EMBEDDING_VIEWS)",
         )  # fmt: skip
         build = action(
