@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
@@ -56,12 +58,55 @@ def panel(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def add(request: HttpRequest) -> HttpResponse:
+def _require(request: HttpRequest, permission: str) -> None:
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
+
+
+def _offer(request: HttpRequest) -> bundled.Offer | None:
+    return next((each for each in bundled.offers() if each.edition.name == request.POST.get("edition")), None)
+
+
+def _model(request: HttpRequest) -> EmbeddingModel | None:
+    """
+    Raises:
+        Http404: there is no such model.
+    """
+    number = request.POST.get("model", "")
+    if not number.isascii() or not number.isdecimal() or len(number) > 18:
+        return None
+    return get_object_or_404(EmbeddingModel, pk=int(number))
+
+
+def _of_a_model(view: Callable[[HttpRequest, EmbeddingModel], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Of those who may change models: `view` with the one that `model` names."""
+
+    @wraps(view)
+    def checked(request: HttpRequest) -> HttpResponse:
+        _require(request, CHANGE)
+        model = _model(request)
+        return HttpResponseBadRequest("`model` must be a number.") if model is None else view(request, model)
+
+    return checked
+
+
+def _of_an_offer(view: Callable[[HttpRequest, bundled.Offer], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Of those who may add models: `view` with the offer that `edition` names."""
+
+    @wraps(view)
+    def checked(request: HttpRequest) -> HttpResponse:
+        _require(request, ADD)
+        offer = _offer(request)
+        if offer is None:
+            return HttpResponseBadRequest("`edition` must be a bundled model that the shop does not have.")
+        return view(request, offer)
+
+    return checked
+
+
+@_of_an_offer
+def add(request: HttpRequest, offer: bundled.Offer) -> HttpResponse:
     """POST `edition`: a draft of it, with its artifact in the media storage."""
-    _require(request, ADD)
-    offer = _offer(request)
-    if offer is None:
-        return HttpResponseBadRequest("`edition` must be a bundled model that the shop does not have.")
     try:
         # By its model's name, as the command does, so that a shop with one edition of each has short names.
         model = switching.add_model(offer.edition.model, wait=False)
@@ -75,12 +120,9 @@ def add(request: HttpRequest) -> HttpResponse:
     return _back()
 
 
-def build(request: HttpRequest) -> HttpResponse:
+@_of_a_model
+def build(request: HttpRequest, model: EmbeddingModel) -> HttpResponse:
     """POST `model`: workers embed every picture with it, after uploads."""
-    _require(request, CHANGE)
-    model = _model(request)
-    if model is None:
-        return HttpResponseBadRequest("`model` must be a number.")
     try:
         switching.begin_build(model.name)
     except LifecycleError as error:
@@ -91,12 +133,9 @@ def build(request: HttpRequest) -> HttpResponse:
     return _back()
 
 
-def activate(request: HttpRequest) -> HttpResponse:
+@_of_a_model
+def activate(request: HttpRequest, model: EmbeddingModel) -> HttpResponse:
     """POST `model`: pages and searches use it from the next request on."""
-    _require(request, CHANGE)
-    model = _model(request)
-    if model is None:
-        return HttpResponseBadRequest("`model` must be a number.")
     try:
         switch = switching.activate(model.name)
     except NotCovered as error:
@@ -118,12 +157,9 @@ def activate(request: HttpRequest) -> HttpResponse:
     return _back()
 
 
-def dismiss(request: HttpRequest) -> HttpResponse:
+@_of_an_offer
+def dismiss(request: HttpRequest, offer: bundled.Offer) -> HttpResponse:
     """POST `edition`: stop suggesting it to the staff of this shop."""
-    _require(request, ADD)
-    offer = _offer(request)
-    if offer is None:
-        return HttpResponseBadRequest("`edition` must be a bundled model that the shop does not have.")
     bundled.dismiss(offer.edition, by=request.user.get_username())
     messages.success(
         request,
@@ -131,26 +167,6 @@ def dismiss(request: HttpRequest) -> HttpResponse:
         % {"model": offer.edition.model},
     )
     return HttpResponseRedirect(reverse("admin:index"))
-
-
-def _require(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):
-        raise PermissionDenied
-
-
-def _offer(request: HttpRequest) -> bundled.Offer | None:
-    return next((each for each in bundled.offers() if each.edition.name == request.POST.get("edition")), None)
-
-
-def _model(request: HttpRequest) -> EmbeddingModel | None:
-    """
-    Raises:
-        Http404: there is no such model.
-    """
-    number = request.POST.get("model", "")
-    if not number.isascii() or not number.isdecimal() or len(number) > 18:
-        return None
-    return get_object_or_404(EmbeddingModel, pk=int(number))
 
 
 def _back() -> HttpResponse:
