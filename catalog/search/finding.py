@@ -7,15 +7,16 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations, islice, product
 from typing import Any, overload
 
-from django.db.models import F, FloatField, Func, IntegerField, QuerySet, Value
+from django.db.models import F, IntegerField, QuerySet, Value
 from django.db.models.functions import Cast
 
 from catalog.models import Product, SearchWord
 from catalog.querysets import ProductQuerySet
 from catalog.search.lexicon import Lexicon
 from catalog.search.query import Condition, Term, condition, has_syntax, in_any_order, parse
+from catalog.search.ranking import ranked
 from catalog.search.spelling import candidates
-from catalog.search.statements import Matches, among, probe, sample, tsquery, without
+from catalog.search.statements import Matches, among, in_brands, probe, sample, tsquery, without
 from catalog.search.words import pieces, stem
 
 #: How many products are ranked, the newest: more than numbered pages show (`catalog.pages`). For "women" all are
@@ -39,8 +40,6 @@ _AT_ONCE = 4  # combinations in a statement; most often the first one is meant
 #: A word of more products is not taken for a misspelling of a more common one.
 _SELDOM = 2000
 _COMPARED = 1500  # products, when none contains all words or all but one
-#: Of descriptions, attributes, brand and category, title. Less than 1 together, so that the marks of `_score` decide.
-_WEIGHTS = "{0.02, 0.1, 0.3, 1.0}"
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,8 @@ def find(text: str, products: ProductQuerySet, *, visible: ProductQuerySet | Non
         return replace(found, missed=True)
     if visible is not None and _exist([condition(branches, lexicon)], visible)[0]:
         return found  # the filters leave none of them
-    if (characters := in_any_order(branches[0])) != branches[0]:
-        found = _search(condition([characters], lexicon), products)
+    if (loose := in_any_order(branches[0])) != branches[0]:
+        found = _search(condition([loose], lexicon), products)
         if found.ids:
             return found
     options = _options(branches[0], lexicon, everything)
@@ -130,11 +129,13 @@ def find(text: str, products: ProductQuerySet, *, visible: ProductQuerySet | Non
         found = _search(condition([better], lexicon), products)
         if found.ids:
             return replace(found, corrected=_text(better))
-    # A correction that completes nothing would only replace words that are found by others.
-    some, corrected = _some(branches[0], lexicon, products), ""
-    if not some.ids and (closest := _closest(branches[0], options, lexicon, everything)):
-        some, corrected = _some(closest, lexicon, products), _text(closest)
-    return replace(some, corrected=corrected if some.ids else "", partial=bool(some.ids), missed=True)
+    some, words = _some(branches[0], lexicon, products)
+    corrected = ""
+    if closest := _closest(branches[0], options, lexicon, everything):
+        better_some, more = _some(closest, lexicon, products)
+        if more > words:  # "black jeanz xl": jeans that are black, rather than all that is black
+            some, corrected = better_some, _text(closest)
+    return replace(some, corrected=corrected, partial=bool(some.ids), missed=True)
 
 
 def _is_title(branches: list[list[Term]], visible: ProductQuerySet) -> bool:
@@ -152,51 +153,37 @@ def _search(wanted: Condition | None, products: ProductQuerySet) -> Found:
         return Found()
     matching = products.filter(Matches(F("search_text__vector"), tsquery(wanted.match))).order_by("-id")
     seen = sample([wanted.match])
-    newest: list[int] = []
+    if seen.complete:
+        return Found(ranked(products.filter(among(seen.found[0])), wanted)) if seen.found[0] else Found()
+    best: list[int] = []
     if len(seen.found[0]) > _SHARE * seen.size:
         # The planner's guess, the index of words, would read all that match.
         with without("bitmapscan", "seqscan", "sort"):
-            newest = _newest(matching.filter(pk__gt=seen.latest - _WINDOW))
-    if len(newest) <= RANKED and not wanted.positive:
-        newest = _newest(matching)  # every product without a word: no index helps
-    elif len(newest) <= RANKED:
+            best = _newest(matching.filter(pk__gt=seen.latest - _WINDOW), wanted)
+    if len(best) <= RANKED and not wanted.positive:
+        best = _newest(matching, wanted)  # every product without a word: no index helps
+    elif len(best) <= RANKED:
         ids, count = probe([wanted.match], most=MANY, give=RANKED * 3 // 2)[0]  # most products are visible
         if not count:
             return Found()
-        if count <= RANKED:
-            return Found(_ranked(products.filter(among(ids)), wanted))
-        newest = _newest(matching if count > MANY else products.filter(among(ids)))
-        if len(newest) <= RANKED and len(ids) < count <= MANY:
+        best = _newest(matching if count > MANY else products.filter(among(ids)), wanted)
+        if len(best) <= RANKED and len(ids) < count <= MANY:
             # Few of them are visible, and the planner might read the catalog to its end to find them.
             matching = products.filter(among(probe([wanted.match], most=MANY, give=MANY)[0][0])).order_by("-id")
-            newest = _newest(matching)
-    if len(newest) <= RANKED:
-        return Found(_ranked(products.filter(among(newest)), wanted))
+            best = _newest(matching, wanted)
+    if len(best) <= RANKED:
+        return Found(best)
+    best.remove(min(best))
     named = probe([wanted.whole], most=RANKED, give=RANKED)[0][0] if wanted.whole else []
-    ids = _ranked(products.filter(among([*newest[:RANKED], *named])), wanted)
-    return Found(ids, matching, newest[RANKED - 1])
+    if not set(named) <= set(best):  # older ones; nothing is better than the whole title
+        first = ranked(products.filter(among(named)), wanted)
+        return Found([*first, *(pk for pk in best if pk not in set(first))], matching, min(best))
+    return Found(best, matching, min(best))
 
 
-def _newest(products: QuerySet[Product]) -> list[int]:
-    return list(products.order_by("-id").values_list("pk", flat=True)[: RANKED + 1])
-
-
-def _ranked(products: ProductQuerySet, wanted: Condition) -> list[int]:
-    return list(products.order_by(score(wanted).desc(), "-id").values_list("pk", flat=True))
-
-
-def score(wanted: Condition) -> Any:
-    """The whole title, then all words next to each other in the title, then all words in the title; within each by how
-    often and where the words are, exact forms before others."""
-    total: Any = Cast(Value(0.0), FloatField())
-    for words, share in ((wanted.rank, 0.9), (wanted.beginnings, 0.09)):  # less than 1 together
-        if words:
-            template = f"{share} * ts_rank('{_WEIGHTS}'::real[], %(expressions)s)"
-            total += Func(F("search_text__vector"), tsquery(words), template=template, output_field=FloatField())
-    for mark, worth in ((wanted.whole, 4.0), (wanted.phrase, 2.0), (wanted.title, 1.0)):
-        if mark:
-            total += Cast(Matches(F("search_text__vector"), tsquery(mark)), IntegerField()) * Value(worth)
-    return total
+def _newest(products: ProductQuerySet, wanted: Condition) -> list[int]:
+    """Ids of the newest `RANKED` + 1, best first."""
+    return ranked(products.order_by("-id")[: RANKED + 1], wanted)
 
 
 def _exist(wanted: Sequence[Condition | None], visible: ProductQuerySet) -> list[bool]:
@@ -253,14 +240,20 @@ def _options(branch: list[Term], lexicon: Lexicon, visible: ProductQuerySet) -> 
     for place, exists in zip(unclear, exist, strict=True):
         # Words of descriptions only are often misspelt; names of categories complete the search as they are.
         found[place] = [*([branch[place]] if exists else []), *_corrections(branch[place], lexicon)]
-    for count, place in sorted(rare)[:_MOST_RARE]:
+    rarest = sorted(rare)[:_MOST_RARE]
+    brands = in_brands(sorted({form for _, place in rarest for form in branch[place].forms}))
+    for count, place in rarest:
         least = count if count <= _RARE else count * _MUCH_MORE
-        found[place] = [branch[place], *_corrections(branch[place], lexicon, more_common_than=least)]
+        brand = not brands.isdisjoint(branch[place].forms)  # "nike shirt" does not mean "like shirt"
+        better = _corrections(branch[place], lexicon, more_common_than=least, same_consonants=brand)
+        found[place] = [branch[place], *better]
     return found
 
 
-def _corrections(term: Term, lexicon: Lexicon, *, more_common_than: int = 0) -> list[Term]:
-    words = candidates(term.word, lexicon.words, more_common_than=more_common_than)
+def _corrections(
+    term: Term, lexicon: Lexicon, *, more_common_than: int = 0, same_consonants: bool = False
+) -> list[Term]:
+    words = candidates(term.word, lexicon.words, more_common_than=more_common_than, same_consonants=same_consonants)
     return [Term(word, tuple(pieces(word))) for word in words[:_TRIED]]
 
 
@@ -296,30 +289,31 @@ def _closest(
     return None if found == branch else found
 
 
-def _some(branch: list[Term], lexicon: Lexicon, products: ProductQuerySet) -> Found:
-    """Products with as many of the words as possible."""
+def _some(branch: list[Term], lexicon: Lexicon, products: ProductQuerySet) -> tuple[Found, int]:
+    """Products with as many of the words as possible, and how many of the words the first of them has."""
     built = condition([branch], lexicon)
     if built is None or len(built.terms) < 2:
-        return Found()
+        return Found(), 0
     excluded = [term for term in branch if term.excluded]
     unless = condition([excluded], lexicon).match if excluded else ""  # type: ignore[union-attr]
     counted = zip(built.terms, probe(built.terms, most=2 * RANKED, give=RANKED), strict=True)
     probed = sorted(((count, term, ids) for term, (ids, count) in counted if count), key=lambda each: each[0])
     terms = [term for _, term, _ in probed]  # the rarest first
     # Most often one word is unknown, or one is too much. These statements find all products.
-    all_known = [terms] if len(terms) < len(built.terms) else []
-    for subsets in (all_known, combinations(terms, max(len(terms) - 1, 0))):
-        if match := " | ".join(f"({' & '.join(subset)})" for subset in subsets if subset):
+    all_known = [terms] if terms and len(terms) < len(built.terms) else []
+    fewer = list(combinations(terms, len(terms) - 1)) if len(terms) > 1 else []
+    for subsets, words in ((all_known, len(terms)), (fewer, len(terms) - 1)):
+        if match := " | ".join(f"({' & '.join(subset)})" for subset in subsets):
             found = _search(replace(built, match=f"({match}) & {unless}" if unless else match), products)
             if found.ids:
-                return found
+                return found, words
     # Otherwise products of each word are compared, those of rare words first.
     near = dict.fromkeys(pk for _, _, ids in probed for pk in ids)
     return _most_words(list(near)[:_COMPARED], replace(built, terms=tuple(terms)), unless, products)
 
 
-def _most_words(ids: list[int], built: Condition, unless: str, products: ProductQuerySet) -> Found:
-    """Those of the products that contain the most of the words."""
+def _most_words(ids: list[int], built: Condition, unless: str, products: ProductQuerySet) -> tuple[Found, int]:
+    """Those of the products that contain the most of the words, and how many these are."""
     counted: Any = Value(0)
     for term in built.terms:
         counted += Cast(Matches(F("search_text__vector"), tsquery(term)), IntegerField())
@@ -329,4 +323,4 @@ def _most_words(ids: list[int], built: Condition, unless: str, products: Product
     counts = dict(possible.annotate(words_found=counted).order_by().values_list("pk", "words_found"))
     most = max(counts.values(), default=0)
     best = sorted((pk for pk, count in counts.items() if count == most), reverse=True)[:RANKED]
-    return Found(_ranked(products.filter(among(best)), built)) if most else Found()
+    return (Found(ranked(products.filter(among(best)), built)) if most else Found()), most

@@ -21,6 +21,8 @@ _PREFIX_FROM = 3  # letters; shorter beginnings would match half of the catalog
 OPTIONAL = CONNECTING | frozenset(["a", "an", "the", "of", "for", "in", "on", "with", "by", "to", "at", "from"])
 _TOKEN = re.compile(r'(-?)"([^"]*)"|(\S+)')
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "\uff02": '"', "\0": " "})
+#: As addresses write spaces: "red+dress". C++ and 7+1 are words.
+_PLUS = re.compile(r"(?<=[^\W\d_]{2})\+(?=[^\W\d_]{2})")
 _EXCLUDED = re.compile(r"[-\u2212](?=\w)")
 
 
@@ -88,7 +90,7 @@ def parse(text: str, *, syntax: bool = True) -> list[list[Term]]:
     """
     branches: list[list[Term]] = [[]]
     count = 0
-    text = text[:LONGEST].translate(_QUOTES)
+    text = _PLUS.sub(" ", text[:LONGEST].translate(_QUOTES))
     for sign, phrase, word in _TOKEN.findall(text) if syntax else [("", "", word) for word in text.split()]:
         if syntax and not sign and word.casefold() == "or" and branches[-1]:
             branches.append([])
@@ -109,13 +111,14 @@ def parse(text: str, *, syntax: bool = True) -> list[list[Term]]:
 
 
 def in_any_order(branch: list[Term]) -> list[Term]:
-    """Text of scripts without spaces as single characters: where its words end is unknown."""
+    """Words that are written together, one by one: of "cotton-dress", in a product with "dress of cotton". Text of
+    scripts without spaces as single characters: where its words end is unknown."""
     found: list[Term] = []
     for term in branch:
-        if term.quoted or term.excluded or not any(piece.spaceless for piece in term.pieces):
+        words = [word for piece in term.pieces for word in piece.words]
+        if term.quoted or term.excluded or len(words) == 1:
             found.append(term)
         else:
-            words = [word for piece in term.pieces for word in piece.words]
             found += [Term(word[0], (Piece((word,)),)) for word in words]
     return found if len(found) <= MOST_TERMS else branch
 

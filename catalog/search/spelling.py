@@ -15,9 +15,11 @@ from rapidfuzz.distance import OSA
 from catalog.models import SearchWord
 from catalog.search.lexemes import LONGEST_KNOWN
 
-SHORTEST = 4  # typed letters; three are within one edit of too much
-_TWO_EDITS_FROM = 7
-_UNLIKELY_FROM = 5  # letters; before seven, two edits must leave the consonants as they are
+SHORTEST = 4  # typed letters; fewer are within one edit of too much
+_SHORTEST_VOWELS = 2  # in which only vowels and doubled letters are missing: "rd" for red, "blu" for blue
+_TWO_EDITS_FROM = 7  # letters whose forms lack two
+#: Letters. Of shorter words, two edits must leave the consonants as they are: "scarves" does not mean "scarlet".
+_UNLIKELY_FROM, _UNLIKE_FROM = 5, 8
 _CANDIDATES = 300
 _BEGINNINGS = 60
 
@@ -30,16 +32,20 @@ def near(word: str) -> list[str]:
     return sorted(found)
 
 
-def candidates(word: str, others: Iterable[str] = (), *, more_common_than: int = 0) -> list[str]:
+def candidates(
+    word: str, others: Iterable[str] = (), *, more_common_than: int = 0, same_consonants: bool = False
+) -> list[str]:
     """Words of the shop that may have been meant, best first.
 
     Args:
         others: more words, of categories and synonyms.
         more_common_than: products of the typed word; rarer words are not meant.
+        same_consonants: only words that differ in their vowels and doubled letters.
     """
-    if not SHORTEST <= len(word) <= LONGEST_KNOWN or not word.isalpha():
+    if not _SHORTEST_VOWELS <= len(word) <= LONGEST_KNOWN or not word.isalpha():
         return []
-    forms = near(word)
+    is_short = len(word) < SHORTEST
+    forms = [word] if is_short else near(word)  # what a letter is missing from is among the forms of the whole
     rows = (
         SearchWord.objects.filter(near__overlap=forms, products__gt=more_common_than)
         .order_by("-products")
@@ -57,11 +63,13 @@ def candidates(word: str, others: Iterable[str] = (), *, more_common_than: int =
         if not 0 < distance <= most or products <= more_common_than or len(other) >= LONGEST_KNOWN:
             continue  # of `LONGEST_KNOWN` letters are the beginnings of longer words too
         wrong_start = other[0] != word[0]
-        same_consonants = _consonants(other) == consonants
-        if distance == 2 and len(word) < _TWO_EDITS_FROM and not same_consonants:
+        alike = _consonants(other) == consonants
+        if ((same_consonants or is_short) and not alike) or (is_short and (wrong_start or len(other) < len(word))):
+            continue
+        if distance == 2 and len(word) < _UNLIKE_FROM and not alike:
             continue
         # One edit less outweighs a word that is 100 times as common. Vowels are mistaken more easily: sandle, sandal.
-        cost = distance + 0.3 * wrong_start - 0.5 * same_consonants - 0.5 * log10(max(products, 1))
+        cost = distance + 0.3 * wrong_start - 0.5 * alike - 0.5 * log10(max(products, 1))
         ranked.append((cost, other))
     return [other for _, other in sorted(ranked)]
 

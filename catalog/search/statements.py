@@ -47,6 +47,11 @@ class Sample:
     latest: int
     found: list[list[int]]
 
+    @property
+    def complete(self) -> bool:
+        """Whether these are all products of the shop."""
+        return self.size < NEWEST
+
 
 def sample(queries: Sequence[str]) -> Sample:
     matching = ", array_agg(product_id) FILTER (WHERE vector @@ %s::tsquery)" * len(queries)
@@ -58,6 +63,19 @@ def sample(queries: Sequence[str]) -> Sample:
         )
         size, latest, *found = cursor.fetchone()
     return Sample(size, latest or 0, [ids or [] for ids in found])
+
+
+def in_brands(words: Sequence[str]) -> set[str]:
+    """Those of the words that a product has in its brand. They should be rare."""
+    if not words:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT word FROM unnest(%s::text[]) AS word "
+            "WHERE EXISTS (SELECT FROM catalog_searchtext WHERE vector @@ (quote_literal(word) || ':B')::tsquery)",
+            [list(words)],
+        )
+        return {word for (word,) in cursor.fetchall()}
 
 
 def probe(queries: Sequence[str], *, most: int, give: int) -> list[tuple[list[int], int]]:

@@ -19,7 +19,15 @@ def _find(words: str) -> tuple[list[str], Found]:
 @pytest.fixture
 def stocked(shop: Shopkeeper, synonyms: None) -> None:
     titles = ["White shirt", "Black shoes", "Yellow dress", "Watches", "Batteries", "Leather handbag", "Thing of wool"]
-    for title in [*titles, "Men's suit", "Back pillow nike", "Miler tent", *["John Miller cap"] * 3]:
+    for title in [
+        *titles,
+        "Men's suit",
+        "Back pillow nike",
+        "Miler tent",
+        "Blue shirts",
+        "Red skirt",
+        *["John Miller cap"] * 3,
+    ]:
         shop.product(title, sku=f"{title} {Product.objects.count()}")
     shop.product("Skirt", description="Not yello at all.")
     count_words()
@@ -31,7 +39,7 @@ def stocked(shop: Shopkeeper, synonyms: None) -> None:
     [
         ("whit shirt", "white shirt"), ("blac shoes", "black shoes"), ("yello dress", "yellow dress"),
         ("wathc", "watch"), ("battary", "battery"), ("leathr hanbag", "leather handbag"),
-        ("john miler", "john miller"),
+        ("john miler", "john miller"), ("blu shirts", "blue shirts"), ("rd skirt", "red skirt"),
     ],
 )  # fmt: skip
 def test_a_misspelt_word_is_corrected(stocked: None, typed: str, meant: str) -> None:
@@ -40,10 +48,32 @@ def test_a_misspelt_word_is_corrected(stocked: None, typed: str, meant: str) -> 
     assert skus
 
 
-@pytest.mark.parametrize("typed", ["bathing suit", "black nike shoe", "white shir zzzzqx"])
+@pytest.mark.parametrize("typed", ["bathing suit", "black nike shoe", "zzzzqx shoe"])
 def test_what_a_correction_does_not_complete_stays_as_typed(stocked: None, typed: str) -> None:
     skus, found = _find(typed)
     assert (found.corrected, found.partial, bool(skus)) == ("", True, True)
+
+
+def test_of_words_that_no_product_has_together_the_misspelt_are_corrected(stocked: None) -> None:
+    skus, found = _find("black shose zzzzqx")
+    assert (found.corrected, found.partial) == ("black shoes zzzzqx", True)
+    assert [sku.split(" ")[:2] for sku in skus] == [["Black", "shoes"]]
+
+
+def test_brands_and_plurals_are_no_misspellings_of_other_words(shop: Shopkeeper) -> None:
+    for n in range(12):
+        shop.product("Like new shirt", sku=f"L{n}")
+        shop.product("Scarlet top", sku=f"T{n}")
+    shop.product("Running shoes", sku="NIKE", brand="Nike")
+    count_words()
+    assert [_find(typed)[1].corrected for typed in ("nike shirt", "nikee", "scarves")] == ["", "nike", ""]
+
+
+@pytest.mark.parametrize("typed", ["red+skirt", "skirt+red", "skirt/red", "skirt_red", "red-skirt"])
+def test_signs_between_words_are_spaces_unless_they_make_one_word(stocked: None, typed: str) -> None:
+    skus, found = _find(typed)
+    assert [sku[:9] for sku in skus] == ["Red skirt"]
+    assert not found.corrected
 
 
 def test_a_common_word_may_be_two_edits_away(shop: Shopkeeper) -> None:
