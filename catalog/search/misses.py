@@ -1,4 +1,5 @@
-"""Counting searches without results, for staff: the words, the day and how often, and nothing about who searched."""
+"""Counting searches of shoppers without results, for staff: the words, the day and how often, and nothing about who
+searched."""
 
 from __future__ import annotations
 
