@@ -21,7 +21,8 @@ from catalog.importing.loader import STOCK
 from catalog.models import Category, Product, ProductImage
 from catalog.models.product import default_currency
 from common.files import replacing
-from ml.files.catalog.columns import NAMES, STYLE, key_of
+from ml.files.catalog.header.columns import STYLE, key_of
+from ml.files.catalog.header.names import NAMES
 from ml.files.catalog.kaggle import ATTRIBUTES, COLUMNS
 from ml.files.catalog.records import UNSORTED
 from ml.files.catalog.tables import KAGGLE_TABLE as TABLE

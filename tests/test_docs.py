@@ -13,7 +13,7 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from drf_spectacular.generators import SchemaGenerator
 
-from ml.files.catalog.columns import NAMES
+from ml.files.catalog.header.names import NAMES, TRANSLATED, TRANSLATED_ATTRIBUTES
 from recommendations.monitoring.reasons import REASONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -283,6 +283,12 @@ def test_every_name_of_a_column_is_documented() -> None:
     for field, others in NAMES.items():
         row = table.get(field) or table[f"{field}` (needed)"]
         assert re.findall(r"`([^`]+)`", row[1]) == list(others[1:]), field
+
+
+def test_every_translated_name_of_a_column_is_documented() -> None:
+    text = section(DOCS / "how-to" / "import.md", "Names in other languages")
+    for field, names_of_it in (TRANSLATED | TRANSLATED_ATTRIBUTES).items():
+        assert f"| {field} | {', '.join(names_of_it)} |" in text, field
 
 
 # Links

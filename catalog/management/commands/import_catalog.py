@@ -31,7 +31,8 @@ Layouts (recognised automatically, or chosen with --format):
   table   a .csv, .tsv or .xlsx with a header at the top, and pictures anywhere next to it. Columns may come in any
           order: sku, title and image are required; description, brand, category, price, compare_at_price, currency,
           stock, availability, published, condition, size, gtin, group, url and alt are known; every other column
-          becomes an attribute of the product. docs/how-to/import.md lists what each may be called
+          becomes an attribute, which the product's page shows, unless it looks internal (Cost, Supplier, Notes).
+          docs/how-to/import.md lists what each may be called
   kaggle  styles.csv next to images/<id>.jpg, as in Kaggle's "Fashion Product Images"
   folder  one folder per class: Dress/0001.jpg, Shirt/0002.jpg
 
@@ -62,12 +63,21 @@ class Command(BaseCommand):
             action="store_true",
             help="make up prices for products without one; they are the same in every run",
         )
+        parser.add_argument(
+            "--attribute",
+            action="append",
+            default=[],
+            metavar="COLUMN",
+            help="show this column to shoppers although its name looks internal, such as Cost; repeat it for more",
+        )
         parser.add_argument("--errors", type=Path, metavar="FILE", help="write all row errors to this CSV file")
 
     def handle(self, *, path: Path, format: str, limit: int | None, demo_prices: bool, **options: Any) -> None:
         with _error_file(options["errors"]) as report:
             try:
-                catalog = open_catalog(path, layout=format, currency=default_currency())
+                catalog = open_catalog(
+                    path, layout=format, currency=default_currency(), attributes=options["attribute"]
+                )
                 for note in (*catalog.warnings, *catalog.notes):
                     self.stderr.write(note)
                 if options["dry_run"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -39,12 +40,29 @@ SIGNS = {
     "CA$": ("CAD",),
     "A$": ("AUD",),
 }
-YES = {"yes", "y", "true", "t", "1", "on", "active", "published", "visible", "enabled"}
-NO = {"no", "n", "false", "f", "0", "off", "inactive", "unpublished", "hidden", "disabled", "draft", "archived"}
-
-AVAILABLE = {"in stock", "available", "limited availability", "yes", "true", "1"}
-UNAVAILABLE = {"out of stock", "sold out", "unavailable", "discontinued", "preorder", "pre order", "backorder"} | {
-    "back order", "no", "false", "0"
+#: In English, German, French, Spanish, Italian and Dutch; accents do not matter. WooCommerce writes -1 for a draft.
+YES = {
+    "yes", "y", "true", "t", "1", "on", "active", "published", "visible", "enabled", "online", "ja", "wahr", "aktiv",
+    "sichtbar", "oui", "vrai", "actif", "publie", "si", "verdadero", "activo", "publicado", "vero", "attivo", "waar",
+    "actief", "zichtbaar",
+}  # fmt: skip
+NO = {
+    "no", "n", "false", "f", "0", "-1", "off", "inactive", "unpublished", "hidden", "disabled", "draft", "archived",
+    "offline", "unlisted", "nein", "falsch", "inaktiv", "entwurf", "non", "faux", "inactif", "brouillon", "falso",
+    "inactivo", "borrador", "inattivo", "bozza", "nee", "onwaar", "inactief", "concept",
+}  # fmt: skip
+AVAILABLE = {
+    "in stock", "instock", "available", "limited availability", "yes", "true", "1", "ja", "auf lager", "lieferbar",
+    "sofort lieferbar", "verfugbar", "verfuegbar", "oui", "en stock", "disponible", "si", "disponibile",
+    "op voorraad", "beschikbaar",
+}  # fmt: skip
+UNAVAILABLE = {
+    "out of stock", "outofstock", "sold out", "sold", "unavailable", "not available", "discontinued", "preorder",
+    "pre order", "backorder", "onbackorder", "back order", "no", "false", "0", "nein", "nicht auf lager",
+    "ausverkauft", "vergriffen", "nicht lieferbar", "nicht verfugbar", "nicht verfuegbar", "verkauft", "non",
+    "rupture de stock", "en rupture", "epuise", "indisponible", "vendu", "agotado", "sin existencias", "no disponible",
+    "vendido", "esaurito", "non disponibile", "venduto", "nee", "uitverkocht", "niet op voorraad", "niet beschikbaar",
+    "verkocht",
 }  # fmt: skip
 #: Words for an unknown value, in lower case, as people, pandas, spreadsheets and databases write them.
 ABSENT = frozenset({
@@ -172,7 +190,7 @@ def stock_of(text: str) -> int:
 
 
 def published_of(text: str) -> bool:
-    word = _truth(text.casefold())
+    word = _truth(_unaccented(text))
     if word not in YES | NO:
         raise BadCell("is neither yes nor no")
     return word in YES
@@ -198,13 +216,19 @@ def gtin_of(text: str) -> str:
     return digits
 
 
+def _unaccented(text: str) -> str:
+    if text.isascii():
+        return text.casefold()
+    return "".join(each for each in unicodedata.normalize("NFKD", text).casefold() if not unicodedata.combining(each))
+
+
 def _truth(word: str) -> str:
     """1 for 1.0, as pandas writes yes and no of a column in which one is missing."""
     return word[0] if word in ("0.0", "1.0") else word
 
 
 def available_of(text: str) -> bool:
-    word = _truth(re.sub(r"[\s_-]+", " ", text.casefold()))
+    word = _truth(re.sub(r"[\s_-]+", " ", _unaccented(text)))
     if word not in AVAILABLE | UNAVAILABLE:
         raise BadCell("is neither in stock nor out of stock")
     return word in AVAILABLE

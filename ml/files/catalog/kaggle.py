@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
-from ml.files.catalog.columns import NAMES, Columns, clean, key_of, places_of, plain
 from ml.files.catalog.errors import CatalogFileError
+from ml.files.catalog.header.columns import Columns, clean, columns_of, key_of, places_of, plain
 from ml.files.catalog.products import records_of
 from ml.files.catalog.records import Catalog
 from ml.files.catalog.tables import KAGGLE_TABLE as TABLE
@@ -30,11 +30,12 @@ def recognises(input: Input) -> bool:
     return _found(input) is not None
 
 
-def read(input: Input, needed: Sequence[str] = COLUMNS, *, currency: str) -> Catalog:
+def read(input: Input, needed: Sequence[str] = COLUMNS, *, currency: str, attributes: Collection[str] = ()) -> Catalog:
     """
     Args:
         needed: columns without which the table is refused.
         currency: meant by a sign that several currencies share.
+        attributes: names of columns that become attributes although they look internal.
 
     Raises:
         CatalogFileError
@@ -43,7 +44,7 @@ def read(input: Input, needed: Sequence[str] = COLUMNS, *, currency: str) -> Cat
     if found is None:
         raise CatalogFileError(f"{input.archive.path} has no {TABLE}.")
     table = found.table
-    columns, unread = _columns(table.name, table.header)
+    columns, unread = _columns(table.name, table.header, attributes)
     there = {plain(name) for name in columns.names}
     if missing := [column for column in needed if plain(column) not in there]:
         where = f"{table.name} in {input.archive.path}"
@@ -51,7 +52,7 @@ def read(input: Input, needed: Sequence[str] = COLUMNS, *, currency: str) -> Cat
     notes = [*table.notes]
     own = {plain(name) for name in COLUMNS}
     if kept := [key for key, place in columns.attributes.items() if plain(columns.names[place]) not in own]:
-        notes.append(f"Columns kept as attributes: {', '.join(kept)}.")
+        notes.append(f"Columns shown to shoppers as attributes: {', '.join(kept)}.")
     if unread:
         notes.append(f"Columns of {table.name} that are not imported: {', '.join(unread)}.")
     warnings = (*table.warnings, *columns.warnings)
@@ -64,19 +65,11 @@ def _found(input: Input) -> FoundTable | None:
     return input.kaggle_table or next((found for found in input.tables if is_kaggle(found.header)), None)
 
 
-def _columns(table: str, header: Sequence[str]) -> tuple[Columns, list[str]]:
+def _columns(table: str, header: Sequence[str], attributes: Collection[str]) -> tuple[Columns, list[str]]:
     """The columns, and the names of those that this layout has its own for, such as "category"."""
     names = clean(header)
     keys = [_KEYS.get(plain(name)) or key_of(name) for name in names]
     unread = [name for name, key in zip(names, keys, strict=True) if key in _REPLACED and plain(name) not in _KEYS]
     places = places_of(table, names, ["" if name in unread else key for name, key in zip(names, keys, strict=True)])
     levels = [places.pop(key, None) for key in _KEYS.values() if key.startswith("level ")]
-    return (
-        Columns(
-            names=tuple(names),
-            fields={key: place for key, place in places.items() if key in NAMES},
-            attributes={key: place for key, place in places.items() if key not in NAMES},
-            levels=tuple(place for place in levels if place is not None),
-        ),
-        unread,
-    )
+    return columns_of(table, names, places, attributes, [level for level in levels if level is not None]), unread

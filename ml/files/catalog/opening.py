@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ml.files.catalog import class_folders, kaggle, table
 from ml.files.catalog.archive import FolderArchive, open_archive
 from ml.files.catalog.errors import UnknownLayout
 from ml.files.catalog.records import Catalog
-from ml.files.catalog.tables import EXTENSIONS, TABLE_MAX_BYTES, Input
+from ml.files.catalog.tables import EXTENSIONS, TABLE_MAX_BYTES, FoundTable, Input
 from ml.pictures.codec import MAX_BYTES
 
 LAYOUTS = ("table", "kaggle", "folder")
@@ -18,12 +19,20 @@ _SHOWN_NAMES = 5
 _LEARNED_FROM = ("id", "articleType")  # columns of Kaggle's table without which nothing can be learned
 
 
-def open_catalog(path: Path, *, layout: str = "auto", currency: str = "USD", learning: bool = False) -> Catalog:
+def open_catalog(
+    path: Path,
+    *,
+    layout: str = "auto",
+    currency: str = "USD",
+    attributes: Collection[str] = (),
+    learning: bool = False,
+) -> Catalog:
     """Open a folder, a zip file or a table as a catalog. Each table is read once.
 
     Args:
         layout: one of `LAYOUTS`, or "auto" to recognise it.
         currency: meant by a price sign that several currencies share.
+        attributes: names of columns that become attributes although they look internal.
         learning: the catalog is a training set. Links may then point outside it, Kaggle's table needs only the
             columns with labels, and a table that lacks a column is no reason to refuse class folders.
 
@@ -32,7 +41,8 @@ def open_catalog(path: Path, *, layout: str = "auto", currency: str = "USD", lea
         CatalogFileError: the path, the layout or the table cannot be used.
     """
     input = _input(path, learning)
-    catalog = _read(input, _recognised(input, learning) if layout == "auto" else layout, currency, learning)
+    chosen = _recognised(input, learning) if layout == "auto" else layout
+    catalog = _read(input, chosen, currency, attributes, learning)
     archive = input.archive
     about = (
         (f"Links and entries that lead out of {archive.path.name} are not read", archive.left_out),
@@ -46,11 +56,12 @@ def _shown(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN_NAMES]) + ", …" * (len(names) > _SHOWN_NAMES)
 
 
-def _read(input: Input, layout: str, currency: str, learning: bool) -> Catalog:
+def _read(input: Input, layout: str, currency: str, attributes: Collection[str], learning: bool) -> Catalog:
     if layout == "table":
-        return table.read(input, currency=currency)
+        return table.read(input, currency=currency, attributes=attributes)
     if layout == "kaggle":
-        return kaggle.read(input, _LEARNED_FROM if learning else kaggle.COLUMNS, currency=currency)
+        needed = _LEARNED_FROM if learning else kaggle.COLUMNS
+        return kaggle.read(input, needed, currency=currency, attributes=attributes)
     return class_folders.read(input)
 
 
@@ -74,6 +85,8 @@ def _recognised(input: Input, learning: bool) -> str:
         if found.is_workbook and not learning:  # never meant for class folders
             found.table  # noqa: B018 - raises the reason
     if class_folders.recognises(input):
+        if not learning and (other := next(filter(_has_rows, input.tables), None)):
+            raise UnknownLayout(_not_understood(other))
         return "folder"
     for found in unread:
         found.table  # noqa: B018
@@ -83,4 +96,18 @@ def _recognised(input: Input, learning: bool) -> str:
         f"{input.archive.path} is in no known layout: expected a .csv, .tsv or .xlsx with the columns sku, title and "
         f"image at its top, Kaggle's styles.csv next to images/, or one folder per class.{columns} "
         "See docs/how-to/import.md."
+    )
+
+
+def _has_rows(found: FoundTable) -> bool:
+    """Whether this may be a table of products, rather than a list of files and their labels."""
+    return len(found.header) > 2 and found.table.count > 0
+
+
+def _not_understood(found: FoundTable) -> str:
+    """Products made from the pictures alone would have no prices, and nobody would notice."""
+    return (
+        f"{found.name} has no columns for sku, title and image. Its columns are: "
+        f"{', '.join(found.header[:_SHOWN_COLUMNS])}. Rename them, or import only the pictures in folders with "
+        "--format folder. See docs/how-to/import.md."
     )

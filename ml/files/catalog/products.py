@@ -20,8 +20,8 @@ from ml.files.catalog.cells import (
     stock_of,
     whole,
 )
-from ml.files.catalog.columns import STYLE, Columns
 from ml.files.catalog.errors import RowError
+from ml.files.catalog.header.columns import STYLE, Columns
 from ml.files.catalog.named import NamedPictures
 from ml.files.catalog.records import (
     ALT_LENGTH,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from pathlib import PurePosixPath
 
-from ml.files.catalog.columns import NEEDED, needed_in, read_columns
 from ml.files.catalog.errors import CatalogFileError
+from ml.files.catalog.header.columns import NEEDED, needed_in, read_columns
 from ml.files.catalog.kaggle import is_kaggle
 from ml.files.catalog.products import records_of
 from ml.files.catalog.records import Catalog
@@ -29,19 +30,20 @@ def recognises(input: Input, *, complete: bool = False) -> bool:
     )
 
 
-def read(input: Input, *, currency: str) -> Catalog:
+def read(input: Input, *, currency: str, attributes: Collection[str] = ()) -> Catalog:
     """
     Args:
         currency: meant by a sign that several currencies share.
+        attributes: names of columns that become attributes although they look internal.
 
     Raises:
         CatalogFileError: there is no such table or more than one, or its header cannot be used.
     """
     table = _choose(input).table
-    columns = read_columns(table.name, table.header)
+    columns = read_columns(table.name, table.header, attributes)
     notes = [*table.notes]
     if columns.attributes:
-        notes.append(f"Columns kept as attributes: {', '.join(columns.attributes)}.")
+        notes.append(f"Columns shown to shoppers as attributes: {', '.join(columns.attributes)}.")
     if others := [found.name for found in input.tables if found.name != table.name]:
         notes.append(f"Other tables are not read: {', '.join(others)}.")
     warnings = (*table.warnings, *columns.warnings)

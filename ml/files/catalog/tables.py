@@ -8,8 +8,8 @@ from functools import cached_property, partial
 from pathlib import PurePosixPath
 
 from ml.files.catalog.archive import Archive
-from ml.files.catalog.columns import needed_in
 from ml.files.catalog.errors import CatalogFileError, RowRejected
+from ml.files.catalog.header.columns import needed_in
 from ml.files.catalog.rows import Table
 from ml.files.catalog.text import START, header_of, read_text
 from ml.files.catalog.workbook import read_workbook

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import IO, TextIO
 
-from ml.files.catalog.columns import FIELDS, clean, needed_in, plain
 from ml.files.catalog.errors import CatalogFileError, RowError, RowRejected
+from ml.files.catalog.header.columns import FIELDS, clean, needed_in, plain
 from ml.files.catalog.rows import Row, Table
 from ml.files.encodings import NAMES, encoding_of, wide_codec
 from ml.files.pictures import EXTENSIONS, OTHER_EXTENSIONS

@@ -16,8 +16,8 @@ from defusedxml.common import DefusedXmlException
 from openpyxl.utils.exceptions import InvalidFileException
 
 from ml.files.catalog.cells import SIGN
-from ml.files.catalog.columns import AMOUNTS, clean, key_of, needed_in
 from ml.files.catalog.errors import CatalogFileError, RowError
+from ml.files.catalog.header.columns import AMOUNTS, clean, key_of, needed_in
 from ml.files.catalog.rows import Row, Table
 from ml.files.number_formats import number_format
 from ml.files.sheet_xml import survey

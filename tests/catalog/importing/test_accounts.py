@@ -81,7 +81,7 @@ def test_known_columns_of_kaggles_layout_are_used_and_others_named(kaggle_folder
         Decimal("1299.50"), "EUR", 0, "Acme", "Nice",
     )  # fmt: skip
     assert product.attributes["fabric"] == "wool"
-    assert "Columns kept as attributes: fabric." in text
+    assert "Columns shown to shoppers as attributes: fabric." in text
     assert "Columns of styles.csv that are not imported: category." in text
     assert Product.objects.get(sku="2").price is not None, "made up, as demanded"
 

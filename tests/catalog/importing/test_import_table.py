@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 import re
 import zipfile
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from catalog.models import Category, Product, ProductImage
 from ml.files.catalog.cells import BadCell, price_of
-from ml.files.catalog.columns import NAMES, needed_in
+from ml.files.catalog.header.columns import needed_in
+from ml.files.catalog.header.names import NAMES
 from ml.files.catalog.kaggle import COLUMNS as KAGGLE_COLUMNS
 from ml.files.catalog.records import (
     ALT_LENGTH,
@@ -30,59 +29,10 @@ from ml.files.catalog.records import (
 from ml.files.tables import neutralised
 from recommendations.strips.styles import style_of
 from tests.catalog.conftest import row as kaggle_row
+from tests.catalog.importing.tables import COAT, HEADER, Write, png, refused, run
 from tests.pictures import picture
 
 pytestmark = pytest.mark.django_db
-
-HEADER = ("sku", "title", "image")
-COAT = ("A1", "Red coat", "coat.png")
-
-
-def run(path: Path, *, failing: str = "", **options: object) -> tuple[str, str]:
-    """What the command prints; `failing` is the error with which it must end."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.raises(CommandError, match=failing) if failing else nullcontext():
-        call_command("import_catalog", path, stdout=out, stderr=err, **options)
-    return out.getvalue(), err.getvalue()
-
-
-def refused(path: Path, **options: object) -> str:
-    with pytest.raises(CommandError) as caught:
-        run(path, **options)
-    assert caught.value.returncode == 2
-    assert not Product.objects.exists()
-    return str(caught.value)
-
-
-def png(seed: int = 0) -> bytes:
-    return picture(seed=seed, format="PNG")
-
-
-Write = Callable[..., Path]
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Write:
-    """Writes a table and its pictures. `files` maps names to bytes; the default is coat.png."""
-
-    def write(
-        *rows: tuple[str, ...],
-        header: tuple[str, ...] = HEADER,
-        files: Mapping[str, bytes] | None = None,
-        separator: str = ",",
-        encoding: str = "utf-8",
-        name: str = "catalog.csv",
-    ) -> Path:
-        text = io.StringIO()
-        csv.writer(text, delimiter=separator).writerows([header, *rows])
-        contents = {name: text.getvalue().encode(encoding), **({"coat.png": png()} if files is None else files)}
-        for file, data in contents.items():
-            path = tmp_path / "shop" / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        return tmp_path / "shop"
-
-    return write
 
 
 @pytest.mark.slow
@@ -97,7 +47,7 @@ def test_a_table_becomes_products_with_all_its_data(table: Write) -> None:
     )  # fmt: skip
     out, err = run(table(values, header=header, files={"photos/coat.png": png()}))
     assert "1 product created, 0 existed already, 1 picture added, 0 row errors" in out
-    assert err.count("Columns kept as attributes: colour, frame_size.\n") == 1
+    assert err.count("Columns shown to shoppers as attributes: colour, frame_size.\n") == 1
     product = Product.objects.select_related("category").get()
     assert (product.sku, product.title, product.description, product.brand) == (
         "A1", "Red coat", "Warm.\nLong.", "Acme",
@@ -710,7 +660,7 @@ def test_all_known_columns_are_imported(table: Write, spelling: str) -> None:
     )
     out, err = run(table(row, header=header))
     assert "1 product created, 0 existed already, 1 picture added, 0 row errors" in out
-    assert err.count("Columns kept as attributes: colour.\n") == 1
+    assert err.count("Columns shown to shoppers as attributes: colour.\n") == 1
     product = Product.objects.get()
     assert (product.price, product.compare_at_price) == (Decimal("80.00"), Decimal("100.00"))
     assert (product.gtin, product.size, product.condition) == ("0012345678905", "M", "Very good")

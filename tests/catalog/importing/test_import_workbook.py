@@ -90,7 +90,7 @@ def test_a_workbook_is_read_like_a_table_of_text(shop: Shop) -> None:
     )  # fmt: skip
     out, err = run(shop(xlsx({"Products": [header, row, (), (None,) * 15]})))
     assert "1 product created, 0 existed already, 1 picture added, 0 row errors" in out
-    assert "Columns kept as attributes: season, delivered, opened, at, weight, washable." in err
+    assert "Columns shown to shoppers as attributes: season, delivered, opened, at, weight, washable." in err
     product = Product.objects.get()
     assert (product.sku, product.title, product.price, product.stock) == ("12", "Red coat", Decimal("49.90"), 3)
     assert (product.gtin, product.size, product.published, product.url) == (

@@ -3,63 +3,29 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from ml.files.catalog.cells import SIGN, SIGNS
 from ml.files.catalog.errors import CatalogFileError
+from ml.files.catalog.header.internal import is_internal
+from ml.files.catalog.header.names import ATTRIBUTES, NAMES, TRANSLATED, TRANSLATED_ATTRIBUTES
 from ml.files.tables import restored
 
-#: What each column may be called; case, spaces, underscores and hyphens do not matter.
-NAMES = {
-    "sku": ("sku", "id", "product id", "item id", "item number", "article number", "variant sku"),
-    "title": ("title", "name", "product name", "product title", "product display name"),
-    "image": (
-        "image", "images", "photo", "photos", "picture", "pictures", "file", "file name", "image file", "image name",
-        "image link", "image url", "image src",
-    ),
-    "more_images": (
-        "more images", "additional image", "additional images", "additional image link", "additional image links",
-    ),
-    "description": ("description", "body", "body (html)", "details"),
-    "brand": ("brand", "brand name", "vendor", "manufacturer"),
-    "category": (
-        "category", "type", "product type", "product category", "categories", "category path",
-        "google product category",
-    ),
-    "price": ("price", "amount", "regular price", "selling price", "variant price"),
-    "sale_price": ("sale price", "discounted price", "reduced price"),
-    "compare_at_price": (
-        "compare at price", "former price", "old price", "original price", "list price", "rrp", "msrp",
-        "variant compare at price",
-    ),
-    "currency": ("currency", "currency code"),
-    "stock": (
-        "stock", "qty", "quantity", "inventory", "stock quantity", "stock level", "quantity in stock", "units in stock",
-        "inventory quantity", "variant inventory qty",
-    ),
-    "availability": ("availability", "in stock", "available", "stock status"),
-    "published": ("published", "active", "visible", "status"),
-    "condition": ("condition", "item condition"),
-    "size": ("size", "product size"),
-    "gtin": ("gtin", "ean", "upc", "isbn", "barcode", "variant barcode", "gtin, upc, ean, or isbn"),
-    "group": ("group", "item group id", "group id", "product group", "parent sku", "style id", "style code"),
-    "url": ("url", "link", "product url", "product link", "buy link", "buy url", "external url"),
-    "alt": ("alt", "alt text", "image alt", "image alt text"),
-}  # fmt: skip
 NEEDED = ("sku", "title", "image")
-#: Attributes that the shop knows by name, and other names of their columns.
-ATTRIBUTES = {"colour": ("color", "base colour", "base color"), "gender": ("sex",)}
 #: The attribute whose value products of one style share.
 STYLE = "style"
 
 
 #: Fields that are amounts of money.
 AMOUNTS = ("price", "sale_price", "compare_at_price")
-#: Columns that look like a price or a stock, but do not have one of the names above.
-_NEARLY = re.compile(r"(price|stock|quantity|qty|inventory)(?![a-z])|.*(?<![a-z])(price|stock|quantity|qty)$")
+_PRICES = "price|prices|preis|preise|prix|precio|precios|prezzo|prezzi|prijs|prijzen"
+_STOCKS = "stock|quantity|qty|bestand|lagerbestand|menge|quantite|cantidad|existencias|quantita|giacenza|voorraad"
+#: Names that look like a price or a stock, in words without accents.
+_NEARLY = re.compile(rf"({_PRICES}|{_STOCKS}|inventory)(?![a-z])|.*(?<![a-z])({_PRICES}|{_STOCKS})$")
 _CURRENCY = re.compile(rf"(?:[\s_-]+in)?\s*[(\[]\s*(?:in\s+)?({SIGN})\s*[)\]]|(?:[\s_-]+in)?[\s_-]+({SIGN})", re.I)
 _UNITS = re.compile(r"\s*[(\[]\s*(pcs|pieces|units)\.?\s*[)\]]$", re.I)
 _NUMBERED = re.compile(r"Unnamed: [0-9]+(_level_[0-9]+)?")
@@ -67,7 +33,19 @@ _NUMBERED = re.compile(r"Unnamed: [0-9]+(_level_[0-9]+)?")
 
 def plain(name: str) -> str:
     name = _UNITS.sub("", name.rstrip("? "))
-    return re.sub(r"[\s_-]+", "", name.casefold())
+    return re.sub(r"[\s._'’-]+", "", _unaccented(name))
+
+
+def _unaccented(name: str) -> str:
+    if name.isascii():
+        return name.casefold()
+    return "".join(each for each in unicodedata.normalize("NFKD", name).casefold() if not unicodedata.combining(each))
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """Währung as wahrung and waehrung."""
+    yield plain(name)
+    yield plain(name.casefold().translate({ord("ä"): "ae", ord("ö"): "oe", ord("ü"): "ue"}))
 
 
 #: Names that only count if no other column has the same meaning.
@@ -75,8 +53,18 @@ _WEAK = frozenset(map(plain, (
     "in stock", "available", "stock status", "regular price", "selling price", "brand name", "id", "type",
     "product type", "status",
 )))  # fmt: skip
-FIELDS = {plain(name): field for field, names in NAMES.items() for name in names}
-_ATTRIBUTES = {plain(name): attribute for attribute, names in ATTRIBUTES.items() for name in names}
+_ENGLISH = {plain(name): key for key, names in (NAMES | ATTRIBUTES).items() for name in names}
+_TRANSLATED = {
+    spelling: key
+    for key, names in (TRANSLATED | TRANSLATED_ATTRIBUTES).items()
+    for name in names
+    for spelling in _spellings(name)
+    if spelling not in _ENGLISH
+}
+_KEYS = _TRANSLATED | _ENGLISH
+#: The field that a column of this name is.
+FIELDS = {name: key for name, key in _KEYS.items() if key in NAMES}
+_ATTRIBUTES = {name: key for name, key in _KEYS.items() if key not in NAMES}
 
 
 @dataclass(frozen=True)
@@ -88,12 +76,14 @@ class Columns:
         fields: our name of a column to its index.
         attributes: the name of an attribute to the index of its column.
         levels: indexes of the columns with the levels of the category, in Kaggle's layout only.
+        internal: names of columns that are left out, because what is in them is not for shoppers.
     """
 
     names: tuple[str, ...]
     fields: dict[str, int]
     attributes: dict[str, int]
     levels: tuple[int, ...] = ()
+    internal: tuple[str, ...] = ()
 
     def currencies(self, field: str) -> tuple[str, ...]:
         """Those that the name of an amount's column may mean: euros for "Price (EUR)"; empty without one."""
@@ -101,14 +91,25 @@ class Columns:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """About columns that look like a price or a stock but are not read as one."""
-        names = [self.names[place] for place in self.attributes.values() if _NEARLY.match(self.names[place].lower())]
-        if not names:
-            return ()
-        return (
-            f"Kept as attributes, not read as prices or stock: {', '.join(names)}. "
-            "Rename them if they are price, sale_price, compare_at_price or stock.",
-        )
+        """About columns that are left out, and those that look like a price or a stock but are not read as one."""
+        found = []
+        if self.internal:
+            found.append(
+                f"Left out, because they look internal: {_listed(self.internal)}. "
+                "To show one to shoppers, add --attribute with its name."
+            )
+        names = [self.names[place] for place in self.attributes.values()]
+        if nearly := [name for name in names if _NEARLY.match(_unaccented(name))]:
+            found.append(
+                f"Kept as attributes, not read as prices or stock: {_listed(nearly)}. "
+                "Rename them if they are price, sale_price, compare_at_price or stock."
+            )
+        if not self.is_kaggle and not {"price", "sale_price"} & self.fields.keys():
+            found.append(
+                "No column with prices was found, so the products have none. Prices are read from columns called "
+                f"{', '.join(NAMES['price'][:3])} and the like: see docs/how-to/import.md."
+            )
+        return tuple(found)
 
     @property
     def is_kaggle(self) -> bool:
@@ -120,10 +121,13 @@ def needed_in(header: list[str]) -> int:
     return len({FIELDS.get(plain(name)) for name in clean(header)} & set(NEEDED))
 
 
-def read_columns(table: str, header: list[str]) -> Columns:
+def read_columns(table: str, header: list[str], attributes: Collection[str] = ()) -> Columns:
     """
+    Args:
+        attributes: names of columns that become attributes although they look internal.
+
     Raises:
-        CatalogFileError: a column is missing or there twice.
+        CatalogFileError: a column is missing or there twice, or there is none of such a name.
     """
     names = clean(header)
     places = places_of(table, names, [key_of(name) for name in names])
@@ -134,10 +138,32 @@ def read_columns(table: str, header: list[str]) -> Columns:
         spellings = "; ".join(f"{field} (also: {', '.join(NAMES[field][1:])})" for field in missing)
         plural = "s" * (len(missing) > 1)
         raise CatalogFileError(f"{table} lacks the column{plural} {spellings}. Columns found: {found}.")
+    return columns_of(table, names, places, attributes)
+
+
+def columns_of(
+    table: str, names: Sequence[str], places: dict[str, int], attributes: Collection[str], levels: Sequence[int] = ()
+) -> Columns:
+    """
+    Args:
+        places: key to index of its column.
+
+    Raises:
+        CatalogFileError: no column has the name of one of the `attributes`.
+    """
+    wanted = {plain(name): name for name in attributes}
+    if unknown := [name for key, name in wanted.items() if key not in map(plain, names)]:
+        raise CatalogFileError(f"{table} has no column {_listed(unknown)}. Columns found: {_listed(names)}.")
+    others = {key: place for key, place in places.items() if key not in NAMES}
+    internal = {
+        key: place for key, place in others.items() if is_internal(names[place]) and plain(names[place]) not in wanted
+    }
     return Columns(
         names=tuple(names),
         fields={key: place for key, place in places.items() if key in NAMES},
-        attributes={key: place for key, place in places.items() if key not in NAMES},
+        attributes={key: place for key, place in others.items() if key not in internal},
+        levels=tuple(levels),
+        internal=tuple(names[place] for place in internal.values()),
     )
 
 
@@ -149,9 +175,9 @@ def places_of(table: str, names: Sequence[str], keys: Sequence[str]) -> dict[str
     """
     if "group" in keys:  # the group is stored as the style
         keys = ["group" if key == STYLE else key for key in keys]
-    strong = {key for name, key in zip(names, keys, strict=True) if plain(name) not in _WEAK}
+    strong = {key for name, key in zip(names, keys, strict=True) if not _is_weak(name)}
     keys = [
-        _attribute(name) if plain(name) in _WEAK and key in strong else key
+        _attribute(name, translated=False) if key in strong and _is_weak(name) else key
         for name, key in zip(names, keys, strict=True)
     ]
     for key, count in Counter(filter(None, keys)).items():
@@ -186,5 +212,15 @@ def clean(header: Sequence[str]) -> list[str]:
     return [restored(name.replace("\ufeff", "").strip()) for name in header]
 
 
-def _attribute(name: str) -> str:
-    return _ATTRIBUTES.get(plain(name)) or re.sub(r"\s+", "_", name.lower())
+def _attribute(name: str, *, translated: bool = True) -> str:
+    known = _ATTRIBUTES.get(plain(name)) if translated else None
+    return known or re.sub(r"\s+", "_", name.lower())
+
+
+def _is_weak(name: str) -> bool:
+    key = plain(name)
+    return key in _WEAK or key in _TRANSLATED
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(filter(None, names)) or "none"

@@ -1,0 +1,45 @@
+"""Columns that a shop keeps for itself: what a product cost, who supplied it, where it is stored."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+#: A name with one of these words is internal, in English, German, French, Spanish, Italian and Dutch.
+_WORDS = frozenset({
+    "cost", "costs", "cogs", "wholesale", "purchase", "purchased", "purchasing", "margin", "margins", "markup",
+    "profit", "profits", "supplier", "suppliers", "internal", "confidential", "secret", "warehouse", "reorder",
+    "restock", "commission", "consignor", "consignee", "customer", "customers", "email", "ek", "ekp", "einkauf",
+    "einkaufspreis", "einstandspreis", "marge", "gewinn", "lieferant", "intern", "interne", "interner",
+    "internes", "nettopreis", "haendlerpreis", "handlerpreis", "provision", "kunde", "lagerort", "lagerplatz",
+    "lagerfach", "achat", "cout", "fournisseur", "entrepot", "coste", "costo", "costes", "proveedor", "margen",
+    "interno", "interna", "compra", "almacen", "mayorista", "fornitore", "acquisto", "margine", "magazzino",
+    "ingrosso", "inkoop", "inkoopprijs", "leverancier", "kostprijs", "magazijn", "groothandel", "winst",
+})  # fmt: skip
+#: Beginnings of longer words: Lieferantennummer, Einkaufsdatum.
+_BEGINNINGS = ("einkauf", "einstand", "lieferant", "inkoop", "leverancier", "fournisseur", "proveedor", "fornitor")
+#: Within a name, whole words.
+_PHRASES = re.compile(
+    r"\b(net (price|cost|amount)|(price|prix|precio|prezzo|prijs|preis|vk) (net|netto|ht|neto)"
+    r"|(netto|net) (preis|prix|precio|prezzo|prijs|vk|ek)|(trade|dealer) price|private (notes?|comments?|info)"
+    r"|e mail|low stock amount|(stock|bin|shelf) location|staff only|do not (show|publish))\b"
+)
+#: Whole names: "Top notes" of a perfume is for everybody.
+_NAMES = frozenset({
+    "note", "notes", "remark", "remarks", "comment", "comments", "memo", "private", "bin", "admin", "notiz",
+    "notizen", "bemerkung", "bemerkungen", "kommentar", "anmerkung", "remarque", "remarques", "commentaire",
+    "nota", "notas", "comentario", "comentarios", "commento", "osservazioni", "opmerking", "opmerkingen",
+})  # fmt: skip
+
+
+def is_internal(name: str) -> bool:
+    """Whether a column of this name should not become a public attribute."""
+    text = unicodedata.normalize("NFKD", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).casefold()
+    words = re.findall(r"[^\W_]+", "".join(letter for letter in text if not unicodedata.combining(letter)))
+    plain = " ".join(words)
+    return (
+        plain in _NAMES
+        or not _WORDS.isdisjoint(words)
+        or any(word.startswith(_BEGINNINGS) for word in words)
+        or bool(_PHRASES.search(plain))
+    )

@@ -1,0 +1,131 @@
+"""Columns in other languages, columns that are not for shoppers, and headers that mean nothing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from catalog.models import Product
+from ml.files.catalog.cells import available_of, published_of
+from ml.files.catalog.header.columns import FIELDS, plain
+from ml.files.catalog.header.internal import is_internal
+from ml.files.catalog.header.names import TRANSLATED
+from tests.catalog.importing.tables import COAT, HEADER, Write, png, refused, run
+
+pytestmark = pytest.mark.django_db
+
+INTERNAL = (
+    "Cost per item", "Cost", "cost_price", "CostPrice", "Wholesale Price", "Purchase price", "Margin", "Margin %",
+    "Profit", "Supplier", "supplier-sku", "Net price", "Notes (internal)", "Internal note", "Notes", "Private", "COGS",
+    "Reorder level", "Customer", "EK netto", "EK", "Einkaufspreis", "Preis netto", "Lieferant", "Lieferantennummer",
+    "Lagerort", "Händlerpreis", "Bemerkung", "Prix d'achat", "Prix HT", "Fournisseur", "Coût", "Precio de compra",
+    "Proveedor", "Fornitore", "Prezzo netto", "Inkoopprijs", "Leverancier",
+)  # fmt: skip
+PUBLIC = (
+    "Material", "Top notes", "Net weight", "Gewicht netto", "Colour", "Season", "Care", "Neckline", "Country of origin",
+    "Heel height", "Warranty", "Bench", "Marginal print", "Costume", "Location", "Ingredients", "Beneficios",
+)  # fmt: skip
+
+
+def test_internal_columns_never_reach_shoppers(table: Write) -> None:
+    cells = tuple(f"secret {number}" for number, _ in enumerate(INTERNAL))
+    folder = table((*COAT, "wool", *cells), header=(*HEADER, "Material", *INTERNAL))
+    _, err = run(folder)
+    product = Product.objects.get()
+    assert product.attributes == {"material": "wool"}
+    assert f"Left out, because they look internal: {', '.join(INTERNAL)}." in err
+    assert "--attribute" in err
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_other_columns_are_attributes(name: str) -> None:
+    assert not is_internal(name)
+
+
+def test_a_column_that_looks_internal_can_be_shown(table: Write) -> None:
+    folder = table((*COAT, "citrus", "9"), header=(*HEADER, "Notes", "Cost"))
+    assert "has no column Smell. Columns found: sku, title, image, Notes, Cost." in refused(folder, attribute=["Smell"])
+    _, err = run(folder, attribute=["notes"])
+    assert Product.objects.get().attributes == {"notes": "citrus"}
+    assert "Left out, because they look internal: Cost." in err
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (("Artikelnummer", "Bezeichnung", "Bild", "Preis", "UVP", "Menge", "Marke", "Kategorie", "Größe", "Farbe"),
+         ("A1", "Mantel", "coat.png", "12,50", "20,00", "0", "Acme", "Mäntel", "M", "Rot")),
+        (("Art.-Nr.", "Artikelname", "Bilddatei", "VK-Preis (EUR)", "Streichpreis", "Lagerbestand", "Hersteller",
+          "Warengruppe", "Groesse", "Farbe"),
+         ("A1", "Mantel", "coat.png", "12,50", "20,00", "0", "Acme", "Mäntel", "M", "Rot")),
+        (("Référence", "Désignation", "Photo", "Prix TTC", "Prix barré", "Quantité", "Marque", "Catégorie", "Taille",
+          "Couleur"), ("A1", "Mantel", "coat.png", "12,50", "20,00", "0", "Acme", "Mäntel", "M", "Rot")),
+        (("Referencia", "Nombre", "Imagen", "Precio", "Precio anterior", "Existencias", "Marca", "Categoría", "Talla",
+          "Color"), ("A1", "Mantel", "coat.png", "12,50", "20,00", "0", "Acme", "Mäntel", "M", "Rot")),
+        (("Codice", "Nome", "Immagine", "Prezzo", "Prezzo precedente", "Quantità", "Marca", "Categoria", "Taglia",
+          "Colore"), ("A1", "Mantel", "coat.png", "12,50", "20,00", "0", "Acme", "Mäntel", "M", "Rot")),
+        (("Artikelcode", "Naam", "Afbeelding", "Prijs", "Adviesprijs", "Voorraad", "Merk", "Categorie", "Maat",
+          "Kleur"), ("A1", "Mantel", "coat.png", "12,50", "20,00", "0", "Acme", "Mäntel", "M", "Rot")),
+    ],
+    ids=["German", "German, other words", "French", "Spanish", "Italian", "Dutch"],
+)  # fmt: skip
+def test_columns_in_other_languages_are_known(table: Write, header: tuple[str, ...], row: tuple[str, ...]) -> None:
+    _, err = run(table(row, header=header, separator=";"))
+    made = Product.objects.get()
+    assert (made.sku, made.title, made.price, made.compare_at_price) == ("A1", "Mantel", Decimal("12.5"), 20)
+    assert (made.stock, made.brand, made.category.name, made.size) == (0, "Acme", "Mäntel", "M")
+    assert made.attributes == {"colour": "Rot"}
+    assert "No column with prices" not in err
+
+
+def test_no_name_means_two_fields() -> None:
+    for field, names in TRANSLATED.items():
+        for name in names:
+            assert FIELDS[plain(name)] == field, name
+
+
+def test_a_known_english_column_comes_before_a_foreign_one(table: Write) -> None:
+    folder = table((*COAT, "9", "red", "Acme"), header=(*HEADER, "price", "Preis", "Marca"))
+    run(folder)
+    made = Product.objects.get()
+    assert (made.price, made.brand, made.attributes) == (9, "Acme", {"preis": "red"})
+
+
+def test_tables_without_a_price_say_so(table: Write) -> None:
+    _, err = run(table((*COAT, "9", "3"), header=(*HEADER, "Preis in Punkten", "Stock Berlin")))
+    assert "No column with prices was found, so the products have none." in err
+    assert "Kept as attributes, not read as prices or stock: Preis in Punkten, Stock Berlin." in err
+
+
+@pytest.mark.parametrize("word", ["ja", "Oui", "sí", "sì", "wahr", "Actif", "publié", "online"])
+def test_yes_in_other_languages(word: str) -> None:
+    assert published_of(word)
+
+
+@pytest.mark.parametrize("word", ["nein", "Non", "-1", "falso", "Entwurf", "brouillon", "nee", "unlisted"])
+def test_no_in_other_languages(word: str) -> None:
+    assert not published_of(word)
+
+
+@pytest.mark.parametrize(
+    ("word", "available"),
+    [
+        ("auf Lager", True), ("Verfügbar", True), ("en stock", True), ("op voorraad", True), ("instock", True),
+        ("ausverkauft", False), ("nicht verfügbar", False), ("épuisé", False), ("agotado", False),
+        ("esaurito", False), ("uitverkocht", False), ("outofstock", False), ("onbackorder", False),
+    ],
+)  # fmt: skip
+def test_availability_in_other_languages(word: str, available: bool) -> None:
+    assert available_of(word) is available
+
+
+def test_a_table_that_is_not_understood_is_no_list_of_class_folders(table: Write, tmp_path: Path) -> None:
+    header = ("Codigo interno", "Producto", "Fichero")
+    folder = table(("A1", "Abrigo", "x.png"), header=header, files={"Abrigos/x.png": png()}, separator=";")
+    message = refused(folder)
+    assert "catalog.csv has no columns for sku, title and image. Its columns are: Codigo interno, Producto" in message
+    assert "--format folder" in message
+    run(folder, format="folder")
+    assert Product.objects.count() == 1
