@@ -24,7 +24,7 @@ from catalog.models import Product, ProductImage
 from catalog.models.product import default_currency, product_slug
 from catalog.search.indexing import count_words, index
 from catalog.services import AcceptedImage, accept_image, announce_images, store_file
-from ml.files.catalog.errors import RowError, RowRejected
+from ml.files.catalog.errors import Merged, RowError, RowRejected
 from ml.files.catalog.records import Catalog, Record
 from ml.pictures.codec import ImageRejected
 
@@ -36,9 +36,10 @@ TRIES = 3  # for a product that somebody else writes at the same time, through t
 
 @dataclass
 class Outcome:
-    """What became of the rows: created + changed + unchanged + refused = rows.
+    """What became of the rows: created + changed + unchanged + refused + merged = rows.
 
     Attributes:
+        merged: rows that only complete the products of others.
         changed: products that existed and got their first pictures.
         pictured: products that existed and had pictures.
         images, wanted: pictures added, and those that the rows of products without pictures name.
@@ -53,6 +54,7 @@ class Outcome:
     changed: int = 0
     unchanged: int = 0
     refused: int = 0
+    merged: int = 0
     pictured: int = 0
     images: int = 0
     wanted: int = 0
@@ -163,6 +165,10 @@ def _valid(records: Iterable[Record | RowError], outcome: Outcome) -> Iterator[R
     seen: set[str] = set()
     refused: tuple[str, int] | None = None
     for record in records:
+        if isinstance(record, Merged):
+            outcome.rows += 1
+            outcome.merged += 1
+            continue
         if isinstance(record, RowError):
             if record.kept or refused == (record.file, record.line):  # one of several problems of its row
                 outcome.add(record)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ml.datasets.families import family_of
 from ml.files.catalog.archive import Archive
-from ml.files.catalog.errors import CatalogFileError, RowError, RowRejected, UnknownLayout
+from ml.files.catalog.errors import CatalogFileError, Merged, RowError, RowRejected, UnknownLayout
 from ml.files.catalog.opening import open_catalog
 from ml.files.catalog.records import Catalog, Record
 from ml.pictures.codec import MAX_BYTES, ImageRejected, inspect
@@ -78,6 +78,8 @@ def _samples(catalog: Catalog, note: Note) -> Iterator[Sample]:
     rows = without = refused = 0
     first: RowError | None = None
     for record in catalog.records():
+        if isinstance(record, Merged):
+            continue
         rows += 1
         if isinstance(record, RowError):
             refused, first = refused + 1, first or record

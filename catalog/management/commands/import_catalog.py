@@ -115,8 +115,9 @@ class Command(BaseCommand):
         unit = "picture" if catalog.layout == "folder" else "row"
         rows = (
             f"{read} {counted(outcome.rows, unit)}: {outcome.created:,} created, {outcome.changed:,} changed, "
-            f"{outcome.unchanged:,} unchanged, {outcome.refused:,} refused."
+            f"{outcome.unchanged:,} unchanged, {outcome.refused:,} refused"
         )
+        rows += f", {outcome.merged:,} with parts of other products." if outcome.merged else "."
         if outcome.nothing_imported and rate is not None:
             self.stdout.write(rows)
             raise CommandError(

@@ -42,3 +42,11 @@ class RowError:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.reason} [{self.code}]"
+
+
+@dataclass(frozen=True)
+class Merged(RowError):
+    """No error: a row without a product of its own, which completes others, for instance with a picture."""
+
+    code: str = "merged"
+    reason: str = "completes the product of another row"

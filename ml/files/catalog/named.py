@@ -44,8 +44,10 @@ class NamedPictures:
         """The files. A name without a file is returned as it is; reading it fails later.
 
         Raises:
-            BadCell: it is a web address, or the end of several paths.
+            BadCell: it is a web address of no file that is there, or the end of several paths.
         """
+        if _is_address(cell):
+            return tuple(map(self._of_address, re.split(r"[|;\s]+|,\s*(?=https?:)", cell.strip(" |;,"))))
         if whole := self._find(cell):
             return (whole,)
         parts = parts_of(cell)
@@ -76,11 +78,16 @@ class NamedPictures:
         return f"{self.folder / 'images' / skus[0]}.jpg"
 
     def _find(self, cell: str) -> str | None:
-        if "://" in cell and not cell.lower().startswith("file:"):
-            raise BadCell(
-                "is a web address, and pictures are not downloaded: put the file next to the table and give its name"
-            )
+        if _is_address(cell):
+            return self._of_address(cell)
         return self._at(cell) or ("%" in cell and self._at(unquote(cell))) or self._elsewhere(cell) or None
+
+    def _of_address(self, address: str) -> str:
+        """The file that was downloaded from there, by its name."""
+        name = unquote(PurePosixPath(re.split("[?#]", address)[0]).name)
+        if found := name and self._at(name):
+            return found
+        raise BadCell(f"is a web address, and pictures are not downloaded: put {name or 'the file'} next to the table")
 
     def _at(self, cell: str) -> str | None:
         path = self._path(cell)
@@ -116,6 +123,10 @@ class NamedPictures:
         path = str(self.folder / _relative(cell))
         inside = posixpath.normpath(path) if ".." in path else path
         return path if inside.startswith("..") else inside  # reading it says that it is outside
+
+
+def _is_address(cell: str) -> bool:
+    return "://" in cell and not cell.lower().startswith("file:")
 
 
 def folded(name: str) -> str:

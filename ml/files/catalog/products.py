@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import TypeVar
@@ -238,7 +239,10 @@ class _Row:
             return ""
 
     def _stock(self) -> int | None:
-        """The number in stock takes precedence over the availability."""
+        """The number in stock takes precedence over the availability. Less than none is none: it was oversold."""
+        if re.fullmatch(r"-[0-9]{1,9}(\.0+)?", self._text("stock")):
+            self._report("oversold", self._about("stock", "is negative, so the product is sold out"))
+            return 0
         stock = self._value("stock", stock_of)
         if stock is None and self._counts("availability"):
             return self._value("availability", stock_of)

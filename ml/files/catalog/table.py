@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from ml.files.catalog.errors import CatalogFileError
+from ml.files.catalog.exports.recognised import rewritten
 from ml.files.catalog.header.columns import NEEDED, needed_in, read_columns
 from ml.files.catalog.kaggle import is_kaggle
 from ml.files.catalog.products import records_of
@@ -39,7 +40,7 @@ def read(input: Input, *, currency: str, attributes: Collection[str] = ()) -> Ca
     Raises:
         CatalogFileError: there is no such table or more than one, or its header cannot be used.
     """
-    table = _choose(input).table
+    table = rewritten(_choose(input).table)
     columns = read_columns(table.name, table.header, attributes)
     notes = [*table.notes]
     if columns.attributes:

@@ -330,7 +330,7 @@ def test_every_bad_cell_is_reported_with_line_column_and_value(table: Write, tmp
         ("4", "Coat", "coat.png", "", "", "", "", "", "extra"),
         ("5", "Coat", "lost.png", "", "", "", "", ""),
         ("6", "Coat", "", "", "", "", "", ""),
-        ("7", "Coat", "https://example.com/coat.png", "", "", "", "", ""),
+        ("7", "Coat", "https://example.com/none.png", "", "", "", "", ""),
         ("8", "Coat", "same.png", "", "9999999999", "", "", ""),
         ("9", "Coat", "../secret.png", "", "", "", "", ""),
         ("", " ", "", "", "", "", "", ""),
@@ -357,8 +357,8 @@ def test_every_bad_cell_is_reported_with_line_column_and_value(table: Write, tmp
             (
                 11,
                 "bad_value",
-                'Photo: "https://example.com/coat.png" is a web address, and pictures are not downloaded: '
-                "put the file next to the table and give its name",
+                'Photo: "https://example.com/none.png" is a web address, and pictures are not downloaded: '
+                "put none.png next to the table",
             ),
             (12, "bad_value", 'Photo: "same.png" may be any of a/same.png, b/same.png: include the folder'),
             (12, "bad_value", 'Qty: "9999999999" is not a whole number'),

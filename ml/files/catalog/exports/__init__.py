@@ -1,0 +1,1 @@
+"""Exports of other shops, rewritten as tables with one row per product."""

@@ -1,0 +1,168 @@
+"""Whole exports of WooCommerce and Shopify: variants, parents and rows with only a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from catalog.models import Product
+from tests.catalog.importing.tables import Write, png, run
+
+pytestmark = pytest.mark.django_db
+
+WOOCOMMERCE = (
+    "ID", "Type", "SKU", "GTIN, UPC, EAN, or ISBN", "Name", "Published", "Is featured?", "Visibility in catalog",
+    "Short description", "Description", "Date sale price starts", "Date sale price ends", "Tax status", "Tax class",
+    "In stock?", "Stock", "Low stock amount", "Backorders allowed?", "Sold individually?", "Weight (kg)",
+    "Length (cm)", "Width (cm)", "Height (cm)", "Allow customer reviews?", "Purchase note", "Sale price",
+    "Regular price", "Categories", "Tags", "Shipping class", "Images", "Download limit", "Download expiry days",
+    "Parent", "Grouped products", "Upsells", "Cross-sells", "External URL", "Button text", "Position", "Brands",
+    "Attribute 1 name", "Attribute 1 value(s)", "Attribute 1 visible", "Attribute 1 global", "Attribute 2 name",
+    "Attribute 2 value(s)", "Attribute 2 visible", "Attribute 2 global", "Meta: _wpcom_is_markdown",
+    "Meta: _wc_cog_cost",
+)  # fmt: skip
+SHOPIFY = (
+    "Handle", "Title", "Body (HTML)", "Vendor", "Product Category", "Type", "Tags", "Published", "Option1 Name",
+    "Option1 Value", "Option1 Linked To", "Option2 Name", "Option2 Value", "Option2 Linked To", "Option3 Name",
+    "Option3 Value", "Variant SKU", "Variant Grams", "Variant Inventory Tracker", "Variant Inventory Qty",
+    "Variant Inventory Policy", "Variant Fulfillment Service", "Variant Price", "Variant Compare At Price",
+    "Variant Requires Shipping", "Variant Taxable", "Variant Barcode", "Image Src", "Image Position",
+    "Image Alt Text", "Gift Card", "SEO Title", "SEO Description", "Google Shopping / Gender", "Variant Image",
+    "Variant Weight Unit", "Variant Tax Code", "Cost per item", "Included / United States", "Price / International",
+    "Status",
+)  # fmt: skip
+NEW_SHOPIFY = (
+    "Title", "URL handle", "Description", "Vendor", "Product category", "Type", "Tags", "Published on online store",
+    "Status", "SKU", "Barcode", "Option1 name", "Option1 value", "Price", "Compare-at price", "Cost per item",
+    "Charge tax", "Tax code", "Unit price total measure", "Inventory tracker", "Inventory quantity",
+    "Continue selling when out of stock", "Weight value (grams)", "Weight unit for display", "Requires shipping",
+    "Fulfillment service", "Product image URL", "Image position", "Image alt text", "Variant image URL", "Gift card",
+    "SEO title", "SEO description",
+)  # fmt: skip
+FILES = {name: png(number) for number, name in enumerate(("coat.png", "back.png", "blue.png", "bag.png"))}
+CDN = "https://cdn.shop.example/files/"
+
+
+def cells(header: tuple[str, ...], row: Mapping[str, str]) -> tuple[str, ...]:
+    assert set(row) <= set(header)
+    return tuple(row.get(name, "") for name in header)
+
+
+def pictures(product: Product) -> int:
+    return product.images.count()
+
+
+@pytest.fixture
+def woocommerce(table: Write) -> tuple[str, str]:
+    rows = [
+        {"ID": "10", "Type": "variable", "SKU": "COAT", "Name": "Coat", "Published": "1", "In stock?": "1",
+         "Description": "Warm.", "Categories": "Clothing, Clothing > Coats > Long, Sale", "Brands": "Acme, Other",
+         "Images": f"{CDN}coat.png, {CDN}back.png", "Tags": "winter, wool", "Tax status": "taxable",
+         "Attribute 1 name": "Colour", "Attribute 1 value(s)": "Red, Blue", "Attribute 1 visible": "1",
+         "Attribute 2 name": "Material", "Attribute 2 value(s)": "Wool", "Attribute 2 visible": "1"},
+        {"ID": "11", "Type": "variation", "SKU": "COAT-R", "Name": "Coat - Red", "Published": "1", "Stock": "2",
+         "In stock?": "1", "Regular price": "90", "Parent": "COAT", "Attribute 1 name": "Colour",
+         "Attribute 1 value(s)": "Red"},
+        {"ID": "12", "Type": "variation", "Name": "Coat - Blue", "Published": "1", "Stock": "-2", "In stock?": "0",
+         "Regular price": "95", "Sale price": "80", "Parent": "id:10", "Images": f"{CDN}blue.png",
+         "Attribute 1 name": "Colour", "Attribute 1 value(s)": "Blue"},
+        {"ID": "20", "Type": "simple, virtual", "SKU": "BAG", "Name": "Bag", "Published": "-1", "In stock?": "1",
+         "Stock": "1", "Regular price": "20", "Categories": "Bags", "Images": "bag.png", "Short description": "Big.",
+         "Attribute 1 name": "Vendor code", "Attribute 1 value(s)": "X", "Attribute 1 visible": "0",
+         "Meta: _wc_cog_cost": "9"},
+        {"ID": "30", "Type": "grouped", "SKU": "SET", "Name": "Set", "Published": "1", "Categories": "Clothing",
+         "Images": "coat.png", "Grouped products": "BAG, COAT"},
+    ]  # fmt: skip
+    return run(table(*(cells(WOOCOMMERCE, row) for row in rows), header=WOOCOMMERCE, files=FILES))
+
+
+def test_variations_of_woocommerce_are_products_of_one_group(woocommerce: tuple[str, str]) -> None:
+    made = {product.sku: product for product in Product.objects.all()}
+    assert sorted(made) == ["BAG", "COAT-12", "COAT-R"]
+    red, blue, bag = made["COAT-R"], made["COAT-12"], made["BAG"]
+    assert [(each.title, each.price, each.stock) for each in (red, blue)] == [
+        ("Coat - Red", 90, 2),
+        ("Coat - Blue", 80, 0),
+    ]
+    assert [pictures(each) for each in (red, blue, bag)] == [2, 1, 1]
+    for each, colour in ((red, "Red"), (blue, "Blue")):
+        assert (each.category.trail[-1].name, each.brand, each.description) == ("Long", "Acme", "Warm.")
+        assert each.attributes == {"style": "COAT", "colour": colour, "material": "Wool", "tags": "winter, wool"}
+        assert each.published
+    assert (bag.published, bag.description, bag.attributes) == (False, "Big.", {})
+
+
+def test_rows_that_complete_others_are_counted(woocommerce: tuple[str, str]) -> None:
+    out, err = woocommerce
+    assert "5 rows: 3 created, 0 changed, 0 unchanged, 0 refused, 2 with parts of other products." in out
+    assert "WooCommerce's export: variations are products of one group." in err
+    assert "[oversold]" in err
+
+
+def test_a_variable_product_without_variations_stays(table: Write) -> None:
+    row = {"ID": "1", "Type": "variable", "SKU": "A", "Name": "Coat", "Published": "1", "Images": "coat.png",
+           "Categories": "Coats"}  # fmt: skip
+    run(table(cells(WOOCOMMERCE, row), header=WOOCOMMERCE, files=FILES))
+    assert Product.objects.get().sku == "A"
+
+
+def test_variants_of_shopify_have_what_their_product_has(table: Write) -> None:
+    first = {"Handle": "coat", "Title": "Coat", "Body (HTML)": "Warm.", "Vendor": "Acme", "Type": "Coats",
+             "Published": "true", "Option1 Name": "Color", "Option2 Name": "Size", "Option3 Name": "Material",
+             "Status": "active"}  # fmt: skip
+    rows = [
+        first | {"Option1 Value": "Red", "Option2 Value": "M", "Option3 Value": "Wool", "Variant SKU": "R-M",
+                 "Variant Price": "90", "Variant Inventory Qty": "3", "Image Src": f"{CDN}coat.png?v=17",
+                 "Image Position": "1", "Image Alt Text": "A red coat", "Cost per item": "40", "Gift Card": "false"},
+        {"Handle": "coat", "Option1 Value": "Blue", "Option2 Value": "L", "Option3 Value": "Wool",
+         "Variant Price": "95", "Variant Inventory Qty": "-1", "Image Src": f"{CDN}back.png?v=17",
+         "Image Position": "2", "Variant Image": f"{CDN}blue.png?v=17"},
+        {"Handle": "coat", "Image Src": f"{CDN}blue.png?v=17", "Image Position": "3", "Image Alt Text": "A blue coat"},
+        {"Handle": "bag", "Title": "Bag", "Published": "true", "Status": "draft", "Option1 Name": "Title",
+         "Option1 Value": "Default Title", "Variant SKU": "'007", "Variant Price": "20", "Image Src": "bag.png"},
+    ]  # fmt: skip
+    out, err = run(table(*(cells(SHOPIFY, row) for row in rows), header=SHOPIFY, files=FILES))
+    made = {product.title + product.size: product for product in Product.objects.all()}
+    red, blue, bag = made["CoatM"], made["CoatL"], made["Bag"]
+    assert (red.sku, blue.sku) == ("R-M", "coat-blue-l-wool")
+    for each, colour in ((red, "Red"), (blue, "Blue")):
+        assert (each.brand, each.category.name, each.description, each.published) == ("Acme", "Coats", "Warm.", True)
+        assert each.attributes == {"style": "coat", "colour": colour, "material": "Wool"}
+    assert [(each.price, each.stock) for each in (red, blue)] == [(90, 3), (95, 0)]
+    assert [image.alt for image in red.images.all()] == ["A red coat", ""]
+    assert [image.alt for image in blue.images.all()] == ["A blue coat"]
+    assert (bag.published, bag.attributes) == (False, {"style": "bag"})
+    assert "4 rows: 3 created, 0 changed, 0 unchanged, 0 refused, 1 with parts of other products." in out
+    assert "Left out, because they look internal: Cost per item." in err
+
+
+def test_the_new_template_of_shopify_is_known(table: Write) -> None:
+    row = {"Title": "Coat", "URL handle": "coat", "Description": "Warm.", "Vendor": "Acme", "Type": "Coats",
+           "Published on online store": "TRUE", "Status": "Active", "SKU": "A1", "Option1 name": "Size",
+           "Option1 value": "M", "Price": "90", "Compare-at price": "100", "Inventory quantity": "3",
+           "Product image URL": f"{CDN}coat.png", "Image position": "1"}  # fmt: skip
+    more = {"URL handle": "coat", "SKU": "A2", "Option1 value": "L", "Price": "91", "Inventory quantity": "0"}
+    run(table(cells(NEW_SHOPIFY, row), cells(NEW_SHOPIFY, more), header=NEW_SHOPIFY, files=FILES))
+    made = {product.sku: product for product in Product.objects.all()}
+    assert [(each.title, each.size, each.price, each.stock, each.compare_at_price, pictures(each), each.published)
+            for each in (made["A1"], made["A2"])] == [
+        ("Coat", "M", 90, 3, 100, 1, True), ("Coat", "L", 91, 0, None, 1, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "count"),
+    [
+        (f"{CDN}coat.png", 1), (f"{CDN}coat.PNG?width=800#x", 1), (f"{CDN}coat.png,{CDN}back.png", 2),
+        (f"{CDN}coat.png | {CDN}back.png", 2), (f"{CDN}coat.png; {CDN}bl%75e.png", 2),
+    ],
+)  # fmt: skip
+def test_a_web_address_is_the_file_of_its_name(table: Write, cell: str, count: int) -> None:
+    run(table(("A1", "Coat", cell), files=FILES))
+    assert pictures(Product.objects.get()) == count
+
+
+def test_a_web_address_without_a_file_is_refused(table: Write) -> None:
+    _, err = run(table(("A1", "Coat", f"{CDN}hat.png"), ("A2", "Bag", "bag.png"), files=FILES))
+    assert "is a web address, and pictures are not downloaded: put hat.png next to the table" in err
