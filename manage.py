@@ -10,6 +10,7 @@ try:
 except ImportError:
     sys.exit("Django is not installed in this Python. Run `make setup`, then use `.venv/bin/python manage.py`.")
 
+from django.db import OperationalError
 from environs import EnvError
 
 from shop.embedded.servers import ServiceError
@@ -30,6 +31,14 @@ def main() -> None:
         sys.exit(f"{error}\nSet it in the environment or in .env; `make setup` writes a first .env.")
     except ServiceError as error:
         sys.exit(str(error))
+    except OperationalError as error:
+        if (code := getattr(error.__cause__, "sqlstate", None)) and not code.startswith(("08", "28", "3D", "57P")):
+            raise  # not about the connection
+        reason = str(error).strip().splitlines()
+        sys.exit(
+            f"The database cannot be used: {reason[0] if reason else 'the connection was lost'}\n"
+            "Start Postgres, or correct DATABASE_URL in the environment or in .env. Then run this again."
+        )
     except KeyboardInterrupt:
         sys.exit(130)
 

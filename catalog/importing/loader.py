@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Count
 
 from catalog import refusals
 from catalog.conflicts import lost_a_race, refusal
 from catalog.decoding import decoders
 from catalog.importing.demo_prices import demo_price
+from catalog.importing.existing import Stored, stored
+from catalog.importing.outcome import Outcome
 from catalog.importing.problems import problem_of
 from catalog.importing.tree import Tree
 from catalog.importing.twins import Found, Twins
@@ -24,65 +25,14 @@ from catalog.models import Product, ProductImage
 from catalog.models.product import default_currency, product_slug
 from catalog.search.indexing import count_words, index
 from catalog.services import AcceptedImage, accept_image, announce_images, store_file
+from ml.files.catalog.archive import Archive
 from ml.files.catalog.errors import Merged, RowError, RowRejected
 from ml.files.catalog.records import Catalog, Record
 from ml.pictures.codec import ImageRejected
 
 CHUNK = 500  # products per transaction: what a kill can cost, and what one nudge announces
-SHOWN_PROBLEMS = 10
 STOCK = 10  # of products whose input has no stock
 TRIES = 3  # for a product that somebody else writes at the same time, through the API or the admin
-
-
-@dataclass
-class Outcome:
-    """What became of the rows: created + changed + unchanged + refused + merged = rows.
-
-    Attributes:
-        merged: rows that only complete the products of others.
-        changed: products that existed and got their first pictures.
-        pictured: products that existed and had pictures.
-        images, wanted: pictures added, and those that the rows of products without pictures name.
-        problems: everything reported, also about rows that are imported.
-        first: the first problems; the memory holds no more of them.
-        report: is called with each.
-    """
-
-    report: Callable[[RowError], None] = lambda _: None
-    rows: int = 0
-    created: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    refused: int = 0
-    merged: int = 0
-    pictured: int = 0
-    images: int = 0
-    wanted: int = 0
-    problems: int = 0
-    first: list[RowError] = field(default_factory=list)
-
-    @property
-    def existing(self) -> int:
-        return self.changed + self.unchanged
-
-    @property
-    def nothing_imported(self) -> bool:
-        return self.created + self.existing == 0
-
-    @property
-    def no_picture(self) -> bool:
-        """Whether not one of the pictures that the rows name can be used."""
-        return bool(self.wanted) and not self.images and not self.pictured
-
-    def add(self, problem: RowError) -> None:
-        self.problems += 1
-        if len(self.first) < SHOWN_PROBLEMS:
-            self.first.append(problem)
-        self.report(problem)
-
-    def refuse(self, problem: RowError) -> None:
-        self.refused += 1
-        self.add(problem)
 
 
 def import_records(
@@ -111,12 +61,14 @@ def import_records(
     outcome = Outcome(report)
     records = _valid(catalog.records(), outcome)
     with (
+        outcome,
         session_lock(IMPORT_LOCK, on_wait=on_wait),
         ThreadPoolExecutor(decoders().most, thread_name_prefix="decode") as pool,
     ):
         loader = _Loader(catalog, outcome, pool, demo_prices)
         for chunk in _chunks(islice(records, limit), CHUNK):
             loader.load(chunk)
+            outcome.tell()
             advance(len(chunk))
     if outcome.created:
         count_words()
@@ -129,36 +81,49 @@ def check_records(
     """What `import_records` would do, without writing anything. Pictures are looked up, but not decoded."""
     outcome = Outcome(report)
     twins = Twins(catalog.archive) if catalog.layout == "folder" else None
-    names = frozenset(catalog.archive.names)
-    for chunk in _chunks(islice(_valid(catalog.records(), outcome), limit), CHUNK):
-        skus = [record.sku for record in chunk]
-        pictured = dict(
-            Product.objects.filter(sku__in=skus).annotate(count=Count("images")).values_list("sku", "count")
-        )
-        twinned = twins.among([record for record in chunk if record.sku not in pictured]) if twins else Found()
-        outcome.unchanged += len(twinned.existing)
-        outcome.pictured += len(twinned.existing)
-        for problem in twinned.refused:
-            outcome.refuse(problem)
-        for record in (record for record in chunk if record.sku not in twinned.skus):
-            found = [name in names for name, _ in record.pictures]
-            if pictured.get(record.sku):
-                outcome.unchanged += 1
-                outcome.pictured += 1
-                continue
-            if record.sku not in pictured:
-                outcome.created += 1
-            elif any(found):
-                outcome.changed += 1
-            else:
-                outcome.unchanged += 1
-            outcome.images += sum(found)
-            outcome.wanted += len(found)
-            for (name, _), there in zip(record.pictures, found, strict=True):
-                if not there:
-                    reason = f"{name} is not in {catalog.archive.path}"
-                    outcome.add(RowError(record.file, record.line, "missing_file", reason, kept=True))
+    with outcome:
+        for chunk in _chunks(islice(_valid(catalog.records(), outcome), limit), CHUNK):
+            _check(chunk, catalog.archive, twins, outcome)
+            outcome.tell()
     return outcome
+
+
+def _check(chunk: list[Record], archive: Archive, twins: Twins | None, outcome: Outcome) -> None:
+    found = stored(chunk)
+    twinned = twins.among([record for record in chunk if record.sku not in found]) if twins else Found()
+    outcome.unchanged += len(twinned.existing)
+    outcome.pictured += len(twinned.existing)
+    for refused in twinned.refused:
+        outcome.refuse(refused)
+    for record in (record for record in chunk if record.sku not in twinned.skus):
+        product = found.get(record.sku)
+        outcome.different += bool(product and product.differs_from(record))
+        if product and product.images:
+            outcome.unchanged += 1
+            outcome.pictured += 1
+            continue
+        missing = [problem for name, _ in record.pictures if (problem := _missing(archive, name, record))]
+        usable = len(record.pictures) - len(missing)
+        if not product:
+            outcome.created += 1
+            outcome.assumed += record.price_without_currency
+        elif usable:
+            outcome.changed += 1
+        else:
+            outcome.unchanged += 1
+        outcome.images += usable
+        outcome.wanted += len(record.pictures)
+        for problem in missing:
+            outcome.add(problem)
+
+
+def _missing(archive: Archive, name: str, record: Record) -> RowError | None:
+    """What reading this picture would say."""
+    try:
+        archive.open(name).close()
+    except RowRejected as error:
+        return RowError(record.file, record.line, error.code, error.reason, kept=True)
+    return None
 
 
 def _valid(records: Iterable[Record | RowError], outcome: Outcome) -> Iterator[Record]:
@@ -194,7 +159,7 @@ def _chunks(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
 
 
 @dataclass(frozen=True)
-class _Stored:
+class _Picture:
     """A picture whose file is written, but not its row."""
 
     file: str
@@ -226,18 +191,13 @@ class _Loader:
         return self.load(chunk[middle:])
 
     def _load(self, chunk: list[Record]) -> None:
-        found = {
-            sku: (pk, images)
-            for sku, pk, images in Product.objects.filter(sku__in=[record.sku for record in chunk])
-            .annotate(image_count=Count("images"))
-            .values_list("sku", "pk", "image_count")
-        }
+        found = stored(chunk)
         refused: list[RowError] = []
         problems: list[RowError] = []
         fresh = self._with_free_addresses([record for record in chunk if record.sku not in found], refused)
         twins = self.twins.among(fresh) if self.twins else Found()
         fresh = [record for record in fresh if record.sku not in twins.skus]
-        pictureless = [record for record in chunk if found.get(record.sku, (0, 1))[1] == 0]
+        pictureless = [record for record in chunk if (product := found.get(record.sku)) and not product.images]
         written: list[str] = []
         try:
             pictures = self._pictures([*fresh, *pictureless], written, problems)
@@ -247,7 +207,7 @@ class _Loader:
                 self.tree.know(record.category for record in fresh)
                 made = Product.objects.bulk_create([self._product(record) for record in fresh])
                 owners = {product.sku: product.pk for product in made}
-                owners.update((record.sku, found[record.sku][0]) for record in pictureless)
+                owners.update((record.sku, found[record.sku].pk) for record in pictureless)
                 images = ProductImage.objects.bulk_create(
                     ProductImage(
                         product_id=owners[sku],
@@ -277,8 +237,8 @@ class _Loader:
         self,
         chunk: list[Record],
         made: list[Product],
-        found: dict[str, tuple[int, int]],
-        pictures: dict[str, list[_Stored]],
+        found: dict[str, Stored],
+        pictures: dict[str, list[_Picture]],
         twins: Found,
     ) -> None:
         outcome = self.outcome
@@ -286,7 +246,12 @@ class _Loader:
         outcome.created += len(made)
         outcome.changed += changed
         outcome.unchanged += len(found) - changed + len(twins.existing)
-        outcome.pictured += sum(images > 0 for _, images in found.values()) + len(twins.existing)
+        outcome.pictured += sum(product.images > 0 for product in found.values()) + len(twins.existing)
+        outcome.different += sum(record.sku in found and found[record.sku].differs_from(record) for record in chunk)
+        new = {product.sku for product in made}
+        outcome.assumed += sum(
+            record.sku in new and record.price is not None and record.currency is None for record in chunk
+        )
         outcome.images += sum(map(len, pictures.values()))
         outcome.wanted += sum(len(record.pictures) for record in chunk if record.sku in pictures)
         if self.twins:  # the problem of the picture is reported as well
@@ -331,9 +296,9 @@ class _Loader:
 
     def _pictures(
         self, records: list[Record], written: list[str], problems: list[RowError]
-    ) -> dict[str, list[_Stored]]:
+    ) -> dict[str, list[_Picture]]:
         """SKU to its stored files. One thread per decoder."""
-        stored: dict[str, list[_Stored]] = {}
+        stored: dict[str, list[_Picture]] = {}
         tasks = [self.pool.submit(self._pictures_of, record, written) for record in records]
         try:
             results = [task.result() for task in tasks]
@@ -346,9 +311,9 @@ class _Loader:
             problems += errors
         return stored
 
-    def _pictures_of(self, record: Record, written: list[str]) -> tuple[list[_Stored], list[RowError]]:
+    def _pictures_of(self, record: Record, written: list[str]) -> tuple[list[_Picture], list[RowError]]:
         """Usable pictures of one product, and what is wrong with the others."""
-        stored: list[_Stored] = []
+        stored: list[_Picture] = []
         errors: list[RowError] = []
         for name, alt in record.pictures:
             try:
@@ -364,5 +329,5 @@ class _Loader:
                 file = store_file(accepted.data, accepted.info)
                 written.append(file)
                 # The bytes of a whole chunk need not stay in memory.
-                stored.append(_Stored(file, alt, replace(accepted, data=b"")))
+                stored.append(_Picture(file, alt, replace(accepted, data=b"")))
         return stored, errors

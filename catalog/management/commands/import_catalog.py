@@ -10,7 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from catalog.importing.loader import Outcome, check_records, import_records
+from catalog.importing.loader import check_records, import_records
+from catalog.importing.outcome import Outcome
 from catalog.models.product import default_currency
 from catalog.services import StorageUnavailable
 from common.arguments import positive
@@ -132,9 +133,19 @@ class Command(BaseCommand):
         else:
             self.stdout.write(
                 f"{counted(outcome.created, 'product')} created, {outcome.existing:,} existed already, "
-                f"{counted(outcome.images, 'picture')} added, {errors}, {rate:,.0f} products/s."
+                f"{counted(outcome.images, 'picture')} added, {errors}, {counted(round(rate), 'product')}/s."
             )
         self.stdout.write(rows)
+        if outcome.assumed:
+            self.stdout.write(
+                f"{counted(outcome.assumed, 'price')} without a currency: taken as {default_currency()}, the shop's "
+                "currency (SHOP_CURRENCY)."
+            )
+        if outcome.different:
+            self.stdout.write(
+                f"Rows that differ from products of the shop: {outcome.different:,}. An import changes no existing "
+                "product: edit them in the admin or through the API."
+            )
         if outcome.no_picture:
             what = "The only picture that the rows name"
             if outcome.wanted > 1:

@@ -148,11 +148,14 @@ class FolderArchive:
     def open(self, name: str) -> IO[bytes]:
         try:
             file = self._found(name)
-            if file.exists() and not file.is_file():  # opening a named pipe would wait for its writer
+            if not file.exists():
+                raise RowRejected("missing_file", f"{name} is not in {self.path}")
+            if not file.is_file():  # opening a named pipe would wait for its writer
                 raise RowRejected("missing_file", f"{name} is not a file")
             return _checked(file.open("rb"), f"{name} cannot be read")
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a link to itself, before Python 3.13
-            raise RowRejected("missing_file", f"{name} cannot be read: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise RowRejected("missing_file", f"{name} cannot be read: {reason}") from error
 
     def _found(self, name: str) -> Path:
         file = (self._root / name).resolve()
@@ -210,7 +213,7 @@ class ZipArchive:
             raise RowRejected("outside", f"{name} is outside the zip")
         member = self._members.get(name)
         if member is None:
-            raise RowRejected("missing_file", f"{name} is not in the zip")
+            raise RowRejected("missing_file", f"{name} is not in {self.path}")
         try:
             return _checked(self._zip.open(member), f"{name} cannot be read from the zip", "corrupt")
         except _DAMAGED as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from decimal import Decimal
 from typing import NamedTuple
 
 from common.money import CURRENCIES
 
 MOST_STOCK = 2**31 - 1  # of Postgres's integer
+_NOISE = Decimal("1e-6")  # 29.900000000000002, as programs write 29.90
 PRICE_BELOW = 10**8  # ten digits, two of them cents
 
 #: Signs next to a price, and the currencies written with them. The first one applies by default.
@@ -71,9 +73,15 @@ ABSENT = frozenset({
     "#num!", "#getting_data",
 })  # fmt: skip
 
+#: Those that are no title either. NA or None may be one.
+BROKEN = frozenset(
+    each for each in ABSENT if each[:1] in "#<(" or each in ("", "nan", "-nan", "nat", "null", "undefined", r"\n")
+)
+
 _SMALL = sorted({code.lower() for codes in SIGNS.values() for code in codes})  # "5 pcs" is no price
 SIGN = "|".join([*sorted(CURRENCIES), *_SMALL, *map(re.escape, SIGNS)])
 _PRICE = re.compile(rf"({SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)(?:[.,][-–—]{{1,2}})?\s*({SIGN})?")  # also 12,-
+_MARKED = re.compile(r"'([^'\s][^']*)|=\"([^\"]+)\"|\"([^\"]+)\"")
 _SPACED = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")  # 1 299 and 1'299
 #: Thousands and cents, both ways round.
 _READINGS = [
@@ -93,9 +101,15 @@ class Price(NamedTuple):
     currencies: tuple[str, ...] = ()
 
 
-def present(text: str) -> str:
+def present(text: str, words: Collection[str] = ABSENT) -> str:
     """`text`, or "" if it is a word for an unknown value: "NA", "none", "null" …"""
-    return "" if text.casefold() in ABSENT else text
+    return "" if text.casefold() in words else text
+
+
+def identifier(text: str) -> str:
+    """000123 for '000123 and ="000123", as spreadsheets write numbers that are text."""
+    match = _MARKED.fullmatch(text)
+    return (match[1] or match[2] or match[3]) if match else text
 
 
 def whole(text: str, digits: int = 1) -> str:
@@ -141,13 +155,13 @@ def _amount(number: str) -> Decimal:
     if not amounts:
         raise BadCell("is not a price")
     if len(amounts) > 1:  # a price that is wrong a thousandfold would be worse than none
-        whole = max(amounts).quantize(Decimal(1))
-        raise BadCell(f"may be {whole} or {min(amounts):f}: write it with two decimals, for instance {whole}.00")
+        most, least = max(amounts).quantize(Decimal(1)), min(amounts)
+        raise BadCell(f"may be {most} or {least:f}: write it without a separator, or with two decimals")
     amount = amounts.pop()
     if amount >= PRICE_BELOW:
         raise BadCell("is too large for a price")
     cents = amount.quantize(Decimal("0.01"))
-    if cents != amount:
+    if abs(cents - amount) > _NOISE:
         raise BadCell("has more than two decimals")
     return cents
 
@@ -170,6 +184,8 @@ def currency_for(price: Price | None, column: str | None, usual: str) -> str | N
     if price is None or not price.currencies:
         return column
     if column is None:
+        if usual not in price.currencies and set(price.currencies) == set(SIGNS["kr"]):
+            raise BadCell("may be in SEK, NOK, DKK or ISK: write the code, or add a column currency")
         return usual if usual in price.currencies else price.currencies[0]
     if column not in price.currencies:
         raise BadCell(f"is not in {column}, the row's currency")

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import TypeVar
 
 from ml.files.catalog.cells import (
+    ABSENT,
+    BROKEN,
     BadCell,
     Price,
     available_of,
@@ -15,6 +17,7 @@ from ml.files.catalog.cells import (
     currency_for,
     currency_of,
     gtin_of,
+    identifier,
     present,
     price_of,
     published_of,
@@ -23,6 +26,7 @@ from ml.files.catalog.cells import (
 )
 from ml.files.catalog.errors import RowError
 from ml.files.catalog.header.columns import STYLE, Columns
+from ml.files.catalog.markup import plain_text, without_entities
 from ml.files.catalog.named import NamedPictures
 from ml.files.catalog.records import (
     ALT_LENGTH,
@@ -44,6 +48,7 @@ SHOWN = 60  # characters of a cell in an error
 INVISIBLE = " \t\r\n\u00a0\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2060\ufeff"
 #: Columns of numbers that pandas writes as 9001.0 if any cell of theirs is empty.
 WHOLE = frozenset({"sku", "size", "gtin", "group"})
+_WORDS = frozenset({"title", "brand", "category", "condition", "alt"})  # that shoppers read
 
 
 def records_of(table: Table, columns: Columns, names: Iterable[str], currency: str) -> Iterator[Record | RowError]:
@@ -131,7 +136,7 @@ class _Row:
             currency=self._currency(price, currency),
             stock=self._stock(),
             published=self._value("published", published_of) is not False,
-            description=self._short("description", DESCRIPTION_LENGTH),
+            description=self._description(),
             brand=self._short("brand", BRAND_LENGTH),
             gtin=self._gtin(),
             size=self._short("size", WORD_LENGTH),
@@ -163,7 +168,7 @@ class _Row:
         files = self.rows.files
         if not self.rows.columns.is_kaggle:
             if not self._text("image") and not has_more:
-                reason = f"{self._name('image')} is empty: product {sku} is imported without a picture"
+                reason = f"{self._name('image')} is empty, so product {sku} has no picture"
                 self._report("no_image", reason)
             return self._value("image", files.named) or ()
         cell, of_sku = self._text("image"), files.of_sku(sku, self.cells[self.rows.columns.fields["sku"]])
@@ -203,7 +208,7 @@ class _Row:
         if former is None or self.refused:
             return price, None
         if price is None or former.amount <= price.amount:
-            reason = "is not above the price, so the product is imported without a former price"
+            reason = "is not above the price, so it is not used"
             self._report("not_reduced", self._about(field, reason))
             return price, None
         return price, former.amount
@@ -235,13 +240,13 @@ class _Row:
         try:
             return gtin_of(text) if text else ""
         except BadCell as error:
-            self._report("bad_gtin", self._about("gtin", f"{error}. The product is imported without it"))
+            self._report("bad_gtin", self._about("gtin", f"{error}, so it is left out"))
             return ""
 
     def _stock(self) -> int | None:
         """The number in stock takes precedence over the availability. Less than none is none: it was oversold."""
         if re.fullmatch(r"-[0-9]{1,9}(\.0+)?", self._text("stock")):
-            self._report("oversold", self._about("stock", "is negative, so the product is sold out"))
+            self._report("oversold", self._about("stock", "is negative, so it is read as 0"))
             return 0
         stock = self._value("stock", stock_of)
         if stock is None and self._counts("availability"):
@@ -264,6 +269,12 @@ class _Row:
             self._bad("alt", f"is longer than {ALT_LENGTH} characters")
         return alts
 
+    def _description(self) -> str:
+        text = plain_text(self._text("description"))
+        if len(text) > DESCRIPTION_LENGTH:
+            self._bad("description", f"is longer than {DESCRIPTION_LENGTH:,} characters")
+        return text
+
     def _short(self, field: str, most: int) -> str:
         text = self._text(field)
         if len(text) > most:
@@ -282,12 +293,12 @@ class _Row:
         place = self.rows.columns.fields.get(field)
         if place is None:
             return ""
-        text = self.cells[place]
-        if not text.strip(INVISIBLE):
-            return ""
-        if field != "title" or self.rows.columns.is_kaggle:
-            text = present(text)
-        return whole(text) if field in WHOLE else text
+        text = self.cells[place].strip(INVISIBLE)
+        may_be_a_name = field == "title" and not self.rows.columns.is_kaggle
+        text = present(text, BROKEN if may_be_a_name else ABSENT)
+        if field in WHOLE:
+            return whole(identifier(text))
+        return without_entities(text) if field in _WORDS else text
 
     def _name(self, field: str) -> str:
         return self.rows.columns.names[self.rows.columns.fields[field]]

@@ -64,6 +64,10 @@ class Record:
         images = (self.image, *self.more_images) if self.image is not None else ()
         return list(zip_longest(images, self.alts[: len(images)], fillvalue=""))
 
+    @property
+    def price_without_currency(self) -> bool:
+        return self.price is not None and self.currency is None
+
 
 @dataclass(frozen=True)
 class Catalog:

@@ -136,7 +136,7 @@ def test_every_unusable_row_is_reported_with_file_line_and_reason(
         ("styles.csv", 7, "bad_csv"),
         ("styles.csv", 8, "bad_columns"),
     }
-    assert "styles.csv:6: images/4.jpg cannot be read" in err
+    assert "styles.csv:6: images/4.jpg is not in" in err
 
 
 def test_a_product_whose_picture_is_unusable_is_visible_and_a_rerun_adds_the_picture(
