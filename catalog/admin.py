@@ -11,8 +11,9 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ORDER_VAR
+from django.contrib.postgres.fields import ArrayField
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import F, Func, Model, Q, QuerySet, Value
+from django.db.models import BigIntegerField, F, Func, Model, Q, QuerySet, Value
 from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -26,6 +27,7 @@ from catalog import refusals
 from catalog.attributes import parse_attributes, validate_attributes
 from catalog.locks import lock_tree
 from catalog.models import Category, Product, ProductImage
+from catalog.models.category import in_tree_order
 from catalog.search import admin as search_admin  # noqa: F401  (registers its models)
 from catalog.search.finding import find
 from catalog.search.statements import among
@@ -99,6 +101,13 @@ class ProductForm(forms.ModelForm):
             "stock", "published", "condition", "size", "gtin", "url", "attributes",
         ]  # fmt: skip
         field_classes = {"attributes": AttributesField}
+        labels = {"slug": _("Address")}
+        help_texts = {
+            "slug": _(
+                "The last part of the product page's address. Leave empty to make it from the title and SKU. If you "
+                "change it, the former address redirects here."
+            )
+        }
 
 
 class ProductImageInline(TabularInline):
@@ -153,9 +162,12 @@ class ProductAdmin(ModelAdmin):
     autocomplete_fields = ["category"]
     show_full_result_count = False
     fieldsets = [
-        (None, {"fields": ["title", ("sku", "category"), ("condition", "size"), "new_pictures", "description"]}),
+        (
+            None,
+            {"fields": ["title", ("sku", "category"), "slug", ("condition", "size"), "new_pictures", "description"]},
+        ),
         (_("Price and stock"), {"fields": [("price", "compare_at_price"), ("currency", "stock"), "url", "published"]}),
-        (_("More"), {"fields": [("brand", "gtin"), "slug", "attributes"], "classes": ["collapse"]}),
+        (_("More"), {"fields": [("brand", "gtin"), "attributes"], "classes": ["collapse"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
@@ -226,10 +238,27 @@ def without(fields: Iterable[Any], names: Collection[str]) -> list[Any]:
     return [line for line in lines if line and line not in names]
 
 
+def tree_order() -> list[Any]:
+    """Order a query by the category tree, siblings by name. The tree's own order depends on the database's locale."""
+    ids = in_tree_order(Category.objects.only("path", "depth", "name"))
+    return [Func(Value(ids, ArrayField(BigIntegerField())), F("pk"), function="array_position"), "path"]
+
+
 class CategoryForm(MoveNodeForm):
     class Meta:
         model = Category
         fields = ["name", "slug"]
+        help_texts = {
+            "slug": _(
+                "The last part of the address. Leave empty to make it from the name. If you change it, this category's "
+                "former address and those of its subcategories redirect here."
+            )
+        }
+
+    def _set_ref_model_queryset(self, opts: Any, instance: Category | None) -> None:
+        super()._set_ref_model_queryset(opts, instance)
+        field = self.fields["treebeard_ref_node"]
+        field.queryset = field.queryset.order_by(*tree_order())
 
     def clean(self) -> dict[str, Any]:
         """The address comes from the tree, so the form checks that it is free."""
@@ -257,7 +286,10 @@ class CategoryAdmin(ModelAdmin):
     form = movenodeform_factory(Category, form=CategoryForm)
     list_display = ["indented", "address"]
     search_fields = ["name", "address"]
-    ordering = ["path"]
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """The tree, siblings by name. Used for the list, for autocompletion and for the filter of products."""
+        return tree_order()
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Includes subcategories. A category with products cannot be deleted."""

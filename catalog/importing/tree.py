@@ -10,7 +10,7 @@ from django.utils.text import slugify
 
 from catalog.locks import lock_tree
 from catalog.models import Category
-from catalog.models.category import SLUG_LENGTH
+from catalog.models.category import SLUG_LENGTH, category_slug
 
 
 class Tree:
@@ -55,7 +55,8 @@ class Tree:
             category = Category(name=" ".join(unicodedata.normalize("NFC", name).split()))
             address = category.address_below(parent)
             if there := self._at.get(address):
-                if slugify(there.name)[:SLUG_LENGTH] != there.slug:  # staff renamed it, or chose its address
+                made = {category_slug(there.name), slugify(there.name)[:SLUG_LENGTH]}  # now, and before transcriptions
+                if there.slug not in made:  # staff renamed it, or chose its address
                     self._named[place] = there
                     return there
                 category.slug = f"{category.slug[: SLUG_LENGTH - 9]}-{sha256(key_of(name).encode()).hexdigest()[:8]}"

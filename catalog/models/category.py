@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
 from django.db import models
 from django.urls import reverse
-from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from treebeard.mp_tree import MP_Node
+
+from catalog.models.slugs import is_partial, slug_of
+from catalog.search.words import fold
 
 SLUG_LENGTH = 100
 
@@ -39,8 +42,7 @@ class Category(MP_Node):
     def address_below(self, parent: Category | None) -> str:
         """This category's part of the URL: the slugs from the root down."""
         if not self.slug:
-            slug = slugify(self.name)[:SLUG_LENGTH]  # longer than the name if it has letters such as ℡, "tel"
-            self.slug = slug or f"category-{sha256(self.name.encode()).hexdigest()[:8]}"
+            self.slug = category_slug(self.name)
         return f"{parent.address}/{self.slug}" if parent else self.slug
 
     def get_absolute_url(self) -> str:
@@ -50,3 +52,30 @@ class Category(MP_Node):
     def trail(self) -> list[Category]:
         """The breadcrumbs: the categories from the root down to this one, included."""
         return [*Category.objects.get_ancestors(self), self] if self.depth > 1 else [self]
+
+
+def category_slug(name: str) -> str:
+    """`winter-coats`. Part of the name's hash is added if the slug leaves out letters, such as Chinese ones."""
+    slug = slug_of(name)[:SLUG_LENGTH]  # longer than the name if it has letters such as ℡, "tel"
+    if slug and not is_partial(name):
+        return slug
+    return f"{slug[: SLUG_LENGTH - 9] or 'category'}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def by_name(categories: Iterable[Category]) -> list[Category]:
+    """Sorted as people sort names: without case and accents."""
+    return sorted(categories, key=lambda category: (fold(category.name), category.name))
+
+
+def in_tree_order(categories: Iterable[Category]) -> list[int]:
+    """Primary keys, each category before those below it, siblings by name. `categories`: the whole tree."""
+    below: dict[str, list[Category]] = {}
+    for category in categories:
+        below.setdefault(category.path[: -Category.steplen], []).append(category)
+    ordered: list[int] = []
+    waiting = by_name(below.get("", ()))[::-1]
+    while waiting:
+        category = waiting.pop()
+        ordered.append(category.pk)
+        waiting += by_name(below.get(category.path, ()))[::-1]
+    return ordered

@@ -15,11 +15,11 @@ from django.core.validators import MaxLengthValidator, MinValueValidator, RegexV
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
-from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from catalog.attributes import AreAttributes, validate_attributes
 from catalog.models.category import Category
+from catalog.models.slugs import slug_of
 from catalog.models.validators import validate_gtin, validate_web_address
 from catalog.querysets import ProductQuerySet
 from common.money import CURRENCIES, is_payable
@@ -208,7 +208,7 @@ def product_slug(title: str, sku: str) -> str:
     URL cannot show, or if the SKU alone would look like a title with another SKU. Such a SKU is shortened: ℡ in it
     becomes "tel".
     """
-    head, tail = slugify(title)[:150].strip("-"), sku
+    head, tail = slug_of(title)[:150].strip("-"), sku
     if not re.fullmatch(r"[A-Za-z0-9_-]+", sku) or (not head and "--" in sku):
-        tail = f"{slugify(sku)[:80]}-{hashlib.sha256(sku.encode()).hexdigest()[:8]}".strip("-")
+        tail = f"{slug_of(sku)[:80]}-{hashlib.sha256(sku.encode()).hexdigest()[:8]}".strip("-")
     return "--".join(filter(None, (head, tail)))

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 from catalog.attributes import text_of
 from catalog.media import quarantine
 from catalog.models import Category, Product
+from catalog.models.category import by_name
 from catalog.models.image import FOLDER, MIME
 from catalog.pages import BoundedPaginator
 from catalog.search import misses
@@ -38,7 +39,7 @@ def home(request: HttpRequest) -> HttpResponse:
         request,
         "catalog/home.html",
         {
-            "categories": Category.objects.get_root_nodes(),
+            "categories": by_name(Category.objects.get_root_nodes()),
             "products": newest[:HOME_PRODUCTS],
             # A small shop has no others to show.
             "collage": others if len(others) == COLLAGE else newest[:COLLAGE],
@@ -60,7 +61,7 @@ def category(request: HttpRequest, address: str) -> HttpResponse:
         {
             "category": shown,
             "trail": shown.trail,
-            "children": Category.objects.get_children(shown),
+            "children": by_name(Category.objects.get_children(shown)),
             "page": page,
             "before": before,
             "older": _end_of(page),

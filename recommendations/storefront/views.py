@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from catalog import refusals
 from catalog.api.errors import TOO_LARGE
 from catalog.models import Category
+from catalog.models.category import by_name
 from ml.pictures.codec import ImageRejected
 from ml.pictures.decoding import DecoderBusy, DecoderUnavailable
 from recommendations.lifecycle.artifacts import UNAVAILABLE, ModelUnavailable
@@ -108,7 +109,7 @@ def _found(form: PhotoSearchForm, photo: SeenPhoto) -> dict[str, Any]:
         "search_request": search_request,
         "budget": search_request.filters.price_max,
         "nothing_similar": nothing_similar,
-        "categories": Category.objects.get_root_nodes() if nothing_similar else [],
+        "categories": by_name(Category.objects.get_root_nodes()) if nothing_similar else [],
     }
 
 
