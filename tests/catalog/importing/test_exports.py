@@ -151,6 +151,28 @@ def test_the_new_template_of_shopify_is_known(table: Write) -> None:
     ]  # fmt: skip
 
 
+def test_options_of_any_name_are_attributes(table: Write) -> None:
+    rows = [
+        {"Handle": f"p{number}", "Title": "Coat", "Variant SKU": f"P{number}", "Option1 Name": name,
+         "Option1 Value": "X", "Image Src": "coat.png"}
+        for number, name in enumerate(("Color", "Colour", "Farbe", "Style", "Type", "Price", "Vendor", "Größe"))
+    ]  # fmt: skip
+    run(table(*(cells(SHOPIFY, row) for row in rows), header=SHOPIFY, files=FILES))
+    made = {product.sku: product for product in Product.objects.all()}
+    found = [{key: value for key, value in made[f"P{n}"].attributes.items() if value == "X"} for n in range(8)]
+    assert found == [{"colour": "X"}] * 3 + [{"style_option": "X"}, {"type_option": "X"}, {"price_option": "X"}] + [
+        {"vendor_option": "X"}, {}
+    ]  # fmt: skip
+    assert made["P7"].size == "X"
+
+
+def test_damaged_rows_of_an_export_are_refused(table: Write) -> None:
+    good = cells(WOOCOMMERCE, {"Type": "simple", "SKU": "A", "Name": "Coat", "Images": "coat.png", "Published": "1"})
+    out, err = run(table(good, good[:-3], (*good, "more"), (*good[:2], "B", *good[3:], ""), header=WOOCOMMERCE))
+    assert "4 rows: 2 created, 0 changed, 0 unchanged, 2 refused." in out
+    assert err.count("[bad_columns]") == 2
+
+
 @pytest.mark.parametrize(
     ("cell", "count"),
     [

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ml.files.catalog.errors import RowError
-from ml.files.catalog.header.columns import clean, plain
+from ml.files.catalog.header.columns import STYLE, clean, key_of, plain
+from ml.files.catalog.header.names import NAMES
 from ml.files.catalog.rows import Row, Table
+
+MOST_ATTRIBUTES = 100  # columns of options or attributes
+#: Fields that other shops keep as attributes.
+_OWN = frozenset({"size", "condition"})
 
 
 class Cells:
@@ -26,13 +31,28 @@ class Cells:
 
 
 def whole_rows(table: Table) -> Iterator[Row | RowError]:
-    """Rows filled up with empty cells, as other programs leave out those at the end of a line."""
+    """Rows with a cell for each column. Others are damaged: their cells may be those of other columns."""
     width = len(table.header)
     for row in table.rows():
-        if isinstance(row, tuple) and len(row[1]) < width:
-            yield row[0], [*row[1], *[""] * (width - len(row[1]))]
-        else:
+        if isinstance(row, RowError) or len(row[1]) == width:
             yield row
+        elif len(row[1]) > width and not "".join(row[1][width:]).strip():
+            yield row[0], row[1][:width]
+        else:
+            yield RowError(table.name, row[0], "bad_columns", f"{len(row[1])} columns instead of {width}")
+
+
+def attribute_name(name: str, taken: Collection[str]) -> str:
+    """What an option or attribute of another shop is called as a column, so that it is not taken for another one: a
+    style is not the group of a product. Empty if there is such an attribute.
+
+    Args:
+        taken: keys of the other columns.
+    """
+    key = key_of(name)
+    if key == STYLE or (key in NAMES and key not in _OWN):
+        return f"{name} option"
+    return name if key and key not in taken else ""
 
 
 def distinct(values: Iterable[str]) -> list[str]:

@@ -7,16 +7,16 @@ and follow each other; what belongs to the product is only in the first one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
 
 from ml.files.catalog.errors import Merged, RowError
-from ml.files.catalog.exports.cells import Cells, distinct, whole_rows
-from ml.files.catalog.header.columns import plain
+from ml.files.catalog.exports.cells import MOST_ATTRIBUTES, Cells, attribute_name, distinct, whole_rows
+from ml.files.catalog.header.columns import key_of, plain
 from ml.files.catalog.rows import Row, Table
 
 _OPTIONS = range(1, 4)
+_MOST_ROWS = 2500  # of a product, which may have 2,048 variants; they are in memory together
 _HANDLE = ("handle", "urlhandle")
 _PICTURE, _OF_VARIANT = ("imagesrc", "productimageurl"), ("variantimage", "variantimageurl")
 _SKU, _PRICE, _BARCODE = ("variantsku", "sku"), ("variantprice", "price"), ("variantbarcode", "barcode")
@@ -48,9 +48,9 @@ def recognises(header: Sequence[str]) -> bool:
 def rewritten(table: Table) -> Table:
     cells = Cells(table.header)
     kept = [place for place, name in enumerate(cells.names) if not _UNREAD.fullmatch(plain(name))]
-    options = _option_names(table, cells)
     sku = next((place for name in _SKU if (place := cells.places.get(name)) is not None), None)
     kept = [place for place in kept if place != sku]
+    options = _option_names(table, cells, [cells.names[place] for place in kept])
     header = [
         "SKU",
         "Image",
@@ -59,7 +59,7 @@ def rewritten(table: Table) -> Table:
         "Group",
         "Product category",
         "Type",
-        *options,
+        *options.values(),
         *(cells.names[place] for place in kept),
     ]
     note = "Shopify's export: rows of one handle are variants of a product. Columns about shipping, taxes, markets and "
@@ -68,35 +68,45 @@ def rewritten(table: Table) -> Table:
     return replace(table, header=header, rows=products.rows, notes=(*table.notes, note))
 
 
-def _option_names(table: Table, cells: Cells) -> list[str]:
-    """Of all products, such as Size and Material. "Title" is that of a product without options."""
+def _option_names(table: Table, cells: Cells, others: Collection[str]) -> dict[str, str]:
+    """Key to column of the options of all products, such as Size and Material. "Title" is that of a product without
+    options."""
     found: dict[str, str] = {}
-    existing = {plain(name) for name in cells.names}
+    taken = set(map(key_of, others))
     for row in whole_rows(table):
         if isinstance(row, tuple):
             for number in _OPTIONS:
                 name = cells.get(row[1], f"option{number}name")
-                if name and plain(name) not in existing and len(found) < 100:
-                    found.setdefault(plain(name), name)
-    found.pop("title", None)
-    return list(found.values())
+                if (
+                    name
+                    and key_of(name) != "title"
+                    and len(found) < MOST_ATTRIBUTES
+                    and (column := attribute_name(name, taken))
+                ):
+                    found.setdefault(key_of(name), column)
+    return found
 
 
 class _Products:
-    def __init__(self, table: Table, cells: Cells, kept: list[int], options: list[str]) -> None:
+    def __init__(self, table: Table, cells: Cells, kept: list[int], options: dict[str, str]) -> None:
         self.table, self.cells, self.kept, self.options = table, cells, kept, options
 
     def rows(self) -> Iterator[Row | RowError]:
         """A row of another handle, or one that cannot be read, ends a product."""
-
-        def handle(row: Row | RowError) -> str:
-            return self.cells.get(row[1], *_HANDLE) if isinstance(row, tuple) else ""
-
-        for shared, rows in groupby(whole_rows(self.table), handle):
-            if shared:
-                yield from self._product(shared, [row for row in rows if isinstance(row, tuple)])
+        product: list[Row] = []
+        current = ""
+        for row in whole_rows(self.table):
+            handle = "" if isinstance(row, RowError) else self.cells.get(row[1], *_HANDLE)
+            if product and (handle != current or len(product) >= _MOST_ROWS):
+                yield from self._product(current, product)
+                product = []
+            current = handle
+            if isinstance(row, RowError) or not handle:
+                yield row
             else:
-                yield from rows
+                product.append(row)
+        if product:
+            yield from self._product(current, product)
 
     def _product(self, handle: str, rows: list[Row]) -> Iterator[Row | Merged]:
         gallery = self._gallery(rows)
@@ -110,11 +120,12 @@ class _Products:
             rest = [picture for picture in gallery if picture not in of_variants]
             pictures = distinct([own or next(iter(rest or gallery), ""), *(rest if number == 0 else [])])
             values = {
-                plain(name): value
+                key_of(name): value
                 for name, place in zip(names, _OPTIONS, strict=True)
                 if name and (value := self.cells.get(cells, f"option{place}value"))
             }
-            sku = self.cells.get(cells, *_SKU) or "-".join([handle, *map(_word, values.values())])
+            words = (_word(value) for key, value in values.items() if key != "title")
+            sku = self.cells.get(cells, *_SKU) or "-".join([handle, *words])
             made = [
                 sku,
                 "|".join(pictures),
@@ -123,7 +134,7 @@ class _Products:
                 handle,
                 category or kind,
                 kind if category else "",
-                *(values.get(plain(name), "") for name in self.options),
+                *(values.get(key, "") for key in self.options),
                 *(self._inherited(place, cells, rows[0][1]) for place in self.kept),
             ]
             yield line, made

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from ml.files.catalog.errors import Merged, RowError
-from ml.files.catalog.exports.cells import Cells, distinct, whole_rows
+from ml.files.catalog.exports.cells import MOST_ATTRIBUTES, Cells, attribute_name, distinct, whole_rows
 from ml.files.catalog.header.columns import key_of, plain
 from ml.files.catalog.rows import Row, Table
 
@@ -41,7 +41,7 @@ def rewritten(table: Table) -> Table:
     cells = Cells(table.header)
     kept = [place for place, name in enumerate(cells.names) if not _UNREAD.fullmatch(plain(name))]
     parents, attributes = _overview(table, cells, [cells.names[place] for place in kept])
-    header = ["SKU", "Images", "Published", "Categories", "Brand", "Group", "Description", *attributes]
+    header = ["SKU", "Images", "Published", "Categories", "Brand", "Group", "Description", *attributes.values()]
     header += [cells.names[place] for place in kept]
     note = (
         "WooCommerce's export: variations are products of one group. Columns about checkout, taxes, downloads and meta "
@@ -51,11 +51,11 @@ def rewritten(table: Table) -> Table:
     return replace(table, header=header, rows=rows, notes=(*table.notes, note))
 
 
-def _overview(table: Table, cells: Cells, others: list[str]) -> tuple[set[str], list[str]]:
-    """What variations name as their parents, and the names of visible attributes."""
+def _overview(table: Table, cells: Cells, others: list[str]) -> tuple[set[str], dict[str, str]]:
+    """What variations name as their parents, and key to column of the attributes."""
     parents: set[str] = set()
     found: dict[str, str] = {}
-    existing = {key_of(name) for name in (*others, "Brand")}
+    taken = {key_of(name) for name in (*others, "Brand")}
     for row in whole_rows(table):
         if isinstance(row, tuple):
             parents.add(cells.get(row[1], "parent").casefold())
@@ -63,13 +63,13 @@ def _overview(table: Table, cells: Cells, others: list[str]) -> tuple[set[str], 
                 if f"attribute{number}name" not in cells:
                     break
                 name = cells.get(row[1], f"attribute{number}name")
-                if name and key_of(name) not in existing and len(found) < 100:
-                    found.setdefault(key_of(name), name)
-    return parents - {""}, list(found.values())
+                if name and len(found) < MOST_ATTRIBUTES and (column := attribute_name(name, taken)):
+                    found.setdefault(key_of(name), column)
+    return parents - {""}, found
 
 
 def _rows(
-    table: Table, cells: Cells, kept: list[int], attributes: list[str], parents: set[str]
+    table: Table, cells: Cells, kept: list[int], attributes: dict[str, str], parents: set[str]
 ) -> Iterator[Row | RowError]:
     known: dict[str, list[str]] = {}  # parents
     for row in whole_rows(table):
@@ -89,7 +89,7 @@ def _rows(
             yield line, _product(cells, own, parent, kept, attributes)
 
 
-def _product(cells: Cells, own: list[str], parent: list[str], kept: list[int], attributes: list[str]) -> list[str]:
+def _product(cells: Cells, own: list[str], parent: list[str], kept: list[int], attributes: dict[str, str]) -> list[str]:
     def inherited(*names: str) -> str:
         return cells.get(own, *names) or cells.get(parent, *names)
 
@@ -103,7 +103,7 @@ def _product(cells: Cells, own: list[str], parent: list[str], kept: list[int], a
         _listed(inherited("brands"))[0] if inherited("brands") else "",
         cells.get(parent, "sku") or cells.get(own, "parent"),
         cells.get(own, "description", "shortdescription") or cells.get(parent, "description", "shortdescription"),
-        *(values.get(key_of(name), "") for name in attributes),
+        *(values.get(key, "") for key in attributes),
         *(
             own[place] if own[place].strip() or plain(cells.names[place]) in _OWN else parent[place]
             for place in kept
