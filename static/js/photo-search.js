@@ -10,7 +10,9 @@ function start(form, results) {
   const [submit, camera, budget] = ["photo-submit", "photo-camera", "budget"].map(find);
   const [photoError, status] = ["photo-error", "photo-status"].map(find);
   const tips = document.querySelector("[data-photo-tips]");
-  const choose = name.textContent;
+  const choose = [...name.childNodes];
+  const layout = document.querySelector("[data-photo-page]");
+  const isWide = matchMedia("(min-width: 48rem)");
   const say = form.dataset;
   const refusals = { 403: say.sayExpired, 413: say.sayTooLarge, 429: say.sayTooMany };
   let asked = null; // the photo that was chosen when the last search began
@@ -24,6 +26,7 @@ function start(form, results) {
     for (const place of document.querySelectorAll("[data-budget]")) {
       place.querySelector("[data-price-error]").textContent = place.hidden ? "" : price;
       place.querySelector("input").setAttribute("aria-invalid", String(Boolean(price) && !place.hidden));
+      if (price && place.closest("details")) place.closest("details").open = true;
     }
   }
 
@@ -41,7 +44,10 @@ function start(form, results) {
   // One budget field: next to the results if there are any, otherwise next to the photo.
   function settle() {
     const refine = results.querySelector("[data-refine]");
+    layout?.classList.toggle("photo-page--found", Boolean(refine));
     if (refine) refine.querySelector("[data-refine-submit]").hidden = true;
+    // On phones the results come first, so the options are folded.
+    if (refine && isWide.matches) refine.querySelector("[data-refine-more]").open = true;
     if (!budget) return;
     budget.hidden = Boolean(refine);
     budget.querySelector("input").disabled = budget.hidden;
@@ -53,7 +59,7 @@ function start(form, results) {
     preview.hidden = true;
     preview.removeAttribute("src");
     form.classList.toggle("has-photo", Boolean(file));
-    name.textContent = file ? file.name : choose;
+    name.replaceChildren(...(file ? [file.name] : choose));
     complain("");
     if (file) preview.src = URL.createObjectURL(file);
   }
@@ -164,6 +170,7 @@ function start(form, results) {
     input.removeAttribute("capture");
   });
 
+  isWide.addEventListener("change", settle);
   settle();
   if (input.files.length) showChosen(); // after going back, browsers restore the choice
 }
