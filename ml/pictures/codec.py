@@ -21,11 +21,14 @@ from ml.pictures import cleaning, encoding
 from ml.pictures.colours import Colours, colours_of, without_large_profile
 from ml.pictures.encoding import upright
 from ml.pictures.headers import advice_for, format_of, size_of
+from ml.pictures.limits import MAX_BYTES, MAX_PIXELS, PILLOW_PIXELS, check_bytes, check_pixels, scale_down
 from ml.pictures.metadata import without_metadata
 from ml.pictures.pixels import checksum, difference, flat
 from ml.pictures.verdicts import Baked, Examined, ImageInfo, ImageRejected
 
 __all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
     "Baked",
     "Examined",
     "ImageInfo",
@@ -45,11 +48,8 @@ __all__ = [
 #: Increase it whenever some file is decoded to other pixels, and adapt `changed_since`: vectors of older versions are
 #: then made again, and prepared pictures of older versions are not used. Version 3 converts colours by their profiles.
 DECODER_VERSION = 3
-MAX_BYTES = 20 * 2**20
-MAX_PIXELS = 40_000_000  # a 40 MP picture takes 160 MB in Pillow; phones send 12 to 50 MP
 
-# A second safeguard for all uses of Pillow here: Pillow warns above this, and raises above twice this.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+Image.MAX_IMAGE_PIXELS = PILLOW_PIXELS
 
 # "JPEG" also opens a camera's file with two views and then reports its format as MPO; Pillow has no opener named MPO.
 _FORMATS = tuple(
@@ -112,7 +112,7 @@ def changed_since(data: bytes, version: int, *, max_bytes: int = MAX_BYTES, max_
         ImageRejected: the file cannot be used.
     """
     with _rejections(data):
-        image = _open(data, max_bytes, max_pixels)
+        image = _open(data, max_bytes, max_pixels, scaled=True)
         return version < 3 and colours_of(image, data).conversion is not None
 
 
@@ -125,13 +125,14 @@ def examine(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PI
         ImageRejected: the file cannot be used.
     """
     with _rejections(data):
-        image = _open(data, max_bytes, max_pixels)
-        colours = colours_of(image, data)
+        image = _open(data, max_bytes, max_pixels, scaled=True)
+        size, colours = image.size, colours_of(image, data)
+        scale_down(image, max_pixels)
         pixels = checksum(flat(image), colours.profile)
         orientation, name = _orientation(image), str(image.format)
         turned_by_container = name == "AVIF"
         return Examined(
-            info=_info(data, image, orientation, colours.note),
+            info=_info(data, image, size, orientation, colours.note),
             orientation=1 if turned_by_container else orientation,
             pixels=pixels,
             stripped=without_metadata(data, name, 1 if turned_by_container else orientation),
@@ -217,7 +218,7 @@ def to_input(
             image: Image.Image = Image.fromarray(data)
             size, orientation, colours = image.size, 1, Colours()
         else:
-            size = _open(data, max_bytes, max_pixels).size
+            size = _open(data, max_bytes, max_pixels, scaled=True).size
             needed = _fitted(size, spec)
             least = (math.ceil(needed[0] * _DRAFT_MARGIN), math.ceil(needed[1] * _DRAFT_MARGIN))
             image, orientation, colours = _decoded(data, least, max_bytes, max_pixels)
@@ -272,26 +273,18 @@ def _short(error: Exception) -> str:
     return str(error).split("\n")[0][:120] or type(error).__name__
 
 
-def _open(data: bytes, max_bytes: int, max_pixels: int) -> Image.Image:
-    """The opened file, with its size checked and its pixels not yet decoded."""
+def _open(data: bytes, max_bytes: int, max_pixels: int, *, scaled: bool = False) -> Image.Image:
+    """The opened file, with its size checked and its pixels not yet decoded. `scaled`: see `check_pixels`."""
     if not data:
         raise ImageRejected("empty", "The file is empty.")
-    if len(data) > max_bytes:
-        raise ImageRejected(
-            "too_many_bytes",
-            f"The file has {len(data) / 2**20:.1f} MB; at most {max_bytes / 2**20:.0f} MB are accepted.",
-        )
+    check_bytes(data, max_bytes)
     if data.startswith(b"\x89PNG"):
         data = without_large_profile(data, PngImagePlugin.MAX_TEXT_CHUNK)
     image = Image.open(BytesIO(data), formats=_FORMATS)
     width, height = image.size
     if width < 1 or height < 1:
         raise ImageRejected("corrupt", "The picture has no pixels.")
-    if width * height > max_pixels:
-        raise ImageRejected(
-            "too_many_pixels",
-            f"The picture has {width} × {height} pixels; at most {max_pixels / 1e6:g} million are accepted.",
-        )
+    check_pixels(image, max_pixels, scaled=scaled)
     return image
 
 
@@ -302,11 +295,14 @@ def _decoded(data: bytes, least: tuple[int, int], max_bytes: int, max_pixels: in
     Scaling is only a shortcut and never changes the verdict: a JPEG that cannot be scaled, such as a lossless one, is
     decoded in full.
     """
-    file = _open(data, max_bytes, max_pixels)
+    file = _open(data, max_bytes, max_pixels, scaled=True)
     colours = colours_of(file, data)
     if file.format in ("JPEG", "MPO"):
         size = file.size
         file.draft(None, least)
+        check_pixels(file, max_pixels)
+        if size[0] * size[1] > max_pixels:  # never decoded in full
+            return _flat(file, colours), _orientation(file), colours
         if file.size != size:
             with contextlib.suppress(OSError, ValueError, SyntaxError):
                 return _flat(file, colours), _orientation(file), colours
@@ -337,8 +333,8 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _info(data: bytes, image: Image.Image, orientation: int, note: str) -> ImageInfo:
-    width, height = image.size
+def _info(data: bytes, image: Image.Image, size: tuple[int, int], orientation: int, note: str) -> ImageInfo:
+    width, height = size
     if orientation >= 5:  # a quarter turn
         width, height = height, width
     extension = _EXTENSIONS[str(image.format)]

@@ -220,6 +220,13 @@ def png_claiming(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99))
 
 
+def jpeg_claiming(width: int, height: int, *, progressive: bool = False) -> bytes:
+    data = bytearray(encode(draw(), "JPEG", progressive=progressive))
+    at = data.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    struct.pack_into(">HH", data, at + 5, height, width)
+    return bytes(data)
+
+
 REJECTED = {
     "nothing": (b"", "empty"),
     "text named .jpg": (b"hello, I am a picture", "unsupported_format"),
@@ -235,7 +242,9 @@ REJECTED = {
     "half a GIF": (encode(draw(200, 200), "GIF")[:900], "corrupt"),
     "a PNG header that claims 65,535 squared": (png_claiming(65535, 65535), "too_many_pixels"),
     "a 100 MP 1-bit PNG": (encode(Image.new("1", (10_000, 10_000))), "too_many_pixels"),
-    "a 50 MP grey JPEG": (encode(Image.new("L", (10_000, 5_000)), "JPEG"), "too_many_pixels"),
+    "a JPEG header that claims 201 MP": (jpeg_claiming(20_100, 10_000), "too_many_pixels"),
+    "a progressive JPEG header that claims 81 MP": (jpeg_claiming(9_000, 9_000, progressive=True), "too_many_pixels"),
+    "a 41 MP WebP": (encode(Image.new("RGB", (8_200, 5_000)), "WEBP"), "too_many_pixels"),
 }
 
 
@@ -249,6 +258,25 @@ def test_what_is_no_picture_is_rejected_by_every_step(kind: str) -> None:
         assert rejected.value.code == code
         assert rejected.value.message.endswith(".")
         assert "0x" not in rejected.value.message  # no addresses of Python objects
+
+
+@pytest.mark.parametrize("size", [(8064, 6048), (8192, 6144)], ids=["48 MP", "50 MP"])
+def test_a_phones_largest_photos_are_accepted_at_an_eighth_of_their_size(size: tuple[int, int]) -> None:
+    small = draw(size[0] // 32, size[1] // 32)
+    data = encode(small.resize(size, Image.Resampling.NEAREST), "JPEG", exif=exif(6))
+    published, info = codec.clean(data)
+    assert (info.width, info.height) == size[::-1]
+    assert codec.clean(published)[0] == published
+    expected = codec.to_input(encode(small, exif=exif(6)), SPEC).astype(int)
+    assert abs(codec.to_input(data, SPEC) - expected).mean() < 6
+    for step in (codec.examine, lambda data: codec.to_input(data, SPEC)):
+        with pytest.raises(codec.ImageRejected, match="damaged"):
+            step(data[: len(data) // 2])
+
+
+def test_the_sentence_about_a_large_picture_says_what_to_do() -> None:
+    with pytest.raises(codec.ImageRejected, match="Resize it to below 40 megapixels, or send a screenshot of it"):
+        codec.examine(png_claiming(9_000, 5_000))
 
 
 def test_limits_can_be_set_by_the_caller() -> None:
@@ -329,4 +357,5 @@ def test_pixels_of_another_shape_are_rejected_and_an_unknown_fit_is_a_mistake() 
 
 def test_pillow_stays_strict() -> None:
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
-    assert Image.MAX_IMAGE_PIXELS == codec.MAX_PIXELS == 40_000_000
+    assert codec.MAX_PIXELS == 40_000_000
+    assert Image.MAX_IMAGE_PIXELS == 5 * codec.MAX_PIXELS
