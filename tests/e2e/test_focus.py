@@ -45,6 +45,9 @@ def test_a_photo_search_says_what_it_found_and_moves_the_focus_there(
         expect(heading).to_be_focused()
         expect(heading).to_be_in_viewport(ratio=1)
         assert page.evaluate("heard") == ["Searching…", "12 look-alikes"]
+        if width == 390 and address == "/search/photo/":  # results are on the first screen, below the folded form
+            first = page.locator("[data-results-grid] .card").first
+            assert first.evaluate("card => card.getBoundingClientRect().top + scrollY") < 600
 
         # A file that is no photo: the focus is where another one is chosen, and the alert says why.
         page.locator("#photo").set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"text"})
