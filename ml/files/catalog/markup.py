@@ -65,6 +65,8 @@ class _Reader(HTMLParser):
             self.found.append(re.sub(r"\s+", " ", data))
 
     def _break(self, tag: str) -> None:
+        if "".join(self.found[-2:]).strip() == "-" and tag in _PARAGRAPHS:
+            return  # a paragraph in a list item begins next to the mark
         if tag in _PARAGRAPHS | _HEADINGS:
             self.found.append("\n\n")
         elif tag in _LINES:

@@ -34,6 +34,7 @@ def test_other_apostrophes_and_quotes_stay(text: str) -> None:
         ("<p>Warm &amp; soft.</p>\n<p>Made of <b>wool</b>.</p>", "Warm & soft.\n\nMade of wool."),
         ("One<br>two<BR/>three<br />four", "One\ntwo\nthree\nfour"),
         ('<ul class="x"><li>Red</li><li>Blue</li></ul>After', "- Red\n- Blue\n\nAfter"),
+        ("<ul><li><p>Red</p></li>\n<li>\n<p>Blue</p></li></ul>", "- Red\n\n- Blue"),
         ("<style>p {color: red}</style><script>alert('1 < 2')</script><div>Seen</div>", "Seen"),
         ("<table><tr><td>Size</td><td>M</td></tr></table>", "Size M"),
         ('<a href="https://example.com?a=1&b=2">Care&nbsp;instructions</a>', "Care instructions"),
