@@ -22,10 +22,12 @@ INTERNAL = (
     "Reorder level", "Customer", "EK netto", "EK", "Einkaufspreis", "Preis netto", "Lieferant", "Lieferantennummer",
     "Lagerort", "Händlerpreis", "Bemerkung", "Prix d'achat", "Prix HT", "Fournisseur", "Coût", "Precio de compra",
     "Proveedor", "Fornitore", "Prezzo netto", "Inkoopprijs", "Leverancier",
+    "Tax", "Tax class", "MwSt", "TVA", "HS code", "Buying price", "Staff notes", "Min. stock", "Mindestbestand",
 )  # fmt: skip
 PUBLIC = (
     "Material", "Top notes", "Net weight", "Gewicht netto", "Colour", "Season", "Care", "Neckline", "Country of origin",
     "Heel height", "Warranty", "Bench", "Marginal print", "Costume", "Location", "Ingredients", "Beneficios",
+    "Phone model", "Taxi yellow",
 )  # fmt: skip
 
 

@@ -14,21 +14,24 @@ _WORDS = frozenset({
     "internes", "nettopreis", "haendlerpreis", "handlerpreis", "provision", "kunde", "lagerort", "lagerplatz",
     "lagerfach", "achat", "cout", "fournisseur", "entrepot", "coste", "costo", "costes", "proveedor", "margen",
     "interno", "interna", "compra", "almacen", "mayorista", "fornitore", "acquisto", "margine", "magazzino",
-    "ingrosso", "inkoop", "inkoopprijs", "leverancier", "kostprijs", "magazijn", "groothandel", "winst",
+    "ingrosso", "inkoop", "inkoopprijs", "leverancier", "kostprijs", "magazijn", "groothandel", "winst", "rohertrag",
+    "mindestbestand", "meldebestand",
 })  # fmt: skip
 #: Beginnings of longer words: Lieferantennummer, Einkaufsdatum.
 _BEGINNINGS = ("einkauf", "einstand", "lieferant", "inkoop", "leverancier", "fournisseur", "proveedor", "fornitor")
 #: Within a name, whole words.
 _PHRASES = re.compile(
     r"\b(net (price|cost|amount)|(price|prix|precio|prezzo|prijs|preis|vk) (net|netto|ht|neto)"
-    r"|(netto|net) (preis|prix|precio|prezzo|prijs|vk|ek)|(trade|dealer) price|private (notes?|comments?|info)"
-    r"|e mail|low stock amount|(stock|bin|shelf) location|staff only|do not (show|publish))\b"
+    r"|(netto|net) (preis|prix|precio|prezzo|prijs|vk|ek)|(trade|dealer|buying) price|private (notes?|comments?|info)"
+    r"|e mail|low stock amount|(stock|bin|shelf) location|staff (only|notes?)|min(imum)? stock|do not (show|publish))\b"
 )
 #: Whole names: "Top notes" of a perfume is for everybody.
 _NAMES = frozenset({
     "note", "notes", "remark", "remarks", "comment", "comments", "memo", "private", "bin", "admin", "notiz",
     "notizen", "bemerkung", "bemerkungen", "kommentar", "anmerkung", "remarque", "remarques", "commentaire",
     "nota", "notas", "comentario", "comentarios", "commento", "osservazioni", "opmerking", "opmerkingen",
+    "tax", "taxes", "taxable", "tax status", "tax class", "tax rate", "tax code", "vat", "vat rate", "mwst", "ust",
+    "steuersatz", "tva", "iva", "btw", "phone", "telephone", "hs code",
 })  # fmt: skip
 
 
@@ -38,7 +41,7 @@ def is_internal(name: str) -> bool:
     words = re.findall(r"[^\W_]+", "".join(letter for letter in text if not unicodedata.combining(letter)))
     plain = " ".join(words)
     return (
-        plain in _NAMES
+        not _NAMES.isdisjoint((plain, name.strip().casefold()))  # MwSt is one word
         or not _WORDS.isdisjoint(words)
         or any(word.startswith(_BEGINNINGS) for word in words)
         or bool(_PHRASES.search(plain))
