@@ -10,7 +10,7 @@ try:
 except ImportError:
     sys.exit("Django is not installed in this Python. Run `make setup`, then use `.venv/bin/python manage.py`.")
 
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
 from environs import EnvError
 
 from shop.embedded.servers import ServiceError
@@ -38,6 +38,12 @@ def main() -> None:
         sys.exit(
             f"The database cannot be used: {reason[0] if reason else 'the connection was lost'}\n"
             "Start Postgres, or correct DATABASE_URL in the environment or in .env. Then run this again."
+        )
+    except ProgrammingError as error:
+        if getattr(error.__cause__, "sqlstate", None) not in ("42P01", "42703"):  # a table or a column is missing
+            raise
+        sys.exit(
+            f"The database is not up to date: {str(error).splitlines()[0]}\nRun manage.py migrate, then this again."
         )
     except KeyboardInterrupt:
         sys.exit(130)

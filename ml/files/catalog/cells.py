@@ -8,7 +8,7 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import NamedTuple
 
-from common.money import CURRENCIES
+from common.money import CURRENCIES, decimals_of
 
 MOST_STOCK = 2**31 - 1  # of Postgres's integer
 _NOISE = Decimal("1e-6")  # 29.900000000000002, as programs write 29.90
@@ -128,12 +128,11 @@ def price_of(text: str) -> Price:
     if not match:
         raise BadCell("is negative" if _PRICE.fullmatch(re.sub("^[-−–]\\s*", "", text)) else "is not a price")
     before, number, after = match.groups()
-    amount = _amount(_SPACED.sub("", number))
     signs = [SIGNS.get(sign, (sign.upper(),)) for sign in (before, after) if sign]
     currencies = tuple(each for each in signs[0] if each in signs[-1]) if signs else ()
     if signs and not currencies:
         raise BadCell("names two currencies")
-    return Price(amount, currencies)
+    return Price(_amount(_SPACED.sub("", number), decimals={decimals_of(each) for each in currencies}), currencies)
 
 
 def plain_amount(text: str, currency: str = "") -> str:
@@ -149,14 +148,23 @@ def plain_amount(text: str, currency: str = "") -> str:
     return text if currencies and currency not in currencies else str(amount)
 
 
-def _amount(number: str) -> Decimal:
+def _amount(number: str, decimals: Collection[int]) -> Decimal:
+    """
+    Args:
+        decimals: that the currency next to the number may have; empty without one.
+    """
     matches = [match for reading in _READINGS if (match := reading.fullmatch(number))]
     amounts = {Decimal(f"{re.sub('[.,]', '', match[1])}.{match[2] or '0'}") for match in matches}
     if not amounts:
         raise BadCell("is not a price")
+    if decimals == {0}:  # 12,000 won
+        amounts = {each for each in amounts if each == each.to_integral()} or amounts
+        amounts = {max(amounts)}
     if len(amounts) > 1:  # a price that is wrong a thousandfold would be worse than none
         most, least = max(amounts).quantize(Decimal(1)), min(amounts)
-        raise BadCell(f"may be {most} or {least:f}: write it without a separator, or with two decimals")
+        if decimals == {3}:
+            raise BadCell(f"may be {most} or {least:f}: amounts are stored with two decimals, so write {most}")
+        raise BadCell(f"may be {most} or {least:f}: write {most} or {least:.2f}")
     amount = amounts.pop()
     if amount >= PRICE_BELOW:
         raise BadCell("is too large for a price")

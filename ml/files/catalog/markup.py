@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 #: A tag that descriptions have. "a < b" and "5 <10" have none.
 _TAG = re.compile(
     r"</?(?:a|b|i|u|s|p|br|hr|em|li|ol|ul|dl|dt|dd|h[1-6]|div|span|strong|small|sub|sup|font|img|table|tbody|thead|tr|td"
-    r"|th|style|script|section|article|blockquote|center|figure|iframe|video|meta|pre|code)(?:\s[^<>]*|/|\s*/)?>",
+    r"|th|style|script|section|article|blockquote|center|figure|iframe|video|meta|pre|code|label|big|del|ins|mark|q"
+    r"|cite|abbr|address|main|header|footer|aside)(?:\s[^<>]*|/|\s*/)?>",
     re.I,
 )
 #: An entity with its semicolon: "R&D" and "AT&T; more" have none.
@@ -17,7 +18,8 @@ _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|[a-z]{4,8}|#[0-9]{1,7}|#x[0-
 _PARAGRAPHS = frozenset({"p", "div", "ul", "ol", "dl", "table", "section", "article", "blockquote", "figure", "pre"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "hr"})
 _LINES = frozenset({"br", "li", "tr", "dt", "dd"})
-_UNREAD = frozenset({"style", "script", "iframe", "video"})
+_UNREAD = frozenset({"style", "script"})
+_ITEMS = re.compile(r"(^- .*)\n\n(?=- )", re.M)  # paragraphs in a list
 
 
 def plain_text(text: str) -> str:
@@ -28,7 +30,7 @@ def plain_text(text: str) -> str:
     reader.feed(text)
     reader.close()
     lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in "".join(reader.found).split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    return _ITEMS.sub(r"\1\n", re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip())
 
 
 def without_entities(text: str) -> str:
@@ -40,11 +42,11 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.found: list[str] = []
-        self._unread = 0
+        self._unread = self._preformatted = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _UNREAD:
-            self._unread += 1
+        self._unread += tag in _UNREAD
+        self._preformatted += tag == "pre"
         self._break(tag)
         if tag == "li":
             self.found.append("- ")
@@ -55,14 +57,14 @@ class _Reader(HTMLParser):
         self._break(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _UNREAD:
-            self._unread = max(self._unread - 1, 0)
+        self._unread = max(self._unread - (tag in _UNREAD), 0)
+        self._preformatted = max(self._preformatted - (tag == "pre"), 0)
         if tag in _PARAGRAPHS | _HEADINGS:
             self._break(tag)
 
     def handle_data(self, data: str) -> None:
         if not self._unread:
-            self.found.append(re.sub(r"\s+", " ", data))
+            self.found.append(data if self._preformatted else re.sub(r"\s+", " ", data))
 
     def _break(self, tag: str) -> None:
         if "".join(self.found[-2:]).strip() == "-" and tag in _PARAGRAPHS:

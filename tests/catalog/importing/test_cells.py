@@ -34,11 +34,13 @@ def test_other_apostrophes_and_quotes_stay(text: str) -> None:
         ("<p>Warm &amp; soft.</p>\n<p>Made of <b>wool</b>.</p>", "Warm & soft.\n\nMade of wool."),
         ("One<br>two<BR/>three<br />four", "One\ntwo\nthree\nfour"),
         ('<ul class="x"><li>Red</li><li>Blue</li></ul>After', "- Red\n- Blue\n\nAfter"),
-        ("<ul><li><p>Red</p></li>\n<li>\n<p>Blue</p></li></ul>", "- Red\n\n- Blue"),
+        ("<ul><li><p>Red</p></li>\n<li>\n<p>Blue</p></li></ul>", "- Red\n- Blue"),
         ("<style>p {color: red}</style><script>alert('1 < 2')</script><div>Seen</div>", "Seen"),
         ("<table><tr><td>Size</td><td>M</td></tr></table>", "Size M"),
         ('<a href="https://example.com?a=1&b=2">Care&nbsp;instructions</a>', "Care instructions"),
         ("<p>never closed", "never closed"),
+        ("<pre>S  34\nM  38</pre>", "S 34\nM 38"),
+        ("<label>One</label> <video src='x'/><p>Two</p>", "One\n\nTwo"),
         ("a < b and 5 <10, R&D, x <y> z", "a < b and 5 <10, R&D, x <y> z"),
         ("Two\n\nparagraphs of text", "Two\n\nparagraphs of text"),
         ("Fish &amp; Chips &#39;n&#x27; more&hellip;", "Fish & Chips 'n' more…"),
@@ -63,11 +65,16 @@ def test_noise_of_floats_is_no_third_decimal(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [("29.905", "may be 29905 or 29.905"), ("0.905", "more than two decimals"), ("29.9001", "more than two decimals"),
-     ("¥ 12,000", "may be 12000 or 12.000: write it without a separator, or with two decimals")],
+     ("¥ 12,000", "may be 12000 or 12.000: write 12000 or 12.00")],
 )  # fmt: skip
 def test_prices_that_are_refused_say_why(text: str, reason: str) -> None:
     with pytest.raises(BadCell, match=reason):
         price_of(text)
+
+
+@pytest.mark.parametrize("text", ["12,000 KRW", "₩12.000", "JPY 12,000", "12000 JPY", "12,000.00 JPY"])
+def test_currencies_without_decimals_have_thousands_only(text: str) -> None:
+    assert price_of(text).amount == 12000
 
 
 @pytest.mark.django_db
