@@ -68,6 +68,8 @@ def candidates(
             continue
         if distance == 2 and len(word) < _UNLIKE_FROM and not alike:
             continue
+        if wrong_start and len(word) < _UNLIKELY_FROM and sorted(other) != sorted(word):
+            continue  # "nike" does not mean "like"; "hsoe" is "shoe"
         # One edit less outweighs a word that is 100 times as common. Vowels are mistaken more easily: sandle, sandal.
         cost = distance + 0.3 * wrong_start - 0.5 * alike - 0.5 * log10(max(products, 1))
         ranked.append((cost, other))

@@ -67,6 +67,9 @@ def test_brands_and_plurals_are_no_misspellings_of_other_words(shop: Shopkeeper)
     shop.product("Running shoes", sku="NIKE", brand="Nike")
     count_words()
     assert [_find(typed)[1].corrected for typed in ("nike shirt", "nikee", "scarves")] == ["", "nike", ""]
+    Product.objects.filter(sku="NIKE").update(published=False)
+    count_words()
+    assert [_find(typed)[1].corrected for typed in ("nike shirt", "ilke shirt")] == ["", "like shirt"]
 
 
 @pytest.mark.parametrize("typed", ["red+skirt", "skirt+red", "skirt/red", "skirt_red", "red-skirt"])
