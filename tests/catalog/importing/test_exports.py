@@ -98,6 +98,7 @@ def test_rows_that_complete_others_are_counted(woocommerce: tuple[str, str]) -> 
     assert "5 rows: 3 created, 0 changed, 0 unchanged, 0 refused, 2 with parts of other products." in out
     assert "WooCommerce's export: variations are products of one group." in err
     assert "[oversold]" in err
+    assert "Vendor code" not in err, "it is not visible"
 
 
 def test_a_variable_product_without_variations_stays(table: Write) -> None:

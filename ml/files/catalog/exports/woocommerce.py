@@ -62,7 +62,8 @@ def _overview(table: Table, cells: Cells, others: list[str]) -> tuple[set[str], 
             for number in _ATTRIBUTES:
                 if f"attribute{number}name" not in cells:
                     break
-                name = cells.get(row[1], f"attribute{number}name")
+                hidden = cells.get(row[1], f"attribute{number}visible") == "0"
+                name = "" if hidden else cells.get(row[1], f"attribute{number}name")
                 if name and len(found) < MOST_ATTRIBUTES and (column := attribute_name(name, taken)):
                     found.setdefault(key_of(name), column)
     return parents - {""}, found
