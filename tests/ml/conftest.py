@@ -1,6 +1,8 @@
 """Pictures drawn in memory, one exported graph, and a small web server that can misbehave."""
 
 import hashlib
+import os
+import shutil
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -109,7 +111,8 @@ def untrained(cache_dir: Path) -> Weights:
 
 
 @pytest.fixture(scope="session")
-def graph(request: pytest.FixtureRequest, untrained: Weights) -> Path:
-    """The untrained network as ONNX, exported once for all tests."""
+def graph(request: pytest.FixtureRequest, untrained: Weights, cache_dir: Path) -> Path:
+    """The untrained network as ONNX, exported once for all tests, also for commands that get `cache_dir`."""
     folder = prepared(request.config, "untrained", ["ml/**/*.py"], lambda folder: cached_graph(untrained, folder))
-    return cached_graph(untrained, folder)
+    shutil.copytree(folder, cache_dir, copy_function=os.symlink, dirs_exist_ok=True)
+    return cached_graph(untrained, cache_dir)
