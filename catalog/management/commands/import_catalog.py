@@ -23,6 +23,7 @@ from ml.files.catalog.records import Catalog
 from ml.files.tables import Writer
 from ml.pictures.decoding import DecoderUnavailable
 
+ERROR_COLUMNS = ("file", "line", "code", "reason")
 LAYOUT_NAMES = {"table": "table", "kaggle": "Kaggle's layout", "folder": "one folder per class"}
 
 HELP = """\
@@ -160,7 +161,25 @@ def _error_file(path: Path | None) -> Iterator[Callable[[RowError], None]]:
     if path is None:
         yield lambda _: None
         return
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    try:
+        _check_error_file(path)
+        stream = path.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}.", returncode=2) from error
+    with stream:
         writer = Writer(stream)
-        writer.writerow(["file", "line", "code", "reason"])
+        writer.writerow(ERROR_COLUMNS)
         yield lambda error: writer.writerow([error.file, error.line, error.code, error.reason])
+
+
+def _check_error_file(path: Path) -> None:
+    """A slip must not cost the shop its table.
+
+    Raises:
+        CommandError: the file has something else than errors of an import.
+    """
+    if path.is_file() and path.stat().st_size:
+        with path.open("rb") as stream:
+            if stream.readline(100).strip() != ",".join(ERROR_COLUMNS).encode():
+                message = f"{path} exists, and its first line is not that of a list of errors. Give another name."
+                raise CommandError(message, returncode=2)

@@ -72,7 +72,11 @@ def header_of(name: str, start: bytes) -> list[str]:
         text = start.decode(codec or "utf-8-sig", errors="ignore" if codec else "strict")
     except UnicodeDecodeError as error:
         whole = error.start > len(start) - 4  # the last letter is cut off
-        text = start[: error.start].decode("utf-8-sig") if whole else start.decode("cp1252", errors="replace")
+        text = (
+            start[: error.start].decode("utf-8-sig")
+            if whole
+            else start.decode(encoding_of(name, io.BytesIO(start)).codec, errors="replace")
+        )
     return _header(name, text)[1]
 
 

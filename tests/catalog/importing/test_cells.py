@@ -181,3 +181,23 @@ def test_commands_say_when_the_database_is_away() -> None:
     assert run.returncode == 1
     assert "Traceback" not in run.stderr
     assert "Start Postgres, or correct DATABASE_URL" in run.stderr
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_list_of_errors_replaces_no_other_file(table: Write, dry_run: bool) -> None:
+    folder = table(COAT)
+    before = (folder / "catalog.csv").read_bytes()
+    run(folder, failing="Give another name", errors=folder / "catalog.csv", dry_run=dry_run)
+    assert (folder / "catalog.csv").read_bytes() == before
+    run(folder, failing="cannot be written: Is a directory", errors=folder, dry_run=dry_run)
+    run(folder, failing="cannot be written: No such file", errors=folder / "no" / "e.csv", dry_run=dry_run)
+    for _ in range(2):  # an earlier list of errors may be replaced
+        run(folder, errors=folder.parent / "errors.csv", dry_run=dry_run)
+
+
+@pytest.mark.django_db
+def test_old_encodings_are_told_apart_by_their_header_too(table: Write) -> None:
+    header = ("Référence", "Désignation", "Photo", "Catégorie")
+    run(table(("A1", "Chaussure d'été", "coat.png", "Été"), header=header, encoding="mac_roman", separator=";"))
+    assert Product.objects.get().title == "Chaussure d'été"

@@ -17,6 +17,9 @@ from tests.catalog.importing.tables import COAT, HEADER, Write, png, refused, ru
 pytestmark = pytest.mark.django_db
 
 INTERNAL = (
+    "Spanne %", "Kundengruppe", "Wareneingang", "Emplacement", "Ubicación", "Observaciones", "Annotazioni", "Ricarico",
+    "Scorta minima", "Magazijnlocatie", "Klantnummer", "Vendor code", "Shelf", "Location", "Staff price", "VIP price",
+    "Safety stock", "Min qty", "Buyer", "Owner", "Seller name", "Invoice no", "PO number", "Sold to", "To do",
     "Cost per item", "Cost", "cost_price", "CostPrice", "Wholesale Price", "Purchase price", "Margin", "Margin %",
     "Profit", "Supplier", "supplier-sku", "Net price", "Notes (internal)", "Internal note", "Notes", "Private", "COGS",
     "Reorder level", "Customer", "EK netto", "EK", "Einkaufspreis", "Preis netto", "Lieferant", "Lieferantennummer",
@@ -26,7 +29,7 @@ INTERNAL = (
 )  # fmt: skip
 PUBLIC = (
     "Material", "Top notes", "Net weight", "Gewicht netto", "Colour", "Season", "Care", "Neckline", "Country of origin",
-    "Heel height", "Warranty", "Bench", "Marginal print", "Costume", "Location", "Ingredients", "Beneficios",
+    "Heel height", "Warranty", "Bench", "Marginal print", "Costume", "Shelf life", "Ingredients", "Beneficios",
     "Phone model", "Taxi yellow",
 )  # fmt: skip
 

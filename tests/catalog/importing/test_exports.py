@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from catalog.models import Product
-from tests.catalog.importing.tables import Write, png, run
+from tests.catalog.importing.tables import Write, png, refused, run
 
 pytestmark = pytest.mark.django_db
 
@@ -64,7 +64,7 @@ def woocommerce(table: Write) -> tuple[str, str]:
         {"ID": "11", "Type": "variation", "SKU": "COAT-R", "Name": "Coat - Red", "Published": "1", "Stock": "2",
          "In stock?": "1", "Regular price": "90", "Parent": "COAT", "Attribute 1 name": "Colour",
          "Attribute 1 value(s)": "Red"},
-        {"ID": "12", "Type": "variation", "Name": "Coat - Blue", "Published": "1", "Stock": "-2", "In stock?": "0",
+        {"ID": "12", "Type": "variation", "Name": "Coat - Blue", "Published": "1", "Stock": "-2", "In stock?": "1",
          "Regular price": "95", "Sale price": "80", "Parent": "id:10", "Images": f"{CDN}blue.png",
          "Attribute 1 name": "Colour", "Attribute 1 value(s)": "Blue"},
         {"ID": "20", "Type": "simple, virtual", "SKU": "BAG", "Name": "Bag", "Published": "-1", "In stock?": "1",
@@ -189,3 +189,51 @@ def test_a_web_address_is_the_file_of_its_name(table: Write, cell: str, count: i
 def test_a_web_address_without_a_file_is_refused(table: Write) -> None:
     _, err = run(table(("A1", "Coat", f"{CDN}hat.png"), ("A2", "Bag", "bag.png"), files=FILES))
     assert "is a web address, and pictures are not downloaded: put hat.png next to the table" in err
+
+
+def test_variations_before_their_product_and_of_hidden_ones(table: Write) -> None:
+    simple = {"Published": "1", "Categories": "Coats", "Images": "coat.png"}
+    rows = [
+        {"ID": "11", "Type": "variation", "Name": "Coat - Red", "Published": "1", "Parent": "id:10", "Stock": "5",
+         "In stock?": "0"},
+        {"ID": "10", "Type": "variable", "Name": "Coat", "Brands": "Acme", "Description": "One\\nTwo"} | simple,
+        {"ID": "20", "Type": "variable", "SKU": "D", "Name": "Draft"} | simple | {"Published": "-1"},
+        {"ID": "21", "Type": "variation", "SKU": "D-1", "Name": "Draft - Red", "Published": "1", "Parent": "D"},
+        {"ID": "30", "Type": "variable", "SKU": "H", "Name": "Hidden", "Visibility in catalog": "hidden"} | simple,
+        {"ID": "31", "Type": "variation", "SKU": "H-1", "Name": "Hidden - Red", "Published": "1", "Parent": "H"},
+        {"ID": "40", "Type": "simple", "SKU": "OVER", "Name": "Over", "Regular price": "100", "Sale price": "80",
+         "Date sale price ends": "2020-02-01"} | simple,
+        {"ID": "41", "Type": "simple", "SKU": "SOON", "Name": "Soon", "Regular price": "100", "Sale price": "80",
+         "Date sale price starts": "2999-02-01 00:00:00"} | simple,
+    ]  # fmt: skip
+    run(table(*(cells(WOOCOMMERCE, row) for row in rows), header=WOOCOMMERCE, files=FILES))
+    made = {product.sku: product for product in Product.objects.all()}
+    assert sorted(made) == ["11", "D-1", "H-1", "OVER", "SOON"]
+    red = made["11"]
+    assert (red.brand, red.category.name, red.description, pictures(red), red.stock) == (
+        "Acme", "Coats", "One\nTwo", 1, 0,
+    )  # fmt: skip
+    assert [made[sku].published for sku in ("11", "D-1", "H-1")] == [True, False, False]
+    assert [(made[sku].price, made[sku].compare_at_price) for sku in ("OVER", "SOON")] == [(100, None)] * 2
+
+
+def test_exports_of_woocommerce_in_another_language_are_refused(table: Write) -> None:
+    header = ("Typ", "Artikelnummer", "Name", "Regulärer Preis", "Bilder", "Name des Attributs 1")
+    message = refused(table(("simple", "A", "Hemd", "9", "coat.png", "Farbe"), header=header))
+    assert "Set the language of your user in WordPress to English" in message
+
+
+def test_rows_of_a_handle_may_be_apart_and_made_up_skus_differ(table: Write) -> None:
+    long = "womens-organic-cotton-long-sleeve-striped-breton-top-navy-white"
+    rows = [
+        {"Handle": long, "Title": "Top", "Option1 Name": "Size", "Option1 Value": "6", "Image Src": "coat.png"},
+        {"Handle": "sock", "Title": "Sock", "Option1 Name": "Size", "Option1 Value": "6", "Image Src": "bag.png"},
+        {"Handle": long, "Option1 Value": "6+"},
+        {"Handle": "sock", "Option1 Value": "6+"},
+        {"Handle": "sock", "Image Src": "back.png"},
+    ]
+    out, _ = run(table(*(cells(SHOPIFY, row) for row in rows), header=SHOPIFY, files=FILES))
+    assert "5 rows: 4 created, 0 changed, 0 unchanged, 0 refused, 1 with parts of other products." in out
+    found = sorted(Product.objects.values_list("title", "size"))
+    assert found == [("Sock", "6"), ("Sock", "6+"), ("Top", "6"), ("Top", "6+")]
+    assert all(pictures(product) and len(product.sku) <= 64 for product in Product.objects.all())

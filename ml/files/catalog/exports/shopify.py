@@ -6,6 +6,7 @@ and follow each other; what belongs to the product is only in the first one.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -13,9 +14,11 @@ from dataclasses import replace
 from ml.files.catalog.errors import Merged, RowError
 from ml.files.catalog.exports.cells import MOST_ATTRIBUTES, Cells, attribute_name, distinct, whole_rows
 from ml.files.catalog.header.columns import key_of, plain
+from ml.files.catalog.records import SKU_LENGTH
 from ml.files.catalog.rows import Row, Table
 
 _OPTIONS = range(1, 4)
+_MOST_APART = 10_000  # products whose rows may be apart
 _MOST_ROWS = 2500  # of a product, which may have 2,048 variants; they are in memory together
 _HANDLE = ("handle", "urlhandle")
 _PICTURE, _OF_VARIANT = ("imagesrc", "productimageurl"), ("variantimage", "variantimageurl")
@@ -90,9 +93,13 @@ def _option_names(table: Table, cells: Cells, others: Collection[str]) -> dict[s
 class _Products:
     def __init__(self, table: Table, cells: Cells, kept: list[int], options: dict[str, str]) -> None:
         self.table, self.cells, self.kept, self.options = table, cells, kept, options
+        self._made: set[str] = set()
+        self._first: dict[str, list[str]] = {}
 
     def rows(self) -> Iterator[Row | RowError]:
         """A row of another handle, or one that cannot be read, ends a product."""
+        self._made.clear()
+        self._first.clear()
         product: list[Row] = []
         current = ""
         for row in whole_rows(self.table):
@@ -109,12 +116,17 @@ class _Products:
             yield from self._product(current, product)
 
     def _product(self, handle: str, rows: list[Row]) -> Iterator[Row | Merged]:
-        gallery = self._gallery(rows)
+        # Rows of a handle may be apart, as after sorting by another column.
+        first = rows[0][1] if self.cells.get(rows[0][1], "title") else self._first.get(handle, rows[0][1])
+        if len(self._first) < _MOST_APART:
+            self._first.setdefault(handle, first)
+        gallery = self._gallery(rows) or self._gallery([(0, first)])
         of_variants = {self.cells.get(cells, *_OF_VARIANT) for _, cells in rows}
-        names = [self.cells.get(rows[0][1], f"option{number}name") for number in _OPTIONS]
-        variants = [(line, cells) for line, cells in rows if self._is_variant(cells)] or rows[:1]
+        names = [self.cells.get(first, f"option{number}name") for number in _OPTIONS]
+        variants = [(line, cells) for line, cells in rows if self._is_variant(cells)]
+        variants = variants or (rows[:1] if first is rows[0][1] else [])
         lines = {line for line, _ in variants}
-        category, kind = (self.cells.get(rows[0][1], name) for name in ("productcategory", "type"))
+        category, kind = (self.cells.get(first, name) for name in ("productcategory", "type"))
         for number, (line, cells) in enumerate(variants):
             own = self.cells.get(cells, *_OF_VARIANT)
             rest = [picture for picture in gallery if picture not in of_variants]
@@ -124,21 +136,29 @@ class _Products:
                 for name, place in zip(names, _OPTIONS, strict=True)
                 if name and (value := self.cells.get(cells, f"option{place}value"))
             }
-            words = (_word(value) for key, value in values.items() if key != "title")
-            sku = self.cells.get(cells, *_SKU) or "-".join([handle, *words])
+            sku = self.cells.get(cells, *_SKU) or self._sku(handle, [v for key, v in values.items() if key != "title"])
             made = [
                 sku,
                 "|".join(pictures),
                 "|".join(gallery.get(picture, "").replace("|", "/") for picture in pictures).strip("|"),
-                self._published(rows[0][1]),
+                self._published(first),
                 handle,
                 category or kind,
                 kind if category else "",
                 *(values.get(key, "") for key in self.options),
-                *(self._inherited(place, cells, rows[0][1]) for place in self.kept),
+                *(self._inherited(place, cells, first) for place in self.kept),
             ]
             yield line, made
         yield from (Merged(self.table.name, line) for line, _ in rows if line not in lines)
+
+    def _sku(self, handle: str, values: list[str]) -> str:
+        """`coat-blue-l`, with a digest if that is too long or another variant has it: sizes 6 and 6+."""
+        sku = "-".join([handle, *map(_word, values)])
+        if len(sku) > SKU_LENGTH or sku in self._made:
+            digest = hashlib.sha256("\0".join([handle, *values]).encode()).hexdigest()[:8]
+            sku = f"{sku[: SKU_LENGTH - 9]}-{digest}"
+        self._made.add(sku)
+        return sku
 
     def _gallery(self, rows: list[Row]) -> dict[str, str]:
         """Pictures in their order, and their texts."""

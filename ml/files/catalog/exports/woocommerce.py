@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 from ml.files.catalog.errors import Merged, RowError
@@ -23,6 +24,7 @@ _UNREAD = re.compile(
     r"|allowcustomerreviews|purchasenote|shippingclass|download.*|groupedproducts|upsells|crosssells|buttontext"
     r"|position|attribute\d+.*|meta:.*|swatchesattributes"
 )
+_LINE_END = re.compile(r"(?<!\\)\\n")  # how the export writes one
 _COMMA = re.compile(r"(?<!\\),")
 #: What a variation does not have from its product.
 _OWN = frozenset(plain(name) for name in (
@@ -72,29 +74,46 @@ def _overview(table: Table, cells: Cells, others: list[str]) -> tuple[set[str], 
 def _rows(
     table: Table, cells: Cells, kept: list[int], attributes: dict[str, str], parents: set[str]
 ) -> Iterator[Row | RowError]:
-    known: dict[str, list[str]] = {}  # parents
+    known = _parents(table, cells, parents)
     for row in whole_rows(table):
         if not isinstance(row, tuple):
             yield row
             continue
         line, own = row
         kind = cells.get(own, "type").casefold()
-        names = {cells.get(own, "sku").casefold(), f"id:{cells.get(own, 'id')}"} - {"", "id:"}
-        if "variation" not in kind and names & parents:
-            known.update(dict.fromkeys(names, own))
+        if ("variation" not in kind and _names(cells, own) & parents) or (
+            "grouped" in kind and cells.get(own, "groupedproducts")  # its products have rows of their own
+        ):
             yield Merged(table.name, line)
-        elif "grouped" in kind and cells.get(own, "groupedproducts"):
-            yield Merged(table.name, line)  # the products of the group have rows of their own
         else:
             parent = known.get(cells.get(own, "parent").casefold(), [""] * len(own))
             yield line, _product(cells, own, parent, kept, attributes)
+
+
+def _parents(table: Table, cells: Cells, parents: set[str]) -> dict[str, list[str]]:
+    """By SKU and id, the rows of products that have variations, which may precede them."""
+    found: dict[str, list[str]] = {}
+    if parents:
+        for row in whole_rows(table):
+            if isinstance(row, tuple) and "variation" not in cells.get(row[1], "type").casefold():
+                found.update(dict.fromkeys(_names(cells, row[1]) & parents, row[1]))
+    return found
+
+
+def _names(cells: Cells, row: list[str]) -> set[str]:
+    """What variations may call this product."""
+    return {cells.get(row, "sku").casefold(), f"id:{cells.get(row, 'id')}"} - {"", "id:"}
 
 
 def _product(cells: Cells, own: list[str], parent: list[str], kept: list[int], attributes: dict[str, str]) -> list[str]:
     def inherited(*names: str) -> str:
         return cells.get(own, *names) or cells.get(parent, *names)
 
-    hidden = inherited("visibilityincatalog").casefold() == "hidden"
+    hidden = any(
+        cells.get(row, "visibilityincatalog").casefold() == "hidden" or cells.get(row, "published") in ("0", "-1")
+        for row in (own, parent)
+    )
+    own = _as_sold(cells, own)
     values = _attributes(cells, parent, single=False) | _attributes(cells, own, single=True)
     return [
         cells.get(own, "sku") or "-".join(filter(None, (cells.get(parent, "sku"), cells.get(own, "id")))),
@@ -103,13 +122,25 @@ def _product(cells: Cells, own: list[str], parent: list[str], kept: list[int], a
         _deepest(inherited("categories")),
         _listed(inherited("brands"))[0] if inherited("brands") else "",
         cells.get(parent, "sku") or cells.get(own, "parent"),
-        cells.get(own, "description", "shortdescription") or cells.get(parent, "description", "shortdescription"),
+        _LINE_END.sub("\n", inherited("description") or inherited("shortdescription")),
         *(values.get(key, "") for key in attributes),
         *(
             own[place] if own[place].strip() or plain(cells.names[place]) in _OWN else parent[place]
             for place in kept
         ),
     ]  # fmt: skip
+
+
+def _as_sold(cells: Cells, row: list[str]) -> list[str]:
+    """Without a sale price that is over or to come, and without a stock if the product is marked as sold out."""
+    row = [*row]
+    today = datetime.now(UTC).date().isoformat()
+    starts, ends = cells.get(row, "datesalepricestarts")[:10], cells.get(row, "datesalepriceends")[:10]
+    if "saleprice" in cells and (starts > today or "" < ends < today):
+        row[cells.places["saleprice"]] = ""
+    if "stock" in cells and cells.get(row, "instock") == "0":
+        row[cells.places["stock"]] = "0"
+    return row
 
 
 def _attributes(cells: Cells, row: list[str], *, single: bool) -> dict[str, str]:

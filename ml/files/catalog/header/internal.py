@@ -7,6 +7,9 @@ import unicodedata
 
 #: A name with one of these words is internal, in English, German, French, Spanish, Italian and Dutch.
 _WORDS = frozenset({
+    "spanne", "wareneingang", "emplacement", "ubicacion", "observaciones", "cliente", "clientes", "client", "clients",
+    "ubicazione", "annotazioni", "ricarico", "listino", "scorta", "staff", "buyer", "seller", "owner", "invoice",
+    "vip", "bought", "paid", "rabatt", "sconto", "remise", "descuento", "korting",
     "cost", "costs", "cogs", "wholesale", "purchase", "purchased", "purchasing", "margin", "margins", "markup",
     "profit", "profits", "supplier", "suppliers", "internal", "confidential", "secret", "warehouse", "reorder",
     "restock", "commission", "consignor", "consignee", "customer", "customers", "email", "ek", "ekp", "einkauf",
@@ -18,15 +21,21 @@ _WORDS = frozenset({
     "mindestbestand", "meldebestand",
 })  # fmt: skip
 #: Beginnings of longer words: Lieferantennummer, Einkaufsdatum.
-_BEGINNINGS = ("einkauf", "einstand", "lieferant", "inkoop", "leverancier", "fournisseur", "proveedor", "fornitor")
+_BEGINNINGS = (
+    "einkauf", "einstand", "lieferant", "inkoop", "leverancier", "kunden", "klant", "magazijn", "magazzin",
+    "fournisseur", "proveedor", "fornitor",
+)  # fmt: skip
 #: Within a name, whole words.
 _PHRASES = re.compile(
     r"\b(net (price|cost|amount)|(price|prix|precio|prezzo|prijs|preis|vk) (net|netto|ht|neto)"
-    r"|(netto|net) (preis|prix|precio|prezzo|prijs|vk|ek)|(trade|dealer|buying) price|private (notes?|comments?|info)"
-    r"|e mail|low stock amount|(stock|bin|shelf) location|staff (only|notes?)|min(imum)? stock|do not (show|publish))\b"
+    r"|(netto|net) (preis|prix|precio|prezzo|prijs|vk|ek)|(trade|dealer|buying) price"
+    r"|private (notes?|remarks?|comments?|info)"
+    r"|e mail|vendor code|(safety|min|minimum) (stock|qty|quantity)|po number|last sold|sold to|to do"
+    r"|low stock amount|(stock|bin|shelf) location|staff (only|notes?)|min(imum)? stock|do not (show|publish))\b"
 )
 #: Whole names: "Top notes" of a perfume is for everybody.
 _NAMES = frozenset({
+    "location", "shelf",
     "note", "notes", "remark", "remarks", "comment", "comments", "memo", "private", "bin", "admin", "notiz",
     "notizen", "bemerkung", "bemerkungen", "kommentar", "anmerkung", "remarque", "remarques", "commentaire",
     "nota", "notas", "comentario", "comentarios", "commento", "osservazioni", "opmerking", "opmerkingen",
