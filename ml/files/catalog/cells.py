@@ -214,7 +214,7 @@ def stock_of(text: str) -> int:
 
 
 def published_of(text: str) -> bool:
-    word = _truth(_unaccented(text))
+    word = _truth(unaccented(text))
     if word not in YES | NO:
         raise BadCell("is neither yes nor no")
     return word in YES
@@ -240,7 +240,8 @@ def gtin_of(text: str) -> str:
     return digits
 
 
-def _unaccented(text: str) -> str:
+def unaccented(text: str) -> str:
+    """Lower case without accents: Größe is grosse."""
     if text.isascii():
         return text.casefold()
     return "".join(each for each in unicodedata.normalize("NFKD", text).casefold() if not unicodedata.combining(each))
@@ -252,7 +253,7 @@ def _truth(word: str) -> str:
 
 
 def available_of(text: str) -> bool:
-    word = _truth(re.sub(r"[\s_-]+", " ", _unaccented(text)))
+    word = _truth(re.sub(r"[\s_-]+", " ", unaccented(text)))
     if word not in AVAILABLE | UNAVAILABLE:
         raise BadCell("is neither in stock nor out of stock")
     return word in AVAILABLE

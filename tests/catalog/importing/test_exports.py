@@ -237,3 +237,24 @@ def test_rows_of_a_handle_may_be_apart_and_made_up_skus_differ(table: Write) -> 
     found = sorted(Product.objects.values_list("title", "size"))
     assert found == [("Sock", "6"), ("Sock", "6+"), ("Top", "6"), ("Top", "6+")]
     assert all(pictures(product) and len(product.sku) <= 64 for product in Product.objects.all())
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (WOOCOMMERCE, {"ID": "44", "Type": "simple", "SKU": "A1", "Name": "Coat", "Published": "1", "In stock?": "1",
+                       "Stock": "3", "Regular price": "45", "Categories": "Clothing > Coats", "Images": "coat.png",
+                       "GTIN, UPC, EAN, or ISBN": "4006381333931"}),
+        (SHOPIFY, {"Handle": "coat", "Title": "Coat", "Product Category": "Clothing > Coats", "Type": "Outdoor",
+                   "Published": "TRUE", "Variant SKU": "A1", "Variant Inventory Qty": "3", "Variant Price": "45",
+                   "Variant Barcode": "4006381333931", "Image Src": "coat.png", "Status": "active"}),
+    ],
+    ids=["WooCommerce", "Shopify"],
+)  # fmt: skip
+def test_whole_exports_of_other_shops_have_one_column_for_each_field(
+    table: Write, header: tuple[str, ...], row: dict[str, str]
+) -> None:
+    run(table(cells(header, row), header=header))
+    made = Product.objects.get()
+    assert (made.sku, made.title, made.price, made.stock, made.gtin) == ("A1", "Coat", 45, 3, "4006381333931")
+    assert (made.category.name, made.published) == ("Coats", True)

@@ -553,42 +553,6 @@ def test_a_header_that_cannot_be_used_is_refused_by_name(
     assert all(part in message for part in ["catalog.csv", *parts]), message
 
 
-WOOCOMMERCE = (
-    "ID", "Type", "SKU", "GTIN, UPC, EAN, or ISBN", "Name", "Published", "Is featured?", "Visibility in catalog",
-    "Short description", "Description", "Date sale price starts", "Date sale price ends", "Tax status", "Tax class",
-    "In stock?", "Stock", "Low stock amount", "Backorders allowed?", "Sold individually?", "Weight (kg)",
-    "Allow customer reviews?", "Purchase note", "Sale price", "Regular price", "Categories", "Tags", "Images", "Parent",
-    "External URL", "Button text", "Position", "Brands", "Attribute 1 name", "Attribute 1 value(s)",
-)  # fmt: skip
-SHOPIFY = (
-    "Handle", "Title", "Body (HTML)", "Vendor", "Product Category", "Type", "Tags", "Published", "Option1 Name",
-    "Option1 Value", "Variant SKU", "Variant Grams", "Variant Inventory Tracker", "Variant Inventory Qty",
-    "Variant Price", "Variant Compare At Price", "Variant Barcode", "Image Src", "Image Position", "Image Alt Text",
-    "SEO Title", "Variant Image", "Cost per item", "Status",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("header", "cells"),
-    [
-        (WOOCOMMERCE, {"ID": "44", "Type": "simple", "SKU": "A1", "Name": "Coat", "Published": "1", "In stock?": "1",
-                       "Stock": "3", "Regular price": "45", "Categories": "Clothing > Coats", "Images": "coat.png",
-                       "GTIN, UPC, EAN, or ISBN": "4006381333931"}),
-        (SHOPIFY, {"Handle": "coat", "Title": "Coat", "Product Category": "Clothing > Coats", "Type": "Outdoor",
-                   "Published": "TRUE", "Variant SKU": "A1", "Variant Inventory Qty": "3", "Variant Price": "45",
-                   "Variant Barcode": "4006381333931", "Image Src": "coat.png", "Status": "active"}),
-    ],
-    ids=["WooCommerce", "Shopify"],
-)  # fmt: skip
-def test_whole_exports_of_other_shops_have_one_column_for_each_field(
-    table: Write, header: tuple[str, ...], cells: dict[str, str]
-) -> None:
-    run(table(tuple(cells.get(name, "") for name in header), header=header))
-    made = Product.objects.get()
-    assert (made.sku, made.title, made.price, made.stock, made.gtin) == ("A1", "Coat", 45, 3, "4006381333931")
-    assert (made.category.name, made.published) == ("Coats", True)
-
-
 def test_a_header_without_known_columns_is_refused(table: Write) -> None:
     folder = table(("1", "2"), header=("Artikel", "Bild"))
     names = "id, product id, item id, item number, article number, variant sku"

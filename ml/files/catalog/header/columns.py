@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ml.files.catalog.cells import SIGN, SIGNS
+from ml.files.catalog.cells import SIGN, SIGNS, unaccented
 from ml.files.catalog.errors import CatalogFileError
 from ml.files.catalog.header.internal import is_internal
 from ml.files.catalog.header.names import ATTRIBUTES, NAMES, TRANSLATED, TRANSLATED_ATTRIBUTES
@@ -33,13 +32,7 @@ _NUMBERED = re.compile(r"Unnamed: [0-9]+(_level_[0-9]+)?")
 
 def plain(name: str) -> str:
     name = _UNITS.sub("", name.rstrip("? "))
-    return re.sub(r"[\s._'’-]+", "", _unaccented(name))
-
-
-def _unaccented(name: str) -> str:
-    if name.isascii():
-        return name.casefold()
-    return "".join(each for each in unicodedata.normalize("NFKD", name).casefold() if not unicodedata.combining(each))
+    return re.sub(r"[\s._'’-]+", "", unaccented(name))
 
 
 def _spellings(name: str) -> Iterator[str]:
@@ -99,7 +92,7 @@ class Columns:
                 "To show one to shoppers, add --attribute with its name."
             )
         names = [self.names[place] for place in self.attributes.values()]
-        if nearly := [name for name in names if _NEARLY.match(_unaccented(name))]:
+        if nearly := [name for name in names if _NEARLY.match(unaccented(name))]:
             found.append(
                 f"Kept as attributes, not read as prices or stock: {_listed(nearly)}. "
                 "Rename them if they are price, sale_price, compare_at_price or stock."

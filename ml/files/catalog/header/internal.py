@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from ml.files.catalog.cells import unaccented
 
 #: A name with one of these words is internal, in English, German, French, Spanish, Italian and Dutch.
 _WORDS = frozenset({
@@ -46,8 +47,7 @@ _NAMES = frozenset({
 
 def is_internal(name: str) -> bool:
     """Whether a column of this name should not become a public attribute."""
-    text = unicodedata.normalize("NFKD", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).casefold()
-    words = re.findall(r"[^\W_]+", "".join(letter for letter in text if not unicodedata.combining(letter)))
+    words = re.findall(r"[^\W_]+", unaccented(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)))
     plain = " ".join(words)
     return (
         not _NAMES.isdisjoint((plain, name.strip().casefold()))  # MwSt is one word
