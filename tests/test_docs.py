@@ -202,6 +202,7 @@ def test_make_lines_in_the_docs_name_targets_that_exist(page: Path) -> None:
 # The API
 
 
+@pytest.mark.slow
 def test_every_address_of_the_api_is_documented() -> None:
     text = (DOCS / "api.md").read_text()
     schema = SchemaGenerator().get_schema(public=True)

@@ -52,6 +52,7 @@ def test_one_bad_picture_is_a_form_error_and_nothing_is_half_written(
     assert not Product.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_there_already_is_a_warning(shop: Shopkeeper, admin_client: Client) -> None:
     product = shop.product()
     image = shop.image(product, picture("red"))
@@ -67,6 +68,7 @@ def test_a_picture_that_is_there_already_is_a_warning(shop: Shopkeeper, admin_cl
     assert product.images.count() == 1
 
 
+@pytest.mark.slow
 def test_lists_cost_the_same_however_long(
     shop: Shopkeeper, admin_client: Client, django_assert_max_num_queries: Any
 ) -> None:
@@ -76,6 +78,7 @@ def test_lists_cost_the_same_however_long(
         assert admin_client.get("/admin/catalog/product/").status_code == 200
 
 
+@pytest.mark.slow
 def test_the_form_says_of_each_picture_whether_it_is_searchable(
     shop: Shopkeeper, admin_client: Client, plane: EmbeddingModel
 ) -> None:
@@ -91,6 +94,7 @@ def test_the_form_says_of_each_picture_whether_it_is_searchable(
     assert "Failed, not in similar items: Damaged. [corrupt]" in page
 
 
+@pytest.mark.slow
 def test_failed_embeddings_are_tried_again_from_their_list(
     shop: Shopkeeper, admin_client: Client, plane: EmbeddingModel
 ) -> None:

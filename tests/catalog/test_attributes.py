@@ -84,6 +84,7 @@ def test_every_valid_form_is_stored_shown_and_answered_as_it_is(shop: Shopkeeper
     assert "<script>alert(1)" not in page.content.decode()
 
 
+@pytest.mark.slow
 def test_the_page_shows_attributes_as_people_write_them(shop: Shopkeeper) -> None:
     product = shop.product(attributes={"sizes": ["38", "40"], "lined": True, "weight": 0.5, "nothing": []})
     page = Client().get(f"/p/{product.slug}/").content.decode()

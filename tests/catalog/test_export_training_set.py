@@ -40,6 +40,7 @@ def table(folder: Path) -> dict[str, dict[str, str]]:
         return {line["id"]: line for line in csv.DictReader(file)}
 
 
+@pytest.mark.slow
 def test_prices_stock_and_other_values_go_out_and_come_in_again(
     kaggle_folder: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def test_stored_addresses_do_not_change(shop: Shopkeeper) -> None:
     assert (product.slug, category.address) == ("weie-tasse--A", "weie-ware")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_categories_are_listed_by_name_without_case_and_accents(shop: Shopkeeper, client: Client) -> None:
     names = ["apple", "Éclair", "Fig", "mango", "Zebra"]

@@ -70,6 +70,7 @@ def test_a_picture_that_the_product_has_is_a_refusal_too(shop: Shopkeeper, staff
     assert refused()[0].startswith(line("API upload", picture(), "duplicate", pixels="60x80"))
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_photo_searches_say_it_by_api_page_and_command(
     network: EmbeddingModel, client: Client, tmp_path: Path, refused: Any
@@ -83,6 +84,7 @@ def test_photo_searches_say_it_by_api_page_and_command(
     assert [logged.startswith(line(door)) for door, logged in zip(doors, refused(), strict=True)] == [True] * 3
 
 
+@pytest.mark.slow
 def test_the_admin_says_it(shop: Shopkeeper, admin_client: Client, refused: Any) -> None:
     product = shop.product()
     page = admin_client.get(f"/admin/catalog/product/{product.pk}/change/")

@@ -90,6 +90,7 @@ def test_one_new_sku_six_times_at_once_is_one_product_and_five_form_errors(shop:
     assert Product.objects.count() == 5
 
 
+@pytest.mark.slow
 def test_one_address_for_six_products_at_once_is_a_form_error(shop: Shopkeeper, boss: User) -> None:
     shop.category()
     bodies = [{"sku": f"S{n}", "slug": "same", "title": "New", "category": "clothes"} for n in SIX]
@@ -182,6 +183,7 @@ def test_one_new_product_six_times_at_once_comes_back_as_the_form_with_what_was_
             assert "was added successfully" not in page
 
 
+@pytest.mark.slow
 def test_what_no_field_of_the_form_was_asked_is_an_error_of_the_form(shop: Shopkeeper, boss: User) -> None:
     shop.product("Other", sku="OTHER", slug="new-dress--NEW")
     client, photo = admin(boss), SimpleUploadedFile("a.jpg", picture(), "image/jpeg")
@@ -195,6 +197,7 @@ def test_what_no_field_of_the_form_was_asked_is_an_error_of_the_form(shop: Shopk
     assert not ProductImage.objects.exists()
 
 
+@pytest.mark.slow
 def test_pictures_of_a_save_that_is_tried_again_are_whole(
     shop: Shopkeeper, boss: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +301,7 @@ def imported(path: Path) -> tuple[str, str]:
     return out.getvalue(), notes.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_two_imports_of_one_catalog_at_once_both_end_well(catalog: Path, transactional_db: None) -> None:
     answers = together([partial(imported, catalog)] * 2)
@@ -326,6 +330,7 @@ def test_an_import_beside_the_api_and_the_admin_ends_well(catalog: Path, shop: S
     assert Category.objects.find_problems() == ([], [], [], [], [])
 
 
+@pytest.mark.slow
 def test_an_imported_product_whose_address_is_taken_is_a_row_error(catalog: Path, shop: Shopkeeper) -> None:
     shop.product("Other", sku="OTHER", slug="shirt-7--7")
     out, notes = imported(catalog)
@@ -362,6 +367,7 @@ def test_one_model_added_twice_at_once_is_one_model(wide: str, transactional_db:
     assert EmbeddingModel.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_one_file_of_vectors_twice_at_once_is_stored_once(shop: Shopkeeper, tmp_path: Path) -> None:
     model = EmbeddingModel.objects.create(
         name="wide", source="file", weights_sha256="0" * 64, graph_sha256="0" * 64, state="active",

@@ -112,6 +112,7 @@ def test_several_products_go_at_once(full: Product, role: Callable[[], User], sh
     assert not ImageEmbedding.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_picture_goes_from_the_products_page(full: Product, shop: Shopkeeper) -> None:
     client, image = signed_in(staff("editor", *CATALOG)), full.images.first()
     fields = {
@@ -141,6 +142,7 @@ def test_without_the_permission_nothing_is_deleted_or_offered(full: Product, per
     assert Product.objects.filter(pk=full.pk).exists()
 
 
+@pytest.mark.slow
 def test_more_than_a_request_can_delete_is_refused_with_a_remedy(
     full: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def test_wrong_passwords_lock_the_account_for_this_address(anna: User) -> None:
     assert statuses(25) == [200] * 4 + [429] * 21
 
 
+@pytest.mark.slow
 def test_the_answer_says_what_happened_and_when_to_come_back(anna: User, caplog: pytest.LogCaptureFixture) -> None:
     statuses(4)
     with caplog.at_level(logging.WARNING, "shop.admin.logins"):
@@ -59,6 +60,7 @@ def test_the_answer_says_what_happened_and_when_to_come_back(anna: User, caplog:
     assert "Login refused for 'anna' from 203.0.113.7" in caplog.text
 
 
+@pytest.mark.slow
 def test_the_right_password_does_not_open_a_locked_door(anna: User) -> None:
     statuses(5)
     client = Client()
@@ -67,6 +69,7 @@ def test_the_right_password_does_not_open_a_locked_door(anna: User) -> None:
     assert "_auth_user_id" not in client.session
 
 
+@pytest.mark.slow
 def test_others_and_the_same_account_from_elsewhere_are_not_locked_out(anna: User) -> None:
     User.objects.create_user("ben", password="right", is_staff=True)
     statuses(5)
@@ -82,6 +85,7 @@ def test_a_few_passwords_on_each_of_many_accounts_lock_the_address(anna: User) -
     assert attempt(password="right", address="198.51.100.1").status_code == 302
 
 
+@pytest.mark.slow
 def test_other_browsers_and_other_addresses_of_one_network_count_together(anna: User) -> None:
     for number in range(4):
         assert attempt(address=f"2001:db8:1:2::{number + 1}", HTTP_USER_AGENT=f"browser {number}").status_code == 200
@@ -89,6 +93,7 @@ def test_other_browsers_and_other_addresses_of_one_network_count_together(anna: 
     assert attempt(address="2001:db8:1:3::1").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_forwarded_address_counts_only_behind_a_proxy(anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         attempt(HTTP_X_FORWARDED_FOR=f"10.0.0.{number}")
@@ -98,6 +103,7 @@ def test_a_forwarded_address_counts_only_behind_a_proxy(anna: User, monkeypatch:
     assert attempt(HTTP_X_FORWARDED_FOR="203.0.113.7, 198.51.100.1").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_server_that_knows_no_address_locks_too(anna: User) -> None:
     assert statuses(6, address="") == [200] * 4 + [429] * 2
 
@@ -112,6 +118,7 @@ def test_failures_are_forgotten_after_a_success_but_not_those_of_other_accounts(
     assert attempt("user99").status_code == 429, "16 + 3 + 1 from this address"
 
 
+@pytest.mark.slow
 def test_the_door_opens_again_and_trying_on_does_not_keep_it_shut(anna: User) -> None:
     statuses(5)
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=14))
@@ -172,6 +179,7 @@ def test_odd_usernames_are_an_ordinary_failure(anna: User, username: str) -> Non
     assert answer.status_code == 200
 
 
+@pytest.mark.slow
 def test_old_failures_are_removed_daily(anna: User) -> None:
     statuses(2)
     attempt("ben")
@@ -200,6 +208,7 @@ def test_the_wait_ends_with_the_failure_that_brings_the_count_below_the_limit(an
 # The secret key
 
 
+@pytest.mark.slow
 def test_what_a_former_key_signed_stays_valid(
     anna: User, settings: Any, plane: EmbeddingModel, shop: Shopkeeper
 ) -> None:

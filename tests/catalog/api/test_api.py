@@ -204,6 +204,7 @@ def test_a_request_beyond_all_bounds_is_refused_unread(staff: APIClient, setting
     assert (response.status_code, response.json()["code"]) == (413, "too_many_bytes")
 
 
+@pytest.mark.slow
 def test_the_schema_and_its_page_are_public(db: None) -> None:
     schema = APIClient().get("/api/v1/schema/?format=json").json()
     assert {

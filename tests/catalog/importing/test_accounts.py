@@ -112,6 +112,7 @@ def test_no_product_of_a_class_folder_is_without_a_usable_picture(tmp_path: Path
     assert all(f"Dress/{name}" in text for name in ("b.jpg", "c.png", "d.heic"))
 
 
+@pytest.mark.slow
 def test_class_folders_that_moved_are_the_same_products(tmp_path: Path, zipped: Callable[..., Path]) -> None:
     for name in ("1.jpg", "2.jpg"):
         (tmp_path / "a" / "R\u00f6cke").mkdir(parents=True, exist_ok=True)
@@ -128,6 +129,7 @@ def test_class_folders_that_moved_are_the_same_products(tmp_path: Path, zipped: 
     assert "is the same picture as Shirts/1 (1).jpg [duplicate]" in text
 
 
+@pytest.mark.slow
 def test_names_with_one_address_are_several_categories_and_spellings_of_one_name_one(kaggle_folder: Folder) -> None:
     names = [
         "C",

@@ -87,6 +87,7 @@ def test_numbers_and_texts_of_a_row_are_cleaned(table: Write) -> None:
     assert (made.description, made.brand, made.size) == ("A", "H&M", "38")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_one_damaged_line_does_not_change_the_encoding_of_the_others(table: Write) -> None:
     folder = table(("A1", "Château", "coat.png"), ("A2", "Chateau", "coat.png"))
@@ -133,6 +134,7 @@ def test_kr_is_a_currency_only_in_shops_that_have_one(
         assert "may be in SEK, NOK, DKK or ISK: write the code, or add a column currency" in err
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_rows_that_differ_from_their_products_are_counted(table: Write) -> None:
     header = (*HEADER, "price", "stock", "colour")

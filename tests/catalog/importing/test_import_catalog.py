@@ -92,6 +92,7 @@ def test_what_staff_changed_survives_another_import(kaggle_folder: Callable[...,
     assert Product.objects.values_list("title", "price").get() == ("Handwritten", Decimal("12.50"))
 
 
+@pytest.mark.slow
 def test_demo_prices_are_the_same_every_time(kaggle_folder: Callable[..., Path]) -> None:
     folder = kaggle_folder([row(str(number)) for number in range(30)])
     run(folder, demo_prices=True)

@@ -70,6 +70,7 @@ def examples() -> dict[str, tuple[str, list[str], str, list[str]]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", ["A table of your own", "Kaggle's layout", "One folder per class"])
 def test_examples_in_the_documentation_work(tmp_path: Path, section: str) -> None:
     folder, files, text, printed = examples()[section]

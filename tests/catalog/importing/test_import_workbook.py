@@ -296,6 +296,7 @@ def test_more_rows_and_texts_than_a_sheet_has_are_refused(shop: Shop, part: str,
     assert f"{part} of catalog.xlsx {reason}" in refused(shop(padded.getvalue()))
 
 
+@pytest.mark.slow
 def test_many_empty_rows_are_no_long_row(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook, "MOST_TREE", 2**15)  # more than the theme of this workbook
     monkeypatch.setattr(workbook, "_PIECE", 2**10)

@@ -63,6 +63,7 @@ def test_a_mark_is_raised_with_new_pictures_and_only_then(shop: Shopkeeper) -> N
     assert second.highest_image > first.highest_image
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_after_an_older_backup_was_restored_nothing_is_set_aside_or_deleted(restored: list[ProductImage]) -> None:
     with pytest.raises(RowsWentBackwards, match=r"older than the media storage.*manage\.py media sweep --confirm"):

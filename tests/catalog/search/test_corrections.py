@@ -60,6 +60,7 @@ def test_of_words_that_no_product_has_together_the_misspelt_are_corrected(stocke
     assert [sku.split(" ")[:2] for sku in skus] == [["Black", "shoes"]]
 
 
+@pytest.mark.slow
 def test_brands_and_plurals_are_no_misspellings_of_other_words(shop: Shopkeeper) -> None:
     for n in range(12):
         shop.product("Like new shirt", sku=f"L{n}")

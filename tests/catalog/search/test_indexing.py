@@ -115,6 +115,7 @@ def test_the_beginning_of_a_word_finds_products_of_every_kind(shop: Shopkeeper, 
     assert not find("dnausteg", Product.objects.published()).ids, "a word of unpublished products corrects nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_new_word_corrects_misspellings_at_once() -> None:
     Shopkeeper().product("Zanzibar scarf")
@@ -169,6 +170,7 @@ def test_pages_backwards_are_those_forwards(shop: Shopkeeper, monkeypatch: pytes
     assert pages_of(client, last, "previous") == forwards[::-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("looked_at", [1000, 0], ids=["newest first", "by the index"])
 def test_staff_see_all_of_a_common_word(
     admin_client: Client, shop: Shopkeeper, monkeypatch: pytest.MonkeyPatch, looked_at: int

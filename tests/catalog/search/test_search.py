@@ -201,6 +201,7 @@ def test_the_page_says_what_it_did(client: Client, stocked: None) -> None:
     assert "corrected" not in client.get("/api/v1/products/").json()
 
 
+@pytest.mark.slow
 def test_unpublished_products_are_neither_found_nor_correct_anything(shop: Shopkeeper, client: Client) -> None:
     hidden = shop.product("Zanzibar secret", published=False)
     count_words()

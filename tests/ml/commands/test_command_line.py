@@ -562,6 +562,7 @@ def test_help_teaches_with_examples() -> None:
         assert f"python -m ml {command}" in shown.stdout
 
 
+@pytest.mark.slow
 def test_maps_are_printed_and_drawn(tmp_path: Path, cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo = tmp_path / "photo.png"
     photo.write_bytes(encode(draw(160, 120)))
@@ -584,6 +585,7 @@ def test_maps_are_printed_and_drawn(tmp_path: Path, cache_dir: Path, capsys: pyt
     assert main(["maps", str(tmp_path / "none.jpg"), "--cache-dir", str(cache_dir)]) == 1
 
 
+@pytest.mark.slow
 def test_export_writes_the_maps_of_a_bundled_model_after_its_bytes(tmp_path: Path, cache_dir: Path) -> None:
     arguments = ["export", "--weights", "bundled", "--cache-dir", str(cache_dir), "--out"]
     assert main([*arguments, str(tmp_path / "plain.onnx")]) == 0

@@ -189,6 +189,7 @@ def test_smaller_galleries_lists_and_tags_are_reported(document: dict[str, Any])
     assert interval["low"] <= interval["mean"] <= interval["high"]
 
 
+@pytest.mark.slow
 def test_every_class_has_its_row_and_what_was_found_instead(document: dict[str, Any]) -> None:
     rows = {row["label"]: row for row in system(document, "by-hand")["classes"]}
     assert {name: (row["queries"], row["gallery"]) for name, row in rows.items()} == {
@@ -263,6 +264,7 @@ def test_the_part_of_a_split_asks_and_held_out_types_are_measured_apart(
     assert [row["label"] for row in by_hand["classes"]] == ["disc"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sides", "reason"), [({"images/100.jpg": "train"}, "'val'"), ({}, "names none of these")])
 def test_a_part_without_pictures_is_refused(
     catalog: Path, cache: Path, tmp_path: Path, sides: dict[str, str], reason: str
@@ -282,6 +284,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_another_set_asks_for_the_same_kind(catalog: Path, photos: Path, cache: Path, tmp_path: Path) -> None:
     class_map = tmp_path / "map.json"
     class_map.write_text(json.dumps({"Round": "disc", "Square": ["frame", "lone"], "Odd": []}))
@@ -300,6 +303,7 @@ def test_another_set_asks_for_the_same_kind(catalog: Path, photos: Path, cache: 
     assert {row["label"]: row["gallery"] for row in pixels["classes"]} == {"Round": 6, "Square": 7}
 
 
+@pytest.mark.slow
 def test_a_large_picture_finds_its_own_thumbnail(catalog: Path, cache: Path, tmp_path: Path) -> None:
     rows, pictures = [], {}
     for number, kind, colour, nudge in (
@@ -457,6 +461,7 @@ def test_an_unknown_baseline_is_wrong_usage(catalog: Path, cache: Path) -> None:
     assert "magic is none of pixels, hsv, blend, untrained" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_written_says_so_and_leaves_nothing(catalog: Path, cache: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     out = tmp_path / "file" / "report"
@@ -477,6 +482,7 @@ def test_no_network_library_is_needed_to_measure() -> None:
     assert imported_by("ml.commands.evaluate").isdisjoint(HEAVY)
 
 
+@pytest.mark.slow
 def test_queries_are_drawn_by_product(catalog: Path, cache: Path) -> None:
     assert protocol.MACRO_AT_LEAST == 3  # the docs say so
     arguments = (catalog, "--weights", "none", "--baselines", "pixels", "--queries", 4, "--json")

@@ -146,6 +146,7 @@ def test_resamples_draw_as_many_as_there_are_and_the_same_again() -> None:
     assert metrics.resamples(0, 5).shape == (5, 0)
 
 
+@pytest.mark.slow
 def test_ranking_puts_the_query_itself_last_and_agrees_with_a_plain_sort() -> None:
     random = np.random.default_rng(0)
     gallery = random.standard_normal((300, 8)).astype(np.float32)

@@ -26,6 +26,7 @@ def made(count: int, dimension: int = 4, *, seed: int = 0) -> Features:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written_is_what_is_read(kind: str, tmp_path: Path) -> None:
     written = made(5)

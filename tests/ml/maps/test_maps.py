@@ -81,6 +81,7 @@ def test_pooling_the_feature_map_gives_the_vector(tmp_path: Path, pooling: str) 
     np.testing.assert_allclose(maps.attention, lengths / lengths.max(axis=(1, 2), keepdims=True), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_activation_is_what_each_place_adds_to_the_score_of_a_class(tmp_path: Path) -> None:
     maps, given = maps_of(SPLIT, tmp_path)
     head, kernel, bias = given["head/kind/kernel"], given["labels/type/kernel"], given["labels/type/bias"]
@@ -123,6 +124,7 @@ def test_the_map_is_of_the_type_or_else_of_the_first_task_that_has_places() -> N
     assert mapped_task(colours_only) is None
 
 
+@pytest.mark.slow
 def test_a_graph_with_maps_is_the_graph_without_and_more(tmp_path: Path) -> None:
     graph, weights = exported(SPLIT, tmp_path)
     plain = graph.read_bytes()

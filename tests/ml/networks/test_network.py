@@ -160,6 +160,7 @@ def test_no_pictures_give_no_vectors(onnx: OnnxEmbedder, tensorflow: TensorFlowE
         assert (vectors.shape, vectors.dtype) == ((0, 2048), np.float32)
 
 
+@pytest.mark.slow
 def test_a_picture_of_the_wrong_shape_is_named(onnx: OnnxEmbedder, pictures: list[np.ndarray]) -> None:
     with pytest.raises(ValueError, match=r"image 1 is float64 \(80, 80, 3\)"):
         onnx.embed([pictures[0], pictures[0] / 255])

@@ -67,6 +67,7 @@ def test_the_same_colours_look_the_same_in_every_profile_and_format(name: str, f
     assert not codec.changed_since(data, codec.DECODER_VERSION)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["CMYK", "grey, gamma 1.8"])
 def test_print_and_grey_have_profiles_too(name: str) -> None:
     mode, profile = made(name)
@@ -195,6 +196,7 @@ def test_chromaticities_must_span_a_colour_space() -> None:
             rgb_profile(primaries, SRGB_TONE, "flat")
 
 
+@pytest.mark.slow
 def test_decoders_convert_and_note(caplog: pytest.LogCaptureFixture) -> None:
     decoders = Decoders(1)
     try:

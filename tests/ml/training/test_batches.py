@@ -26,6 +26,7 @@ def batches(sources, **options):
     return Batches(sources, Sampling(4, 3, 0.5), **(defaults | options))
 
 
+@pytest.mark.slow
 def test_a_batch_holds_p_draws_of_k_pictures_as_often_as_the_weights_say(sources):
     expected = 4 * np.sqrt([40, 8, 2, 1]) / np.sqrt([40, 8, 2, 1]).sum()
     for step in range(5):

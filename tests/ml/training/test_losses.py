@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow  # loads TensorFlow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _quiet():
@@ -19,7 +21,6 @@ def number(tensor):
 PLANE = np.array([[1, 0], [0.8, 0.6], [0, 1], [-1, 0]], np.float32)
 
 
-@pytest.mark.slow
 def test_squared_distances():
     from ml.training.losses import squared_distances
 

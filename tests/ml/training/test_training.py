@@ -409,6 +409,7 @@ def test_a_split_that_cannot_be_written_is_one_sentence(
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [".lock", "split.json"]
 
 
+@pytest.mark.slow
 def test_a_split_of_another_set_is_called_that(
     shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -93,6 +93,7 @@ def as_in_packages(found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return tensors | {"_fc.weight": np.zeros((1000, 1280), np.float32)}
 
 
+@pytest.mark.slow
 def test_a_package_gives_its_backbone_in_keras_order(
     tmp_path: Path, torch: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

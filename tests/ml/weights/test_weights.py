@@ -227,6 +227,7 @@ def test_a_server_that_cannot_resume_is_read_from_the_start(tmp_path: Path, serv
     assert (tmp_path / KERAS_FILE).read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 def test_a_download_that_never_completes_is_refused_and_continued_next_time(tmp_path: Path, serve: Serve) -> None:
     server = serve(CONTENT)
     server.faults = [("cut", 1000)] * 3

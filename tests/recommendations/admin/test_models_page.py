@@ -112,6 +112,7 @@ def test_adding_neither_waits_for_another_process_nor_happens_twice(
     assert EmbeddingModel.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_buttons_are_shown_to_those_who_may_press_them(uses_fashion: EmbeddingModel) -> None:
     viewer = signed_in(staff("viewer", "recommendations.view_embeddingmodel"))
     assert "Bundled models" in text(viewer)
@@ -123,6 +124,7 @@ def test_buttons_are_shown_to_those_who_may_press_them(uses_fashion: EmbeddingMo
     assert "Another model is available" not in text(viewer, "/admin/")
 
 
+@pytest.mark.slow
 def test_every_button_sends_a_csrf_token(uses_fashion: EmbeddingModel, admin_client: Client) -> None:
     ready, draft = (
         EmbeddingModel.objects.create(
@@ -148,6 +150,7 @@ def test_every_button_sends_a_csrf_token(uses_fashion: EmbeddingModel, admin_cli
 # The suggestion
 
 
+@pytest.mark.slow
 def test_a_shop_with_a_bundled_model_is_offered_the_other_until_somebody_dismisses_it(
     uses_fashion: EmbeddingModel, admin_client: Client
 ) -> None:

@@ -117,6 +117,7 @@ def test_it_is_reached_from_the_index_and_the_sidebar(admin_client: Client, db: 
 # Keeping up to date
 
 
+@pytest.mark.slow
 def test_a_look_brings_the_progress_and_failures_only_when_they_changed(
     shop: Shopkeeper, plane: EmbeddingModel, admin_client: Client
 ) -> None:
@@ -208,6 +209,7 @@ def test_what_cannot_be_tried_again_is_refused(
 # Holding it
 
 
+@pytest.mark.slow
 def test_staff_pause_and_resume_and_everybody_sees_who_did(
     shop: Shopkeeper, plane: EmbeddingModel, admin_client: Client
 ) -> None:
@@ -272,6 +274,7 @@ def test_a_retry_takes_a_post_of_the_shops_own_form(three: list[ImageEmbedding],
     assert len(failed_codes()) == 3
 
 
+@pytest.mark.slow
 def test_the_list_of_embeddings_asks_for_the_same_permission(three: list[ImageEmbedding]) -> None:
     address = "/admin/recommendations/imageembedding/"
     action = {"action": "retry", "_selected_action": [three[0].pk]}

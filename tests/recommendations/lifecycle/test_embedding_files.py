@@ -167,6 +167,7 @@ def test_what_goes_out_comes_back_the_same(
     assert vectors_of(model) == before
 
 
+@pytest.mark.slow
 def test_names_are_matched_however_the_pictures_came_in(transactional_db: None, tmp_path: Path) -> None:
     for kind in ("Dress", "T-Shirt"):
         for number in (1, 2):

@@ -84,6 +84,7 @@ def test_what_cannot_be_restored_is_logged_once_and_reported_and_the_sweep_goes_
     assert client.get("/").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_storage_that_is_away_is_not_a_lost_network(
     idle: EmbeddingModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

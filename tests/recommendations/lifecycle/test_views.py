@@ -50,6 +50,7 @@ def computed(image: ProductImage, model: EmbeddingModel, views: int) -> np.ndarr
     return found
 
 
+@pytest.mark.slow
 def test_a_model_keeps_its_views_whatever_the_setting_says(
     network: EmbeddingModel, image: ProductImage, settings: Any
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_model_keeps_its_views_whatever_the_setting_says(
     assert not any("EMBEDDING_VIEWS" in each for each in model_warnings(network))
 
 
+@pytest.mark.slow
 def test_a_worker_stores_the_average_and_a_photo_is_embedded_in_one_view(
     network: EmbeddingModel, image: ProductImage
 ) -> None:

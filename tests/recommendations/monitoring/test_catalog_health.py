@@ -62,6 +62,7 @@ def test_a_hub_stands_in_many_lists(shop: Shopkeeper, plane: EmbeddingModel) -> 
     assert found["hubs"]["skewness"] > 1.4
 
 
+@pytest.mark.slow
 def test_what_is_not_on_show_is_in_no_list_and_no_orphan(reds: None, shop: Shopkeeper, plane: EmbeddingModel) -> None:
     shop.embedded(plane, "hidden", [1, 0.01, 0], sku="HIDDEN", published=False)
     stale = shop.embedded(plane, "stale", [1, 0.02, 0], sku="STALE")
@@ -135,6 +136,7 @@ def test_an_empty_shop_and_a_shop_without_a_model(plane: EmbeddingModel, capsys:
         call_command("catalog_health")
 
 
+@pytest.mark.slow
 def test_reading_sends_no_vector_through_text(reds: None, plane: EmbeddingModel) -> None:
     from django.test.utils import CaptureQueriesContext
 

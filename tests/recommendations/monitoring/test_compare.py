@@ -154,6 +154,7 @@ def test_the_price_limit_is_tried_on_both(dress: Product, plane: EmbeddingModel,
     assert [side.within_price for side in row.sides] == [None, None]
 
 
+@pytest.mark.slow
 def test_a_product_that_one_model_has_no_vector_of_says_so(
     seen: Seen, dress: Product, plane: EmbeddingModel, other: EmbeddingModel
 ) -> None:
@@ -175,6 +176,7 @@ def test_totals_are_means_over_the_products(dress: Product, plane: EmbeddingMode
     assert (first.prices_kept, first.prices_asked) == (2, 2)
 
 
+@pytest.mark.slow
 def test_products_are_drawn_by_lot_and_again_the_same(seen: Seen, plane: EmbeddingModel, other: EmbeddingModel) -> None:
     made = {seen(f"Thing {number}", [1, number, 0], [1, number]).pk for number in range(12)}
     seen("Hidden", [1, 0, 0], [1, 0], published=False)
@@ -246,6 +248,7 @@ def test_the_page_compares_the_active_model_with_the_other_by_itself(dress: Prod
     assert "same rank" in page
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_products_named(dress: Product, other: EmbeddingModel, admin_client: Client) -> None:
     asked = {"sku": "DRESS, nope", "k": 6, "first": other.pk, "second": EmbeddingModel.objects.get(name="plane").pk}
     page = admin_client.get(PAGE, asked).content.decode()
@@ -256,6 +259,7 @@ def test_the_page_shows_the_products_named(dress: Product, other: EmbeddingModel
     assert "Try other products" not in page
 
 
+@pytest.mark.slow
 def test_the_page_names_what_a_model_in_the_making_lacks(
     seen: Seen, dress: Product, other: EmbeddingModel, admin_client: Client
 ) -> None:

@@ -114,6 +114,7 @@ def coloured_ready(db: None) -> EmbeddingModel:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_rate_failures_and_age_are_read_from_their_indexes(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     """At a million rows anything else takes seconds."""
     _many_rows(shop, plane)
@@ -157,6 +158,7 @@ def _many_rows(shop: Shopkeeper, model: EmbeddingModel, count: int = 10_000) -> 
         cursor.execute("ANALYZE catalog_productimage, recommendations_imageembedding")
 
 
+@pytest.mark.slow
 def test_ten_thousand_failures_cost_no_more_queries_than_one(
     shop: Shopkeeper, plane: EmbeddingModel, django_assert_num_queries: Any
 ) -> None:

@@ -84,6 +84,7 @@ def test_a_budget_leaves_the_share_that_was_asked_for(shop: Shopkeeper) -> None:
     assert notes == []
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_where_few_have_a_price_wide_budgets_are_left_out_with_a_note(shop: Shopkeeper) -> None:
     for number in range(20):
@@ -222,6 +223,7 @@ def test_a_task_hands_on_what_is_left_in_a_message(small: Shop, monkeypatch: pyt
     assert SearchHealth.objects.get().report["products"] == recall_checks.SAMPLE
 
 
+@pytest.mark.slow
 def test_a_check_that_waits_keeps_no_picture_waiting(small: Shop) -> None:
     with nudges.broker() as broker:
         for name in (QUEUE, nudges.BULK_QUEUE):
@@ -259,6 +261,7 @@ def test_the_admin_lists_what_checks_found(small: Shop, admin_client: Client) ->
     assert admin_client.get("/admin/recommendations/searchhealth/add/").status_code == 403
 
 
+@pytest.mark.slow
 def test_a_check_of_a_model_that_is_not_active_any_more_ends(small: Shop) -> None:
     state = recall_checks.slice_of_check(None, seconds=0)
     assert state is not None

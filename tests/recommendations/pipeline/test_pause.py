@@ -45,6 +45,7 @@ def test_nothing_is_claimed_while_paused_and_everything_afterwards(
     assert len(claims.claim_batch(network, 10)) == 3
 
 
+@pytest.mark.slow
 def test_a_pause_of_bulk_work_leaves_uploads_out(images: list[ProductImage], network: EmbeddingModel) -> None:
     control.pause(bulk_only=True)
     assert worker.embed_now([images[0].pk]).ready == 1
@@ -52,6 +53,7 @@ def test_a_pause_of_bulk_work_leaves_uploads_out(images: list[ProductImage], net
     assert pipeline_status().pending == 2
 
 
+@pytest.mark.slow
 def test_a_sweep_makes_rows_but_calls_nobody_while_paused(images: list[ProductImage], network: EmbeddingModel) -> None:
     control.pause()
     assert not worker.sweep()

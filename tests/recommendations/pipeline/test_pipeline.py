@@ -66,6 +66,7 @@ def test_a_claim_counts_the_attempt_and_holds_a_lease(images: list[ProductImage]
     assert ImageEmbedding.objects.filter(lease_expires_at__gt=timezone.now()).count() == 5
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_claim_takes_no_more_than_its_size_while_statistics_are_old(
     images: list[ProductImage], plane: EmbeddingModel
@@ -180,6 +181,7 @@ def rewrite(name: str, data: bytes) -> None:
     assert default_storage.save(name, ContentFile(data)) == name
 
 
+@pytest.mark.slow
 def test_bytes_that_do_not_decode_fail_with_the_decoders_reason(shop: Shopkeeper, network: EmbeddingModel) -> None:
     import hashlib
 
@@ -244,6 +246,7 @@ def test_a_drain_that_had_enough_says_so_and_leaves_the_rest_as_it_was(network: 
     assert set(ImageEmbedding.objects.values_list("attempts", flat=True)) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_network_that_fails_gives_the_claims_back(network: EmbeddingModel, monkeypatch: pytest.MonkeyPatch) -> None:
     from ml.runtimes.onnx import OnnxEmbedder
@@ -263,6 +266,7 @@ def test_a_network_that_fails_gives_the_claims_back(network: EmbeddingModel, mon
     assert worker.drain().ready == 3
 
 
+@pytest.mark.slow
 def test_the_status_counts_each_picture_once(images: list[ProductImage], network: EmbeddingModel) -> None:
     worker.embed_now([images[0].pk])
     claims.add_missing_rows(network, [images[1].pk])

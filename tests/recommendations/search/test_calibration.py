@@ -52,6 +52,7 @@ def test_neighbours_in_the_wrong_order_become_their_mean(
     assert found.tolist() == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.1, 5)), min_size=1, max_size=30))
 def test_the_regression_never_falls_and_keeps_the_mean(seen: list[tuple[float, float]]) -> None:
     values, weights = np.array(seen).T
@@ -145,6 +146,7 @@ def test_nothing_is_similar_below_what_the_catalog_has_in_common_with_itself() -
         assert made.floor == made.match(0.802)
 
 
+@pytest.mark.slow
 def test_a_calibration_of_an_earlier_version_is_used_until_it_is_replaced(rails: EmbeddingModel) -> None:
     calibration.calibrate(rails)
     assert not calibration.is_due(rails)

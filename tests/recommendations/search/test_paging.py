@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from recommendations.search.cursor import DEPTH, BadCursor, from_cursor, to_cursor
 
 
+@pytest.mark.slow
 @given(st.frozensets(st.integers(1, 2**62), max_size=300))
 def test_a_cursor_gives_back_what_went_into_it(shown: frozenset[int]) -> None:
     assert from_cursor(to_cursor(shown)) == shown

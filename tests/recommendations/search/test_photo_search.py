@@ -100,6 +100,7 @@ def test_missing_and_invalid_fields_are_named(wardrobe: dict[str, Product], fiel
     assert where in response.json()["errors"]
 
 
+@pytest.mark.slow
 def test_two_photos_are_refused(wardrobe: dict[str, Product]) -> None:
     response = APIClient().post(API, {"photo": [photo(picture()), photo(picture())]}, format="multipart")
     assert (response.status_code, response.json()["code"]) == (400, "several_photos")
@@ -156,6 +157,7 @@ def test_too_many_searches_are_429_with_a_retry_hint_in_api_and_page(
     assert page["Retry-After"]
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_look_alikes_within_the_budget(wardrobe: dict[str, Product], client: Client) -> None:
     page = client.post(PAGE, {"photo": photo(picture("green")), "price_max": "20"}).content.decode()
     assert page.index("green thing") < page.index("red thing")
@@ -189,6 +191,7 @@ def test_the_command_finds_the_same_by_either_metric(wardrobe: dict[str, Product
     assert len(body["results"]) == 2
 
 
+@pytest.mark.slow
 def test_the_command_refuses_what_is_no_photo(wardrobe: dict[str, Product], tmp_path: Path) -> None:
     file = tmp_path / "photo.jpg"
     with pytest.raises(CommandError, match="Cannot read"):

@@ -45,6 +45,7 @@ def test_nobody_votes_for_nothing() -> None:
     assert vote([], np.array([])) == {}
 
 
+@pytest.mark.slow
 def test_the_three_likeliest_are_offered_and_chance_hits_are_not(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     for name, vector, count in (
         ("dresses", [1, 0, 0], 6), ("skirts", [1, 0.2, 0], 3), ("tops", [1, 0.4, 0], 3), ("coats", [1, 0.5, 0], 2),
@@ -91,6 +92,7 @@ def test_the_command_names_the_types(wardrobe: None, tmp_path: Path) -> None:
     assert out.getvalue().startswith("Seems to show: green-things ")
 
 
+@pytest.mark.slow
 def test_the_command_names_no_type_when_nothing_is_similar(wardrobe: None, network: EmbeddingModel) -> None:
     meaning = Calibration(
         MatchBasis.CHANCE, True, Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])), {}, 25, None, 1, 1

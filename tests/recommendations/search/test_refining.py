@@ -141,6 +141,7 @@ def test_a_type_that_is_gone_is_not_offered(plane: EmbeddingModel) -> None:
     assert from_token(SeenPhoto(plane, np.array([1, 0, 0], np.float32), (gone,)).to_token()).types == ()
 
 
+@pytest.mark.slow
 def test_a_type_is_chosen_and_there_is_a_way_back(wardrobe: EmbeddingModel, client: Client) -> None:
     page = search(client, photo=photo())
     dresses, shoes = (Category.objects.get(slug=slug) for slug in ("dresses", "shoes"))
@@ -154,6 +155,7 @@ def test_a_type_is_chosen_and_there_is_a_way_back(wardrobe: EmbeddingModel, clie
     assert shown(search(client, seen=token(page), kind=shoes.pk)) == shown(only), "the field's former name, until 1.0"
 
 
+@pytest.mark.slow
 def test_a_new_photo_forgets_the_type_of_the_one_before(wardrobe: EmbeddingModel, client: Client) -> None:
     page = search(client, photo=photo())
     shoes = Category.objects.get(slug="shoes")
@@ -161,6 +163,7 @@ def test_a_new_photo_forgets_the_type_of_the_one_before(wardrobe: EmbeddingModel
     assert len(shown(again)) == 4
 
 
+@pytest.mark.slow
 def test_the_slider_weights_colour_against_shape(wardrobe: EmbeddingModel, client: Client) -> None:
     page = search(client, photo=photo())
     assert 'name="colour"' in page
@@ -187,6 +190,7 @@ def test_cheaper_look_alikes_come_first_when_asked(wardrobe: EmbeddingModel, cli
     assert "Cheaper look-alikes first" in cheaper
 
 
+@pytest.mark.slow
 def test_more_are_shown_page_by_page(wardrobe: EmbeddingModel, client: Client, settings: Any) -> None:
     settings.SIMILAR_PRODUCTS = 1
     page = search(client, photo=photo())
@@ -199,6 +203,7 @@ def test_more_are_shown_page_by_page(wardrobe: EmbeddingModel, client: Client, s
     assert shown(search(client, seen=token(page), cursor="%")) == shown(page)
 
 
+@pytest.mark.slow
 def test_a_page_reads_the_model_once(wardrobe: EmbeddingModel, client: Client) -> None:
     page = search(client, photo=photo())
     for fields in ({"photo": photo()}, {"seen": token(page)}):
@@ -245,6 +250,7 @@ def test_without_photo_and_token_a_photo_is_asked_for(db: None, client: Client) 
     assert "Choose a photo first." in response.content.decode()
 
 
+@pytest.mark.slow
 def test_refining_is_not_counted_as_a_photo_search(
     wardrobe: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

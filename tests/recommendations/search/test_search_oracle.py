@@ -229,6 +229,7 @@ def test_taste_is_between_what_is_liked_and_away_from_what_is_not(shop: Shop) ->
     assert nothing.matches == []
 
 
+@pytest.mark.slow
 def test_another_colour_is_the_same_shape_with_the_colour_of_a_swatch(shop: Shop) -> None:
     shown = [
         shop.vectors[picture]
@@ -247,6 +248,7 @@ def test_another_colour_is_the_same_shape_with_the_colour_of_a_swatch(shop: Shop
     assert find_similar(shop.products[1], SearchRequest(12, in_colour="Infrared")).matches == []
 
 
+@pytest.mark.slow
 def test_a_budget_that_nothing_meets_reports_how_many_cost_more_and_from_what_price(shop: Shop) -> None:
     product, budget = shop.products[1], Decimal("0.50")
     results = find_similar(product, SearchRequest(5, Filters(price_max=budget, in_stock=True)))

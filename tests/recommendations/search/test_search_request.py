@@ -90,6 +90,7 @@ def test_a_budget_that_may_be_two_amounts_is_refused(coloured: EmbeddingModel) -
     assert PhotoSearchForm({"price_max": "5 €", "seen": "x"}, {}).errors["price_max"], "prices are in dollars"
 
 
+@pytest.mark.slow
 def test_nothing_said_is_the_same_at_every_door(shop: Shopkeeper, coloured: EmbeddingModel) -> None:
     photo = SeenPhoto(coloured, np.array([1, 0, 1, 0], np.float32))
     requests = [of_query("limit=6"), of_command(), build_request({}, default_limit=6)]

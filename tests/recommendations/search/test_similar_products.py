@@ -42,6 +42,7 @@ def test_the_nearest_come_first_with_their_cosine_and_never_the_product_itself(
     assert {match.source for match in matches} == {Source.VISUAL}
 
 
+@pytest.mark.slow
 def test_a_product_with_several_pictures_is_one_hit_with_the_picture_that_matched(
     shop: Shopkeeper, plane: EmbeddingModel
 ) -> None:
@@ -218,6 +219,7 @@ def test_the_command_refuses_senseless_numbers(db: None, arguments: list[str]) -
         call_command("similar", "x", *arguments)
 
 
+@pytest.mark.slow
 def test_the_api_answers_like_the_command(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     for number in range(8):
@@ -251,6 +253,7 @@ def test_a_model_without_a_colour_part_is_an_error(shop: Shopkeeper, plane: Embe
         call_command("similar", red.sku, "--colour-weight", "0.3")
 
 
+@pytest.mark.slow
 def test_the_api_filters_by_category_stock_brand_and_attributes(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     shop.embedded(plane, "shoe", [1, 0, 0], category="footwear/shoes", attributes={"colour": "Red"})
@@ -268,6 +271,7 @@ def test_the_api_filters_by_category_stock_brand_and_attributes(shop: Shopkeeper
         assert {entry["title"] for entry in body["results"]} == expected, query
 
 
+@pytest.mark.slow
 def test_pages_follow_one_another_by_their_cursor(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     for number in range(5):

@@ -83,6 +83,7 @@ def test_a_report_neither_needs_nor_leaves_a_cookie(client: Client, label: str) 
     assert (response.status_code, len(response.cookies)) == (204, 0)
 
 
+@pytest.mark.slow
 def test_reports_at_once_are_all_counted(transactional_db: None) -> None:
     day, places = date(2026, 1, 2), [Place("plane", "similar", "visual", number) for number in range(1, 7)]
     reports = [places[number % 6 :] + places[: number % 3] for number in range(160)]

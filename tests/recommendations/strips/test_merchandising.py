@@ -36,6 +36,7 @@ def dresses(shop: Shopkeeper, plane: EmbeddingModel) -> dict[str, Product]:
 # Vetoes
 
 
+@pytest.mark.slow
 def test_a_veto_applies_on_both_pages(dresses: dict[str, Product]) -> None:
     set_vetoes(dresses["scarlet"], [dresses["red"]])
     assert titles(dresses["red"]) == ["crimson", "pink", "boot"]
@@ -51,6 +52,7 @@ def test_a_veto_applies_to_every_source(shop: Shopkeeper) -> None:
     assert titles(red) == []
 
 
+@pytest.mark.slow
 def test_a_veto_survives_new_pictures_and_another_model(
     shop: Shopkeeper, dresses: dict[str, Product], plane: EmbeddingModel
 ) -> None:
@@ -100,6 +102,7 @@ def test_a_rule_never_shows_a_category_with_all_below_it(shop: Shopkeeper, dress
     assert titles(dresses["red"]) == ["boot"]
 
 
+@pytest.mark.slow
 def test_a_rule_never_shows_a_brand_or_a_brand_within_a_category(shop: Shopkeeper, dresses: dict[str, Product]) -> None:
     rule = Rule.objects.create(effect="exclude", brand="Kestrel")
     assert titles(dresses["pink"]) == ["crimson", "scarlet"]
@@ -109,6 +112,7 @@ def test_a_rule_never_shows_a_brand_or_a_brand_within_a_category(shop: Shopkeepe
     assert "boot" in titles(dresses["pink"])
 
 
+@pytest.mark.slow
 def test_a_rule_may_apply_next_to_one_category_only(shop: Shopkeeper, dresses: dict[str, Product]) -> None:
     Rule.objects.create(effect="exclude", category=shop.category("shoes"), beside=shop.category("clothes"))
     shop.product("sandal", category="shoes")
@@ -123,6 +127,7 @@ def test_a_pin_outweighs_a_rule(shop: Shopkeeper, dresses: dict[str, Product]) -
     assert titles(dresses["red"], 2) == ["boot", "scarlet"]
 
 
+@pytest.mark.slow
 def test_a_rule_moves_what_looks_alike_forwards_and_back(shop: Shopkeeper, dresses: dict[str, Product]) -> None:
     rule = Rule.objects.create(effect="boost", boost=0.2, category=shop.category("shoes"))
     assert titles(dresses["red"]) == ["boot", "scarlet", "crimson", "pink"]
@@ -209,6 +214,7 @@ def test_staff_pin_in_an_order_and_veto(
     assert titles(red) == ["first", "second", "never"]
 
 
+@pytest.mark.slow
 def test_the_form_says_which_pins_are_not_shown(shop: Shopkeeper, admin_client: Client) -> None:
     red = shop.product("red")
     vetoed = shop.product("vetoed")
@@ -264,6 +270,7 @@ def test_staff_write_rules(shop: Shopkeeper, admin_client: Client) -> None:
     assert "Never show Shoes" in admin_client.get("/admin/recommendations/rule/").content.decode()
 
 
+@pytest.mark.slow
 def test_a_rule_that_matches_nothing_warns(shop: Shopkeeper, admin_client: Client) -> None:
     shop.product("red", brand="Tindra")
     said = "No published product matches this"

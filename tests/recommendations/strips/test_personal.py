@@ -96,6 +96,7 @@ def test_pages_that_read_or_write_it_are_kept_out_of_shared_caches(shop: Shopkee
         assert "private" in response["Cache-Control"]
 
 
+@pytest.mark.slow
 def test_the_home_page_shows_what_looks_like_the_products_viewed(closet: dict[str, Product], client: Client) -> None:
     view(client, closet["red dress"])
     assert strip(client)[:2] == ["scarlet dress", "crimson dress"]
@@ -111,11 +112,13 @@ def test_pages_that_found_nothing_show_it_too(
     assert strip(client, url)[0] == "scarlet dress"
 
 
+@pytest.mark.slow
 def test_pages_that_found_something_do_not(closet: dict[str, Product], client: Client) -> None:
     view(client, closet["red dress"])
     assert strip(client, "/c/dresses/") == strip(client, "/search/?q=dress") == []
 
 
+@pytest.mark.slow
 def test_categories_are_not_blended_and_the_last_one_goes_first(closet: dict[str, Product], client: Client) -> None:
     view(client, closet["red dress"], closet["black boot"])
     assert strip(client)[:3] == ["grey boot", "white boot", "scarlet dress"]
@@ -130,6 +133,7 @@ def test_views_of_one_category_are_blended(shop: Shopkeeper, plane: EmbeddingMod
     assert [match.product.title for match in found.matches] == ["between"]
 
 
+@pytest.mark.slow
 def test_viewed_products_are_not_shown_again_nor_what_the_page_shows_anyway(
     shop: Shopkeeper, plane: EmbeddingModel, client: Client
 ) -> None:
@@ -160,6 +164,7 @@ def test_one_thing_has_one_card(shop: Shopkeeper, plane: EmbeddingModel) -> None
     assert [(match.product.title, len(match.others)) for match in found] == [("twin", 1), ("other", 0)]
 
 
+@pytest.mark.slow
 def test_what_a_rule_leaves_out_everywhere_is_left_out_here(closet: dict[str, Product], shop: Shopkeeper) -> None:
     boots, dresses = shop.category("boots"), shop.category("dresses")
     rule = Rule.objects.create(effect="exclude", category=boots)
@@ -210,6 +215,7 @@ def test_one_click_clears_it_and_the_page_says_so(closet: dict[str, Product]) ->
     assert strip(client) == []
 
 
+@pytest.mark.slow
 def test_a_foreign_page_cannot_clear_it(closet: dict[str, Product]) -> None:
     client = Client(enforce_csrf_checks=True)
     view(client, closet["red dress"])
@@ -269,6 +275,7 @@ def test_prefetching_is_not_viewing(shop: Shopkeeper, client: Client) -> None:
     assert COOKIE not in client.cookies
 
 
+@pytest.mark.slow
 def test_the_setting_turns_it_off(closet: dict[str, Product], client: Client, settings: Any) -> None:
     view(client, closet["red dress"])
     settings.PERSONAL_STRIP = False
@@ -287,6 +294,7 @@ def test_hands_are_dealt_in_proportion_to_one_a_half_and_a_third() -> None:
     assert [match.product.pk for match in dealt(rows, 11)] == [1, 2, 11, 3, 21, 4, 12, 5, 6, 13, 22]
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.integers(1, 30), unique=True, max_size=12), max_size=3), st.integers(1, 12))
 def test_dealing_returns_every_product_once(rows: list[list[int]], limit: int) -> None:
     row = [match.product.pk for match in dealt(hands(rows), limit)]

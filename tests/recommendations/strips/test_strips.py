@@ -34,6 +34,7 @@ def titles(product: Product, limit: int = 6, arrangement: Arrangement = PLAIN) -
 # The order of sources
 
 
+@pytest.mark.slow
 def test_pins_then_look_alikes_then_the_category_then_the_one_above_then_what_is_new(
     shop: Shopkeeper, plane: EmbeddingModel
 ) -> None:
@@ -196,6 +197,7 @@ def test_variety_puts_another_thing_between_two_alike(shop: Shopkeeper, plane: E
 # Pages
 
 
+@pytest.mark.slow
 def test_the_page_tells_where_each_card_comes_from(shop: Shopkeeper, plane: EmbeddingModel, client: Client) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0], category="clothes/dresses")
     Pin.objects.create(product=red, shown=shop.product("pinned"))
@@ -208,6 +210,7 @@ def test_the_page_tells_where_each_card_comes_from(shop: Shopkeeper, plane: Embe
         assert page.count(words) == 1
 
 
+@pytest.mark.slow
 def test_the_api_gives_the_cards_of_a_page(shop: Shopkeeper, plane: EmbeddingModel, client: Client) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     pinned = shop.embedded(plane, "Bata Men Red Sandals", [0, 1, 0], attributes={"colour": "Red"})

@@ -68,6 +68,7 @@ def test_the_colours_of_its_category_are_offered_but_its_own_commonest_first(dre
     assert offered(page(client, dress)) == ["Green", "Blue"]
 
 
+@pytest.mark.slow
 def test_a_swatch_is_a_link_that_shows_the_same_in_that_colour(dress: Product, client: Client) -> None:
     before = page(client, dress)
     link = re.search(r'href="(\?colour=Green#similar-title)"', before)
@@ -92,10 +93,12 @@ def test_what_is_not_offered_is_not_searched_for(dress: Product, client: Client,
     assert 'aria-current="true">Original colour' in asked
 
 
+@pytest.mark.slow
 def test_the_colour_in_the_address_may_be_in_any_case(dress: Product, client: Client) -> None:
     assert "Similar items in Green</h2>" in page(client, dress, "?colour=green")
 
 
+@pytest.mark.slow
 def test_a_colour_that_has_sold_out_since_is_reported(dress: Product, client: Client) -> None:
     page(client, dress)
     Product.objects.filter(title="blue").update(stock=0)
@@ -106,6 +109,7 @@ def test_a_colour_that_has_sold_out_since_is_reported(dress: Product, client: Cl
     assert offered(page(client, dress)) == ["Green"]
 
 
+@pytest.mark.slow
 def test_curation_applies_in_every_colour(dress: Product, client: Client) -> None:
     set_vetoes(dress, [Product.objects.get(title="green")])
     assert shown(page(client, dress, "?colour=Green")) == ["wide and green"]
@@ -113,6 +117,7 @@ def test_curation_applies_in_every_colour(dress: Product, client: Client) -> Non
     assert shown(page(client, dress, "?colour=Green")) == []
 
 
+@pytest.mark.slow
 def test_there_is_none_without_a_colour_part_a_vector_or_another_colour(
     shop: Shopkeeper, coloured: EmbeddingModel, client: Client
 ) -> None:

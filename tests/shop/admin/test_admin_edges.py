@@ -42,6 +42,7 @@ def test_pages_to_add_something_pass_over_odd_values(staff: Client, shop: Shopke
         assert staff.get(f"{address}?{query}").status_code in {200, 302, 400, 403, 404}, value
 
 
+@pytest.mark.slow
 def test_a_page_to_add_a_product_keeps_what_makes_sense(staff: Client, shop: Shopkeeper) -> None:
     category = shop.category("clothes")
     page = staff.get(f"/admin/catalog/product/add/?category={category.pk}&title=Red&price=abc")
@@ -99,6 +100,7 @@ def test_odd_text_in_the_form_of_a_product_is_a_form_error(staff: Client, shop: 
             assert name in response.context["adminform"].form.errors, name
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_a_description_that_postgres_could_not_index_is_named(staff: Client, shop: Shopkeeper) -> None:
     product = shop.product()

@@ -66,6 +66,7 @@ def test_an_unknown_address_is_404_for_every_method(anybody: Client, method: str
     problem(anybody.generic(method, address, "{}", content_type="application/json"), 404, "not_found")
 
 
+@pytest.mark.slow
 def test_a_missing_slash_is_named(anybody: Client) -> None:
     assert "slash" in problem(anybody.post("/api/v1/products"), 404)["detail"]
 

@@ -92,6 +92,7 @@ def test_the_content_decides_and_not_the_name_or_the_stated_type(client: Client,
     assert all(image.file.name.endswith(".png") for image in Product.objects.get().images.all())
 
 
+@pytest.mark.slow
 def test_a_search_where_nothing_is_embedded_is_an_empty_list(client: Client) -> None:
     response = send(client, "search", jpeg())
     assert (response.status_code, response.json()["results"]) == (200, [])

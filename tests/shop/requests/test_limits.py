@@ -119,6 +119,7 @@ def test_another_client_is_not_refused_and_a_whole_ipv6_network_is_one(
     assert client.get("/", REMOTE_ADDR="2001:db8:1:3::1").status_code == 200
 
 
+@pytest.mark.slow
 def test_who_is_signed_in_and_who_watches_the_shop_is_never_refused(
     shop: Shopkeeper, client: Client, admin_client: Client, limit: Callable[[str], None]
 ) -> None:
@@ -219,6 +220,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Away:
     return found
 
 
+@pytest.mark.slow
 def test_without_redis_pages_are_shown_and_nobody_waits_for_it_twice(
     shop: Shopkeeper, client: Client, away: Away, limit: Callable[[str], None], caplog: pytest.LogCaptureFixture
 ) -> None:

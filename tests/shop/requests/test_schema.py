@@ -39,6 +39,7 @@ def operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any
             yield method, path, item[method]
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_every_operation_documents_its_errors(schema: dict[str, Any]) -> None:
     for method, path, operation in operations(schema):

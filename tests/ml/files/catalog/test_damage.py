@@ -328,6 +328,7 @@ def test_entries_that_lead_out_of_a_zip_are_reported(tmp_path: Path) -> None:
         assert name in warning
 
 
+@pytest.mark.slow
 def test_a_table_that_unpacks_to_many_times_its_size_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("styles.csv", "w") as stream:
