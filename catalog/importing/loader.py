@@ -105,8 +105,7 @@ def _check(chunk: list[Record], archive: Archive, twins: Twins | None, outcome: 
         missing = [problem for name, _ in record.pictures if (problem := _missing(archive, name, record))]
         usable = len(record.pictures) - len(missing)
         if not product:
-            outcome.created += 1
-            outcome.assumed += record.price_without_currency
+            outcome.create(record)
         elif usable:
             outcome.changed += 1
         else:
@@ -243,15 +242,14 @@ class _Loader:
     ) -> None:
         outcome = self.outcome
         changed = sum(bool(pictures.get(sku)) for sku in found)
-        outcome.created += len(made)
         outcome.changed += changed
         outcome.unchanged += len(found) - changed + len(twins.existing)
         outcome.pictured += sum(product.images > 0 for product in found.values()) + len(twins.existing)
         outcome.different += sum(record.sku in found and found[record.sku].differs_from(record) for record in chunk)
         new = {product.sku for product in made}
-        outcome.assumed += sum(
-            record.sku in new and record.price is not None and record.currency is None for record in chunk
-        )
+        for record in chunk:
+            if record.sku in new:
+                outcome.create(record)
         outcome.images += sum(map(len, pictures.values()))
         outcome.wanted += sum(len(record.pictures) for record in chunk if record.sku in pictures)
         if self.twins:  # the problem of the picture is reported as well

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ml.files.catalog.errors import RowError
+from ml.files.catalog.records import Record
 
 SHOWN_PROBLEMS = 10
 MOST_WAITING = 10_000
@@ -23,6 +25,7 @@ class Outcome:
         problems: everything reported, also about rows that are imported.
         different: products that existed, and differ from their rows.
         assumed: new products whose price is in the currency of the shop because their rows name none.
+        guessed: by currency, new products whose price has a sign that others share, and not that of the shop.
         first: the first problems; the memory holds no more of them.
         report: is called with each, in the order of the rows, at the end of each chunk of them.
     """
@@ -40,6 +43,7 @@ class Outcome:
     problems: int = 0
     different: int = 0
     assumed: int = 0
+    guessed: Counter[str] = field(default_factory=Counter)
     first: list[RowError] = field(default_factory=list)
     _waiting: list[RowError] = field(default_factory=list)
 
@@ -55,6 +59,13 @@ class Outcome:
     def no_picture(self) -> bool:
         """Whether not one of the pictures that the rows name can be used."""
         return bool(self.wanted) and not self.images and not self.pictured
+
+    def create(self, record: Record) -> None:
+        """Count a new product."""
+        self.created += 1
+        self.assumed += record.price_without_currency
+        if record.currency_guessed and record.currency:
+            self.guessed[record.currency] += 1
 
     def add(self, problem: RowError) -> None:
         self.problems += 1

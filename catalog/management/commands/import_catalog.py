@@ -142,6 +142,11 @@ class Command(BaseCommand):
                 f"{counted(outcome.assumed, 'price')} without a currency: taken as {default_currency()}, the shop's "
                 "currency (SHOP_CURRENCY)."
             )
+        for currency, count in sorted(outcome.guessed.items()):
+            self.stdout.write(
+                f"{counted(count, 'price')} with a sign that several currencies share: read as {currency}, although "
+                f"the shop's currency is {default_currency()}. If another one is meant, add a column currency."
+            )
         if outcome.different:
             self.stdout.write(
                 f"Rows that differ from products of the shop: {outcome.different:,}. An import changes no existing "

@@ -14,10 +14,12 @@ MOST_STOCK = 2**31 - 1  # of Postgres's integer
 _NOISE = Decimal("1e-6")  # 29.900000000000002, as programs write 29.90
 PRICE_BELOW = 10**8  # ten digits, two of them cents
 
-#: Signs next to a price, and the currencies written with them. The first one applies by default.
+#: Signs next to a price, and the currencies written with them. The first one applies by default, except for "kr". Case
+#: does not matter.
 SIGNS = {
     "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"),
     "€": ("EUR",),
+    "Euro": ("EUR",),
     "£": ("GBP",),
     "¥": ("JPY", "CNY"),
     "₹": ("INR",),
@@ -35,12 +37,23 @@ SIGNS = {
     "₫": ("VND",),
     "₱": ("PHP",),
     "฿": ("THB",),
+    "₦": ("NGN",),
+    "₸": ("KZT",),
     "kr": ("SEK", "NOK", "DKK", "ISK"),
+    "kr.": ("SEK", "NOK", "DKK", "ISK"),
     "Fr.": ("CHF",),
+    "SFr.": ("CHF",),
     "R$": ("BRL",),
     "US$": ("USD",),
+    "C$": ("CAD",),
     "CA$": ("CAD",),
     "A$": ("AUD",),
+    "AU$": ("AUD",),
+    "NZ$": ("NZD",),
+    "S$": ("SGD",),
+    "HK$": ("HKD",),
+    "MX$": ("MXN",),
+    "NT$": ("TWD",),
 }
 #: In English, German, French, Spanish, Italian and Dutch; accents do not matter. WooCommerce writes -1 for a draft.
 YES = {
@@ -78,16 +91,21 @@ BROKEN = frozenset(
     each for each in ABSENT if each[:1] in "#<(" or each in ("", "nan", "-nan", "nat", "null", "undefined", r"\n")
 )
 
-_SMALL = sorted({code.lower() for codes in SIGNS.values() for code in codes})  # "5 pcs" is no price
-SIGN = "|".join([*sorted(CURRENCIES), *_SMALL, *map(re.escape, SIGNS)])
-_PRICE = re.compile(rf"({SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)(?:[.,][-–—]{{1,2}})?\s*({SIGN})?")  # also 12,-
+_MEANINGS = {sign.casefold(): codes for sign, codes in SIGNS.items()}
+#: In any case; others only in capitals: "5 all" is no price.
+_CODES = {code for codes in SIGNS.values() for code in codes}
+SIGN = "|".join([*sorted(CURRENCIES), *(f"(?i:{re.escape(sign)})" for sign in sorted(_CODES | SIGNS.keys()))])
+_PRICE = re.compile(rf"({SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)(?:([.,])[-–—]{{1,2}})?\s*({SIGN})?")  # also 12,-
 _MARKED = re.compile(r"'([^'\s][^']*)|=\"([^\"]+)\"|\"([^\"]+)\"")
 _SPACED = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")  # 1 299 and 1'299
 #: Thousands and cents, both ways round.
 _READINGS = [
     re.compile(rf"((?:[1-9][0-9]{{0,2}}(?:{thousands}[0-9]{{3}})+)|[0-9]+)(?:{point}([0-9]+))?")
     for thousands, point in ((",", r"\."), (r"\.", ","))
-]
+] + [re.compile(r"([1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3})(?:\.([0-9]+))?")]  # 1,29,999.00, as in India
+#: In what must be found again as it was typed: soft hyphens, zero-width characters and marks of direction.
+_UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+_SHORTENED = re.compile(r"[1-9](?:[.,][0-9]+)?E\+[0-9]{2}", re.I)
 
 
 class BadCell(Exception):
@@ -106,10 +124,31 @@ def present(text: str, words: Collection[str] = ABSENT) -> str:
     return "" if text.casefold() in words else text
 
 
+def currencies_of(sign: str) -> tuple[str, ...]:
+    """Those that a sign or code may mean."""
+    return _MEANINGS.get(sign.casefold(), (sign.upper(),))
+
+
+def one_line(text: str) -> str:
+    """With single spaces instead of line breaks, tabs and non-breaking spaces."""
+    return " ".join(text.split())
+
+
 def identifier(text: str) -> str:
-    """000123 for '000123 and ="000123", as spreadsheets write numbers that are text."""
+    """000123 for '000123 and ="000123", as spreadsheets write numbers that are text; without invisible characters."""
+    text = _UNSEEN.sub("", text)
     match = _MARKED.fullmatch(text)
     return (match[1] or match[2] or match[3]) if match else text
+
+
+def whole_identifier(text: str) -> str:
+    """
+    Raises:
+        BadCell: a spreadsheet has shortened it to 4.00638E+12.
+    """
+    if _SHORTENED.fullmatch(text):
+        raise BadCell("is a number that a spreadsheet shortened: format its column as text there, and export again")
+    return text
 
 
 def whole(text: str, digits: int = 1) -> str:
@@ -123,16 +162,18 @@ def whole(text: str, digits: int = 1) -> str:
 
 
 def price_of(text: str) -> Price:
-    """Reads 12.50, 12,50, 1.299,00, 1,299.00, 1 299,00 and so on, with a sign or code of a currency on either side."""
+    """Reads 12.50, 12,50, 1.299,00, 1,299.00, 1 299,00, 1,29,999.00 and so on, with a sign or code of a
+    currency on either side."""
     match = _PRICE.fullmatch(text)
     if not match:
         raise BadCell("is negative" if _PRICE.fullmatch(re.sub("^[-−–]\\s*", "", text)) else "is not a price")
-    before, number, after = match.groups()
-    signs = [SIGNS.get(sign, (sign.upper(),)) for sign in (before, after) if sign]
+    before, number, point, after = match.groups()
+    signs = [currencies_of(sign) for sign in (before, after) if sign]
     currencies = tuple(each for each in signs[0] if each in signs[-1]) if signs else ()
     if signs and not currencies:
         raise BadCell("names two currencies")
-    return Price(_amount(_SPACED.sub("", number), decimals={decimals_of(each) for each in currencies}), currencies)
+    number = _SPACED.sub("", number) + (f"{point}00" if point else "")
+    return Price(_amount(number, decimals={decimals_of(each) for each in currencies}), currencies)
 
 
 def plain_amount(text: str, currency: str = "") -> str:
@@ -163,20 +204,20 @@ def _amount(number: str, decimals: Collection[int]) -> Decimal:
     if len(amounts) > 1:  # a price that is wrong a thousandfold would be worse than none
         most, least = max(amounts).quantize(Decimal(1)), min(amounts)
         if decimals == {3}:
-            raise BadCell(f"may be {most} or {least:f}: amounts are stored with two decimals, so write {most}")
+            raise BadCell(f"may be {most} or {least:f}: write {most} or {least:.2f}, as amounts have two decimals here")
         raise BadCell(f"may be {most} or {least:f}: write {most} or {least:.2f}")
     amount = amounts.pop()
     if amount >= PRICE_BELOW:
         raise BadCell("is too large for a price")
     cents = amount.quantize(Decimal("0.01"))
     if abs(cents - amount) > _NOISE:
-        raise BadCell("has more than two decimals")
+        raise BadCell("has more than two decimals, and amounts are stored with two in every currency")
     return cents
 
 
 def currency_of(text: str) -> str:
     """Of a code, or of a sign that means one currency."""
-    if len(meant := SIGNS.get(text, ())) == 1:
+    if len(meant := _MEANINGS.get(text.casefold(), ())) == 1:
         return meant[0]
     if text.upper() not in CURRENCIES:
         raise BadCell("is not a currency: use its three-letter code, for instance EUR")
@@ -192,7 +233,7 @@ def currency_for(price: Price | None, column: str | None, usual: str) -> str | N
     if price is None or not price.currencies:
         return column
     if column is None:
-        if usual not in price.currencies and set(price.currencies) == set(SIGNS["kr"]):
+        if usual not in price.currencies and price.currencies == SIGNS["kr"]:
             raise BadCell("may be in SEK, NOK, DKK or ISK: write the code, or add a column currency")
         return usual if usual in price.currencies else price.currencies[0]
     if column not in price.currencies:
@@ -231,7 +272,7 @@ def gtin_of(text: str) -> str:
 
     Source: GS1 General Specifications, 7.9 (check digit: digits weigh 3 and 1 in turn, from the right).
     """
-    digits = re.sub(r"[\s-]", "", text)
+    digits = re.sub(r"[\s-]", "", whole_identifier(text))
     if not re.fullmatch(r"[0-9]{8}|[0-9]{12,14}", digits):
         raise BadCell("is not a GTIN: it needs 8, 12, 13 or 14 digits, leading zeros included")
     weighed = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits[:-1])))

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from ml.files.catalog.errors import CatalogFileError
+from ml.files.catalog.header.columns import listed, missing_in
 from ml.files.catalog.records import TITLE_LENGTH, Catalog, Record
 from ml.files.catalog.tables import Input
 from ml.files.pictures import EXTENSIONS, OTHER_EXTENSIONS
@@ -29,7 +30,10 @@ def read(input: Input) -> Catalog:
     if not pictures:
         raise CatalogFileError(f"{input.archive.path} has no pictures in folders. Expected one folder per class.")
     notes = [
-        f"{found.name} is not read: every folder is imported as a class. See --help for what a table needs."
+        f"{found.name} is not read, because it has no columns for {listed(missing_in(found.header))}: every folder is "
+        "imported as a class. See docs/how-to/import.md for what a table needs."
+        if missing_in(found.header)
+        else f"{found.name} is not read: every folder is imported as a class."
         for found in input.tables
     ]
     if loose := [name for name in input.archive.names if "/" not in name and _is_picture(name)]:

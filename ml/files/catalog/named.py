@@ -8,12 +8,15 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from ml.files.catalog.cells import BadCell, parts_of
 from ml.files.pictures import EXTENSIONS, JPEG_EXTENSIONS, OTHER_EXTENSIONS
 
 _PICTURES = frozenset((*EXTENSIONS, *OTHER_EXTENSIONS))
+_ADDRESSES = re.compile(r"\s*\|\s*|[;,\s]\s*(?=https?:)")  # between addresses
+_HOST = re.compile(r"[a-z]+://[^/]*", re.I)
+_SETTING = re.compile(r";[^;/=]*=[^;/]*")  # https://example.com/coat.jpg;width=100
 _ELSEWHERE = re.compile(r"(?:file:/*)?(?:[A-Za-z]:/|/)|\.\./")  # a path on the computer of whoever wrote the table
 
 
@@ -47,7 +50,8 @@ class NamedPictures:
             BadCell: it is a web address of no file that is there, or the end of several paths.
         """
         if _is_address(cell):
-            return tuple(map(self._of_address, re.split(r"[|;\s]+|,\s*(?=https?:)", cell.strip(" |;,"))))
+            addresses = _ADDRESSES.split(cell.strip(" |;,"))
+            return tuple(name for address in addresses for name in self._of_addresses(address))
         if whole := self._find(cell):
             return (whole,)
         parts = parts_of(cell)
@@ -82,12 +86,24 @@ class NamedPictures:
             return self._of_address(cell)
         return self._at(cell) or ("%" in cell and self._at(unquote(cell))) or self._elsewhere(cell) or None
 
+    def _of_addresses(self, text: str) -> list[str]:
+        """Of one address, which may contain ; and spaces, or of several that these separate."""
+        parts = [part for part in re.split(r"[;\s]+", text) if part]
+        if len(parts) > 1 and not any(self._downloaded(name) for name in _names_in(text)):
+            return [self._of_address(part) for part in parts]
+        return [self._of_address(text)]
+
     def _of_address(self, address: str) -> str:
         """The file that was downloaded from there, by its name."""
-        name = unquote(PurePosixPath(re.split("[?#]", address)[0]).name)
-        if found := name and self._at(name):
+        names = _names_in(address)
+        if found := next(filter(None, map(self._downloaded, names)), None):
             return found
-        raise BadCell(f"is a web address, and pictures are not downloaded: put {name or 'the file'} next to the table")
+        pictures = [name for name in names if PurePosixPath(name.lower()).suffix in _PICTURES]
+        shown = next(filter(None, (*pictures, names[0])), "the file")
+        raise BadCell(f"is a web address, and pictures are not downloaded: put {shown} next to the table")
+
+    def _downloaded(self, name: str) -> str | None:
+        return (name and self._at(name)) or None
 
     def _at(self, cell: str) -> str | None:
         path = self._path(cell)
@@ -123,6 +139,15 @@ class NamedPictures:
         path = str(self.folder / _relative(cell))
         inside = posixpath.normpath(path) if ".." in path else path
         return path if inside.startswith("..") else inside  # reading it says that it is outside
+
+
+def _names_in(address: str) -> list[str]:
+    """What a file from there may be called: by the end of the path, or by a value such as that of ?file=coat.jpg."""
+    path, _, query = address.partition("#")[0].partition("?")
+    path = _HOST.sub("", path)
+    values = [value for _, value in parse_qsl(query)]
+    pictures = [value for value in values if PurePosixPath(value.lower()).suffix in _PICTURES]
+    return [unquote(PurePosixPath(_SETTING.sub("", path)).name), *(PurePosixPath(value).name for value in pictures)]
 
 
 def _is_address(cell: str) -> bool:

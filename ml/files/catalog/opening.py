@@ -9,6 +9,7 @@ from pathlib import Path
 from ml.files.catalog import class_folders, kaggle, table
 from ml.files.catalog.archive import FolderArchive, open_archive
 from ml.files.catalog.errors import UnknownLayout
+from ml.files.catalog.header.columns import listed, missing_in
 from ml.files.catalog.records import Catalog
 from ml.files.catalog.tables import EXTENSIONS, TABLE_MAX_BYTES, FoundTable, Input
 from ml.pictures.codec import MAX_BYTES
@@ -16,6 +17,10 @@ from ml.pictures.codec import MAX_BYTES
 LAYOUTS = ("table", "kaggle", "folder")
 _SHOWN_COLUMNS = 20  # of a table that is not understood
 _SHOWN_NAMES = 5
+_ONLY_PICTURES = (
+    "To import only the pictures in folders, add --format folder: the products then have no prices. "
+    "See docs/how-to/import.md."
+)
 _LEARNED_FROM = ("id", "articleType")  # columns of Kaggle's table without which nothing can be learned
 
 
@@ -87,9 +92,13 @@ def _recognised(input: Input, learning: bool) -> str:
     if class_folders.recognises(input):
         if not learning and (other := next(filter(_has_rows, input.tables), None)):
             raise UnknownLayout(_not_understood(other))
+        if not learning and input.unreadable:
+            raise UnknownLayout(f"{_other_format(input.unreadable)} {_ONLY_PICTURES}")
         return "folder"
     for found in unread:
         found.table  # noqa: B018
+    if input.unreadable:
+        raise UnknownLayout(_other_format(input.unreadable))
     other = next((found for found in input.tables if found.header), None)
     columns = f" The columns of {other.name} are: {', '.join(other.header[:_SHOWN_COLUMNS])}." if other else ""
     raise UnknownLayout(
@@ -106,8 +115,12 @@ def _has_rows(found: FoundTable) -> bool:
 
 def _not_understood(found: FoundTable) -> str:
     """Products made from the pictures alone would have no prices, and nobody would notice."""
+    missing = missing_in(found.header)
     return (
-        f"{found.name} has no columns for sku, title and image. Its columns are: "
-        f"{', '.join(found.header[:_SHOWN_COLUMNS])}. Rename them, or import only the pictures in folders with "
-        "--format folder. See docs/how-to/import.md."
+        f"{found.name} has no columns for {listed(missing)}. Its columns are: "
+        f"{', '.join(found.header[:_SHOWN_COLUMNS])}. Rename them. {_ONLY_PICTURES}"
     )
+
+
+def _other_format(names: list[str]) -> str:
+    return f"Tables of this format are not read: {_shown(names)}. Save the table as XLSX or CSV, and import that."

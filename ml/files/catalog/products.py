@@ -18,11 +18,13 @@ from ml.files.catalog.cells import (
     currency_of,
     gtin_of,
     identifier,
+    one_line,
     present,
     price_of,
     published_of,
     stock_of,
     whole,
+    whole_identifier,
 )
 from ml.files.catalog.errors import RowError
 from ml.files.catalog.header.columns import STYLE, Columns
@@ -48,6 +50,7 @@ SHOWN = 60  # characters of a cell in an error
 INVISIBLE = " \t\r\n\u00a0\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u2060\ufeff"
 #: Columns of numbers that pandas writes as 9001.0 if any cell of theirs is empty.
 WHOLE = frozenset({"sku", "size", "gtin", "group"})
+_LINES = frozenset({"description", "image", "more_images"})  # that may have several
 _WORDS = frozenset({"title", "brand", "category", "condition", "alt"})  # that shoppers read
 
 
@@ -110,15 +113,16 @@ class _Row:
         self.refused = False
 
     def record(self) -> Record:
-        sku = self._text("sku")
-        if not sku or len(sku) > SKU_LENGTH:
+        sku = self._value("sku", whole_identifier) or ""
+        if not self._text("sku") or len(sku) > SKU_LENGTH:
             self._refuse_row("bad_sku", f"{self._name('sku')} is empty or longer than {SKU_LENGTH} characters")
         attributes = self._attributes()
         title = self._title(attributes.get("colour", ""))
         images = self._images(sku)
         category = self._category()
         price, former = self._prices()
-        currency = self._value("currency", currency_of)
+        stated = self._value("currency", currency_of)
+        currency = self._currency(price, stated)
         kind = self._levels()[-1] if self.rows.columns.is_kaggle else (category[-1] if category else "")
         labels = {"type": kind} | {name: attributes.get(name, "") for name in ("colour", "gender")}
         return Record(
@@ -133,7 +137,8 @@ class _Row:
             attributes=attributes,
             price=price.amount if price else None,
             compare_at_price=former,
-            currency=self._currency(price, currency),
+            currency=currency,
+            currency_guessed=bool(price and len(price.currencies) > 1 and currency not in (stated, self.rows.currency)),
             stock=self._stock(),
             published=self._value("published", published_of) is not False,
             description=self._description(),
@@ -187,7 +192,7 @@ class _Row:
     def _attributes(self) -> dict[str, str]:
         places = self.rows.columns.attributes.items()
         cells = {name: whole(present(self.cells[place]), digits=2) for name, place in places}
-        cells |= {STYLE: self._text("group")} if self._text("group") else {}
+        cells[STYLE] = self._value("group", whole_identifier) or cells.get(STYLE, "")
         return {name: cell for name, cell in cells.items() if cell}
 
     def _prices(self) -> tuple[Price | None, Decimal | None]:
@@ -294,6 +299,7 @@ class _Row:
         if place is None:
             return ""
         text = self.cells[place].strip(INVISIBLE)
+        text = text if field in _LINES else one_line(text)
         may_be_a_name = field == "title" and not self.rows.columns.is_kaggle
         text = present(text, BROKEN if may_be_a_name else ABSENT)
         if field in WHOLE:

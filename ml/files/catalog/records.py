@@ -32,6 +32,7 @@ class Record:
         labels: "type", "colour" and "gender" in the words of the input, for training.
         name: the title in the input; "" if `title` is made up.
         currency: None for the currency of the shop.
+        currency_guessed: whether it is the usual one of a sign that several currencies share.
         stock: None if unknown.
     """
 
@@ -45,6 +46,7 @@ class Record:
     price: Decimal | None = None
     compare_at_price: Decimal | None = None
     currency: str | None = None
+    currency_guessed: bool = False
     stock: int | None = None
     published: bool = True
     description: str = ""

@@ -17,6 +17,7 @@ from ml.files.catalog.workbook import read_workbook
 WORKBOOK = ".xlsx"
 TEXT = ".txt"  # Excel's "Unicode text"; also of notes, which are no tables
 EXTENSIONS = (".csv", ".tsv", TEXT, WORKBOOK)
+UNREAD = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers")  # spreadsheets in formats that are not read
 KAGGLE_TABLE = "styles.csv"
 MOST_TABLES = 50  # looked into below the top
 TABLE_MAX_BYTES = 512 * 2**20
@@ -79,8 +80,7 @@ class Input:
         """
         if self.only:
             return [self.found(self.only)]
-        names = self.archive.names
-        top = PurePosixPath(os.path.commonpath([os.path.dirname(name) for name in names]) if names else "")
+        names, top = self.archive.names, self._top
         paths = (PurePosixPath(name) for name in names)
         tables = [path for path in paths if path.suffix.lower() in EXTENSIONS]
         found = [table for path in tables if path.parent == top and (table := self.found(str(path))).is_meant]
@@ -92,12 +92,23 @@ class Input:
         return [*(table for table in below if table.name.count("/") == depth), *found]
 
     @cached_property
+    def _top(self) -> PurePosixPath:
+        names = self.archive.names
+        return PurePosixPath(os.path.commonpath([os.path.dirname(name) for name in names]) if names else "")
+
+    @cached_property
     def kaggle_table(self) -> FoundTable | None:
         """The `styles.csv` nearest to the top, wherever it is."""
         named = [name for name in self.archive.names if PurePosixPath(name).name.lower() == KAGGLE_TABLE]
         if self.only:
             named = [name for name in named if name == self.only]
         return self.found(min(named, key=len)) if named else None
+
+    @cached_property
+    def unreadable(self) -> list[str]:
+        """Tables at the top, or in the folder that contains everything, in a format that is not read."""
+        top = (name for name in self.archive.names if PurePosixPath(name).parent == self._top)
+        return [name for name in top if name.lower().endswith(UNREAD)]
 
     def found(self, name: str) -> FoundTable:
         return FoundTable(self.archive, name, self.max_bytes)

@@ -12,7 +12,7 @@ import pytest
 
 from catalog.importing import loader
 from catalog.models import Product
-from ml.files.catalog.cells import BadCell, identifier, price_of
+from ml.files.catalog.cells import SIGNS, BadCell, identifier, price_of, whole_identifier
 from ml.files.catalog.markup import plain_text, without_entities
 from shop.settings import BASE_DIR
 from tests.catalog.importing.tables import COAT, HEADER, Write, png, run
@@ -21,6 +21,22 @@ from tests.catalog.importing.tables import COAT, HEADER, Write, png, run
 @pytest.mark.parametrize("text", ["000123", "'000123", '="000123"', '"000123"'])
 def test_marks_of_spreadsheets_are_no_part_of_numbers(text: str) -> None:
     assert identifier(text) == "000123"
+
+
+@pytest.mark.parametrize("text", ["AB\u200b-12", "\ufeffAB-12", "AB\u00ad-12\u200e", "'AB-\u206012"])
+def test_invisible_characters_are_no_part_of_numbers(text: str) -> None:
+    assert identifier(text) == "AB-12"
+
+
+@pytest.mark.parametrize("text", ["4.00638E+12", "4,00638E+12", "1E+12", "9.78316e+12"])
+def test_numbers_that_a_spreadsheet_shortened_are_refused(text: str) -> None:
+    with pytest.raises(BadCell, match="format its column as text"):
+        whole_identifier(text)
+
+
+@pytest.mark.parametrize("text", ["3E5", "1E12", "E+12", "12E+12", "4.00638E-12", "A4.0E+12"])
+def test_numbers_that_only_look_shortened_stay(text: str) -> None:
+    assert whole_identifier(text) == text
 
 
 @pytest.mark.parametrize("text", ["", "'", "O'Neill-7", "'a'", '5"', "=1"])
@@ -65,10 +81,33 @@ def test_noise_of_floats_is_no_third_decimal(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [("29.905", "may be 29905 or 29.905"), ("0.905", "more than two decimals"), ("29.9001", "more than two decimals"),
+     ("KWD 1.250", "may be 1250 or 1.250: write 1250 or 1.25, as amounts have two decimals here"),
+     ("0.255 KWD", "amounts are stored with two in every currency"),
      ("¥ 12,000", "may be 12000 or 12.000: write 12000 or 12.00")],
 )  # fmt: skip
 def test_prices_that_are_refused_say_why(text: str, reason: str) -> None:
     with pytest.raises(BadCell, match=reason):
+        price_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "currencies"),
+    [
+        ("kr. 1.299,00", "1299", SIGNS["kr"]), ("1 299,- KR", "1299", SIGNS["kr"]),
+        ("1.299,- kr.", "1299", SIGNS["kr"]),
+        ("Fr. 12.–", "12", ("CHF",)), ("SFr. 1'299.00", "1299", ("CHF",)), ("1’299.– chf", "1299", ("CHF",)),
+        ("C$ 12.50", "12.50", ("CAD",)), ("us$12", "12", ("USD",)), ("NZ$ 5", "5", ("NZD",)), ("HK$20", "20", ("HKD",)),
+        ("1,29,999.00", "129999", ()), ("₹ 12,34,567", "1234567", ("INR",)), ("Rs. 1,29,999", "129999", SIGNS["Rs."]),
+        ("12,50 Euro", "12.50", ("EUR",)), ("1\u202f299,00\u00a0€", "1299", ("EUR",)), ("eur 5", "5", ("EUR",)),
+    ],
+)  # fmt: skip
+def test_prices_are_written_in_many_ways(text: str, amount: str, currencies: tuple[str, ...]) -> None:
+    assert price_of(text) == (Decimal(amount), currencies)
+
+
+@pytest.mark.parametrize("text", ["12 top", "12 all", "5 pcs", "1,2,999", "12,345,67", "1,299,- kr €"])
+def test_other_words_and_groups_are_no_prices(text: str) -> None:
+    with pytest.raises(BadCell):
         price_of(text)
 
 
@@ -119,6 +158,52 @@ def test_the_currency_that_was_assumed_is_named(table: Write, settings: object) 
     for options in ({"dry_run": True}, {}):
         out, _ = run(table(*rows, header=header), **options)
         assert "1 price without a currency: taken as USD, the shop's currency (SHOP_CURRENCY)." in out
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("shop", "currency", "told"), [("EUR", "USD", True), ("CAD", "CAD", False), ("USD", "USD", False)]
+)
+def test_a_sign_means_the_currency_of_the_shop_or_the_usual_one_which_is_said(
+    table: Write, settings: object, shop: str, currency: str, told: bool
+) -> None:
+    settings.SHOP_CURRENCY = shop  # type: ignore[attr-defined]
+    rows = [("A1", "Coat", "coat.png", "$10"), ("A2", "Bag", "coat.png", "10 EUR"), ("A3", "Hat", "coat.png", "US$ 5")]
+    for options in ({"dry_run": True}, {}):
+        out, _ = run(table(*rows, header=(*HEADER, "price")), **options)
+        said = (
+            f"1 price with a sign that several currencies share: read as USD, although the shop's currency is {shop}."
+        )
+        assert (said in out) is told
+    assert Product.objects.get(sku="A1").currency == currency
+
+
+@pytest.mark.django_db
+def test_a_line_break_in_a_title_is_a_space(table: Write) -> None:
+    row = ("A\u00a01\u200b", "Red\r\n\twool\u00a0coat", "coat.png", "Clothing >\nCoats", "One\ntwo")
+    run(table(row, header=(*HEADER, "category", "description")))
+    made = Product.objects.get()
+    assert (made.sku, made.title, made.category.name) == ("A 1", "Red wool coat", "Coats")
+    assert made.description == "One\ntwo", "which may have lines"
+
+
+@pytest.mark.django_db
+def test_skus_and_groups_that_lost_their_digits_are_refused(table: Write) -> None:
+    rows = [
+        ("4.00638E+12", "Coat", "coat.png", ""),
+        ("A2", "Bag", "coat.png", "4.00638E+12"),
+        ("A3", "Hat", "coat.png", ""),
+    ]
+    out, err = run(table(*rows, header=(*HEADER, "group")))
+    assert Product.objects.get().sku == "A3"
+    assert 'sku: "4.00638E+12" is a number that a spreadsheet shortened: format its column as text there' in err
+    assert "3 rows: 1 created, 0 changed, 0 unchanged, 2 refused." in out
+
+
+@pytest.mark.django_db
+def test_case_matters_in_skus(table: Write) -> None:
+    run(table(("Q8", "Coat", "coat.png"), ("q8", "Bag", "coat.png")))
+    assert Product.objects.count() == 2
 
 
 @pytest.mark.django_db

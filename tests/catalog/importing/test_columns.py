@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from catalog.models import Product
-from ml.files.catalog.cells import available_of, published_of
+from ml.files.catalog.cells import BadCell, available_of, published_of
 from ml.files.catalog.header.columns import FIELDS, plain
 from ml.files.catalog.header.internal import is_internal
 from ml.files.catalog.header.names import TRANSLATED
+from ml.files.catalog.named import NamedPictures
 from tests.catalog.importing.tables import COAT, HEADER, Write, png, refused, run
 
 pytestmark = pytest.mark.django_db
@@ -124,6 +125,54 @@ def test_no_in_other_languages(word: str) -> None:
 )  # fmt: skip
 def test_availability_in_other_languages(word: str, available: bool) -> None:
     assert available_of(word) is available
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ("https://cdn.example/x.jpg?v=3#top", ["x.jpg"]),
+        ("https://cdn.example/image?file=photos%2Fx.jpg&v=3", ["x.jpg"]),
+        ("https://cdn.example/x.jpg;width=100", ["x.jpg"]),
+        ("https://cdn.example/x;y.jpg", ["x;y.jpg"]),
+        ("https://cdn.example/red coat.jpg", ["red coat.jpg"]),
+        ("https://cdn.example/red%20coat.jpg", ["red coat.jpg"]),
+        ("https://cdn.example/x.jpg;y.jpg", ["x.jpg", "y.jpg"]),
+        ("https://cdn.example/x.jpg; https://cdn.example/y.jpg", ["x.jpg", "y.jpg"]),
+        ("https://cdn.example/x.jpg,https://cdn.example/y.jpg", ["x.jpg", "y.jpg"]),
+        ("https://cdn.example/x.jpg\nhttps://cdn.example/y.jpg | y.jpg", ["x.jpg", "y.jpg", "y.jpg"]),
+    ],
+)
+def test_an_address_means_the_file_that_was_downloaded_from_there(cell: str, names: list[str]) -> None:
+    files = NamedPictures(["x.jpg", "y.jpg", "x;y.jpg", "red coat.jpg"], PurePosixPath())
+    assert list(files.named(cell)) == names
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("https://cdn.example/get?file=no.jpg", "no.jpg"),
+        ("https://cdn.example/", "the file"),
+        ("http://[a/b.png", "b.png"),
+    ],
+)
+def test_an_address_of_no_file_names_what_to_download(cell: str, name: str) -> None:
+    with pytest.raises(BadCell, match=f"put {name} next to the table"):
+        NamedPictures(["x.jpg"], PurePosixPath()).named(cell)
+
+
+@pytest.mark.parametrize("name", ["catalog.xls", "Catalog.ODS", "shop.numbers"])
+@pytest.mark.parametrize("picture", ["coat.png", "Coats/coat.png"])
+def test_a_spreadsheet_of_another_format_is_named(table: Write, name: str, picture: str) -> None:
+    folder = table(name=name, files={picture: png()})
+    message = refused(folder)
+    assert f"Tables of this format are not read: {name}. Save the table as XLSX or CSV, and import that." in message
+    assert ("--format folder" in message) is ("/" in picture)
+
+
+def test_only_the_columns_that_a_table_lacks_are_named(table: Write) -> None:
+    header = ("SKU", "Producto", "Fichero")
+    message = refused(table(("A1", "Abrigo", "x.png"), header=header, files={"Abrigos/x.png": png()}))
+    assert "catalog.csv has no columns for title and image." in message
 
 
 def test_a_table_that_is_not_understood_is_no_list_of_class_folders(table: Write, tmp_path: Path) -> None:

@@ -324,7 +324,7 @@ def test_every_bad_cell_is_reported_with_line_column_and_value(table: Write, tmp
     fine = ("0", "Two\nlines", "coat.png", "", "", "", "", "")
     rows = [
         fine,
-        ("1", "Coat", "coat.png", "cheap", "many", "maybe", "euro", "x" * 101),
+        ("1", "Coat", "coat.png", "cheap", "many", "maybe", "gold", "x" * 101),
         ("", "Coat", "coat.png", "", "", "", "", ""),
         ("2", "", "coat.png", "", "", "", "", ""),
         ("3", "Coat", "coat.png"),
@@ -347,7 +347,7 @@ def test_every_bad_cell_is_reported_with_line_column_and_value(table: Write, tmp
             (4, "bad_value", 'Price: "cheap" is not a price'),
             (4, "bad_value", 'Qty: "many" is not a whole number'),
             (4, "bad_value", 'Status: "maybe" is neither yes nor no'),
-            (4, "bad_value", 'Currency: "euro" is not a currency: use its three-letter code, for instance EUR'),
+            (4, "bad_value", 'Currency: "gold" is not a currency: use its three-letter code, for instance EUR'),
             (4, "bad_value", f'Vendor: "{"x" * 60}…" is longer than 100 characters'),
             (5, "bad_sku", "SKU is empty or longer than 64 characters"),
             (6, "no_title", "Name is empty"),
@@ -644,7 +644,7 @@ def test_all_known_columns_are_imported(table: Write, spelling: str) -> None:
     [
         ("gtin", "4006381333932", "bad_gtin", "check digit does not fit", True),
         ("ean", "123456", "bad_gtin", "it needs 8, 12, 13 or 14 digits", True),
-        ("barcode", "4.00638E+12", "bad_gtin", "it needs 8, 12, 13 or 14 digits", True),
+        ("barcode", "4.00638E+12", "bad_gtin", "that a spreadsheet shortened", True),
         ("msrp", "10", "not_reduced", "is not above the price", True),
         ("msrp", "cheap", "bad_value", "is not a price", False),
         ("size", "x" * 51, "bad_value", "is longer than 50 characters", False),

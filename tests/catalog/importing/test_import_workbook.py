@@ -165,7 +165,7 @@ def test_merged_cells_count_for_each_of_their_rows(shop: Shop) -> None:
         ("#,##0.00", 11.888, "11.89", "USD"),
         ("#,##0", 1299.5, "1300.00", "USD"),
         ('0.00 "net"', 5, "5.00", "USD"),
-        ("[$₸-43F]0.00", 5, None, ""),
+        ("[$₲-43F]0.00", 5, None, ""),
         ("General", 11.888, None, ""),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ml.files.catalog.cells import SIGN, SIGNS, unaccented
+from ml.files.catalog.cells import SIGN, currencies_of, unaccented
 from ml.files.catalog.errors import CatalogFileError
 from ml.files.catalog.header.internal import is_internal
 from ml.files.catalog.header.names import ATTRIBUTES, NAMES, TRANSLATED, TRANSLATED_ATTRIBUTES
@@ -111,7 +111,18 @@ class Columns:
 
 def needed_in(header: list[str]) -> int:
     """How many of the columns without which nothing can be imported this header names."""
-    return len({FIELDS.get(plain(name)) for name in clean(header)} & set(NEEDED))
+    return len(NEEDED) - len(missing_in(header))
+
+
+def missing_in(header: list[str]) -> list[str]:
+    """Those without which nothing can be imported, and which this header lacks."""
+    named = {FIELDS.get(plain(name)) for name in clean(header)}
+    return [field for field in NEEDED if field not in named]
+
+
+def listed(fields: Sequence[str]) -> str:
+    """sku, title and image"""
+    return " and ".join(filter(None, (", ".join(fields[:-1]), *fields[-1:])))
 
 
 def read_columns(table: str, header: list[str], attributes: Collection[str] = ()) -> Columns:
@@ -195,8 +206,7 @@ def _split(name: str) -> tuple[str, tuple[str, ...]]:
     """The name of a column without the currency at its end, and what this may mean."""
     for place in range(len(name)):
         if match := _CURRENCY.fullmatch(name, place):
-            sign = match[1] or match[2]
-            return name[:place], SIGNS.get(sign) or SIGNS.get(sign.capitalize()) or (sign.upper(),)
+            return name[:place], currencies_of(match[1] or match[2])
     return name, ()
 
 
