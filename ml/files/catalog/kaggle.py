@@ -71,5 +71,5 @@ def _columns(table: str, header: Sequence[str], attributes: Collection[str]) -> 
     keys = [_KEYS.get(plain(name)) or key_of(name) for name in names]
     unread = [name for name, key in zip(names, keys, strict=True) if key in _REPLACED and plain(name) not in _KEYS]
     places = places_of(table, names, ["" if name in unread else key for name, key in zip(names, keys, strict=True)])
-    levels = [places.pop(key, None) for key in _KEYS.values() if key.startswith("level ")]
-    return columns_of(table, names, places, attributes, [level for level in levels if level is not None]), unread
+    levels = [place for key in _KEYS.values() if key.startswith("level ") for place in places.pop(key, ())]
+    return columns_of(table, names, places, attributes, levels), unread

@@ -27,7 +27,7 @@ from ml.files.catalog.cells import (
     whole_identifier,
 )
 from ml.files.catalog.errors import RowError
-from ml.files.catalog.header.columns import STYLE, Columns
+from ml.files.catalog.header.columns import STYLE, Columns, number_of, plain
 from ml.files.catalog.markup import plain_text, without_entities
 from ml.files.catalog.named import NamedPictures
 from ml.files.catalog.records import (
@@ -52,6 +52,18 @@ INVISIBLE = " \t\r\n\u00a0\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029
 WHOLE = frozenset({"sku", "size", "gtin", "group"})
 _LINES = frozenset({"description", "image", "more_images"})  # that may have several
 _WORDS = frozenset({"title", "brand", "category", "condition", "alt"})  # that shoppers read
+
+
+def deepest(text: str) -> str:
+    """Of several paths, one with the most levels: a product here is in one category.
+
+    Paths are separated by semicolons, or by commas if all of them begin alike: Magento's
+    `Default Category/Gear,Default Category/Gear/Bags`. "Clothing, Shoes & Jewelry" is one name.
+    """
+    paths = [path.strip() for path in text.split(";") if path.strip()]
+    if len(paths) == 1 and len({re.split("[>/]", path)[0].strip() for path in text.split(",")}) == 1:
+        paths = text.split(",")
+    return max(paths, key=lambda path: len(category_of(path)), default="")
 
 
 def records_of(table: Table, columns: Columns, names: Iterable[str], currency: str) -> Iterator[Record | RowError]:
@@ -140,7 +152,7 @@ class _Row:
             currency=currency,
             currency_guessed=bool(price and len(price.currencies) > 1 and currency not in (stated, self.rows.currency)),
             stock=self._stock(),
-            published=self._value("published", published_of) is not False,
+            published=self._value("published", self._published_of) is not False,
             description=self._description(),
             brand=self._short("brand", BRAND_LENGTH),
             gtin=self._gtin(),
@@ -165,9 +177,16 @@ class _Row:
 
     def _images(self, sku: str) -> tuple[str, ...]:
         """In Kaggle's layout, a product without a usable cell for its picture has the one named like its SKU."""
-        more = self._value("more_images", self.rows.files.named) or ()
-        images = self._main_images(sku, bool(more))
-        return (*images, *(name for name in more if name not in images))
+        more = self._pictures("more_images")
+        return tuple(dict.fromkeys((*self._main_images(sku, bool(more)), *more)))
+
+    def _pictures(self, field: str) -> tuple[str, ...]:
+        """The files that all columns of the field name."""
+        cells = [(place, text) for place in self.rows.columns.places(field) if (text := self._cell(field, place))]
+        found = [
+            name for place, text in cells for name in self._parsed(field, place, text, self.rows.files.named) or ()
+        ]
+        return tuple(dict.fromkeys(found))
 
     def _main_images(self, sku: str, has_more: bool) -> tuple[str, ...]:
         files = self.rows.files
@@ -175,23 +194,26 @@ class _Row:
             if not self._text("image") and not has_more:
                 reason = f"{self._name('image')} is empty, so product {sku} has no picture"
                 self._report("no_image", reason)
-            return self._value("image", files.named) or ()
+            return self._pictures("image")
         cell, of_sku = self._text("image"), files.of_sku(sku, self.cells[self.rows.columns.fields["sku"]])
         if not cell or (of_sku in files.exact and not files.has(cell)):
             return (of_sku,)
-        return self._value("image", files.named) or ()
+        return self._pictures("image")
 
     def _category(self) -> tuple[str, ...]:
         if not self.rows.columns.is_kaggle:
-            return self._value("category", category_of) or ()
+            return self._value("category", lambda text: category_of(deepest(text))) or ()
         return tuple(dict.fromkeys(filter(None, self._levels())))  # "Watches > Watches" is one category
 
     def _levels(self) -> list[str]:
         return [present(self.cells[place]) for place in self.rows.columns.levels]
 
     def _attributes(self) -> dict[str, str]:
-        places = self.rows.columns.attributes.items()
-        cells = {name: whole(present(self.cells[place]), digits=2) for name, place in places}
+        columns = self.rows.columns
+        cells = {
+            name: next(filter(None, (whole(present(self.cells[each]), digits=2) for each in columns.places(name))), "")
+            for name in columns.attributes
+        }
         cells[STYLE] = self._value("group", whole_identifier) or cells.get(STYLE, "")
         return {name: cell for name, cell in cells.items() if cell}
 
@@ -259,15 +281,30 @@ class _Row:
         available = self._value("availability", available_of)
         return 0 if stock is None and available is False else stock
 
+    def _published_of(self, text: str) -> bool:
+        """Magento's product_online is 1 or 2, for enabled and disabled."""
+        return (
+            text != "2" and published_of(text)
+            if plain(self._name("published")) == "productonline"
+            else published_of(text)
+        )
+
     def _counts(self, field: str) -> bool:
         """Whether a cell "In stock" has a number instead of yes or no. 1 below "In stock?" is yes, as is 1.0."""
         text = self._text(field)
         return text.isdecimal() and (text not in ("0", "1") or self._name(field).lower() in ("in stock", "in_stock"))
 
     def _alts(self, images: int) -> tuple[str, ...]:
-        """One text for each picture, in the same order; a semicolon is part of a text."""
-        text = self._text("alt")
+        """One text for each picture, in the same order; a semicolon is part of a text.
+
+        Numbered columns of texts belong to the pictures in the columns of these numbers.
+        """
+        columns, text = self.rows.columns, self._text("alt")
         alts = tuple(alt.strip() for alt in text.split("|")) if images > 1 else (text,)
+        texts = {number_of(columns.names[place]): self._cell("alt", place) for place in columns.places("alt")}
+        if any(texts):
+            filled = [place for place in columns.places("image") if self._cell("image", place)]
+            alts = tuple(texts.get(number_of(columns.names[place]), "") for place in filled[:images])
         if len(alts) > max(images, 1):
             self._bad("alt", f"has {len(alts)} texts for {images} pictures")
         if any(len(alt) > ALT_LENGTH for alt in alts):
@@ -288,16 +325,24 @@ class _Row:
 
     def _value(self, field: str, parse: Callable[[str], T]) -> T | None:
         text = self._text(field)
+        return self._parsed(field, self._place(field), text, parse) if text else None
+
+    def _parsed(self, field: str, place: int, text: str, parse: Callable[[str], T]) -> T | None:
         try:
-            return parse(text) if text else None
+            return parse(text)
         except BadCell as error:
-            self._bad(field, str(error))
+            self._refuse_row("bad_value", self._about(field, str(error), place))
             return None
 
     def _text(self, field: str) -> str:
-        place = self.rows.columns.fields.get(field)
-        if place is None:
-            return ""
+        return self._cell(field, self._place(field)) if field in self.rows.columns.fields else ""
+
+    def _place(self, field: str) -> int:
+        """The column of the field, of several the first one that is not empty."""
+        first, *others = self.rows.columns.places(field)
+        return next((place for place in (first, *others) if self._cell(field, place)), first) if others else first
+
+    def _cell(self, field: str, place: int) -> str:
         text = self.cells[place].strip(INVISIBLE)
         text = text if field in _LINES else one_line(text)
         may_be_a_name = field == "title" and not self.rows.columns.is_kaggle
@@ -307,15 +352,16 @@ class _Row:
         return without_entities(text) if field in _WORDS else text
 
     def _name(self, field: str) -> str:
-        return self.rows.columns.names[self.rows.columns.fields[field]]
+        return self.rows.columns.names[self._place(field)]
 
     def _bad(self, field: str, reason: str) -> None:
         self._refuse_row("bad_value", self._about(field, reason))
 
-    def _about(self, field: str, reason: str) -> str:
-        text = self._text(field)
+    def _about(self, field: str, reason: str, place: int | None = None) -> str:
+        place = self._place(field) if place is None else place
+        text = self._cell(field, place)
         shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-        return f'{self._name(field)}: "{shown}" {reason}'
+        return f'{self.rows.columns.names[place]}: "{shown}" {reason}'
 
     def _refuse_row(self, code: str, reason: str) -> None:
         self.refused = True

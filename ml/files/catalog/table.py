@@ -42,7 +42,7 @@ def read(input: Input, *, currency: str, attributes: Collection[str] = ()) -> Ca
     """
     table = rewritten(_choose(input).table)
     columns = read_columns(table.name, table.header, attributes)
-    notes = [*table.notes]
+    notes = [*table.notes, *columns.notes]
     if columns.attributes:
         notes.append(f"Columns shown to shoppers as attributes: {', '.join(columns.attributes)}.")
     if others := [found.name for found in input.tables if found.name != table.name]:

@@ -9,7 +9,7 @@ import pytest
 
 from catalog.models import Product
 from ml.files.catalog.cells import BadCell, available_of, published_of
-from ml.files.catalog.header.columns import FIELDS, plain
+from ml.files.catalog.header.columns import FIELDS, key_of, plain
 from ml.files.catalog.header.internal import is_internal
 from ml.files.catalog.header.names import TRANSLATED
 from ml.files.catalog.named import NamedPictures
@@ -97,6 +97,60 @@ def test_a_known_english_column_comes_before_a_foreign_one(table: Write) -> None
     run(folder)
     made = Product.objects.get()
     assert (made.price, made.brand, made.attributes) == (9, "Acme", {"preis": "red"})
+
+
+@pytest.mark.parametrize(
+    ("names", "field"),
+    [
+        (("Color", "Colour"), "colour"), (("Gender", "Sex"), "gender"), (("Farbe", "color"), "colour"),
+        (("Brand", "Manufacturer"), "brand"), (("UPC", "EAN13"), "gtin"), (("Size", "Product size"), "size"),
+        (("Description", "Short description"), "description"), (("Kurzbeschreibung", "Langtext"), "description"),
+        (("Type", "Product type"), "category"),
+    ],
+)  # fmt: skip
+def test_of_two_columns_with_one_meaning_the_first_that_is_not_empty_counts(
+    table: Write, names: tuple[str, str], field: str
+) -> None:
+    texts = ("4006381333931", "96385074") if field == "gtin" else ("One", "Two")
+    rows = [("A1", *COAT[1:], *texts), ("A2", *COAT[1:], texts[0], ""), ("A3", *COAT[1:], "", texts[1])]
+    _, err = run(table(*rows, header=(*HEADER, *names)))
+    found = [str(getattr(each, field, "") or each.attributes[field]) for each in Product.objects.order_by("sku")]
+    first = columns_of_meaning(names)
+    assert found == [texts[first], *texts]
+    pair = f'"{names[first]}" and "{names[1 - first]}"'
+    assert f"{pair} have the same meaning, {field}: the first that is not empty is used." in err
+
+
+def columns_of_meaning(names: tuple[str, str]) -> int:
+    """The column whose name is the more usual one, else the first."""
+    return int(names in [("Farbe", "color"), ("Kurzbeschreibung", "Langtext")])
+
+
+@pytest.mark.parametrize(
+    "names", [("price", "Amount"), ("stock", "Quantity"), ("published", "Active"), ("sku", "SKU ")]
+)
+def test_two_columns_that_may_contradict_each_other_in_what_matters_are_refused(
+    table: Write, names: tuple[str, str]
+) -> None:
+    header = (*HEADER, *names) if names[0] != "sku" else (*HEADER, names[1])
+    assert "Keep one and rename or remove the rest." in refused(table(("1",) * len(header), header=header))
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("Stock Qty", "stock"), ("Qty Available", "stock"), ("On hand", "stock"), ("Descriptif", "description"),
+        ("Libellé", "title"), ("Prix unitaire", "price"), ("Descrizione breve", "description"), ("Artikel", "title"),
+        ("Kurzbeschreibung", "description"), ("Prezzo unitario", "price"), ("Artículo", "title"),
+        ("Korte omschrijving", "description"), ("Brands", "brand"), ("*Title", "title"), ("C:Brand", "brand"),
+        ("g:image_link", "image"), ("Name *", "title"), ("PICTURE 1", "image"), ("image_2", "image"),
+        ("Bild 3", "image"),
+        ("Product Image File - 1", "image"), ("Reference #", "sku"), ("Price [EUR]", "price"), ("Foto2", "image"),
+        ("Image size", "image_size"), ("Photo 360", "photo_360"), ("Size 2", "size_2"), ("T:shirt", "shirt"),
+    ],
+)  # fmt: skip
+def test_names_that_tables_of_shops_have(name: str, field: str) -> None:
+    assert key_of(name) == field
 
 
 def test_tables_without_a_price_say_so(table: Write) -> None:

@@ -555,11 +555,11 @@ def test_a_header_that_cannot_be_used_is_refused_by_name(
 
 
 def test_a_header_without_known_columns_is_refused(table: Write) -> None:
-    folder = table(("1", "2"), header=("Artikel", "Bild"))
+    folder = table(("1", "2"), header=("Ware", "Bild"))
     names = "id, product id, item id, item number, article number, variant sku"
     assert f"lacks the columns sku (also: {names}); title" in refused(folder, format="table")
     assert "expected a .csv, .tsv or .xlsx with the columns sku, title and image" in refused(folder)
-    assert "The columns of catalog.csv are: Artikel, Bild." in refused(folder)
+    assert "The columns of catalog.csv are: Ware, Bild." in refused(folder)
 
 
 def test_two_tables_are_refused(table: Write) -> None:

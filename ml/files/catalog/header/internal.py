@@ -1,4 +1,4 @@
-"""Columns that a shop keeps for itself: what a product cost, who supplied it, where it is stored."""
+"""Columns that a shop keeps for itself: what a product cost, who supplied it, where it is stored, and settings."""
 
 from __future__ import annotations
 
@@ -44,13 +44,35 @@ _NAMES = frozenset({
     "steuersatz", "tva", "iva", "btw", "phone", "telephone", "hs code",
 })  # fmt: skip
 
+#: Whole names of columns in which other shop systems keep settings of their own, and texts for search engines.
+_SETTINGS = re.compile(
+    r"(meta|seo|use config|search engine) .*|(product )?meta (title|description|keywords?)|page title|search keywords"
+    r"|generic keywords?|(created|updated|modified) (at|on)|date (added|modified|created)"
+    r"|(new|special price|special|sale) (from|to|start|end) date|url (key|rewritten|path|slug)|slug|permalink"
+    r"|(product )?tax (class|rules?|code|rate|status|category).*|attribute set( code)?|store view code|product websites"
+    r"|(display )?product options .*|(page|custom) (layout|design).*|gift (message|card|wrap).*|map (price|enabled)"
+    r"|msrp display .*|visibility|(min|max|minimal|minimum|maximum) (cart|order|sale|purchase)? ?(qty|quantity)"
+    r"|(is|enable) (qty|quantity|decimal).*|(out of stock|low stock|use) (qty|level)|qty increments|allow (backorders|"
+    r"purchases)|(manage stock|track inventory|inventory tracking)|notify on stock below|related skus|crosssell .*"
+    r"|upsell .*|(small|thumbnail|swatch|base) image( label)?|(additional )?image labels|thumbnail"
+    r"|product image (id|is thumbnail|sort)|sort order|option set.*|stop processing rules|free shipping"
+    r"|(fixed|website|merchant) shipping .*|shipping( .*)?|delete existing images|show (price|product condition)"
+    r"|on sale|available (for order|online only)|depends on stock|advanced stock .*|action( site ?id .*)?|paypal .*"
+    r"|dispatch .*|watchers|(sold|reserved) (qty|quantity)|(condition|category|variant|shop|product|item|listing) id"
+    r"|relationship( details| type)?|feed product type|update delete|parent child|parentage|variation theme"
+    r"|external product id type|fulfillment .*|product page|identifier exists|adult|custom label|ads .*|mobile link"
+    r"|handle ?id|field type|discount (mode|value|amount|percent)|item type|published at|ecotax|hide offers .*"
+)
+
 
 def is_internal(name: str) -> bool:
     """Whether a column of this name should not become a public attribute."""
     words = re.findall(r"[^\W_]+", unaccented(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)))
     plain = " ".join(words)
+    unnumbered = re.sub(r"( \d+|(?<=[a-z])\d+)$", "", plain)
     return (
-        not _NAMES.isdisjoint((plain, name.strip().casefold()))  # MwSt is one word
+        bool(_SETTINGS.fullmatch(unnumbered))
+        or not _NAMES.isdisjoint((plain, name.strip().casefold()))  # MwSt is one word
         or not _WORDS.isdisjoint(words)
         or any(word.startswith(_BEGINNINGS) for word in words)
         or bool(_PHRASES.search(plain))

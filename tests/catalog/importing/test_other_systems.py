@@ -1,0 +1,121 @@
+"""Headers of other shop systems, marketplaces and feeds, of which the columns alone say enough."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from catalog.models import Product
+from ml.files.catalog.cells import category_of
+from ml.files.catalog.products import deepest
+from tests.catalog.importing.tables import Write, png, run
+
+pytestmark = pytest.mark.django_db
+
+FILES = {f"{name}.png": png(number) for number, name in enumerate("abc")}
+CDN = "https://cdn.example/"
+#: By system: what is in a row, and its attributes. The product is the same in all of them.
+SYSTEMS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "Etsy": (
+        {"TITLE": "Coat", "DESCRIPTION": "Warm.", "PRICE": "12.50", "CURRENCY_CODE": "EUR", "QUANTITY": "3",
+         "TAGS": "wool,winter", "MATERIALS": "Wool", "IMAGE1": f"{CDN}a.png", "IMAGE2": f"{CDN}b.png", "IMAGE3": "",
+         "IMAGE10": f"{CDN}c.png", "VARIATION 1 TYPE": "", "SKU": "A1"},
+        {"tags": "wool,winter", "materials": "Wool"},
+    ),
+    "eBay File Exchange": (
+        {"*Action(SiteID=US|Country=US|Currency=USD|Version=1193|CC=UTF-8)": "Add", "Custom label (SKU)": "A1",
+         "Category ID": "11450", "*Title": "Coat", "Relationship": "", "*Quantity": "3", "*StartPrice": "12.50 EUR",
+         "PicURL": f"{CDN}a.png|{CDN}b.png|{CDN}c.png", "*ConditionID": "1000", "*Description": "<p>Warm.</p>",
+         "C:Material": "Wool", "*Duration": "GTC"},
+        {"material": "Wool", "duration": "GTC"},
+    ),
+    "BigCommerce": (
+        {"Item Type": "Product", "Product ID": "77", "Product Name": "Coat", "Product Code/SKU": "A1",
+         "Product Description": "<p>Warm.</p>", "Price": "12.50 EUR", "Cost Price": "4", "Retail Price": "",
+         "Sale Price": "", "Product Visible?": "Y", "Track Inventory": "by product", "Current Stock Level": "3",
+         "Low Stock Level": "1", "Category": "Clothing/Coats;Sale", "Product Image ID - 1": "9",
+         "Product Image File - 1": "a.png", "Product Image Description - 1": "Front",
+         "Product Image Is Thumbnail - 1": "Y", "Product Image Sort - 1": "0", "Product Image File - 2": "b.png",
+         "Product Image Description - 2": "Back", "Product Image File - 3": "c.png", "Page Title": "Buy a coat"},
+        {},
+    ),
+    "PrestaShop": (
+        {"Product ID": "77", "Active (0/1)": "1", "Name *": "Coat", "Categories (x,y,z...)": "Coats",
+         "Price tax included": "12.50 EUR", "Wholesale price": "4", "On sale (0/1)": "0", "Reference #": "A1",
+         "Supplier": "S", "Quantity": "3", "Summary": "Short.", "Description": "Warm.", "Meta title": "Buy",
+         "Image URLs (x,y,z...)": f"{CDN}a.png,{CDN}b.png,{CDN}c.png",
+         "Delete existing images (0 = No, 1 = Yes)": "0"},
+        {},
+    ),
+    "Magento": (
+        {"sku": "A1", "store_view_code": "", "attribute_set_code": "Default",
+         "categories": "Default Category/Clothing,Default Category/Clothing/Coats", "name": "Coat",
+         "description": "<p>Warm.</p>", "short_description": "Short.", "product_online": "1", "tax_class_name": "Goods",
+         "visibility": "Catalog, Search", "price": "12.5000 EUR", "special_price": "", "url_key": "coat",
+         "meta_title": "Buy", "base_image": "a.png", "small_image": "/c/o/a.png", "additional_images": "b.png,c.png",
+         "created_at": "2/1/24", "qty": "3.0000", "out_of_stock_qty": "0", "use_config_min_qty": "1",
+         "is_in_stock": "1"},
+        {},
+    ),
+    "Squarespace": (
+        {"Product ID [Non Editable]": "5f", "Variant ID [Non Editable]": "6e", "Product Page": "shop",
+         "Title": "Coat", "Description": "<p>Warm.</p>", "SKU": "A1", "Price": "12.50 EUR", "Sale Price": "",
+         "On Sale": "No", "Stock": "3", "Categories": "/coats", "Tags": "", "Visible": "Yes",
+         "Hosted Image URLs": f"{CDN}a.png {CDN}b.png\n{CDN}c.png"},
+        {},
+    ),
+    "Google Merchant Center": (
+        {"id": "A1", "title": "Coat", "description": "Warm.", "link": "https://shop.example/coat",
+         "image_link": f"{CDN}a.png", "additional_image_link": f"{CDN}b.png,{CDN}c.png", "price": "12.50 EUR",
+         "availability": "in_stock", "quantity": "3", "google_product_category": "203", "product_type": "Coats",
+         "identifier_exists": "no", "custom_label_0": "margin", "condition": "new"},
+        {"google_product_category": "203"},
+    ),
+    "Amazon": (
+        {"feed_product_type": "coat", "item_sku": "A1", "brand_name": "Acme", "item_name": "Coat",
+         "main_image_url": f"{CDN}a.png", "other_image_url1": f"{CDN}b.png", "other_image_url2": f"{CDN}c.png",
+         "product_description": "Warm.", "standard_price": "12.50 EUR", "quantity": "3", "parent_child": "",
+         "color_name": "Red", "size_name": "M"},
+        {"colour": "Red"},
+    ),
+    "a stock list": (
+        {"Product code": "A1", "Item name": "Coat", "Picture 1": "a.png", "Picture 2": "b.png", "Picture 10": "c.png",
+         "Long description": "Warm.", "Unit price": "12.50 EUR", "Qty on hand": "3", "Cost": "4"},
+        {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_an_export_is_read_by_its_columns(table: Write, system: str) -> None:
+    row, attributes = SYSTEMS[system]
+    _, err = run(table(tuple(row.values()), header=tuple(row), files=FILES, separator="\t"))
+    made = Product.objects.get()
+    assert (made.sku, made.title, made.description, made.stock, made.published) == ("A1", "Coat", "Warm.", 3, True), err
+    assert (made.price, made.currency) == (Decimal("12.50"), "EUR")
+    assert made.attributes == attributes
+    assert made.images.count() == 3
+    if system == "BigCommerce":
+        assert made.category.name == "Coats"
+        assert [image.alt for image in made.images.all()] == ["Front", "Back", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("Default/Gear,Default/Gear/Bags", ["Default", "Gear", "Bags"]), ("Sale;Women > Coats", ["Women", "Coats"]),
+        ("Garden;Sale", ["Garden"]), ("Clothing, Shoes & Jewelry > Coats", ["Clothing, Shoes & Jewelry", "Coats"]),
+        ("Coats, Jackets", ["Coats, Jackets"]),
+    ],
+)  # fmt: skip
+def test_of_several_categories_the_deepest_counts(text: str, path: list[str]) -> None:
+    assert list(category_of(deepest(text))) == path
+
+
+def test_numbered_pictures_are_in_the_order_of_their_numbers(table: Write) -> None:
+    header = ("sku", "title", "Image 10", "image_2", "Image 1 URL", "Alt text 2", "photo")
+    run(table(("A1", "Coat", "c.png", "b.png", "a.png", "Back", ""), header=header, files=FILES))
+    shown = [(image.alt, image.digest) for image in Product.objects.get().images.all()]
+    assert [alt for alt, _ in shown] == ["", "Back", ""]
+    assert len({digest for _, digest in shown}) == 3
