@@ -16,6 +16,7 @@ UNSORTED = "Other"  # the category of products without one
 #: Characters that a product has room for; a test compares them with its model.
 SKU_LENGTH, TITLE_LENGTH, BRAND_LENGTH, ALT_LENGTH, WORD_LENGTH, URL_LENGTH = 64, 255, 100, 255, 50, 2000
 DESCRIPTION_LENGTH = 20_000
+ATTRIBUTE_LENGTH = 1000
 
 
 @dataclass(frozen=True)

@@ -258,3 +258,75 @@ def test_whole_exports_of_other_shops_have_one_column_for_each_field(
     made = Product.objects.get()
     assert (made.sku, made.title, made.price, made.stock, made.gtin) == ("A1", "Coat", 45, 3, "4006381333931")
     assert (made.category.name, made.published) == ("Coats", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "stored"),
+    [
+        ("Brand", "Acme", "brand", "Acme"), ("Marke", "Acme", "brand", "Acme"), ("Marca", "A, B", "brand", "A"),
+        ("Manufacturer", "Acme", "brand", "Acme"), ("Size", "M", "size", "M"), ("Größe", "M", "size", "M"),
+        ("EAN", "4006381333931", "gtin", "4006381333931"), ("Condition", "New", "condition", "New"),
+    ],
+)  # fmt: skip
+def test_attributes_of_woocommerce_fill_fields_that_are_empty(
+    table: Write, name: str, value: str, field: str, stored: str
+) -> None:
+    row = {"Type": "simple", "Name": "Coat", "Published": "1", "Images": "coat.png", "Attribute 1 name": name,
+           "Attribute 1 value(s)": value, "Attribute 1 visible": "1"}  # fmt: skip
+    full = {"SKU": "B", "Brands": "Other", "GTIN, UPC, EAN, or ISBN": "96385074"}
+    run(table(*(cells(WOOCOMMERCE, row | own) for own in ({"SKU": "A"}, full)), header=WOOCOMMERCE))
+    empty, other = Product.objects.order_by("sku")
+    assert (getattr(empty, field), empty.attributes) == (stored, {})
+    assert (other.brand, other.gtin) == ("Other", "96385074")
+
+
+def test_a_brand_column_of_a_plugin_completes_the_brands_of_woocommerce(table: Write) -> None:
+    header = (*WOOCOMMERCE, "Brand")
+    row = {"Type": "simple", "SKU": "A", "Name": "Coat", "Published": "1", "Images": "coat.png", "Brand": "Acme"}
+    run(table(cells(header, row), header=header))
+    assert Product.objects.get().brand == "Acme"
+
+
+def test_tags_are_clean_and_not_too_long(table: Write) -> None:
+    many = ",".join(f"tag number {number}" for number in range(200))
+    picture = {"Image Src": "coat.png"}
+    shopify = {"Handle": "a", "Title": "A", "Variant SKU": "A", "Tags": r"red\, dark,,wool, red\, dark"} | picture
+    run(table(cells(SHOPIFY, shopify), header=SHOPIFY))
+    other = {"Type": "simple", "SKU": "B", "Name": "B", "Published": "1", "Images": "coat.png", "Tags": many}
+    run(table(cells(WOOCOMMERCE, other), header=WOOCOMMERCE))
+    a, b = Product.objects.order_by("sku")
+    assert a.attributes["tags"] == "red, dark, wool"
+    assert b.attributes["tags"] == ", ".join(f"tag number {number}" for number in range(67)), "and no more"
+
+
+def test_rows_of_shopify_in_any_order_are_one_product(table: Write) -> None:
+    rows = [
+        {"Handle": "coat", "Option1 Value": "L", "Variant SKU": "C-L", "Variant Price": "9"},
+        {"Handle": "bag", "Title": "Bag", "Variant SKU": "B", "Image Src": "bag.png"},
+        {"Handle": "coat", "Image Src": "back.png", "Image Position": "2"},
+        {"Handle": "", "Title": "Lost", "Variant SKU": "X"},
+        {"Handle": "coat", "Title": "Coat", "Vendor": "Acme", "Option1 Name": "Size", "Option1 Value": "M",
+         "Variant SKU": "C-M", "Variant Price": "9", "Image Src": "coat.png", "Image Position": "1"},
+    ]  # fmt: skip
+    out, err = run(table(*(cells(SHOPIFY, row) for row in rows), header=SHOPIFY, files=FILES))
+    assert "5 rows: 3 created, 0 changed, 0 unchanged, 1 refused, 1 with parts of other products." in out
+    assert "catalog.csv:5: Handle is empty, so the product of this row is unknown: Lost [no_handle]" in err
+    assert "Rows of 1 product are not next to each other in catalog.csv: they are put together." in err
+    large, medium = Product.objects.filter(title="Coat").order_by("size")
+    assert [(each.sku, each.brand, each.size) for each in (large, medium)] == [
+        ("C-L", "Acme", "L"),
+        ("C-M", "Acme", "M"),
+    ]
+    assert sum(map(pictures, (large, medium))) == 3, "the first variant has the whole gallery"
+
+
+def test_metafields_of_shopify_are_attributes_and_complete_options(table: Write) -> None:
+    header = (*SHOPIFY, "Color (product.metafields.shopify.color-pattern)", "Fabric (product.metafields.custom.fabric)",
+              "Google: Custom Product (product.metafields.mm-google-shopping.custom_product)")  # fmt: skip
+    row = {"Title": "Coat", "Image Src": "coat.png"} | dict(zip(header[-3:], ("red", "Wool", "false"), strict=True))
+    rows = [row | {"Handle": "a", "Variant SKU": "A", "Option1 Name": "Color", "Option1 Value": "Dark red"},
+            row | {"Handle": "b", "Variant SKU": "B"}]  # fmt: skip
+    run(table(*(cells(header, each) for each in rows), header=header))
+    assert [each.attributes for each in Product.objects.order_by("sku")] == [
+        {"style": handle, "colour": colour, "fabric": "Wool"} for handle, colour in (("a", "Dark red"), ("b", "red"))
+    ]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError
 
+from catalog.attributes import TEXT_LENGTH
 from catalog.models import Category, Product, ProductImage
 from ml.files.catalog.cells import BadCell, price_of
 from ml.files.catalog.header.columns import needed_in
@@ -20,6 +21,7 @@ from ml.files.catalog.header.names import NAMES
 from ml.files.catalog.kaggle import COLUMNS as KAGGLE_COLUMNS
 from ml.files.catalog.records import (
     ALT_LENGTH,
+    ATTRIBUTE_LENGTH,
     BRAND_LENGTH,
     SKU_LENGTH,
     TITLE_LENGTH,
@@ -708,6 +710,7 @@ def test_limits_are_those_of_the_model() -> None:
     for name, length in (fields | {"size": WORD_LENGTH, "condition": WORD_LENGTH}).items():
         assert Product._meta.get_field(name).max_length == length, name
     assert ProductImage._meta.get_field("alt").max_length == ALT_LENGTH
+    assert ATTRIBUTE_LENGTH == TEXT_LENGTH
 
 
 def test_letters_that_become_several_in_an_address_fit_it(table: Write) -> None:

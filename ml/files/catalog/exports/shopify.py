@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ml.files.catalog.errors import Merged, RowError
-from ml.files.catalog.exports.cells import MOST_ATTRIBUTES, Cells, attribute_name, distinct, whole_rows
+from ml.files.catalog.exports.cells import MOST_ATTRIBUTES, Cells, Unique, attribute_name, distinct, tags, whole_rows
 from ml.files.catalog.header.columns import key_of, plain
 from ml.files.catalog.records import SKU_LENGTH
 from ml.files.catalog.rows import Row, Table
 
 _OPTIONS = range(1, 4)
-_MOST_APART = 10_000  # products whose rows may be apart
+_MOST_APART = 50_000  # rows of products whose rows are apart; they are in memory together
+_MOST_FIRST = 10_000  # products whose first row is kept for rows that follow elsewhere
 _MOST_ROWS = 2500  # of a product, which may have 2,048 variants; they are in memory together
 _HANDLE = ("handle", "urlhandle")
 _PICTURE, _OF_VARIANT = ("imagesrc", "productimageurl"), ("variantimage", "variantimageurl")
 _SKU, _PRICE, _BARCODE = ("variantsku", "sku"), ("variantprice", "price"), ("variantbarcode", "barcode")
+#: Fields that products have as options.
+_FIELDS = frozenset({"size", "condition"})
 _ALT, _POSITION = "imagealttext", "imageposition"
 #: What a variant does not have from its product, besides names that begin with "variant".
 _OWN = frozenset(plain(name) for name in (
@@ -36,6 +39,8 @@ _UNREAD = re.compile(
     r"|(url)?handle|chargetax|taxcode|inventorytracker|continuesellingwhenoutofstock|requiresshipping"
     r"|fulfillmentservice|(included|price|compareatprice)/.*|published(scope|at)|templatesuffix"
 )
+#: Metafields of Shopify's own apps: feeds and recommendations.
+_APPS = re.compile(r"metafields\.(mm-google-shopping|shopify--discovery)")
 
 
 def recognises(header: Sequence[str]) -> bool:
@@ -50,56 +55,72 @@ def recognises(header: Sequence[str]) -> bool:
 
 def rewritten(table: Table) -> Table:
     cells = Cells(table.header)
-    kept = [place for place, name in enumerate(cells.names) if not _UNREAD.fullmatch(plain(name))]
+    kept = [
+        place for place, name in enumerate(cells.names) if not _UNREAD.fullmatch(plain(name)) and not _APPS.search(name)
+    ]
     sku = next((place for name in _SKU if (place := cells.places.get(name)) is not None), None)
     kept = [place for place in kept if place != sku]
-    options = _option_names(table, cells, [cells.names[place] for place in kept])
-    header = [
-        "SKU",
-        "Image",
-        "Alt text",
-        "Published",
-        "Group",
-        "Product category",
-        "Type",
-        *options.values(),
-        *(cells.names[place] for place in kept),
+    options, apart = _overview(table, cells)
+    columns = Unique(
+        ["SKU", "Image", "Alt text", "Published", "Group", "Product category", "Type"],
+        [*options.values(), *(cells.names[place] for place in kept)],
+    )
+    notes = [
+        "Shopify's export: rows of one handle are variants of a product. Columns about shipping, taxes, markets and "
+        "search engines are not read."
     ]
-    note = "Shopify's export: rows of one handle are variants of a product. Columns about shipping, taxes, markets and "
-    note += "search engines are not read."
-    products = _Products(table, cells, kept, options)
-    return replace(table, header=header, rows=products.rows, notes=(*table.notes, note))
+    if apart:
+        many = f"{len(apart):,} product{'s' * (len(apart) > 1)}"
+        notes.append(f"Rows of {many} are not next to each other in {table.name}: they are put together.")
+    products = _Products(table, cells, kept, options, columns, apart)
+    return replace(table, header=columns.names, rows=products.rows, notes=(*table.notes, *notes))
 
 
-def _option_names(table: Table, cells: Cells, others: Collection[str]) -> dict[str, str]:
-    """Key to column of the options of all products, such as Size and Material. "Title" is that of a product without
-    options."""
+def _overview(table: Table, cells: Cells) -> tuple[dict[str, str], set[str]]:
+    """Key to column of the options of all products, such as Size and Material, and the handles whose rows are apart.
+    "Title" is the option of a product without options."""
     found: dict[str, str] = {}
-    taken = set(map(key_of, others))
+    seen: set[str] = set()
+    apart: set[str] = set()
+    current = ""
     for row in whole_rows(table):
-        if isinstance(row, tuple):
-            for number in _OPTIONS:
-                name = cells.get(row[1], f"option{number}name")
-                if (
-                    name
-                    and key_of(name) != "title"
-                    and len(found) < MOST_ATTRIBUTES
-                    and (column := attribute_name(name, taken))
-                ):
-                    found.setdefault(key_of(name), column)
-    return found
+        if not isinstance(row, tuple):
+            continue
+        handle = cells.get(row[1], *_HANDLE)
+        if handle != current and handle in seen:
+            apart.add(handle)
+        seen.add(handle)
+        current = handle
+        for number in _OPTIONS:
+            name = cells.get(row[1], f"option{number}name")
+            if name and key_of(name) != "title" and len(found) < MOST_ATTRIBUTES:
+                found.setdefault(key_of(name), attribute_name(name, _FIELDS))
+    return found, apart - {""}
 
 
 class _Products:
-    def __init__(self, table: Table, cells: Cells, kept: list[int], options: dict[str, str]) -> None:
+    def __init__(
+        self,
+        table: Table,
+        cells: Cells,
+        kept: list[int],
+        options: dict[str, str],
+        columns: Unique,
+        apart: set[str],
+    ) -> None:
         self.table, self.cells, self.kept, self.options = table, cells, kept, options
+        self.columns, self.apart = columns, apart
         self._made: set[str] = set()
         self._first: dict[str, list[str]] = {}
 
     def rows(self) -> Iterator[Row | RowError]:
-        """A row of another handle, or one that cannot be read, ends a product."""
+        """A row of another handle, or one that cannot be read, ends a product.
+
+        A product whose rows are apart comes at the place of its first row.
+        """
         self._made.clear()
         self._first.clear()
+        gathered = self._gathered()
         product: list[Row] = []
         current = ""
         for row in whole_rows(self.table):
@@ -108,17 +129,40 @@ class _Products:
                 yield from self._product(current, product)
                 product = []
             current = handle
-            if isinstance(row, RowError) or not handle:
+            if isinstance(row, RowError):
                 yield row
-            else:
+            elif not handle:
+                yield self._without_handle(*row)
+            elif handle not in gathered:
                 product.append(row)
+            elif rows := gathered[handle]:
+                gathered[handle] = []
+                yield from self._product(handle, rows)
         if product:
             yield from self._product(current, product)
 
+    def _gathered(self) -> dict[str, list[Row]]:
+        """By handle, the rows of products whose rows are apart."""
+        found: dict[str, list[Row]] = {}
+        count = 0
+        for row in whole_rows(self.table) if self.apart else ():
+            handle = self.cells.get(row[1], *_HANDLE) if isinstance(row, tuple) else ""
+            if isinstance(row, tuple) and handle in self.apart and (handle in found or count < _MOST_APART):
+                found.setdefault(handle, []).append(row)
+                count += 1
+        return found
+
+    def _without_handle(self, line: int, cells: list[str]) -> RowError:
+        name = next(name for name in self.cells.names if plain(name) in _HANDLE)
+        about = next((text for text in (self.cells.get(cells, each) for each in ("title", *_SKU)) if text), "")
+        reason = f"{name} is empty, so the product of this row is unknown" + (f": {about}" if about else "")
+        return RowError(self.table.name, line, "no_handle", reason)
+
     def _product(self, handle: str, rows: list[Row]) -> Iterator[Row | Merged]:
-        # Rows of a handle may be apart, as after sorting by another column.
-        first = rows[0][1] if self.cells.get(rows[0][1], "title") else self._first.get(handle, rows[0][1])
-        if len(self._first) < _MOST_APART:
+        # The first row need not be on top: somebody may have sorted the table.
+        first = next((cells for _, cells in rows if self.cells.get(cells, "title")), None)
+        first = first or self._first.get(handle, rows[0][1])
+        if len(self._first) < _MOST_FIRST:
             self._first.setdefault(handle, first)
         gallery = self._gallery(rows) or self._gallery([(0, first)])
         of_variants = {self.cells.get(cells, *_OF_VARIANT) for _, cells in rows}
@@ -148,7 +192,7 @@ class _Products:
                 *(values.get(key, "") for key in self.options),
                 *(self._inherited(place, cells, first) for place in self.kept),
             ]
-            yield line, made
+            yield line, self.columns.row(made)
         yield from (Merged(self.table.name, line) for line, _ in rows if line not in lines)
 
     def _sku(self, handle: str, values: list[str]) -> str:
@@ -183,6 +227,8 @@ class _Products:
 
     def _inherited(self, place: int, cells: list[str], first: list[str]) -> str:
         name = plain(self.cells.names[place])
+        if name == "tags":
+            return tags(cells[place] if cells[place].strip() else first[place])
         return cells[place] if cells[place].strip() or name in _OWN or name.startswith("variant") else first[place]
 
 

@@ -12,7 +12,15 @@ from datetime import UTC, datetime
 from functools import partial
 
 from ml.files.catalog.errors import Merged, RowError
-from ml.files.catalog.exports.cells import MOST_ATTRIBUTES, Cells, attribute_name, distinct, whole_rows
+from ml.files.catalog.exports.cells import (
+    MOST_ATTRIBUTES,
+    Cells,
+    Unique,
+    attribute_name,
+    listed,
+    tags,
+    whole_rows,
+)
 from ml.files.catalog.header.columns import key_of, plain
 from ml.files.catalog.rows import Row, Table
 
@@ -25,7 +33,9 @@ _UNREAD = re.compile(
     r"|position|attribute\d+.*|meta:.*|swatchesattributes"
 )
 _LINE_END = re.compile(r"(?<!\\)\\n")  # how the export writes one
-_COMMA = re.compile(r"(?<!\\),")
+_TAGS = "tags"
+#: Fields that products have as attributes: the brand until WooCommerce 9.4, the GTIN until 9.2.
+_FIELDS = frozenset({"size", "condition", "brand", "gtin"})
 #: What a variation does not have from its product.
 _OWN = frozenset(plain(name) for name in (
     "Name", "Regular price", "Sale price", "Stock", "In stock?", "GTIN, UPC, EAN, or ISBN", "External URL",
@@ -42,22 +52,23 @@ def recognises(header: Sequence[str]) -> bool:
 def rewritten(table: Table) -> Table:
     cells = Cells(table.header)
     kept = [place for place, name in enumerate(cells.names) if not _UNREAD.fullmatch(plain(name))]
-    parents, attributes = _overview(table, cells, [cells.names[place] for place in kept])
-    header = ["SKU", "Images", "Published", "Categories", "Brand", "Group", "Description", *attributes.values()]
-    header += [cells.names[place] for place in kept]
+    parents, attributes = _overview(table, cells)
+    columns = Unique(
+        ["SKU", "Images", "Published", "Categories", "Brand", "Group", "Description"],
+        [*(cells.names[place] for place in kept), *attributes.values()],
+    )
     note = (
         "WooCommerce's export: variations are products of one group. Columns about checkout, taxes, downloads and meta "
     )
     note += "data are not read."
-    rows = partial(_rows, table, cells, kept, attributes, parents)
-    return replace(table, header=header, rows=rows, notes=(*table.notes, note))
+    rows = partial(_rows, table, cells, kept, attributes, parents, columns)
+    return replace(table, header=columns.names, rows=rows, notes=(*table.notes, note))
 
 
-def _overview(table: Table, cells: Cells, others: list[str]) -> tuple[set[str], dict[str, str]]:
+def _overview(table: Table, cells: Cells) -> tuple[set[str], dict[str, str]]:
     """What variations name as their parents, and key to column of the attributes."""
     parents: set[str] = set()
     found: dict[str, str] = {}
-    taken = {key_of(name) for name in (*others, "Brand")}
     for row in whole_rows(table):
         if isinstance(row, tuple):
             parents.add(cells.get(row[1], "parent").casefold())
@@ -66,13 +77,13 @@ def _overview(table: Table, cells: Cells, others: list[str]) -> tuple[set[str], 
                     break
                 hidden = cells.get(row[1], f"attribute{number}visible") == "0"
                 name = "" if hidden else cells.get(row[1], f"attribute{number}name")
-                if name and len(found) < MOST_ATTRIBUTES and (column := attribute_name(name, taken)):
-                    found.setdefault(key_of(name), column)
+                if name and len(found) < MOST_ATTRIBUTES:
+                    found.setdefault(key_of(name), attribute_name(name, _FIELDS))
     return parents - {""}, found
 
 
 def _rows(
-    table: Table, cells: Cells, kept: list[int], attributes: dict[str, str], parents: set[str]
+    table: Table, cells: Cells, kept: list[int], attributes: dict[str, str], parents: set[str], columns: Unique
 ) -> Iterator[Row | RowError]:
     known = _parents(table, cells, parents)
     for row in whole_rows(table):
@@ -87,7 +98,7 @@ def _rows(
             yield Merged(table.name, line)
         else:
             parent = known.get(cells.get(own, "parent").casefold(), [""] * len(own))
-            yield line, _product(cells, own, parent, kept, attributes)
+            yield line, columns.row(_product(cells, own, parent, kept, attributes))
 
 
 def _parents(table: Table, cells: Cells, parents: set[str]) -> dict[str, list[str]]:
@@ -117,18 +128,19 @@ def _product(cells: Cells, own: list[str], parent: list[str], kept: list[int], a
     values = _attributes(cells, parent, single=False) | _attributes(cells, own, single=True)
     return [
         cells.get(own, "sku") or "-".join(filter(None, (cells.get(parent, "sku"), cells.get(own, "id")))),
-        "|".join(distinct(part.strip() for part in _COMMA.split(inherited("images")))),
+        "|".join(listed(inherited("images"))),
         "0" if hidden else cells.get(own, "published"),
         _deepest(inherited("categories")),
-        _listed(inherited("brands"))[0] if inherited("brands") else "",
+        next(iter(listed(inherited("brands"))), ""),
         cells.get(parent, "sku") or cells.get(own, "parent"),
         _LINE_END.sub("\n", inherited("description") or inherited("shortdescription")),
-        *(values.get(key, "") for key in attributes),
         *(
-            own[place] if own[place].strip() or plain(cells.names[place]) in _OWN else parent[place]
+            tags(cell) if plain(cells.names[place]) == _TAGS else cell
             for place in kept
+            for cell in [own[place] if own[place].strip() or plain(cells.names[place]) in _OWN else parent[place]]
         ),
-    ]  # fmt: skip
+        *(values.get(key, "") for key in attributes),
+    ]
 
 
 def _as_sold(cells: Cells, row: list[str]) -> list[str]:
@@ -151,15 +163,15 @@ def _attributes(cells: Cells, row: list[str], *, single: bool) -> dict[str, str]
             break
         name = cells.get(row, f"attribute{number}name")
         value = cells.get(row, f"attribute{number}values", f"attribute{number}value(s)")
-        if name and value and cells.get(row, f"attribute{number}visible") != "0" and (single or "," not in value):
-            found[key_of(name)] = value.replace("\\,", ",")
+        if not name or not value or cells.get(row, f"attribute{number}visible") == "0":
+            continue
+        if (key := key_of(name)) == "brand":
+            found[key] = listed(value)[0]
+        elif single or "," not in value:
+            found[key] = value.replace("\\,", ",")
     return found
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip().replace("\\,", ",") for part in _COMMA.split(text) if part.strip()] or [""]
 
 
 def _deepest(text: str) -> str:
     """Of "Clothing, Clothing > Hoodies", the last: a product here is in one category."""
-    return max(_listed(text), key=lambda path: path.count(">"))
+    return max(listed(text), key=lambda path: path.count(">"), default="")

@@ -34,7 +34,11 @@ _NEARLY = re.compile(rf"({_PRICES}|{_STOCKS}|inventory)(?![a-z])|.*(?<![a-z])({_
 _CURRENCY = re.compile(rf"(?:[\s_-]+in)?\s*[(\[]\s*(?:in\s+)?({SIGN})\s*[)\]]|(?:[\s_-]+in)?[\s_-]+({SIGN})", re.I)
 #: What other programs add to names: `*Title` and `Name *` are required, `C:Brand` and `g:price` have a prefix.
 _MARKS = re.compile(r"^\s*\*\s*|\s*\*\s*$|^[a-z]:(?=\S)", re.I)
-_HINTS = re.compile(r"\s*[(\[]\s*(pcs|pieces|units|x,\s*y.*|0\s*/\s*1|[01]\s*=.*|non editable)\.?\s*[)\]]$", re.I)
+_HINTS = re.compile(
+    r"\s*[(\[]\s*(pcs|pieces|units|x,\s*y.*|0\s*/\s*1|[01]\s*=.*|non editable"
+    r"|(product|variant)\.metafields\..*)\.?\s*[)\]]$",
+    re.I,
+)
 _UNNAMED = re.compile(r"Unnamed: [0-9]+(_level_[0-9]+)?")  # as pandas names columns without a name
 #: `image_2`, `PICTURE 1`, `Image 3 URL` and `Product Image File - 1`.
 _NUMBERED = re.compile(r"(.*[^\W\d])[\W_]*([0-9]{1,2})(?:[\W_]+(\D*))?")
