@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -57,6 +58,24 @@ def test_other_apostrophes_and_quotes_stay(text: str) -> None:
         ("<p>never closed", "never closed"),
         ("<pre>S  34\nM  38</pre>", "S 34\nM 38"),
         ("<label>One</label> <video src='x'/><p>Two</p>", "One\n\nTwo"),
+        ("<p>a < b, I <3 you, x <y> z</p>", "a < b, I <3 you, x <y> z"),
+        ("Soft <b", "Soft"), ("<p>Soft</p><a href='https://exam", "Soft"),
+        ("<p>One <b and warm <p>two", "One <b and warm\n\ntwo"),
+        ("I <3 you", "I <3 you"), ("a < b", "a < b"), ("<3", "<3"), ("size <", "size <"), ("a <b and c", "a <b and c"),
+        ("<p>a <b and c</p>", "a <b and c"),
+        ("<p>a</p><!-- b --> c", "a\n\nc"), ("5 < 6 > 4", "5 < 6 > 4"),
+        ("&lt;p&gt;Soft&lt;/p&gt;", "Soft"), ("&amp;lt;p&amp;gt;Soft &amp;amp; warm&amp;lt;/p&amp;gt;", "Soft & warm"),
+        ("One&lt;br /&gt;two", "One\ntwo"), ("Write &lt;b&gt; for bold", "Write <b> for bold"), ("1&amp;nbsp;m", "1 m"),
+        ("<p>Fish&amp;nbsp;&amp;amp; Chips</p>", "Fish & Chips"), ("<p>the &lt;b&gt; tag</p>", "the <b> tag"),
+        ("<ul><li>A<ul><li>B<ol><li>C</li></ol></li><li>D</li></ul></li><li>E</li></ul>F",
+         "- A\n  - B\n    - C\n  - D\n- E\n\nF"),
+        ("<ul>\n <li>A\n <ul>\n <li><p>B</p></li>\n </ul></li>\n <li>C</li></ul>", "- A\n  - B\n- C"),
+        ("<table><tr><td>Size</td><td>M<br>L</td></tr><tr><td><p>Fit</p></td><td><ul><li>Wide</li></ul></table>",
+         "Size M L\nFit - Wide"),
+        ("<table><tr><td>One<br>two<p>Three</p></td></tr></table>", "One\ntwo\n\nThree"),
+        ("<table><tr><td>A<td>B<tr><td>C<td>D</table>E", "A B\nC D\n\nE"),
+        ("<style>p {}<p>Seen", "p {}\n\nSeen"),
+        ("<p title='a > b'>Seen</p><!-- not <b>this</b> -->", "Seen"), ("<p>Seen</p><!-- cut", "Seen"),
         ("a < b and 5 <10, R&D, x <y> z", "a < b and 5 <10, R&D, x <y> z"),
         ("Two\n\nparagraphs of text", "Two\n\nparagraphs of text"),
         ("Fish &amp; Chips &#39;n&#x27; more&hellip;", "Fish & Chips 'n' more…"),
@@ -67,6 +86,15 @@ def test_other_apostrophes_and_quotes_stay(text: str) -> None:
 )  # fmt: skip
 def test_descriptions_in_html_become_text(text: str, shown: str) -> None:
     assert plain_text(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["<", "<p ", "<!--", "<style>", "&lt;", "<p '", "<tr><td>", "<ul><li>", "<table><tr><td>a<td>"]
+)
+def test_damaged_markup_takes_no_time(text: str) -> None:
+    began = time.monotonic()
+    plain_text(text * (2**16 // len(text)))
+    assert time.monotonic() - began < 1
 
 
 def test_titles_keep_tags_but_no_entities() -> None:
