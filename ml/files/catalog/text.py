@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import IO, TextIO
 
 from ml.files.catalog.errors import CatalogFileError, RowError, RowRejected
-from ml.files.catalog.header.columns import FIELDS, clean, needed_in, plain
+from ml.files.catalog.header.columns import MOST_ABOVE, clean, header_place, key_of, needed_in
 from ml.files.catalog.rows import Row, Table
 from ml.files.encodings import NAMES, encoding_of, wide_codec
 from ml.files.pictures import EXTENSIONS, OTHER_EXTENSIONS
@@ -43,7 +43,7 @@ def read_text(name: str, opened: Callable[[], IO[bytes]]) -> Table:
         called = NAMES.get(error.encoding, error.encoding.upper())
         raise CatalogFileError(f"{name} is not {called}: {error}. Save it as UTF-8 and try again.") from error
     with opened() as stream:
-        separator, header = _header(name, stream.read(START).decode(encoding.codec, errors="ignore"))
+        separator, header, above = _header(name, stream.read(START).decode(encoding.codec, errors="ignore"))
 
     def rows() -> Iterator[Row | RowError]:
         try:
@@ -53,12 +53,14 @@ def read_text(name: str, opened: Callable[[], IO[bytes]]) -> Table:
             return
         with io.TextIOWrapper(stream, encoding.codec, "surrogateescape", newline="") as text:
             found = _rows(name, _Lines(text), separator, header)
-            next(found)  # the header
+            for _ in range(above + 1):
+                next(found)  # the header
             yield from found
 
     dialect = f"{SEPARATORS.get(separator, repr(separator))}, {encoding.name}"
     warnings = (encoding.warning,) if encoding.warning else ()
-    return Table(name, header, rows, encoding.lines, dialect, warnings)
+    notes = (f"Rows above the header of {name} that are not read: {above}.",) if above else ()
+    return Table(name, header, rows, max(encoding.lines - above, 0), dialect, warnings, notes)
 
 
 def header_of(name: str, start: bytes) -> list[str]:
@@ -182,7 +184,7 @@ class _Likeness:
     """Whether two rows describe products, by the columns that are easy to tell from text: picture and SKU."""
 
     def __init__(self, header: list[str]) -> None:
-        fields = [FIELDS.get(plain(each)) for each in clean(header)]
+        fields = [key_of(each) for each in clean(header)]
         self.width = len(fields)
         self._sku, self._image = (fields.index(field) if field in fields else None for field in ("sku", "image"))
 
@@ -228,9 +230,9 @@ def _swallows(last: str, cells: list[str], separator: str, likeness: _Likeness) 
     return is_row and likeness.between(cells[:quoted], literal)
 
 
-def _header(name: str, text: str) -> tuple[str, list[str]]:
-    """The separator with which the first line that is not blank names the most known columns, and its cells."""
-    found: dict[str, list[str]] = {}
+def _header(name: str, text: str) -> tuple[str, list[str], int]:
+    """The separator with which the header names the most known columns, its cells, and how many rows are above it."""
+    found: dict[str, list[list[str]]] = {}
     problem: csv.Error | None = None
     separators = list(SEPARATORS)
     if named := _SEPARATOR.match(text):
@@ -238,15 +240,24 @@ def _header(name: str, text: str) -> tuple[str, list[str]]:
     for separator in separators:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         try:
-            found[separator] = next((cells for cells in reader if "".join(cells).strip()), [])
+            for cells in reader:
+                if "".join(cells).strip():
+                    found.setdefault(separator, []).append(cells)
+                if len(found.get(separator, ())) > MOST_ABOVE:
+                    break
         except csv.Error as error:
+            if separator in found:
+                continue  # below the first line
             problem = problem or error
             first = next((line for line in text.splitlines() if line.strip()), "")
             if needed_in(cells := _literal(first, separator)) > 1:
-                found[separator] = cells
-    if not found:
+                found[separator] = [cells]
+    if problem and not found:
         raise CatalogFileError(f"The header of {name} is not readable as CSV: {problem}")
-    separator = max(found, key=lambda each: (needed_in(found[each]), len(found[each])))
-    if any("\0" in cell for cell in found[separator]):
+    places = {each: header_place(rows) for each, rows in found.items()}
+    headers = {each: rows[places[each]] for each, rows in found.items()}
+    separator = max(headers, key=lambda each: (needed_in(headers[each]), len(headers[each])), default=separators[0])
+    header = headers.get(separator, [])
+    if any("\0" in cell for cell in header):
         raise CatalogFileError(f"{name} is not a text file: its first line contains NUL bytes.")
-    return separator, found[separator]
+    return separator, header, places.get(separator, 0)

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time
+from itertools import islice
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -17,7 +18,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from ml.files.catalog.cells import SIGN
 from ml.files.catalog.errors import CatalogFileError, RowError
-from ml.files.catalog.header.columns import AMOUNTS, clean, key_of, needed_in
+from ml.files.catalog.header.columns import AMOUNTS, MOST_ABOVE, clean, header_place, key_of, needed_in
 from ml.files.catalog.rows import Row, Table
 from ml.files.number_formats import number_format
 from ml.files.sheet_xml import survey
@@ -142,8 +143,10 @@ def _reason(error: BaseException) -> str:
 
 
 def _header(sheet: Any) -> tuple[int, list[str]]:
-    """Number and cells of the first row that is not empty."""
-    return next(((line, cells) for line, cells in enumerate(_cells(sheet), start=1) if cells), (0, []))
+    """Number and cells of the row that is the header; the first that is not empty, as a rule."""
+    filled = ((line, cells) for line, cells in enumerate(_cells(sheet), start=1) if cells)
+    rows = list(islice(filled, MOST_ABOVE + 1))
+    return rows[header_place([cells for _, cells in rows])] if rows else (0, [])
 
 
 def _cells(sheet: Any, amounts: frozenset[int] = frozenset()) -> Iterator[list[str]]:

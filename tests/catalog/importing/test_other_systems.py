@@ -119,3 +119,25 @@ def test_numbered_pictures_are_in_the_order_of_their_numbers(table: Write) -> No
     shown = [(image.alt, image.digest) for image in Product.objects.get().images.all()]
     assert [alt for alt, _ in shown] == ["", "Back", ""]
     assert len({digest for _, digest in shown}) == 3
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        ["#INFO,Version=0.0.2,Template= eBay-draft-listings-template_US,,,", "#INFO,,,,,"],
+        ["# Required | A unique content ID,# Required | A specific title,,,,"],
+        ["TemplateType=fptcustom,Version=2021.0128,The top 3 rows are for Amazon.com use only.,,,",
+         "Seller SKU,Product Name,Main Image URL,Your price,Quantity,Description"],
+        ["Our products,,,,,", ",,,,,", "Printed on 27/11/2026"],
+    ],
+    ids=["eBay", "Facebook", "Amazon", "a title"],
+)  # fmt: skip
+def test_rows_above_the_header_are_not_read(table: Write, above: list[str]) -> None:
+    folder = table(files=FILES)
+    header = "item_sku,item_name,main_image_url,standard_price,quantity,product_description"
+    (folder / "catalog.csv").write_text("\n".join([*above, header, "A1,Coat,a.png,12.50,3,Warm", "A2,Bag,b.png,9,1,"]))
+    out, err = run(folder)
+    assert "2 rows: 2 created, 0 changed, 0 unchanged, 0 refused." in out
+    count = len([row for row in above if row.strip(",")])
+    assert f"Rows above the header of catalog.csv that are not read: {count}." in err
+    assert Product.objects.get(sku="A1").price == Decimal("12.50")

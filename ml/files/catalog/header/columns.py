@@ -14,6 +14,7 @@ from ml.files.catalog.header.names import ATTRIBUTES, NAMES, TRANSLATED, TRANSLA
 from ml.files.tables import restored
 
 NEEDED = ("sku", "title", "image")
+MOST_ABOVE = 9  # rows above a header
 _SHOWN = 6  # other names of a column that is missing
 #: The attribute whose value products of one style share.
 STYLE = "style"
@@ -143,6 +144,15 @@ class Columns:
 def needed_in(header: list[str]) -> int:
     """How many of the columns without which nothing can be imported this header names."""
     return len(NEEDED) - len(missing_in(header))
+
+
+def header_place(rows: Sequence[list[str]]) -> int:
+    """Which of the first rows of a table is its header: the first, unless it names no column that is needed and a later
+    one names all of them. Exports may begin with a title, with comments, or with a row of explanations.
+    """
+    if not rows or needed_in(rows[0]):
+        return 0
+    return max((place for place, row in enumerate(rows) if needed_in(row) == len(NEEDED)), default=0)
 
 
 def missing_in(header: list[str]) -> list[str]:
