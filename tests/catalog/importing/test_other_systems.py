@@ -63,7 +63,7 @@ SYSTEMS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
          "Title": "Coat", "Description": "<p>Warm.</p>", "SKU": "A1", "Price": "12.50 EUR", "Sale Price": "",
          "On Sale": "No", "Stock": "3", "Categories": "/coats", "Tags": "", "Visible": "Yes",
          "Hosted Image URLs": f"{CDN}a.png {CDN}b.png\n{CDN}c.png"},
-        {},
+        {"style": "5f"},
     ),
     "Google Merchant Center": (
         {"id": "A1", "title": "Coat", "description": "Warm.", "link": "https://shop.example/coat",
@@ -141,3 +141,51 @@ def test_rows_above_the_header_are_not_read(table: Write, above: list[str]) -> N
     count = len([row for row in above if row.strip(",")])
     assert f"Rows above the header of catalog.csv that are not read: {count}." in err
     assert Product.objects.get(sku="A1").price == Decimal("12.50")
+
+
+def rows_of(text: str) -> list[tuple[str, ...]]:
+    return [tuple(line.split(",")) for line in text.splitlines()]
+
+
+def test_variants_of_wix_are_products_of_one_group(table: Write) -> None:
+    header, *rows = rows_of(
+        "handleId,fieldType,name,description,productImageUrl,collection,sku,price,surcharge,visible,discountMode,"
+        "discountValue,inventory,weight,cost,productOptionName1,productOptionDescription1,additionalInfoTitle1,"
+        "additionalInfoDescription1,customTextField1,brand\n"
+        "p1,Product,Chain,<p>Warm.</p>,a.png;b.png,Coats;Sale,,599.0,,true,PERCENT,10.0,12,0.1,9,,,CARE,<p>Dry</p>,x,Acme\n"
+        "p2,Product,Coat,,c.png,Coats,,20.0,,true,AMOUNT,0.0,InStock,,,Size,S;M,,,,Acme\n"
+        "p2,Variant,,,,,,,5.0,true,,,InStock,,,,S,,,,\n"
+        "p2,Variant,,,,,C-M,,,false,,,OutOfStock,,,,M,,,,\n"
+        "p3,Variant,,,,,,,5.0,true,,,InStock,,,,S,,,,"
+    )
+    out, err = run(table(*rows, header=header, files=FILES))
+    assert "5 rows: 3 created, 0 changed, 0 unchanged, 1 refused, 1 with parts of other products." in out
+    assert "Wix's export" in err
+    chain, small, medium = Product.objects.order_by("pk")
+    assert (chain.sku, chain.price, chain.compare_at_price, chain.stock) == ("p1", Decimal("539.10"), 599, 12)
+    assert (chain.description, chain.brand, chain.images.count()) == ("Warm.\n\nCARE\n\nDry", "Acme", 2)
+    assert [(each.sku, each.title, each.size, each.price, each.stock, each.published) for each in (small, medium)] == [
+        ("p2-s", "Coat", "S", 25, 10, True), ("C-M", "Coat", "M", 20, 0, False),
+    ]  # fmt: skip
+    assert {each.category.name for each in (chain, small, medium)} == {"Coats"}
+
+
+def test_variants_of_squarespace_have_what_their_product_has(table: Write) -> None:
+    header, *rows = rows_of(
+        "Product ID [Non Editable],Variant ID [Non Editable],Product Page,Product URL,Title,Description,SKU,"
+        "Option Name 1,Option Value 1,Price,Sale Price,On Sale,Stock,Categories,Weight,Visible,Hosted Image URLs\n"
+        f"5f,v1,shop,coat,Coat,<p>Warm.</p>,S1,Size,S,50,40,No,Unlimited,/coats,1.0,Yes,{CDN}a.png {CDN}b.png\n"
+        ",v2,,,,,S2,Size,M,50,40,Yes,3,,1.0,,"
+    )
+    run(table(*rows, header=header, files=FILES))
+    found = Product.objects.order_by("sku")
+    assert [(each.title, each.size, each.price, each.compare_at_price, each.stock) for each in found] == [
+        ("Coat", "S", 50, None, 10), ("Coat", "M", 40, 50, 3),
+    ]  # fmt: skip
+    for each in found:
+        assert (each.category.name, each.url, each.attributes, each.images.count()) == (
+            "coats",
+            "",
+            {"style": "coat"},
+            2,
+        )

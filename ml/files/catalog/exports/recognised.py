@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ml.files.catalog.errors import CatalogFileError
-from ml.files.catalog.exports import shopify, woocommerce
+from ml.files.catalog.exports import shopify, variant_rows, woocommerce
 from ml.files.catalog.header.columns import clean, plain
 from ml.files.catalog.rows import Table
 
@@ -19,6 +19,10 @@ def rewritten(table: Table) -> Table:
     Raises:
         CatalogFileError: it is WooCommerce's export in another language than English.
     """
+    if variant_rows.of_wix(table.header):
+        return shopify.rewritten(variant_rows.wix(table), note="")
+    if variant_rows.of_squarespace(table.header):
+        return shopify.rewritten(variant_rows.squarespace(table), note="")
     for shop in (shopify, woocommerce):
         if shop.recognises(table.header):
             return shop.rewritten(table)

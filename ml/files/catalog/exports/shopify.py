@@ -29,7 +29,8 @@ _FIELDS = frozenset({"size", "condition"})
 _ALT, _POSITION = "imagealttext", "imageposition"
 #: What a variant does not have from its product, besides names that begin with "variant".
 _OWN = frozenset(plain(name) for name in (
-    "SKU", "Barcode", "Price", "Compare-at price", "Compare at price", "Inventory quantity", "Cost per item",
+    "SKU", "Barcode", "Price", "Sale price", "Compare-at price", "Compare at price", "Inventory quantity",
+    "Cost per item",
 ))  # fmt: skip
 #: Columns about shipping, taxes, search engines and markets, and those that are rewritten.
 _UNREAD = re.compile(
@@ -41,6 +42,10 @@ _UNREAD = re.compile(
 )
 #: Metafields of Shopify's own apps: feeds and recommendations.
 _APPS = re.compile(r"metafields\.(mm-google-shopping|shopify--discovery)")
+_NOTE = (
+    "Shopify's export: rows of one handle are variants of a product. Columns about shipping, taxes, markets and search "
+    "engines are not read."
+)
 
 
 def recognises(header: Sequence[str]) -> bool:
@@ -53,7 +58,11 @@ def recognises(header: Sequence[str]) -> bool:
     )
 
 
-def rewritten(table: Table) -> Table:
+def rewritten(table: Table, note: str = _NOTE) -> Table:
+    """
+    Args:
+        note: about what is not read.
+    """
     cells = Cells(table.header)
     kept = [
         place for place, name in enumerate(cells.names) if not _UNREAD.fullmatch(plain(name)) and not _APPS.search(name)
@@ -61,14 +70,12 @@ def rewritten(table: Table) -> Table:
     sku = next((place for name in _SKU if (place := cells.places.get(name)) is not None), None)
     kept = [place for place in kept if place != sku]
     options, apart = _overview(table, cells)
+    kind = ["Type"] if "productcategory" in cells else []
     columns = Unique(
-        ["SKU", "Image", "Alt text", "Published", "Group", "Product category", "Type"],
+        ["SKU", "Image", "Alt text", "Published", "Group", "Product category", *kind],
         [*options.values(), *(cells.names[place] for place in kept)],
     )
-    notes = [
-        "Shopify's export: rows of one handle are variants of a product. Columns about shipping, taxes, markets and "
-        "search engines are not read."
-    ]
+    notes = [note] if note else []
     if apart:
         many = f"{len(apart):,} product{'s' * (len(apart) > 1)}"
         notes.append(f"Rows of {many} are not next to each other in {table.name}: they are put together.")
@@ -185,10 +192,10 @@ class _Products:
                 sku,
                 "|".join(pictures),
                 "|".join(gallery.get(picture, "").replace("|", "/") for picture in pictures).strip("|"),
-                self._published(first),
+                self._published(first, cells),
                 handle,
                 category or kind,
-                kind if category else "",
+                *([kind if category else ""] if "productcategory" in self.cells else []),
                 *(values.get(key, "") for key in self.options),
                 *(self._inherited(place, cells, first) for place in self.kept),
             ]
@@ -220,9 +227,11 @@ class _Products:
     def _is_variant(self, cells: list[str]) -> bool:
         return bool(self.cells.get(cells, "title", *_SKU, *_PRICE, *_BARCODE, "option1value"))
 
-    def _published(self, cells: list[str]) -> str:
-        status = self.cells.get(cells, "status").casefold()
-        shown = self.cells.get(cells, "published", "publishedononlinestore")
+    def _published(self, first: list[str], cells: list[str]) -> str:
+        status = self.cells.get(first, "status").casefold()
+        shown = next(
+            filter(None, (self.cells.get(each, "published", "publishedononlinestore") for each in (cells, first))), ""
+        )
         return status if status and status != "active" else shown
 
     def _inherited(self, place: int, cells: list[str], first: list[str]) -> str:
