@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from typing import TypeVar
 
@@ -64,6 +65,14 @@ def deepest(text: str) -> str:
     if len(paths) == 1 and len({re.split("[>/]", path)[0].strip() for path in text.split(",")}) == 1:
         paths = text.split(",")
     return max(paths, key=lambda path: len(category_of(path)), default="")
+
+
+def _stock_or_word_of(text: str) -> int | None:
+    """A number, or a word for its availability: Wix writes InStock."""
+    if re.search("[0-9]", text) is None:
+        with suppress(BadCell):
+            return None if available_of(text) else 0
+    return stock_of(text)
 
 
 def records_of(table: Table, columns: Columns, names: Iterable[str], currency: str) -> Iterator[Record | RowError]:
@@ -275,7 +284,7 @@ class _Row:
         if re.fullmatch(r"-[0-9]{1,9}(\.0+)?", self._text("stock")):
             self._report("oversold", self._about("stock", "is negative, so it is read as 0"))
             return 0
-        stock = self._value("stock", stock_of)
+        stock = self._value("stock", _stock_or_word_of)
         if stock is None and self._counts("availability"):
             return self._value("availability", stock_of)
         available = self._value("availability", available_of)
@@ -283,11 +292,8 @@ class _Row:
 
     def _published_of(self, text: str) -> bool:
         """Magento's product_online is 1 or 2, for enabled and disabled."""
-        return (
-            text != "2" and published_of(text)
-            if plain(self._name("published")) == "productonline"
-            else published_of(text)
-        )
+        is_magento = plain(self._name("published")) == "productonline"
+        return False if is_magento and text == "2" else published_of(text)
 
     def _counts(self, field: str) -> bool:
         """Whether a cell "In stock" has a number instead of yes or no. 1 below "In stock?" is yes, as is 1.0."""

@@ -9,7 +9,7 @@ import pytest
 
 from catalog.models import Product
 from ml.files.catalog.cells import BadCell, available_of, published_of
-from ml.files.catalog.header.columns import FIELDS, key_of, plain
+from ml.files.catalog.header.columns import FIELDS, bare, key_of, plain
 from ml.files.catalog.header.internal import is_internal
 from ml.files.catalog.header.names import TRANSLATED
 from ml.files.catalog.named import NamedPictures
@@ -31,7 +31,8 @@ INTERNAL = (
 PUBLIC = (
     "Material", "Top notes", "Net weight", "Gewicht netto", "Colour", "Season", "Care", "Neckline", "Country of origin",
     "Heel height", "Warranty", "Bench", "Marginal print", "Costume", "Shelf life", "Ingredients", "Beneficios",
-    "Phone model", "Taxi yellow",
+    "Phone model", "Taxi yellow", "Handle", "Format", "Model year", "Collection", "Fit type", "Sleeve length",
+    "Position of pockets", "Shipshape", "Size 2", "Bullet point 1", "Occasion", "Relation",
 )  # fmt: skip
 
 
@@ -167,6 +168,23 @@ def test_yes_in_other_languages(word: str) -> None:
 @pytest.mark.parametrize("word", ["nein", "Non", "-1", "falso", "Entwurf", "brouillon", "nee", "unlisted"])
 def test_no_in_other_languages(word: str) -> None:
     assert not published_of(word)
+
+
+@pytest.mark.parametrize(("word", "stock"), [("InStock", 10), ("auf Lager", 10), ("sold out", 0), ("OutOfStock", 0)])
+def test_a_stock_may_be_a_word(table: Write, word: str, stock: int) -> None:
+    run(table((*COAT, word), header=(*HEADER, "stock")))
+    assert Product.objects.get().stock == stock
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "meta_title", "url_key", "tax_class_name", "use_config_min_qty", "created_at", "Product Image Sort - 3",
+        "store_view_code", "Sort Order", "*Action(SiteID=US|Country=US)", "custom_label_0", "fulfillment_center_id",
+    ],
+)  # fmt: skip
+def test_settings_of_other_systems_are_left_out(name: str) -> None:
+    assert is_internal(bare(name))
 
 
 @pytest.mark.parametrize(
