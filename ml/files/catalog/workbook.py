@@ -63,16 +63,17 @@ def read_workbook(name: str, data: bytes) -> Table:
         headers = {sheet.title: _header(sheet) for sheet in workbook.worksheets}
     except _DAMAGED as error:
         raise CatalogFileError(f"{name} cannot be read as an XLSX workbook: {_reason(error)}.") from error
-    filled = [title for title, (_, header) in headers.items() if header]
+    filled = [title for title, (_, header, _) in headers.items() if header]
     if not filled:
         raise CatalogFileError(f"{name} has no sheet with a header.")
     chosen = max(filled, key=lambda title: needed_in(headers[title][1]))  # the first of equals
-    first, header = headers[chosen]
+    first, header, above = headers[chosen]
     if len(header) > MOST_COLUMNS:
         raise CatalogFileError(f"Sheet {chosen} of {name} has more than {MOST_COLUMNS} columns.")
     sheet = workbook[chosen]
     others = [title for title in filled if title != chosen]
     notes = (f"Sheets of {name} that are not read: {', '.join(others)}. Only {chosen} is.",) if others else ()
+    skipped = (f"Rows above the header of {name} that are not read: {above}.",) if above else ()
     amounts = frozenset(place for place, name in enumerate(clean(header)) if key_of(name) in AMOUNTS)
     found = survey(data, sheet._worksheet_path)
 
@@ -87,7 +88,7 @@ def read_workbook(name: str, data: bytes) -> Table:
 
     warnings = (found.warning(name),) if found.unsaved else ()
     dialect = f"sheet {chosen}"
-    return Table(name, header, rows, max((sheet.max_row or 0) - first, 0), dialect, warnings, notes)
+    return Table(name, header, rows, max((sheet.max_row or 0) - first, 0), dialect, warnings, (*notes, *skipped))
 
 
 def _check_sizes(name: str, data: bytes) -> None:
@@ -142,11 +143,12 @@ def _reason(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0].removesuffix(".")
 
 
-def _header(sheet: Any) -> tuple[int, list[str]]:
-    """Number and cells of the row that is the header; the first that is not empty, as a rule."""
+def _header(sheet: Any) -> tuple[int, list[str], int]:
+    """Number and cells of the row that is the header, and how many rows above it are not empty: none, as a rule."""
     filled = ((line, cells) for line, cells in enumerate(_cells(sheet), start=1) if cells)
     rows = list(islice(filled, MOST_ABOVE + 1))
-    return rows[header_place([cells for _, cells in rows])] if rows else (0, [])
+    place = header_place([cells for _, cells in rows])
+    return (*rows[place], place) if rows else (0, [], 0)
 
 
 def _cells(sheet: Any, amounts: frozenset[int] = frozenset()) -> Iterator[list[str]]:

@@ -306,3 +306,10 @@ def test_many_empty_rows_are_no_long_row(shop: Shop, monkeypatch: pytest.MonkeyP
 
     out, _ = run(shop(with_part(xlsx({"Products": [HEADER, COAT]}), "xl/worksheets/sheet1.xml", padded)))
     assert "1 product created" in out
+
+
+def test_a_title_above_the_header_is_skipped(shop: Callable[[bytes], Path]) -> None:
+    sheets: Sheets = {"Products": [("Our products",), (), HEADER, COAT]}
+    out, err = run(shop(xlsx(sheets)))
+    assert "1 row: 1 created, 0 changed, 0 unchanged, 0 refused." in out
+    assert "Rows above the header of catalog.xlsx that are not read: 1." in err
