@@ -7,10 +7,16 @@ class CatalogConfig(AppConfig):
     verbose_name = _("Catalog")
 
     def ready(self) -> None:
-        from catalog.media import high_water, quarantine, rollbacks  # noqa: PLC0415 (Django: after the registry is ready)
+        from catalog.media import (  # noqa: PLC0415 (Django: after the registry is ready)
+            high_water,
+            quarantine,
+            rendition_files,
+            rollbacks,
+        )
         from catalog.search import indexing  # noqa: PLC0415 (Django)
 
         indexing.connect()
         high_water.connect()
         quarantine.connect()
+        rendition_files.connect()
         rollbacks.connect()

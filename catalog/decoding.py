@@ -16,12 +16,25 @@ from catalog.clients.address import served_client
 from ml.pictures.codec import ImageInfo, InputSpec
 from ml.pictures.decoding import Decoders
 
+RENDERING_NICENESS = 10
+
 
 @cache
 def decoders() -> Decoders:
     """This process's decoders."""
     return Decoders(
         settings.IMAGE_DECODERS, memory_bytes=settings.IMAGE_DECODE_BYTES, encode_bytes=settings.IMAGE_ENCODE_BYTES
+    )
+
+
+@cache
+def rendering_decoders() -> Decoders:
+    """Those that make renditions. Pages and embedding get the cores first, because nobody waits for renditions."""
+    return Decoders(
+        settings.IMAGE_DECODERS,
+        memory_bytes=settings.IMAGE_DECODE_BYTES,
+        encode_bytes=settings.IMAGE_ENCODE_BYTES,
+        niceness=RENDERING_NICENESS,
     )
 
 

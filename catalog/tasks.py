@@ -2,7 +2,7 @@ import logging
 
 from celery import shared_task
 
-from catalog.media import files
+from catalog.media import files, rendition_files, renditions
 from catalog.media.high_water import RowsWentBackwards
 from catalog.search import indexing, misses
 
@@ -23,12 +23,14 @@ def check_media() -> None:
     """Reports problems in the log, on `/readyz` and in the admin."""
     try:
         swept = files.sweep()
+        rendition_files.sweep()
     except (RowsWentBackwards, files.SuspiciousSweep) as error:
         logger.error("%s", error)
         return
     except OSError as error:
         logger.error("The media storage could not be compared with the pictures: %s", error)
         return
+    renditions.try_again()
     for problem in files.problems():
         logger.warning("%s", problem)
     logger.info(

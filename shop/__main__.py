@@ -42,7 +42,7 @@ def worker() -> list[str]:
     """
     return [
         "celery", "--quiet", "-A", "shop", "worker", "--pool", "prefork",
-        "--queues", "interactive,bulk,maintenance", "--loglevel", "INFO",
+        "--queues", "interactive,bulk,maintenance,renditions", "--loglevel", "INFO",
         "--without-gossip", "--without-mingle", "--without-heartbeat",
     ]  # fmt: skip
 

@@ -180,10 +180,10 @@ CELERY_TASK_ROUTES = {
     "recommendations.tasks.check_recall": {"queue": "maintenance"},
     "catalog.tasks.*": {"queue": "maintenance"},
     "shop.tasks.forget_login_failures": {"queue": "maintenance"},
+    "shop.tasks.make_renditions": {"queue": "renditions"},
 }
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_PROCESSES", 1, validate=validate.Range(min=1))
-# A worker takes a message only when its child is free. It does not count unacknowledged messages: if the network
-# dropped an acknowledgement, the count would stay full permanently.
+# A message is taken only when a child is free. Counting unacknowledged ones would break with a lost acknowledgement.
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 0
 # A hanging read must not stop the only worker permanently: its child is killed, and the lease returns the work.
@@ -230,6 +230,7 @@ CELERY_BEAT_SCHEDULE = {
     "check-media": {"task": "catalog.tasks.check_media_if_due", "schedule": 3600},
     "index-products": {"task": "catalog.tasks.index_products", "schedule": 60},
     "tidy-search": {"task": "catalog.tasks.tidy_search", "schedule": 3600},
+    "make-renditions": {"task": "shop.tasks.make_renditions", "schedule": 30},
     "prune-strip-counts": {"task": "recommendations.tasks.prune_strip_counts", "schedule": 24 * 3600},
     "forget-login-failures": {"task": "shop.tasks.forget_login_failures", "schedule": 24 * 3600},
 }

@@ -14,19 +14,16 @@ import logging
 import threading
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from catalog.locks import advisory_lock
+from catalog.media import storing
 from catalog.models import MediaState
 from catalog.signals import images_added
-from common.files import replacing
 
 logger = logging.getLogger(__name__)
 
@@ -184,12 +181,4 @@ def _read() -> Mark | None:
 
 def _write(mark: Mark) -> None:
     """Write the mark atomically, because half a mark would be useless."""
-    data = json.dumps(asdict(mark)).encode()
-    try:
-        path = Path(default_storage.path(NAME))
-    except NotImplementedError:
-        default_storage.save(NAME, ContentFile(data))  # a bucket replaces the object
-        return
-    with replacing(path) as draft:
-        draft.write_bytes(data)
-        draft.chmod(settings.FILE_UPLOAD_PERMISSIONS)
+    storing.write(NAME, json.dumps(asdict(mark)).encode())

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from uuid import uuid4
 
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models.product import Product
+from ml.pictures.renditions import FORMATS, WIDTHS
 
 FOLDER = "products"
+RENDITIONS = "renditions"  # smaller copies for pages, in folders like those below products/
 MIME = {
     "jpg": "image/jpeg",
     "png": "image/png",
@@ -20,12 +25,20 @@ MIME = {
 }
 
 
+CARD_WIDTH = 800  # no wider rendition is offered for a card
+
+
 def generated_name(extension: str) -> str:
     """A random name, independent of the uploader's: no path traversal, no clash, no executable extension."""
     if extension not in MIME:
         raise ValueError(f"not an image extension: {extension!r}")
     token = uuid4().hex
     return f"{FOLDER}/{token[:2]}/{token}.{extension}"
+
+
+def rendition_name(name: str, width: int, extension: str) -> str:
+    """The name of a copy of the picture file `name`, `width` pixels wide."""
+    return f"{RENDITIONS}{name.removeprefix(FOLDER).rpartition('.')[0]}-{width}.{extension}"
 
 
 class ProductImage(models.Model):
@@ -59,10 +72,30 @@ class ProductImage(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    # What pages need to know about the renditions, and a worker's claim to make them (catalog.media.renditions).
+    rendition_widths = ArrayField(
+        models.PositiveSmallIntegerField(), default=list, db_default=[], editable=False, blank=True
+    )
+    rendition_source = models.CharField(
+        max_length=64,
+        default="",
+        db_default="",
+        editable=False,
+        blank=True,
+        help_text="Digest of the file that the renditions show. Empty if they are to be made, or made again.",
+    )
+    rendition_attempts = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    rendition_claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
     class Meta:
         verbose_name = _("product image")
         verbose_name_plural = _("product images")
         ordering = ["position", "id"]
+        indexes = [
+            models.Index(
+                "id", name="image_without_renditions", condition=~models.Q(rendition_source=models.F("digest"))
+            ),
+        ]
         constraints = [
             # Uploading the same file twice is a mistake, and repeating an import must change nothing.
             models.UniqueConstraint(fields=["product", "digest"], name="image_once_per_product"),
@@ -76,3 +109,29 @@ class ProductImage(models.Model):
     @property
     def alt_text(self) -> str:
         return self.alt or self.product.title
+
+    @cached_property
+    def widths(self) -> list[int]:
+        """The widths of the renditions that can be shown, smallest first; empty while there are none."""
+        return self.rendition_widths if self.rendition_source in ("", self.digest) else []
+
+    @cached_property
+    def small_renditions(self) -> list[tuple[str, str]]:
+        """MIME type and `srcset` for a picture on a card, best format first."""
+        return self._renditions(CARD_WIDTH)
+
+    @cached_property
+    def renditions(self) -> list[tuple[str, str]]:
+        """MIME type and `srcset` for a large picture, best format first. Empty if the file itself shows more detail."""
+        whole = self.widths and self.widths[-1] >= min(self.width, WIDTHS[-1])
+        return self._renditions(WIDTHS[-1]) if whole else []
+
+    def _renditions(self, most: int) -> list[tuple[str, str]]:
+        widths = [width for width in self.widths if width <= most]
+        if not widths:
+            return []
+        stem = settings.MEDIA_URL + rendition_name(str(self.file), 0, "").removesuffix("0.")
+        return [
+            (MIME[format_name], ", ".join(f"{stem}{width}.{format_name} {width}w" for width in widths))
+            for format_name in FORMATS
+        ]

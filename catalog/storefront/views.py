@@ -17,7 +17,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from catalog.attributes import text_of
-from catalog.media import quarantine
+from catalog.media import quarantine, rendition_files
 from catalog.models import Category, Product
 from catalog.models.category import by_name
 from catalog.models.image import FOLDER, MIME
@@ -29,6 +29,7 @@ from common.money import amount_text
 
 HOME_PRODUCTS = 12
 COLLAGE = 4  # pictures at the top of the home page
+PICTURE = re.compile(rf"{FOLDER}/[0-9a-f]{{2}}/[0-9a-f]{{32}}\.({'|'.join(MIME)})")
 
 
 @require_safe
@@ -101,23 +102,27 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 @csp({"default-src": [NONE], "sandbox": True})
 def media(request: HttpRequest, name: str) -> FileResponse | HttpResponse:
-    """Product pictures, if no proxy serves them. Nothing else in the storage is public."""
-    matched = re.fullmatch(rf"{FOLDER}/[0-9a-f]{{2}}/[0-9a-f]{{32}}\.({'|'.join(MIME)})", name)
-    if matched is None:
+    """Product pictures and their renditions, if no proxy serves them. Nothing else in the storage is public."""
+    is_rendition = rendition_files.PATTERN.fullmatch(name) is not None
+    if not is_rendition and PICTURE.fullmatch(name) is None:
         raise Http404
+    max_age = "max-age=31536000, immutable"  # names are never reused
     try:
         try:
             file = default_storage.open(name)
         except FileNotFoundError:
-            if not quarantine.recover(name):
+            if is_rendition:
+                max_age = "max-age=60"  # until the rendition is made again
+                name = rendition_files.original_of(name) or name
+            elif not quarantine.recover(name):
                 raise
             file = default_storage.open(name)
     except ConnectionError:  # a storage on other hosts that is unavailable
         return HttpResponse(status=503, headers={"Retry-After": "5"})
     except OSError as error:
         raise Http404 from error
-    response = FileResponse(file, content_type=MIME[matched[1]])
-    response["Cache-Control"] = "public, max-age=31536000, immutable"  # names are never reused
+    response = FileResponse(file, content_type=MIME[name.rpartition(".")[2]])
+    response["Cache-Control"] = f"public, {max_age}"
     response["X-Content-Type-Options"] = "nosniff"
     return response
 

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError, features
 
-from ml.pictures import cleaning, encoding
+from ml.pictures import cleaning, encoding, renditions
 from ml.pictures.colours import Colours, colours_of, without_large_profile
 from ml.pictures.encoding import upright
 from ml.pictures.headers import advice_for, format_of, size_of
@@ -41,6 +41,7 @@ __all__ = [
     "format_of",
     "inside",
     "inspect",
+    "render",
     "size_of",
     "to_input",
 ]
@@ -230,6 +231,30 @@ def to_input(
         if image.size != fitted:
             image = image.resize(fitted, _RESAMPLE, reducing_gap=_REDUCING_GAP)
         return _framed(upright(_in_srgb(image, colours), orientation), spec)
+
+
+def render(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> list[renditions.Rendition]:
+    """Smaller copies of the first frame for pages: sRGB, upright, transparency on white, without metadata.
+
+    A width is left out if one of its copies has as many bytes as the file or more. The list is empty for a picture that
+    is too narrow for any.
+
+    Raises:
+        ImageRejected: the file cannot be used.
+    """
+    with _rejections(data):
+        size = _open(data, max_bytes, max_pixels, scaled=True).size
+        # The orientation is not known yet, so either side may be the width.
+        scale = min(1.0, _DRAFT_MARGIN * renditions.WIDTHS[-1] / min(size))
+        least = (math.ceil(size[0] * scale), math.ceil(size[1] * scale))
+        image, orientation, colours = _decoded(data, least, max_bytes, max_pixels)
+        turned = upright(image, orientation)
+        widths = renditions.widths_of(turned.width)
+        if not widths:
+            return []
+        made = list(renditions.encoded(_in_srgb(renditions.scaled(turned, widths[-1]), colours), widths))
+        large = {each.width for each in made if len(each.data) >= len(data)}
+        return [each for each in made if each.width not in large]
 
 
 def inside(size: tuple[int, int], spec: InputSpec) -> tuple[int, int, int, int]:

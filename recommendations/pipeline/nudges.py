@@ -17,7 +17,7 @@ from common.request_ids import current_request_id
 
 logger = logging.getLogger(__name__)
 
-INTERACTIVE_QUEUE, BULK_QUEUE = "interactive", "bulk"
+INTERACTIVE_QUEUE, BULK_QUEUE, RENDITIONS_QUEUE = "interactive", "bulk", "renditions"
 UNHEARD = "The message broker does not answer; the next sweep will find the work: %s"
 
 #: Message header with the id of the request that caused the message; see `common.request_ids`.
@@ -74,14 +74,36 @@ def somebody_waits() -> bool:
     Raises:
         One of `BROKER_ERRORS`.
     """
+    return _waits(INTERACTIVE_QUEUE)
+
+
+def embedding_waits() -> bool:
+    """Whether any work on embeddings is waiting, of uploads or of the backlog.
+
+    Raises:
+        One of `BROKER_ERRORS`.
+    """
+    return _waits(INTERACTIVE_QUEUE) or _waits(BULK_QUEUE)
+
+
+def _waits(queue: str) -> bool:
     with current_app.pool.acquire(block=True) as connection:
-        return _messages(connection, INTERACTIVE_QUEUE) > 0
+        return _messages(connection, queue) > 0
 
 
 def _messages(connection: Any, queue: str) -> int:
     channel = connection.default_channel
     count: int = channel.queue_declare(queue).message_count
     return count
+
+
+def nudge_renditions() -> None:
+    """Continue making renditions, behind all other work. One waiting message is enough."""
+    try:
+        if not _waits(RENDITIONS_QUEUE):
+            current_app.send_task("shop.tasks.make_renditions", retry=False)
+    except BROKER_ERRORS as error:
+        logger.warning(UNHEARD, error)
 
 
 def nudge_recall_check(so_far: dict[str, Any]) -> None:

@@ -18,7 +18,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from bench.slow import KINDS, SlowClients, ask_for
-from catalog.models.image import FOLDER, MIME
+from catalog.media import renditions
+from catalog.models.image import FOLDER, MIME, RENDITIONS, rendition_name
+from ml.pictures.renditions import FORMATS
 from recommendations.models import EmbeddingModel
 from shop.requests.body_limits import PICTURE_PATHS, UPLOADS_AT_ONCE, body_limit
 from tests.deploy.files import CADDYFILE, COMPOSE_FILE, tool
@@ -44,7 +46,12 @@ def test_the_caddyfile_is_formatted() -> None:
 
 def test_caddy_serves_the_same_names_as_the_shop() -> None:
     (pattern,) = re.findall(r"@picture path_regexp (\S+)", CADDYFILE.read_text())
-    assert pattern == rf"^/media/{FOLDER}/[0-9a-f]{{2}}/[0-9a-f]{{32}}\.({'|'.join(MIME)})$"
+    stem = "[0-9a-f]{2}/[0-9a-f]{32}"
+    picture, rendition = (
+        rf"{FOLDER}/{stem}\.({'|'.join(MIME)})",
+        rf"{RENDITIONS}/{stem}-[0-9]{{1,4}}\.({'|'.join(FORMATS)})",
+    )
+    assert pattern == f"^/media/({picture}|{rendition})$"
 
 
 @pytest.mark.parametrize(
@@ -126,6 +133,8 @@ HIDDEN = [
     "/media/models%2fx.onnx",
     "/media/products/ab/notes.txt",
     "/media/products/",
+    "/media/renditions/ab/notes.txt",
+    "/media/renditions/",
     "/media/",
 ]
 
@@ -156,8 +165,21 @@ class TestRunning:
             assert set(served.headers[name].split("; ")) == set(expected.headers[name].split("; ")), name
         assert served.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
 
+    def test_so_does_a_rendition_and_while_it_is_missing_the_picture_itself(self, site: Site) -> None:
+        shop = Shopkeeper()
+        data = picture(size=(300, 400), quality=95)
+        name = rendition_name(shop.image(shop.product(), data).file.name, 300, "avif")
+        whole = site.get(f"/media/{name}")
+        assert (whole.status, whole.headers["Content-Type"], whole.read()) == (200, "image/jpeg", data)
+        assert whole.headers["Cache-Control"] == "public, max-age=60"
+        renditions.make()
+        served = site.get(f"/media/{name}")
+        assert (served.status, served.headers["Content-Type"], served.headers["Server"]) == (200, "image/avif", "Caddy")
+        assert served.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert served.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+
     def test_nothing_else_of_the_media_folder_is_public(self, site: Site) -> None:
-        private = ("models/x.onnx", f"{FOLDER}/ab/notes.txt")
+        private = ("models/x.onnx", f"{FOLDER}/ab/notes.txt", f"{RENDITIONS}/ab/notes.txt")
         for name in private:
             default_storage.save(name, ContentFile(b"not for the public"))
         answers = {path: site.get(path) for path in HIDDEN}

@@ -26,6 +26,7 @@ from ml.pictures.codec import MAX_BYTES, MAX_PIXELS, Baked, Examined, ImageInfo,
 from ml.pictures.decoding import protocol
 from ml.pictures.decoding.gate import Busy, Gate
 from ml.pictures.decoding.sizes import stated_pixels
+from ml.pictures.renditions import Rendition
 
 logger = logging.getLogger(__name__)
 
@@ -79,14 +80,17 @@ class Decoders:
         most: pictures decoded at the same time.
     """
 
-    def __init__(self, most: int, *, memory_bytes: int = MEMORY_BYTES, encode_bytes: int = ENCODE_BYTES) -> None:
+    def __init__(
+        self, most: int, *, memory_bytes: int = MEMORY_BYTES, encode_bytes: int = ENCODE_BYTES, niceness: int = 0
+    ) -> None:
         """
         Args:
             memory_bytes: the address space of each decoder, including interpreter and libraries (about 0.3 GB).
             encode_bytes: the same while it encodes.
+            niceness: how far the decoders let other processes go first, 0 to 19.
         """
         self.most = most
-        self._memory_bytes, self._encode_bytes = memory_bytes, encode_bytes
+        self._options = ("--memory-bytes", memory_bytes, "--encode-bytes", encode_bytes, "--niceness", niceness)
         self._reset()
         os.register_at_fork(after_in_child=self._reset)  # a forked process must not use the decoders of its parent
         atexit.register(self.close)
@@ -155,6 +159,20 @@ class Decoders:
         _log_note(head["note"], data)
         return np.frombuffer(body, np.uint8).reshape(spec.input_size, spec.input_size, 3)
 
+    def render(self, data: bytes, *, timeout_s: float = ENCODE_TIMEOUT_S, **limits: int) -> list[Rendition]:
+        """`ml.pictures.codec.render`, for callers that wait as long as it takes.
+
+        Raises:
+            ImageRejected, DecoderUnavailable: as for `clean`.
+        """
+        question = {"kind": "render", "timeout_s": timeout_s, "max_bytes": MAX_BYTES, "max_pixels": MAX_PIXELS}
+        head, body = self._ask({**question, **limits}, data, None)
+        made, at = [], 0
+        for format_name, width, length in head["made"]:
+            made.append(Rendition(format_name, width, bytes(body[at : at + length])))
+            at += length
+        return made
+
     def changed_since(self, data: bytes, version: int, *, timeout_s: float = TIMEOUT_S, **limits: int) -> bool:
         """`ml.pictures.codec.changed_since`, for callers that wait as long as it takes.
 
@@ -200,7 +218,7 @@ class Decoders:
                 try:
                     return self._ask_one(self._idle.pop(), question, data)
                 except (IndexError, _Doubtful):
-                    return self._ask_one(_Decoder(self._memory_bytes, self._encode_bytes), question, data)
+                    return self._ask_one(_Decoder(*map(str, self._options)), question, data)
         except Busy as busy:
             raise DecoderBusy(busy.seconds) from busy
 
@@ -239,17 +257,14 @@ class _Doubtful(Exception):
 class _Decoder:
     """One process. Attributes: asked, the number of pictures it was given."""
 
-    def __init__(self, memory_bytes: int, encode_bytes: int) -> None:
+    def __init__(self, *options: str) -> None:
         self.asked = 0
         self._channel, theirs = socket.socketpair()
         try:
             with theirs:
                 self._process: subprocess.Popen[bytes] | None = None
                 self._process = subprocess.Popen(
-                    [
-                        *(sys.executable, "-m", "ml.pictures.decoding"),
-                        *("--memory-bytes", str(memory_bytes), "--encode-bytes", str(encode_bytes)),
-                    ],
+                    [sys.executable, "-m", "ml.pictures.decoding", *options],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     cwd=_ROOT,

@@ -34,7 +34,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m ml.pictures.decoding")
     parser.add_argument("--memory-bytes", type=int, required=True)
     parser.add_argument("--encode-bytes", type=int, required=True)
+    parser.add_argument("--niceness", type=int, default=0)
     options = parser.parse_args()
+    os.nice(options.niceness)
     channel = socket.socket(fileno=sys.stdin.fileno())
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to a whole group; the parent may still have a batch to finish
         signal.signal(number, signal.SIG_IGN)
@@ -51,7 +53,7 @@ def main() -> None:
             # verdict on an idle machine and on a busy one.
             signal.setitimer(signal.ITIMER_PROF, question["timeout_s"])
             signal.setitimer(signal.ITIMER_REAL, protocol.WAIT_FACTOR * question["timeout_s"] + _MARGIN_S)
-            _limit(resource.RLIMIT_AS, options.encode_bytes if question["kind"] == "bake" else options.memory_bytes)
+            _limit(resource.RLIMIT_AS, options.encode_bytes if question["kind"] in _ENCODE else options.memory_bytes)
             head, body = _answer(question, bytes(data))
             protocol.send(channel, head, body)
             signal.setitimer(signal.ITIMER_PROF, 0)
@@ -111,12 +113,19 @@ def _bake(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]
     return {"pixels": baked.pixels}, baked.data
 
 
+def _render(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    made = codec.render(data, **_limits(question))
+    return {"made": [(each.format, each.width, len(each.data)) for each in made]}, b"".join(each.data for each in made)
+
+
 _ANSWERS: dict[str, Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes | memoryview]]] = {
     "to_input": _to_input,
     "changed": _changed,
     "examine": _examine,
     "bake": _bake,
+    "render": _render,
 }
+_ENCODE = {"bake", "render"}  # with their own limit on memory
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""Decoded pictures → smaller copies for pages, as AVIF and WebP. Browsers choose one by the size they show it at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from PIL import Image
+
+#: From small tiles of a phone to the picture of a product page on a dense display.
+WIDTHS = (160, 320, 480, 800, 1280)
+#: A narrower picture is shown as it is: ten more files would save a few hundred bytes each.
+LEAST_WIDTH = 200
+# A step between two sizes below this factor saves nothing.
+_STEP = 1.15
+_RESAMPLE = Image.Resampling.LANCZOS
+_GAP = 3.0
+# Photos of clothes at 320 px: AVIF has 39 dB in 81 % of the bytes of this WebP, which has 40. One thread: the sandbox
+# limits the address space.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "avif": {"quality": 50, "speed": 8, "subsampling": "4:2:0", "max_threads": 1},
+    "webp": {"quality": 76, "method": 4},
+}
+FORMATS = tuple(_OPTIONS)
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """A copy of a picture. `format` is also the extension of its file."""
+
+    format: str
+    width: int
+    data: bytes
+
+
+def widths_of(width: int) -> list[int]:
+    """The widths to make of an upright picture of `width` pixels: none is larger than the picture, and the last shows
+    all its detail, up to 1,280 pixels."""
+    if width < LEAST_WIDTH:
+        return []
+    last = min(width, WIDTHS[-1])
+    return [each for each in WIDTHS if each * _STEP <= last] + [last]
+
+
+def scaled(image: Image.Image, width: int) -> Image.Image:
+    """`image` at this width, with its proportions."""
+    if image.width == width:
+        return image
+    return image.resize((width, max(1, round(image.height * width / image.width))), _RESAMPLE, reducing_gap=_GAP)
+
+
+def encoded(image: Image.Image, widths: list[int]) -> Iterator[Rendition]:
+    """Encode an upright sRGB picture at each width, in each format.
+
+    Args:
+        image: RGB, at least as wide as each of `widths`.
+    """
+    for width in sorted(widths, reverse=True):
+        smaller = scaled(image, width)
+        smaller.info = {}  # encoders would copy the profile of the former colours
+        for name, options in _OPTIONS.items():
+            file = BytesIO()
+            smaller.save(file, name.upper(), **options)
+            yield Rendition(name, width, file.getvalue())
