@@ -167,7 +167,7 @@ class _Row:
             gtin=self._gtin(),
             size=self._short("size", WORD_LENGTH),
             condition=self._short("condition", WORD_LENGTH),
-            url=self._short("url", URL_LENGTH),
+            url=self._url(),
             labels={label: text for label, text in labels.items() if text},
             name=self._text("title"),
         )
@@ -328,6 +328,11 @@ class _Row:
         if len(text) > most:
             self._bad(field, f"is longer than {most:,} characters")
         return text
+
+    def _url(self) -> str:
+        """Empty for a path without a host: that of the page in the shop that wrote the table."""
+        text = self._short("url", URL_LENGTH)
+        return "" if text.startswith("/") and not text.startswith("//") else text
 
     def _value(self, field: str, parse: Callable[[str], T]) -> T | None:
         text = self._text(field)

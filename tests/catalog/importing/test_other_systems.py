@@ -189,3 +189,20 @@ def test_variants_of_squarespace_have_what_their_product_has(table: Write) -> No
             {"style": "coat"},
             2,
         )
+
+
+def test_options_of_bigcommerce_are_no_products(table: Write) -> None:
+    row, _ = SYSTEMS["BigCommerce"]
+    header = (*row, "Product URL", "Bin Picking Number")
+    product = (*row.values(), "/coat/", "B9")
+    options = [
+        tuple(
+            {"Item Type": kind, "Product Name": "[S]Size=M", "Product Code/SKU": "A1-M"}.get(name, "")
+            for name in header
+        )
+        for kind in ("  SKU", "  Rule")
+    ]
+    out, _ = run(table(product, *options, header=header, files=FILES))
+    assert "3 rows: 1 created, 0 changed, 0 unchanged, 0 refused, 2 with parts of other products." in out
+    made = Product.objects.get()
+    assert (made.sku, made.url, made.attributes) == ("A1", "", {})

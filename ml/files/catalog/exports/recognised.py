@@ -23,6 +23,8 @@ def rewritten(table: Table) -> Table:
         return shopify.rewritten(variant_rows.wix(table), note="")
     if variant_rows.of_squarespace(table.header):
         return shopify.rewritten(variant_rows.squarespace(table), note="")
+    if variant_rows.of_bigcommerce(table.header):
+        return variant_rows.bigcommerce(table)
     for shop in (shopify, woocommerce):
         if shop.recognises(table.header):
             return shop.rewritten(table)

@@ -1,4 +1,4 @@
-"""Exports of Wix and Squarespace: the row of a product, followed by rows of its variants, as Shopify's export has them.
+"""Exports of Wix, Squarespace and BigCommerce: the row of a product, followed by rows of its variants.
 
 Sources: https://support.wix.com/en/article/wix-stores-formatting-your-csv-file-to-import-products and
 https://support.squarespace.com/hc/en-us/articles/115000378108.
@@ -34,6 +34,24 @@ def of_wix(header: Sequence[str]) -> bool:
 def of_squarespace(header: Sequence[str]) -> bool:
     cells = Cells(header)
     return all(name in cells for name in ("title", "sku", "hostedimageurls"))
+
+
+def of_bigcommerce(header: Sequence[str]) -> bool:
+    cells = Cells(header)
+    return all(name in cells for name in ("itemtype", "productname", "productcode/sku"))
+
+
+def bigcommerce(table: Table) -> Table:
+    """Without rows of options and rules, whose names are such as `[S]Size=M`."""
+    cells = Cells(table.header)
+
+    def rows() -> Iterator[Row | RowError]:
+        for row in table.rows():
+            is_part = isinstance(row, tuple) and cells.get(row[1], "itemtype").casefold() in ("sku", "rule")
+            yield Merged(table.name, row[0]) if isinstance(row, tuple) and is_part else row
+
+    note = "BigCommerce's export: rows of SKUs and rules belong to the product above them and are no products."
+    return replace(table, rows=rows, notes=(*table.notes, note))
 
 
 def wix(table: Table) -> Table:

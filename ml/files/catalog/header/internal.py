@@ -61,7 +61,10 @@ _SETTINGS = re.compile(
     r"|dispatch .*|watchers|(sold|reserved) (qty|quantity)|(condition|category|variant|shop|product|item|listing) id"
     r"|relationship( details| type)?|feed product type|update delete|parent child|parentage|variation theme"
     r"|external product id type|fulfillment .*|product page|identifier exists|adult|custom label|ads .*|mobile link"
-    r"|handle ?id|field type|discount (mode|value|amount|percent)|item type|published at|ecotax|hide offers .*"
+    r"|bin picking number|website id|related position|hide from product page|(bundle|downloadable|configurable) .*"
+    r"|custom options|associated skus|myob .*|gps enabled|tax provider .*|redirect old url|event date .*"
+    r"|price (tax|vat) excl.*|handle ?id|field type|discount (mode|value|amount|percent)|item type|published at|ecotax"
+    r"|hide offers .*"
 )
 
 
