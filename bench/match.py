@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,11 +24,14 @@ from ml.datasets.families import family_of
 from ml.embedder import default_cache_dir
 from ml.evaluation.pictures import PictureSet
 from ml.evaluation.ranking import nearest
+from ml.evaluation.vectors import Model
 from ml.weights import WeightsError
+from ml.weights.classes import Classes, read_types
 from ml.weights.editions import editions
 from recommendations.search.calibration import NEIGHBOURS, QUERIES, STRANGERS, Calibration, Pairs, calibrated
 from recommendations.search.isotonic import calibration_error
 from recommendations.search.photo_types import LEAST_SHARE, OFFERED, VOTERS, vote
+from recommendations.search.recognition import Recognition, recognised
 from recommendations.search.service import CERTAIN
 
 _STEPS = (0, 10, 30, 50, 70, 101)  # of the table of matches, in percent
@@ -50,14 +53,23 @@ class Shop:
     """Attributes:
     vectors: float32 [n, D].
     types, families: str [n], "" if not known.
+    taught: the types that the model was taught.
     """
 
     vectors: np.ndarray
     types: np.ndarray
     families: np.ndarray
+    taught: Classes | None = None
 
     def only(self, rows: np.ndarray) -> Shop:
-        return Shop(self.vectors[rows], self.types[rows], self.families[rows])
+        return Shop(self.vectors[rows], self.types[rows], self.families[rows], self.taught)
+
+    def recognised(self, vectors: np.ndarray, found: Found) -> list[Recognition]:
+        """Each picture among its neighbours; empty if the model was taught no types."""
+        if self.taught is None:
+            return []
+        near = found.places[:, :NEIGHBOURS]
+        return [recognised(self.taught, one, self.vectors[row]) for one, row in zip(vectors, near, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -107,6 +119,7 @@ def calibrated_in(shop: Shop, rows: np.ndarray, *, colours: bool) -> Calibration
         np.repeat(np.arange(len(rows)), others.shape[1]),
         shop.types[first] == shop.types[second],
         _same_family(shop.families[first], shop.families[second]) if colours else None,
+        shop.recognised(shop.vectors[rows], found),
     )
     return calibrated(pairs, len(shop.types))
 
@@ -133,10 +146,13 @@ def claims(calibration: Calibration, scores: np.ndarray, alike: np.ndarray) -> d
     }
 
 
-def says_nothing_similar(calibration: Calibration, found: Found) -> np.ndarray:
+def says_nothing_similar(calibration: Calibration, shop: Shop, vectors: np.ndarray, found: Found) -> np.ndarray:
     """bool [q]: whether the page says "No close matches"."""
     best = np.array([calibration.match(score) for score in found.scores.max(axis=1)])
-    return best < calibration.floor
+    said, least = best < calibration.floor, calibration.recognition
+    if least is not None:
+        said |= np.array([seen.is_below(least) for seen in shop.recognised(vectors, found)])
+    return said
 
 
 def votes(shop: Shop, found: Found) -> list[dict[str, float]]:
@@ -183,10 +199,10 @@ def measured(shop: Shop, fitted: np.ndarray, own: Photos, amateur: Photos, nothi
     for name, (photos, seen) in asking.items():
         figures["photo type"][name] = _types_of(photos, votes(shop, seen))
         figures["words"][name] = _words_of(calibration, shop, photos, seen)
-        figures["nothing"][name] = _nothing_of(calibration, seen)
+        figures["nothing"][name] = _nothing_of(calibration, shop, photos.vectors, seen)
     if nothing:
         seen = found_in(shop, nothing.vectors, nothing.own, VOTERS)
-        figures["nothing"]["groceries"] = _nothing_of(calibration, seen)
+        figures["nothing"]["groceries"] = _nothing_of(calibration, shop, nothing.vectors, seen)
     for department, types in DEPARTMENTS.items():
         figures["nothing"][f"{department}, not sold"] = _without(types, shop, fitted, own)
     return figures
@@ -225,8 +241,8 @@ def _words_of(calibration: Calibration, shop: Shop, photos: Photos, found: Found
     }
 
 
-def _nothing_of(calibration: Calibration, found: Found) -> dict[str, Any]:
-    said = says_nothing_similar(calibration, found)
+def _nothing_of(calibration: Calibration, shop: Shop, vectors: np.ndarray, found: Found) -> dict[str, Any]:
+    said = says_nothing_similar(calibration, shop, vectors, found)
     return {"photos": len(said), "said": float(said.mean())}
 
 
@@ -239,7 +255,8 @@ def _without(types: Sequence[str], shop: Shop, fitted: np.ndarray, own: Photos) 
     new = np.cumsum(sold) - 1
     rest = shop.only(np.flatnonzero(sold))
     calibration = calibrated_in(rest, new[fitted[sold[fitted]]], colours=True)
-    return _nothing_of(calibration, found_in(rest, own.vectors[asking], np.full(int(asking.sum()), -1), VOTERS))
+    vectors = own.vectors[asking]
+    return _nothing_of(calibration, rest, vectors, found_in(rest, vectors, np.full(int(asking.sum()), -1), VOTERS))
 
 
 def measure(
@@ -262,7 +279,7 @@ def measure(
         studio, unseen, photos = material.studio, material.tested.own, material.amateur.queries
         other = sets.open(nothing) if nothing else None
         figures = [
-            {"model": name} | figures_of(sets.model(name).vectors, studio, unseen, photos, other)
+            {"model": name} | figures_of(sets.model(name), studio, unseen, photos, other)
             for name in weights or [edition.name for edition in editions() if edition.is_here]
         ]
     except (DatasetError, WeightsError, FileNotFoundError) as error:
@@ -275,7 +292,7 @@ def measure(
 
 
 def figures_of(
-    vectors: Callable[[PictureSet], np.ndarray],
+    model: Model,
     studio: PictureSet,
     unseen: np.ndarray,
     photos: PictureSet,
@@ -283,7 +300,10 @@ def figures_of(
 ) -> dict[str, Any]:
     types = np.array(studio.labels("type"))
     families = np.array([family_of(colour) or "" for colour in studio.labels("colour")])
-    catalog = Shop(vectors(studio), types, families)
+    vectors = model.vectors
+    weights = model.weights
+    taught = read_types(weights.path, weights.spec) if weights.ready_made and weights.path else None
+    catalog = Shop(vectors(studio), types, families, taught)
     classes = json.loads(CLASS_MAP.read_text())
     allowed = [classes.get(name, ()) for name in photos.labels("type")]
     named = [frozenset([names] if isinstance(names, str) else names) for names in allowed]

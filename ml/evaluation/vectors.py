@@ -104,7 +104,7 @@ class Model:
         told = training.get("held_out_types") if isinstance(training, dict) else None
         self.held_out_types = tuple(map(str, told)) if isinstance(told, list | tuple) else ()
         self.trained = weights.source in ("file", "bundled")  # perhaps on these pictures
-        self._weights = weights
+        self.weights = weights
         self._load = load
         self._runtime = runtime
         self._cache_dir = cache_dir
@@ -117,10 +117,10 @@ class Model:
 
     def _made_with(self) -> dict[str, Any]:
         return {
-            "weights": self._weights.name,
-            "source": self._weights.source,
-            "weights_sha256": self._weights.sha256,
-            "spec": self._weights.spec.to_meta(),
+            "weights": self.weights.name,
+            "source": self.weights.source,
+            "weights_sha256": self.weights.sha256,
+            "spec": self.weights.spec.to_meta(),
             "runtime": self._runtime,
         }
 
@@ -131,7 +131,7 @@ class Model:
         return self._cached(pictures, 1)
 
     def _cached(self, pictures: PictureSet, views: int) -> np.ndarray:
-        spec = self._weights.spec
+        spec = self.weights.spec
         pixels, digests = pictures.pixels(spec.input_size, spec.fit)
         # Vectors of one view are kept under the key that they have always had.
         made_with = self._made_with() | ({"views": views} if views > 1 else {})

@@ -199,6 +199,18 @@ def embedder(model: EmbeddingModel) -> OnnxEmbedder:
     return found
 
 
+def local_path(model: EmbeddingModel) -> Path:
+    """The artifact on this host, copied from the media storage if it is not here yet.
+
+    Raises:
+        ModelUnavailable: it is missing.
+    """
+    path = cache_path(model.graph_sha256)
+    if not _is_whole(path, model.graph_sha256):
+        _fetch(model, path)
+    return path
+
+
 def _require_not_just_refused(model: EmbeddingModel) -> None:
     at, reason = _refused.get(model.graph_sha256, (-TRY_AGAIN_SECONDS, ""))
     if reason and time.monotonic() - at < TRY_AGAIN_SECONDS:
@@ -218,9 +230,7 @@ def _recall(key: str) -> OnnxEmbedder | None:
 
 
 def _load(model: EmbeddingModel) -> OnnxEmbedder:
-    path, threads = cache_path(model.graph_sha256), settings.EMBEDDING_THREADS or None
-    if not _is_whole(path, model.graph_sha256):
-        _fetch(model, path)
+    path, threads = local_path(model), settings.EMBEDDING_THREADS or None
     try:
         if read_graph_meta(path).spec != model.spec:
             raise ModelUnavailable(f"The artifact of model {model.name} was made for other vectors than the model's.")

@@ -8,7 +8,7 @@ unknown, and `match` is a rank among such pairs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -24,6 +24,7 @@ from recommendations.embeddings.indexes import index_due
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding
 from recommendations.querysets import similarity
 from recommendations.search.isotonic import Curve, calibration_error, fit
+from recommendations.search.recognition import Recognition, least_of, recognised, types_of
 
 #: 1,000 searches take 4 s at 39,571 pictures; a third of them, held out, measure the error to about ±.015.
 QUERIES = 1000
@@ -39,12 +40,11 @@ VERY_CLOSE, CLOSE = 70, 50
 SAME_TYPE_CHANCE = 0.5
 #: Below this chance of the same type, nothing is called similar.
 FLOOR_CHANCE = 0.25
-#: Nor below the cosine that all but this share of the catalog's own pictures have with their nearest. In a shop of
-#: clothes with lookalike-general, "No close matches" then answers 55 % of photos of groceries instead of 12 %, and 7 %
-#: of amateurs' photos of clothes instead of 0.2 % (`python -m bench match`).
+#: Nor, with a model that was taught no types, below the cosine that all but this share of the catalog's own pictures
+#: have with their nearest. Other models tell better (`recommendations.search.recognition`).
 LONELY_SHARE = 0.01
 #: Of what is stored; calibrations of an earlier one are replaced by the next sweep, and used until then.
-VERSION = 2
+VERSION = 3
 #: The same for ranks: 50 divides strangers from neighbours, 75 is the median neighbour.
 RANK_VERY_CLOSE, RANK_CLOSE, RANK_FLOOR = 90, 70, 45
 
@@ -82,8 +82,9 @@ class Calibration:
     colours: whether the chance covers type and colour; otherwise only the type.
     curve: cosine → match / 100.
     words: the lowest match for each word, best first.
-    floor: the lowest match that counts as similar: by the chance of the type, and by what the catalog's own pictures
-        have in common with their nearest.
+    floor: the lowest match that counts as similar: by the chance of the type and, without `recognition`, by what the
+        catalog's own pictures have in common with their nearest.
+    recognition: what else a photo must have in common with its neighbours; None if the model was taught no types.
     error: expected calibration error on held-out neighbours; None for ranks.
     pairs: number of pairs that the curve was fitted to.
     pictures: number of vectors that the model had at the time.
@@ -97,6 +98,7 @@ class Calibration:
     error: float | None
     pairs: int
     pictures: int
+    recognition: Recognition | None = None
 
     def match(self, score: float) -> int:
         """A cosine as a match, 0 to 100."""
@@ -117,6 +119,7 @@ class Calibration:
             "error": None if self.error is None else round(self.error, 4),
             "pairs": self.pairs,
             "pictures": self.pictures,
+            "recognition": self.recognition.to_json() if self.recognition else None,
         }
 
     @classmethod
@@ -130,6 +133,7 @@ class Calibration:
             error=found["error"],
             pairs=found["pairs"],
             pictures=found["pictures"],
+            recognition=Recognition.from_json(found["recognition"]) if found.get("recognition") else None,
         )
 
 
@@ -144,6 +148,7 @@ class Pairs:
         same_type: bool [n], whether both have the same category; None if the catalog has only one.
         same_colour: int8 [n], 1 for the same family of colours, 0 for another, -1 for unknown; None if fewer than half
             of the products have a colour.
+        recognised: the first pictures among their neighbours; empty if the model was taught no types.
     """
 
     scores: np.ndarray
@@ -151,6 +156,7 @@ class Pairs:
     query: np.ndarray
     same_type: np.ndarray | None
     same_colour: np.ndarray | None
+    recognised: Sequence[Recognition] = ()
 
 
 def calibration_of(model: EmbeddingModel | None) -> Calibration | None:
@@ -220,6 +226,7 @@ def calibrated(pairs: Pairs, pictures: int) -> Calibration:
         error=calibration_error(curve.at(pairs.scores[measured]), alike[measured]) if measured.any() else None,
         pairs=int(fitted.sum()),
         pictures=pictures,
+        recognition=least_of(pairs.recognised),
     )
 
 
@@ -240,12 +247,15 @@ def _ranked(pairs: Pairs, pictures: int) -> Calibration:
         error=None,
         pairs=len(scores),
         pictures=pictures,
+        recognition=least_of(pairs.recognised),
     )
 
 
 def _lonely(pairs: Pairs) -> float:
     """The cosine with its nearest that all but `LONELY_SHARE` of the sampled pictures reach; less is less than the
-    catalog has in common with itself."""
+    catalog has in common with itself. The lowest of all where types tell."""
+    if pairs.recognised:
+        return float(pairs.scores.min())
     nearest = np.full(int(pairs.query.max()) + 1, -np.inf)
     np.maximum.at(nearest, pairs.query[pairs.near], pairs.scores[pairs.near])
     known = nearest[np.isfinite(nearest)]
@@ -271,23 +281,30 @@ def sample_pairs(model: EmbeddingModel) -> Pairs | None:
             query.append(number)
             near.append(neighbour)
 
+    types = types_of(model)
+    seen: list[Recognition] = []
     vectors = [np.asarray(vector, np.float32) for _, vector in rows]
     for number, (product, _) in enumerate(rows):
-        found = ImageEmbedding.objects.nearest(vectors[number], model)[: NEIGHBOURS + 1]
-        for other, distance in found.values_list("image__product_id", "distance"):  # type: ignore[misc]
+        nearest = ImageEmbedding.objects.nearest(vectors[number], model)[: NEIGHBOURS + 1]
+        found = list(nearest.values_list("image__product_id", "distance", "vector"))  # type: ignore[misc]
+        for other, distance, _ in found:
             add(number, product, other, similarity(distance, model.metric), neighbour=True)
+        others = [np.asarray(vector, np.float32) for other, _, vector in found if other != product]
+        if types and others:
+            seen.append(recognised(types, vectors[number], np.stack(others)))
         for step in range(1, min(STRANGERS + 1, len(rows))):
             stranger = (number + step * 7) % len(rows)
             add(number, product, rows[stranger][0], float(vectors[number] @ vectors[stranger]), neighbour=False)
     if not scores:
         return None
-    types, colours = _labels({*first, *second})
+    categories, colours = _labels({*first, *second})
     return Pairs(
         np.array(scores),
         np.array(near),
         np.array(query),
-        _same_type(types, first, second),
+        _same_type(categories, first, second),
         _same_colour(colours, first, second),
+        seen,
     )
 
 

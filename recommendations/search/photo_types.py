@@ -64,8 +64,13 @@ def vote(types: Sequence[Hashable], scores: np.ndarray, temperature: float = TEM
     """
     if not len(scores):
         return {}
-    weights = np.exp((scores - scores.max()) / temperature)
     shares: dict[Any, float] = {}
-    for each, weight in zip(types, weights / weights.sum(), strict=True):
+    for each, weight in zip(types, vote_weights(scores, temperature), strict=True):
         shares[each] = shares.get(each, 0.0) + float(weight)
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def vote_weights(scores: np.ndarray, temperature: float = TEMPERATURE) -> np.ndarray:
+    """Each neighbour's share of the votes: float [n], n > 0."""
+    weights = np.exp((scores - scores.max()) / temperature)
+    return weights / weights.sum()

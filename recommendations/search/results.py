@@ -16,6 +16,7 @@ from common.money import amount_text
 from recommendations.models import EmbeddingModel
 from recommendations.search.calibration import calibration_of
 from recommendations.search.photo_types import PhotoType
+from recommendations.search.recognition import Recognition
 
 
 class Source(StrEnum):
@@ -94,6 +95,7 @@ class Results:
     above: set when no product is within the budget.
     next: cursor of the next page; None on the last.
     types: what a photo seems to show, likeliest first; on the first page only.
+    recognition: of a photo among its neighbours, on the first page; None if the model was taught no types.
     """
 
     model: EmbeddingModel | None
@@ -101,12 +103,16 @@ class Results:
     above: AboveBudget | None = None
     next: str | None = None
     types: Sequence[PhotoType] = ()
+    recognition: Recognition | None = None
 
     @property
     def nothing_similar(self) -> bool:
-        """Whether even the best match is below the model's threshold for similar."""
+        """Whether even the best match is below what counts as similar in this catalog."""
         meaning, known = calibration_of(self.model), [m.match for m in self.matches if m.match is not None]
-        return meaning is not None and bool(known) and max(known) < meaning.floor
+        if meaning is None or not known:
+            return False
+        is_strange = self.recognition and meaning.recognition and self.recognition.is_below(meaning.recognition)
+        return bool(is_strange) or max(known) < meaning.floor
 
     def to_json(self) -> dict[str, Any]:
         meaning = calibration_of(self.model)

@@ -14,10 +14,12 @@ from catalog.models import Product
 from catalog.pages import count_of
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.search import query_vectors, ranking
+from recommendations.search.calibration import NEIGHBOURS
 from recommendations.search.cursor import DEPTH, to_cursor
 from recommendations.search.nearest import nearest_products
 from recommendations.search.photo import SeenPhoto, embed_photo
 from recommendations.search.query_vectors import Query, query_of
+from recommendations.search.recognition import Recognition, recognised, types_of
 from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest, Sort
 from recommendations.search.results import AboveBudget, Match, Results
 
@@ -90,8 +92,18 @@ def search_photo(photo: bytes | SeenPhoto, request: SearchRequest, *, door: str 
     if not isinstance(photo, SeenPhoto):
         photo = embed_photo(photo, door=door, with_types=not request.shown)
     query = replace(_weighted(photo.vector, photo.model, request), types=_certain_types(photo, request))
-    found = _answer(query, photo.model, request)
-    return found if request.shown else replace(found, types=photo.types)
+    if request.shown:
+        return _answer(query, photo.model, request)
+    found = _answer(query, photo.model, replace(request, vectors=True))
+    return replace(found, types=photo.types, recognition=_recognised(photo, found.matches))
+
+
+def _recognised(photo: SeenPhoto, matches: Sequence[Match]) -> Recognition | None:
+    """The photo among the most similar products, as the model's calibration saw the catalog's own pictures."""
+    best = sorted(matches, key=lambda match: match.score or 0, reverse=True)[:NEIGHBOURS]
+    neighbours = [match.vector for match in best if match.vector is not None]
+    types = types_of(photo.model) if neighbours else None
+    return recognised(types, photo.vector, np.stack(neighbours)) if types else None
 
 
 def _certain_types(photo: SeenPhoto, request: SearchRequest) -> frozenset[int]:
