@@ -1,6 +1,6 @@
 from django.urls import path
 
-from catalog.storefront import views
+from catalog.storefront import programs, views
 
 app_name = "catalog"
 
@@ -9,5 +9,6 @@ urlpatterns = [
     path("c/<path:address>/", views.category, name="category"),
     path("p/<slug:slug>/", views.product, name="product"),
     path("search/", views.search, name="search"),
+    path("site.webmanifest", programs.manifest, name="manifest"),
     path("media/<path:name>", views.media, name="media"),
 ]

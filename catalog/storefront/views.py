@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any
 
 from csp.constants import NONE
 from csp.decorators import csp
@@ -25,7 +23,7 @@ from catalog.pages import BoundedPaginator
 from catalog.search import misses
 from catalog.search.finding import Ranked, find
 from catalog.signals import product_viewed
-from common.money import amount_text
+from catalog.storefront import shared, structured
 
 HOME_PRODUCTS = 12
 COLLAGE = 4  # pictures at the top of the home page
@@ -45,6 +43,8 @@ def home(request: HttpRequest) -> HttpResponse:
             # A small shop has no others to show.
             "collage": others if len(others) == COLLAGE else newest[:COLLAGE],
             "canonical": _canonical(request, request.path),
+            "shared": shared.link(request, settings.SHOP_NAME, next(iter(newest), None)),
+            "json_ld": structured.home(request),
         },
     )
 
@@ -56,17 +56,23 @@ def category(request: HttpRequest, address: str) -> HttpResponse:
     if before is not None:
         products = products.filter(pk__lt=before)
     page = _page(request, products.for_cards())
+    trail, cards = shown.trail, list(page)
+    address = shown.get_absolute_url()
     return render(
         request,
         "catalog/category.html",
         {
             "category": shown,
-            "trail": shown.trail,
+            "trail": trail,
             "children": by_name(Category.objects.get_children(shown)),
             "page": page,
             "before": before,
             "older": _end_of(page),
-            "canonical": _canonical(request, shown.get_absolute_url(), page.number),
+            "canonical": _canonical(request, address, page.number),
+            "previous": _canonical(request, address, page.number - 1) if page.has_previous() else None,
+            "next": _canonical(request, address, page.number + 1) if page.has_next() else None,
+            "shared": shared.link(request, shown.name, next(iter(cards), None)),
+            "json_ld": structured.category(request, trail, cards),
         },
     )
 
@@ -91,7 +97,8 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         "images": list(shown.images.all()),
         "trail": trail,
         "details": _details(shown),
-        "json_ld": _json_ld(request, shown, trail),
+        "json_ld": structured.product(request, shown, trail),
+        "shared": shared.link(request, shown.title, shown),
         "canonical": _canonical(request, shown.get_absolute_url()),
     }
     response = render(request, "catalog/product.html", context)
@@ -155,52 +162,3 @@ def _details(shown: Product) -> list[tuple[str, str]]:
         for name, value in sorted(shown.attributes.items())
         if (text := text_of(value))
     ]
-
-
-def _condition_of(shown: Product) -> str:
-    """The word of schema.org that comes nearest."""
-    words = shown.condition.casefold()
-    return "Refurbished" if "refurbished" in words else "New" if words.startswith("new") else "Used"
-
-
-def _json_ld(request: HttpRequest, shown: Product, trail: list[Category]) -> str:
-    """Schema.org Product and BreadcrumbList, escaped for a <script> element."""
-    url = request.build_absolute_uri(shown.get_absolute_url())
-    described: dict[str, Any] = {
-        "@context": "https://schema.org",
-        "@type": "Product",
-        "name": shown.title,
-        "sku": shown.sku,
-        "url": url,
-        "image": [request.build_absolute_uri(image.file.url) for image in shown.images.all()],
-    }
-    if shown.description:
-        described["description"] = shown.description
-    if shown.brand:
-        described["brand"] = {"@type": "Brand", "name": shown.brand}
-    described |= {name: text for name, text in (("gtin", shown.gtin), ("size", shown.size)) if text}
-    if shown.price is not None:
-        described["offers"] = {
-            "@type": "Offer",
-            "url": url,
-            "price": amount_text(shown.price, shown.currency),
-            "priceCurrency": shown.currency,
-            "availability": f"https://schema.org/{'InStock' if shown.in_stock else 'OutOfStock'}",
-        }
-        if shown.condition:
-            described["offers"]["itemCondition"] = f"https://schema.org/{_condition_of(shown)}Condition"
-    crumbs = {
-        "@context": "https://schema.org",
-        "@type": "BreadcrumbList",
-        "itemListElement": [
-            {
-                "@type": "ListItem",
-                "position": position,
-                "name": step.name,
-                "item": request.build_absolute_uri(step.get_absolute_url()),
-            }
-            for position, step in enumerate(trail, start=1)
-        ],
-    }
-    text = json.dumps([described, crumbs], ensure_ascii=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -16,7 +16,7 @@ from catalog.clients.throttling import ApiThrottle, ClientThrottle, PageThrottle
 from shop.requests.problems import problem
 
 #: Monitoring must never be refused, and files cost next to nothing.
-UNLIMITED = frozenset({"healthz", "readyz", "metrics", "favicon", "catalog:media"})
+UNLIMITED = frozenset({"healthz", "readyz", "metrics", "favicon", "catalog:manifest", "catalog:media"})
 #: Pages that cost more than others. The views of photo searches and strip reports have limits of their own as well.
 COSTLY = frozenset({"catalog:search", "recommendations:photo-search"})
 TOO_MANY = _("Too many requests. Try again in {seconds} seconds.")

@@ -173,6 +173,7 @@ ROWS = [
     Row("viewed/clear/", "GET", "/viewed/clear/", ALL, 405),
     Row("strips/seen/", "POST", "/strips/seen/", ALL, 415),
     Row("strips/seen/", "GET", "/strips/seen/", ALL, 405),
+    Row("site.webmanifest", "GET", "/site.webmanifest", ALL),
     Row("favicon.ico", "GET", "/favicon.ico", ALL, 302),
     # Machines
     Row("healthz", "GET", "/healthz", ALL),

@@ -28,6 +28,7 @@ ROUTES = {
     "search/photo/": (PERSONAL, "/search/photo/"),
     "strips/seen/": (PUBLIC, "/strips/seen/"),
     "viewed/clear/": (PUBLIC, "/viewed/clear/"),
+    "site.webmanifest": (PUBLIC, "/site.webmanifest"),
     "media/<path:name>": (FOREVER, "/media/{file}"),
 }
 ALL = {
