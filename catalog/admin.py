@@ -145,7 +145,7 @@ def thumbnail(image: ProductImage | None) -> str:
         return "–"
     return format_html(
         '<img src="{}" alt="{}" width="48" height="64" loading="lazy" class="object-contain bg-white rounded">',
-        image.file.url,
+        image.thumbnail_url,
         image.alt_text,
     )
 

@@ -115,20 +115,29 @@ class ProductImage(models.Model):
         """The widths of the renditions that can be shown, smallest first; empty while there are none."""
         return self.rendition_widths if self.rendition_source in ("", self.digest) else []
 
+    @property
+    def thumbnail_url(self) -> str:
+        """The address of the smallest copy that every browser shows, or of the file itself."""
+        if not self.widths:
+            return self.file.url
+        return f"{settings.MEDIA_URL}{rendition_name(str(self.file), self.widths[0], 'webp')}"
+
     @cached_property
     def small_renditions(self) -> list[tuple[str, str]]:
-        """MIME type and `srcset` for a picture on a card, best format first."""
-        return self._renditions(CARD_WIDTH)
+        """MIME type and `srcset` for a picture on a card, best format first. Empty if it would be blurred."""
+        return self._renditions(CARD_WIDTH, least=480)
 
     @cached_property
     def renditions(self) -> list[tuple[str, str]]:
         """MIME type and `srcset` for a large picture, best format first. Empty if the file itself shows more detail."""
-        whole = self.widths and self.widths[-1] >= min(self.width, WIDTHS[-1])
-        return self._renditions(WIDTHS[-1]) if whole else []
+        return self._renditions(WIDTHS[-1], least=WIDTHS[-1])
 
-    def _renditions(self, most: int) -> list[tuple[str, str]]:
+    def _renditions(self, most: int, *, least: int) -> list[tuple[str, str]]:
+        """Args:
+        least: the widest must have this width, or the picture's own.
+        """
         widths = [width for width in self.widths if width <= most]
-        if not widths:
+        if not widths or widths[-1] < min(self.width, least):
             return []
         stem = settings.MEDIA_URL + rendition_name(str(self.file), 0, "").removesuffix("0.")
         return [

@@ -252,9 +252,8 @@ def render(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIX
         widths = renditions.widths_of(turned.width)
         if not widths:
             return []
-        made = list(renditions.encoded(_in_srgb(renditions.scaled(turned, widths[-1]), colours), widths))
-        large = {each.width for each in made if len(each.data) >= len(data)}
-        return [each for each in made if each.width not in large]
+        image = _in_srgb(renditions.scaled(turned, widths[-1]), colours)
+        return list(renditions.encoded(image, widths, len(data) - 1))
 
 
 def inside(size: tuple[int, int], spec: InputSpec) -> tuple[int, int, int, int]:

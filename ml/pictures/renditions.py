@@ -18,9 +18,11 @@ _GAP = 3.0
 # Photos of clothes at 320 px: AVIF has 39 dB in 81 % of the bytes of this WebP, which has 40. One thread: the sandbox
 # limits the address space.
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "avif": {"quality": 50, "speed": 8, "subsampling": "4:2:0", "max_threads": 1},
-    "webp": {"quality": 76, "method": 4},
+    "avif": {"speed": 8, "subsampling": "4:2:0", "max_threads": 1},
+    "webp": {"method": 4},
 }
+# The second only for a copy that would have more bytes than the picture, because its own quality is low.
+_QUALITIES = {"avif": (50, 40), "webp": (76, 60)}
 FORMATS = tuple(_OPTIONS)
 
 
@@ -49,16 +51,27 @@ def scaled(image: Image.Image, width: int) -> Image.Image:
     return image.resize((width, max(1, round(image.height * width / image.width))), _RESAMPLE, reducing_gap=_GAP)
 
 
-def encoded(image: Image.Image, widths: list[int]) -> Iterator[Rendition]:
+def encoded(image: Image.Image, widths: list[int], most_bytes: int) -> Iterator[Rendition]:
     """Encode an upright sRGB picture at each width, in each format.
 
     Args:
         image: RGB, at least as wide as each of `widths`.
+        most_bytes: a width is left out if one of its files is larger.
     """
     for width in sorted(widths, reverse=True):
         smaller = scaled(image, width)
         smaller.info = {}  # encoders would copy the profile of the former colours
-        for name, options in _OPTIONS.items():
-            file = BytesIO()
-            smaller.save(file, name.upper(), **options)
-            yield Rendition(name, width, file.getvalue())
+        files = {name: _file(smaller, name, most_bytes) for name in FORMATS}
+        if all(len(data) <= most_bytes for data in files.values()):
+            yield from (Rendition(name, width, data) for name, data in files.items())
+
+
+def _file(image: Image.Image, name: str, most_bytes: int) -> bytes:
+    data = b""
+    for quality in _QUALITIES[name]:
+        file = BytesIO()
+        image.save(file, name.upper(), quality=quality, **_OPTIONS[name])
+        data = file.getvalue()
+        if len(data) <= most_bytes:
+            break
+    return data

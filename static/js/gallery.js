@@ -8,6 +8,13 @@ function start(gallery) {
   const thumbs = [...gallery.querySelectorAll("[data-gallery-thumb]")];
 
   function show(thumb) {
+    // A <source> takes precedence over the picture's own address. Thumbnails have the same ones for another size.
+    for (const source of stage.querySelectorAll("source")) source.remove();
+    for (const source of thumb.querySelectorAll("source")) {
+      const copy = source.cloneNode();
+      copy.sizes = stage.dataset.gallerySizes;
+      main.before(copy);
+    }
     main.src = thumb.href;
     main.width = Number(thumb.dataset.width);
     main.height = Number(thumb.dataset.height);
