@@ -118,7 +118,7 @@ def find(text: str, products: ProductQuerySet, *, visible: ProductQuerySet | Non
         return found
     if len(branches) > 1:
         return replace(found, missed=True)
-    if visible is not None and _exist([condition(branches, lexicon)], visible)[0]:
+    if visible is not None and exist([condition(branches, lexicon)], visible)[0]:
         return found  # the filters leave none of them
     if (loose := in_any_order(branches[0])) != branches[0]:
         found = _search(condition([loose], lexicon), products)
@@ -141,7 +141,7 @@ def find(text: str, products: ProductQuerySet, *, visible: ProductQuerySet | Non
 def _is_title(branches: list[list[Term]], visible: ProductQuerySet) -> bool:
     """Whether this is the whole title of a product, such as one with " -Word", " or " or quotes in it."""
     built = condition(branches, Lexicon())
-    return built is not None and bool(built.whole) and _exist([replace(built, match=built.whole)], visible)[0]
+    return built is not None and bool(built.whole) and exist([replace(built, match=built.whole)], visible)[0]
 
 
 def _text(branch: list[Term]) -> str:
@@ -186,7 +186,7 @@ def _newest(products: ProductQuerySet, wanted: Condition) -> list[int]:
     return ranked(products.order_by("-id")[: RANKED + 1], wanted)
 
 
-def _exist(wanted: Sequence[Condition | None], visible: ProductQuerySet) -> list[bool]:
+def exist(wanted: Sequence[Condition | None], visible: ProductQuerySet) -> list[bool]:
     """For each condition, whether a product that the user may see meets it."""
     positive = {each.match: each.positive for each in wanted if each is not None and each.match}
     asked = list(positive)
@@ -236,8 +236,8 @@ def _options(branch: list[Term], lexicon: Lexicon, visible: ProductQuerySet) -> 
     # The words of the shop answer for most, without looking at any product.
     last = len(branch) - 1
     alone = [condition([[branch[place]]], lexicon, prefix=place == last) for place in unclear]
-    exist = _exist(alone, visible) if alone and len(wanted) > 1 else [False] * len(alone)
-    for place, exists in zip(unclear, exist, strict=True):
+    there = exist(alone, visible) if alone and len(wanted) > 1 else [False] * len(alone)
+    for place, exists in zip(unclear, there, strict=True):
         # Words of descriptions only are often misspelt; names of categories complete the search as they are.
         found[place] = [*([branch[place]] if exists else []), *_corrections(branch[place], lexicon)]
     rarest = sorted(rare)[:_MOST_RARE]
@@ -272,9 +272,9 @@ def _completion(
             tried.append(better)
     for start, end in ((0, 1), *((each, each + _AT_ONCE) for each in range(1, len(tried), _AT_ONCE))):
         some = tried[start:end]
-        exist = _exist([condition([better], lexicon, prefix=better[-1] is branch[-1]) for better in some], visible)
-        if any(exist):
-            return some[exist.index(True)]
+        there = exist([condition([better], lexicon, prefix=better[-1] is branch[-1]) for better in some], visible)
+        if any(there):
+            return some[there.index(True)]
     return None
 
 
@@ -284,8 +284,8 @@ def _closest(
     """Each word that no product contains replaced by the best correction that one contains."""
     found = list(branch)
     for place, terms in options.items():
-        exist = _exist([condition([[term]], lexicon, prefix=False) for term in terms], visible)
-        found[place] = next((term for term, exists in zip(terms, exist, strict=True) if exists), branch[place])
+        there = exist([condition([[term]], lexicon, prefix=False) for term in terms], visible)
+        found[place] = next((term for term, exists in zip(terms, there, strict=True) if exists), branch[place])
     return None if found == branch else found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from functools import cache, lru_cache
 
@@ -80,6 +80,23 @@ class Lexicon:
                     break
                 found[pk] = None
         return list(found)
+
+    def categories_named(self, words: Sequence[set[str]], prefix: str = "") -> list[int]:
+        """Categories that all these words name, together with those above them; without those below them.
+
+        Args:
+            words: for each word its spellings and stems.
+            prefix: the last word may also begin like this.
+        """
+        last = len(words) - 1
+        found = [self.categories_of(each, prefix if place == last else "") for place, each in enumerate(words)]
+        paths = {pk: path for pk, path, _ in self._categories}
+        every = sorted(set.intersection(*map(set, found)) if found else (), key=lambda pk: (len(paths[pk]), paths[pk]))
+        topmost: list[int] = []
+        for pk in every:
+            if not any(paths[pk].startswith(paths[above]) for above in topmost):
+                topmost.append(pk)
+        return topmost
 
     def same_meaning(self, stems: list[set[str]]) -> list[tuple[list[int], Expression]]:
         """Synonyms of consecutive pieces; "and" between them does not matter.

@@ -22,6 +22,7 @@ from catalog.models.image import FOLDER, MIME
 from catalog.pages import BoundedPaginator
 from catalog.search import misses
 from catalog.search.finding import Ranked, find
+from catalog.search.suggestions import suggested
 from catalog.signals import product_viewed
 from catalog.storefront import shared, structured
 
@@ -86,6 +87,13 @@ def search(request: HttpRequest) -> HttpResponse:
         misses.note(text)
     page = _page(request, Ranked(found.ids, products.for_cards()))
     return render(request, "catalog/search.html", {"query": text, "found": found, "page": page})
+
+
+@require_safe
+def suggestions(request: HttpRequest) -> HttpResponse:
+    """What the search box offers while somebody types: a fragment for `static/js/suggestions.js`."""
+    text = request.GET.get("q", "").replace("\0", "")[:200]
+    return render(request, "catalog/_suggestions.html", {"suggestions": suggested(text), "query": text.strip()})
 
 
 @require_safe

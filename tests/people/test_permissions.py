@@ -165,6 +165,8 @@ ROWS = [
     Row("p/<slug:slug>/", "GET", "/p/{secret slug}/", ALL, 404),
     Row("p/<slug:slug>/", "POST", "/p/{slug}/", ALL, 405),
     Row("search/", "GET", "/search/?q=red", ALL),
+    Row("search/suggestions/", "GET", "/search/suggestions/?q=red", ALL),
+    Row("search/suggestions/", "POST", "/search/suggestions/", ALL, 405),
     Row("search/photo/", "GET", "/search/photo/", ALL),
     Row("search/photo/", "POST", "/search/photo/", ALL, 400),
     Row("media/<path:name>", "GET", "/media/{file}", ALL),

@@ -25,6 +25,7 @@ ROUTES = {
     "c/<path:address>/": (PUBLIC, "/c/{category}/"),
     "p/<slug:slug>/": (PERSONAL, "/p/{slug}/"),
     "search/": (PUBLIC, "/search/?q=dress"),
+    "search/suggestions/": (PUBLIC, "/search/suggestions/?q=dress"),
     "search/photo/": (PERSONAL, "/search/photo/"),
     "strips/seen/": (PUBLIC, "/strips/seen/"),
     "viewed/clear/": (PUBLIC, "/viewed/clear/"),
