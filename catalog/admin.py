@@ -39,7 +39,7 @@ from catalog.services import (
     attach_image,
     read_upload,
 )
-from catalog.templatetags.money import money
+from catalog.storefront.prices import price_text
 from ml.pictures.codec import ImageRejected
 from ml.pictures.decoding import DecoderUnavailable
 
@@ -211,7 +211,7 @@ class ProductAdmin(ModelAdmin):
 
     @admin.display(description=_("Price"), ordering="price")
     def shown_price(self, product: Product) -> str:
-        return money(product.price, product.currency) or gettext("on request")
+        return price_text(product.price, product.currency) or gettext("on request")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

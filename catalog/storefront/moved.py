@@ -40,7 +40,7 @@ def _address_now(match: ResolverMatch) -> str | None:
     if "slug" in match.kwargs:
         product = product_moved_from(match.kwargs["slug"])
         found = {"slug": product.slug} if product else None
-    elif match.view_name == "catalog:category":
+    elif match.view_name in ("catalog:category", "catalog:category-markdown"):
         category = category_at(match.kwargs["address"])
         found = {"address": category.address} if category else None
     else:

@@ -12,6 +12,7 @@ from django.core.paginator import Page
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from catalog.attributes import text_of
@@ -24,7 +25,7 @@ from catalog.search import misses
 from catalog.search.finding import Ranked, find
 from catalog.search.suggestions import suggested
 from catalog.signals import product_viewed
-from catalog.storefront import shared, structured
+from catalog.storefront import markdown, shared, structured
 
 HOME_PRODUCTS = 12
 COLLAGE = 4  # pictures at the top of the home page
@@ -51,21 +52,24 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def category(request: HttpRequest, address: str) -> HttpResponse:
+def category(request: HttpRequest, address: str, as_markdown: bool = False) -> HttpResponse:
     shown = get_object_or_404(Category, address=address)
     products, before = Product.objects.published().in_subtree(shown), _older_than(request)
     if before is not None:
         products = products.filter(pk__lt=before)
     page = _page(request, products.for_cards())
+    children = by_name(Category.objects.get_children(shown))
+    if as_markdown or markdown.is_wanted(request):
+        return _by_accept(markdown.category(request, shown, children, page))
     trail, cards = shown.trail, list(page)
     address = shown.get_absolute_url()
-    return render(
+    response = render(
         request,
         "catalog/category.html",
         {
             "category": shown,
             "trail": trail,
-            "children": by_name(Category.objects.get_children(shown)),
+            "children": children,
             "page": page,
             "before": before,
             "older": _end_of(page),
@@ -74,8 +78,10 @@ def category(request: HttpRequest, address: str) -> HttpResponse:
             "next": _canonical(request, address, page.number + 1) if page.has_next() else None,
             "shared": shared.link(request, shown.name, next(iter(cards), None)),
             "json_ld": structured.category(request, trail, cards),
+            "markdown": markdown.address(shown),
         },
     )
+    return _by_accept(response)
 
 
 @require_safe
@@ -97,9 +103,11 @@ def suggestions(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def product(request: HttpRequest, slug: str) -> HttpResponse:
+def product(request: HttpRequest, slug: str, as_markdown: bool = False) -> HttpResponse:
     shown = get_object_or_404(Product.objects.published().for_page(), slug=slug)
     trail = shown.category.trail
+    if as_markdown or markdown.is_wanted(request):
+        return _by_accept(markdown.product(request, shown, trail, _details(shown)))
     context = {
         "product": shown,
         "images": list(shown.images.all()),
@@ -108,8 +116,9 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         "json_ld": structured.product(request, shown, trail),
         "shared": shared.link(request, shown.title, shown),
         "canonical": _canonical(request, shown.get_absolute_url()),
+        "markdown": markdown.address(shown),
     }
-    response = render(request, "catalog/product.html", context)
+    response = _by_accept(render(request, "catalog/product.html", context))
     product_viewed.send(Product, request=request, product=shown)
     return response
 
@@ -145,6 +154,12 @@ def media(request: HttpRequest, name: str) -> FileResponse | HttpResponse:
 def _canonical(request: HttpRequest, path: str, page: int = 1) -> str:
     """The one address of what this page shows, whatever else its own address says (a colour, a campaign)."""
     return request.build_absolute_uri(path if page == 1 else f"{path}?page={page}")
+
+
+def _by_accept(response: HttpResponse) -> HttpResponse:
+    """Keeps caches from answering a browser with Markdown."""
+    patch_vary_headers(response, ["Accept"])
+    return response
 
 
 def _page(request: HttpRequest, products: QuerySet[Product] | Ranked) -> Page[Product]:

@@ -10,10 +10,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.test import Client
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from catalog.importing.demo_prices import demo_price
-from catalog.templatetags.money import money
+from catalog.storefront.prices import price_text
 from common.money import amount_text, is_payable
 from recommendations.models import EmbeddingModel
 from tests.catalog.conftest import staff_api  # noqa: F401  (a fixture)
@@ -34,7 +35,25 @@ pytestmark = pytest.mark.case
 )
 def test_amounts_have_the_decimals_of_their_currency(currency: str, amount: str, program: str, people: str) -> None:
     assert amount_text(Decimal(amount), currency) == program
-    assert money(Decimal(amount), currency) == people
+    assert price_text(Decimal(amount), currency) == people
+
+
+@pytest.mark.parametrize(
+    ("language", "euros", "yen", "dinars"),
+    [
+        ("en", "€1,234.50", "¥1,980", "12.500 KWD"),
+        ("de", "1.234,50\u00a0€", "1.980\u00a0¥", "12,500\u00a0KWD"),
+        ("de-at", "€\u00a01.234,50", "¥\u00a01.980", "12,500 KWD"),
+        ("fr", "1\u00a0234,50\u00a0€", "1\u00a0980\u00a0¥", "12,500\u00a0KWD"),
+        ("ja", "€1,234.50", "¥1,980", "12.500 KWD"),
+        ("ar", "1234,50\u00a0€", "1980\u00a0¥", "12,500\u00a0KWD"),
+    ],
+)
+def test_prices_follow_the_language(language: str, euros: str, yen: str, dinars: str) -> None:
+    with translation.override(language):
+        shown = [price_text(Decimal(amount), name) for amount, name in (("1234.5", "EUR"), ("1980", "JPY"))]
+        assert [*shown, price_text(Decimal("12.5"), "KWD")] == [euros, yen, dinars]
+    assert amount_text(Decimal("1234.5"), "EUR") == "1234.50"
 
 
 def test_no_yen_has_a_fraction() -> None:

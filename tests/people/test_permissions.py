@@ -175,6 +175,12 @@ ROWS = [
     Row("viewed/clear/", "GET", "/viewed/clear/", ALL, 405),
     Row("strips/seen/", "POST", "/strips/seen/", ALL, 415),
     Row("strips/seen/", "GET", "/strips/seen/", ALL, 405),
+    Row("c/<path:address>.md", "GET", "/c/clothes.md", ALL),
+    Row("p/<slug:slug>.md", "GET", "/p/{slug}.md", ALL),
+    Row("robots.txt", "GET", "/robots.txt", ALL),
+    Row("llms.txt", "GET", "/llms.txt", ALL),
+    Row("sitemap.xml", "GET", "/sitemap.xml", ALL),
+    Row("sitemap-<slug:kind>-<int:number>.xml", "GET", "/sitemap-other-0.xml", ALL, 404),
     Row("site.webmanifest", "GET", "/site.webmanifest", ALL),
     Row("favicon.ico", "GET", "/favicon.ico", ALL, 302),
     # Machines

@@ -29,6 +29,12 @@ ROUTES = {
     "search/photo/": (PERSONAL, "/search/photo/"),
     "strips/seen/": (PUBLIC, "/strips/seen/"),
     "viewed/clear/": (PUBLIC, "/viewed/clear/"),
+    "c/<path:address>.md": (PUBLIC, "/c/{category}.md"),
+    "p/<slug:slug>.md": (PUBLIC, "/p/{slug}.md"),
+    "robots.txt": (PUBLIC, "/robots.txt"),
+    "llms.txt": (PUBLIC, "/llms.txt"),
+    "sitemap.xml": (PUBLIC, "/sitemap.xml"),
+    "sitemap-<slug:kind>-<int:number>.xml": (PUBLIC, "/sitemap-products-0.xml"),
     "site.webmanifest": (PUBLIC, "/site.webmanifest"),
     "media/<path:name>": (FOREVER, "/media/{file}"),
 }
