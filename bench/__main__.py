@@ -18,7 +18,7 @@ from bench.wrecked_shop import wrecked_shop
 from common.arguments import not_negative, number, positive
 
 ROOT = Path(__file__).resolve().parents[1]
-WITHOUT_DJANGO = ("embed", "int8", "fit", "colours", "models")
+WITHOUT_DJANGO = ("embed", "int8", "fit", "colours", "models", "renditions")
 WITHOUT_A_SHOP = ("match", "verdicts")
 IN_THE_LARGE_SHOP = ("large", "routes", "busy")
 RATES = ("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE")  # no limits
@@ -33,6 +33,7 @@ one run, and needs otherwise idle cores.
   python -m bench fit       results for pictures prepared in other ways: border, stretch, crop
   python -m bench colours   own scores of pictures in other colour profiles; exit code 1 below .99
   python -m bench models    models side by side: test side, sizes, amateur photos, ten backgrounds, file and speed
+  python -m bench renditions  milliseconds to make smaller copies of pictures, and bytes that pages save by them
   python -m bench match     what match, words and “No close matches” claim, against pictures never trained on
   python -m bench import    products and photos per second through import_catalog, without embedding
   python -m bench pipeline  pictures per second through a real worker, against the raw ONNX Runtime rate
@@ -127,6 +128,8 @@ def benchmarks() -> ArgumentParser:
     colours = commands.add_parser("colours", help="exit code 1 if pictures score less than .99 against themselves")
     colours.add_argument("--limit", type=positive, default=60, help="number of pictures")
     colours.add_argument("--weights", help="instead of the default model")
+    renditions = commands.add_parser("renditions")
+    renditions.add_argument("--limit", type=positive, default=80, help="number of pictures of each set")
     models = commands.add_parser("models")
     models.add_argument("--goods", type=Path, metavar="DATA", help="class folders of other things than clothes")
     models.add_argument("--seconds", type=number(0, 10_000), default=4.0, help="for each speed; 0 leaves it out")
