@@ -86,7 +86,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [VAR_DIR / "templates", BASE_DIR / "templates"],  # the shop's own take precedence
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

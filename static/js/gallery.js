@@ -36,7 +36,8 @@ function start(gallery) {
   });
 
   gallery.addEventListener("keydown", (event) => {
-    const goal = { ArrowLeft: current() - 1, ArrowRight: current() + 1, Home: 0, End: thumbs.length - 1 }[event.key];
+    const forward = getComputedStyle(document.documentElement).direction === "rtl" ? -1 : 1;
+    const goal = { ArrowLeft: current() - forward, ArrowRight: current() + forward, Home: 0, End: thumbs.length - 1 }[event.key];
     if (goal === undefined) return;
     event.preventDefault();
     const thumb = thumbs[(goal + thumbs.length) % thumbs.length];

@@ -150,6 +150,8 @@ class Stocked:
             Visit("category, last page", "/c/clothes/?page=99"),
             Visit("category, older", f"/c/clothes/?before={oldest}"),
             Visit("category, empty", "/c/empty/"),
+            Visit("privacy", "/privacy/"),
+            Visit("accessibility", "/accessibility/"),
             Visit("search", "/search/"),
             Visit("search, results", "/search/?q=swing"),
             Visit("search, no results", "/search/?q=" + "q" * 100),

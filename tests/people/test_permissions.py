@@ -181,6 +181,8 @@ ROWS = [
     Row("llms.txt", "GET", "/llms.txt", ALL),
     Row("sitemap.xml", "GET", "/sitemap.xml", ALL),
     Row("sitemap-<slug:kind>-<int:number>.xml", "GET", "/sitemap-other-0.xml", ALL, 404),
+    Row("privacy/", "GET", "/privacy/", ALL),
+    Row("accessibility/", "GET", "/accessibility/", ALL),
     Row("site.webmanifest", "GET", "/site.webmanifest", ALL),
     Row("favicon.ico", "GET", "/favicon.ico", ALL, 302),
     # Machines

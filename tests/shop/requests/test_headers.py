@@ -28,6 +28,8 @@ ROUTES = {
     "search/suggestions/": (PUBLIC, "/search/suggestions/?q=dress"),
     "search/photo/": (PERSONAL, "/search/photo/"),
     "strips/seen/": (PUBLIC, "/strips/seen/"),
+    "privacy/": (PUBLIC, "/privacy/"),
+    "accessibility/": (PUBLIC, "/accessibility/"),
     "viewed/clear/": (PUBLIC, "/viewed/clear/"),
     "c/<path:address>.md": (PUBLIC, "/c/{category}.md"),
     "p/<slug:slug>.md": (PUBLIC, "/p/{slug}.md"),
