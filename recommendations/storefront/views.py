@@ -41,7 +41,8 @@ def photo_search(request: HttpRequest) -> HttpResponse:
     """A page with a form and, for a photo, its results. The photo is not stored: the page carries its signed vector, so
     that a search can be refined without sending the photo again."""
     if request.method != "POST":
-        return render(request, "recommendations/photo_search.html", {"form": PhotoSearchForm()})
+        shown = {"form": PhotoSearchForm(), "canonical": request.build_absolute_uri(request.path)}
+        return render(request, "recommendations/photo_search.html", shown)
     throttle = PhotoSearchThrottle()
     # Only a new photo is expensive enough to limit.
     if "photo" in request.FILES and not throttle.allow_request(request, None):
