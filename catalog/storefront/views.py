@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from csp.constants import NONE
 from csp.decorators import csp
@@ -16,16 +17,21 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from catalog.attributes import text_of
+from catalog.facets import choice as choosing
+from catalog.facets.choice import Choice
+from catalog.facets.tree import tree
 from catalog.media import quarantine, rendition_files
 from catalog.models import Category, Product
 from catalog.models.category import by_name
 from catalog.models.image import FOLDER, MIME
-from catalog.pages import BoundedPaginator
+from catalog.querysets import ProductQuerySet
 from catalog.search import misses
-from catalog.search.finding import Ranked, find
+from catalog.search.finding import Found, Ranked, find
+from catalog.search.statements import among
 from catalog.search.suggestions import suggested
 from catalog.signals import product_viewed
 from catalog.storefront import markdown, shared, structured
+from catalog.storefront.listing import answer, listing
 
 HOME_PRODUCTS = 12
 COLLAGE = 4  # pictures at the top of the home page
@@ -54,45 +60,75 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def category(request: HttpRequest, address: str, as_markdown: bool = False) -> HttpResponse:
     shown = get_object_or_404(Category, address=address)
-    products, before = Product.objects.published().in_subtree(shown), _older_than(request)
+    nodes, sorts = tree(), (choosing.NEWEST, choosing.CHEAPEST, choosing.DEAREST)
+    choice = choosing.read(request.GET, sorts)
+    scope = Product.objects.published().in_subtree(shown)
+    products, before = scope.filter(choice.conditions()), None if choice.sort else _older_than(request)
     if before is not None:
         products = products.filter(pk__lt=before)
-    page = _page(request, products.for_cards())
+    if choice.sort:
+        products = products.order_by(*choice.order)
+    listed = listing(request, products.for_cards(), scope, choice, sorts, nodes, shown.path)
+    page, first = listed["page"], listed["first"]
     children = by_name(Category.objects.get_children(shown))
     if as_markdown or markdown.is_wanted(request):
         return _by_accept(markdown.category(request, shown, children, page))
     trail, cards = shown.trail, list(page)
     address = shown.get_absolute_url()
+    plain = not choice.active and not choice.sort
     response = render(
         request,
         "catalog/category.html",
         {
+            **listed,
             "category": shown,
             "trail": trail,
             "children": children,
-            "page": page,
             "before": before,
-            "older": _end_of(page),
-            "canonical": _canonical(request, address, page.number),
-            "previous": _canonical(request, address, page.number - 1) if page.has_previous() else None,
-            "next": _canonical(request, address, page.number + 1) if page.has_next() else None,
+            "older": None if choice.sort else _end_of(page),
+            "canonical": _canonical(request, address, first),
+            "previous": _canonical(request, address, first - 1) if first > 1 and plain else None,
+            "next": _canonical(request, address, page.number + 1) if page.has_next() and plain else None,
             "shared": shared.link(request, shown.name, next(iter(cards), None)),
             "json_ld": structured.category(request, trail, cards),
             "markdown": markdown.address(shown),
         },
     )
-    return _by_accept(response)
+    return _by_accept(answer(request, response, listed["own_query"]))
 
 
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip().replace("\0", "")[:200]
-    products = Product.objects.published()
-    found = find(text, products)
-    if found.missed and "page" not in request.GET and not request.user.is_staff:
+    sorts = (choosing.BEST, choosing.NEWEST, choosing.CHEAPEST, choosing.DEAREST)
+    choice = choosing.read(request.GET, sorts)
+    visible = Product.objects.published()
+    found = find(text, visible)
+    if found.missed and not choice.pairs and "page" not in request.GET and not request.user.is_staff:
         misses.note(text)
-    page = _page(request, Ranked(found.ids, products.for_cards()))
-    return render(request, "catalog/search.html", {"query": text, "found": found, "page": page})
+    scope = _found(found, visible)
+    listed = listing(request, _ordered(text, found, scope, choice), scope, choice, sorts, tree(), kept=(("q", text),))
+    response = render(request, "catalog/search.html", {"query": text, "found": found, **listed})
+    return answer(request, response, listed["own_query"])
+
+
+def _found(found: Found, visible: ProductQuerySet) -> ProductQuerySet:
+    """All products that were found, in no order."""
+    return visible.filter(among(found.ids)) if found.more is None else cast(ProductQuerySet, found.more)
+
+
+def _ordered(text: str, found: Found, scope: ProductQuerySet, choice: Choice) -> QuerySet[Product] | Ranked:
+    filtered = scope.filter(choice.conditions())
+    if choice.sort:
+        return filtered.order_by(*choice.order).for_cards()
+    ids = found.ids
+    if choice.active and found.more is None:
+        left = set(filtered.order_by().values_list("pk", flat=True))
+        ids = [pk for pk in ids if pk in left]
+    elif choice.active:  # more products than were ranked
+        visible = Product.objects.published()
+        ids = find(text, visible.filter(choice.conditions()), visible=visible).ids
+    return Ranked(ids, Product.objects.published().for_cards())
 
 
 @require_safe
@@ -160,10 +196,6 @@ def _by_accept(response: HttpResponse) -> HttpResponse:
     """Keeps caches from answering a browser with Markdown."""
     patch_vary_headers(response, ["Accept"])
     return response
-
-
-def _page(request: HttpRequest, products: QuerySet[Product] | Ranked) -> Page[Product]:
-    return BoundedPaginator(products, settings.PRODUCTS_PER_PAGE).get_page(request.GET.get("page"))
 
 
 def _end_of(page: Page[Product]) -> str | None:
