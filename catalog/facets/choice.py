@@ -110,11 +110,11 @@ def read(parameters: QueryDict, sorts: tuple[str, ...]) -> Choice:
     in_stock = False
     for name in parameters:
         if name in LISTS:
-            values = [text for value in parameters.getlist(name) if (text := value.strip()) and _is_storable(text)]
+            values = [text for value in parameters.getlist(name) if (text := str(value).strip()) and _is_storable(text)]
             if chosen := tuple(dict.fromkeys(values))[:MOST]:
                 lists[name] = chosen
                 pairs += [(name, value) for value in chosen]
-        elif name in PRICES and (text := parameters[name].strip()[:50]):
+        elif name in PRICES and (text := str(parameters[name]).strip()[:50]):
             amount = _amount(text)
             if amount is None:
                 typed[name] = text
@@ -124,7 +124,7 @@ def read(parameters: QueryDict, sorts: tuple[str, ...]) -> Choice:
         elif name == IN_STOCK and parameters[name] == "1":
             in_stock = True
             pairs.append((name, "1"))
-    sort = parameters.get("sort", "")
+    sort = str(parameters.get("sort", ""))
     return Choice(lists, prices, typed, in_stock, sort if sort in sorts[1:] else "", tuple(pairs))
 
 
