@@ -38,7 +38,7 @@ from tests.shopkeeper import Shopkeeper
 LONG = "Extraordinarily long-winded waterproof windbreaker-jacket with a Donaudampfschifffahrtsgesellschaftskapitän"
 #: Routes that answer with no page of their own: redirects, files, data, parts of a page. Regular expressions.
 NO_PAGES = (
-    r"favicon\.ico|site\.webmanifest|robots\.txt|llms\.txt|sitemap.*\.xml|[cp]/.*\.md|healthz|readyz|metrics|media/.*|strips/seen/|viewed/clear/",
+    r"favicon\.ico|site\.webmanifest|robots\.txt|llms\.txt|sitemap.*\.xml|[cp]/.*\.md|healthz|readyz|metrics|media/.*|strips/seen/|viewed/clear/|search/suggestions/",
     r"admin/(jsi18n|autocomplete|search)/|admin/r/.*|admin/recommendations/pipeline/(retry|switch)/|admin/\(\?P<url>.*",
     r"admin/recommendations/embeddingmodel/(bundled|build|activate|dismiss)/",
     r"admin/\w+/\w+/<path:object_id>/",  # to the change page
