@@ -25,6 +25,7 @@ def web(bind: str, processes: int) -> list[str]:
         "gunicorn", "shop.wsgi", "--bind", bind, "--worker-class", "shop.serving.worker.BufferingWorker",
         "--workers", str(processes), "--threads", "8", "--worker-connections", str(CONNECTIONS), "--no-sendfile",
         "--timeout", "60", "--graceful-timeout", "10", "--log-level", "warning", "--no-control-socket",
+        "--limit-request-line", "8190",  # links to photo searches contain a vector
     ]  # fmt: skip
 
 

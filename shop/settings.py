@@ -269,7 +269,8 @@ _bucket = {
 FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+PHOTO_SAMPLES = env.str("PHOTO_SAMPLES", "")
+STATICFILES_DIRS = [BASE_DIR / "static", *([("samples", PHOTO_SAMPLES)] if PHOTO_SAMPLES else [])]
 # With STATIC_ROOT, filled by `collectstatic`: hashed, compressed, cached permanently. Without: from the sources.
 _collected = env.str("STATIC_ROOT", "")
 STATIC_ROOT = Path(_collected).absolute() if _collected else None
@@ -386,11 +387,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY and env.bool("
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
 if env.bool("BEHIND_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SILENCED_SYSTEM_CHECKS = [
-    # The owner decides about subdomains and the preload list (HSTS_EVERYWHERE).
-    "security.W005",
-    "security.W021",
-]
+# The owner decides about subdomains and the preload list (HSTS_EVERYWHERE).
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # Admin
 UNFOLD = theme(SHOP_NAME)

@@ -18,8 +18,11 @@ from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.models import EmbeddingModel
 from recommendations.search.photo_types import PhotoType, named, photo_types_of
 
-#: How long a page can continue a search with a photo that it no longer has.
-TOKEN_SECONDS = 3600
+#: How long a page or a link can continue a search with a photo that the shop no longer has.
+TOKEN_SECONDS = 30 * 24 * 3600
+#: Longer text is no token of ours: 2,048 dimensions make 5,500 characters, and proxies pass
+#: addresses of up to 8 kB.
+MAX_TOKEN = 7_000
 _SALT = "recommendations.photos"
 _HEAD = struct.Struct("<IB")  # the model's id, and the number of photo types that follow
 _TYPE = struct.Struct("<If")  # a category's id, and its share of the votes
@@ -31,7 +34,7 @@ class PhotoForgotten(Exception):
 
 @dataclass(frozen=True)
 class SeenPhoto:
-    """Everything that is kept of a photo, for as long as the shopper's page is open.
+    """Everything that is kept of a photo, in the shopper's page and in the address of its results.
 
     Attributes:
         vector: float32 [D], unit length apart from the rounding to half floats, in which vectors are stored too.
@@ -43,8 +46,8 @@ class SeenPhoto:
     types: tuple[PhotoType, ...] = ()
 
     def to_token(self) -> str:
-        """For a hidden field of a form. It is signed, so that the shop searches only with vectors that it computed;
-        750 characters at 256 dimensions, 5,500 at 2,048."""
+        """For a hidden field of a form, and for links. It is signed, so that the shop searches only with vectors that
+        it computed; 750 characters at 256 dimensions, 5,500 at 2,048."""
         types = [_TYPE.pack(each.category.pk, each.share) for each in self.types]
         packed = _HEAD.pack(self.model.pk, len(types)) + b"".join(types) + self.vector.astype("<f2").tobytes()
         return signing.TimestampSigner(salt=_SALT).sign(base64.urlsafe_b64encode(packed).decode())
@@ -57,6 +60,8 @@ def from_token(token: str) -> SeenPhoto:
         PhotoForgotten
     """
     model = EmbeddingModel.objects.active()
+    if len(token) > MAX_TOKEN:
+        raise PhotoForgotten(_("This search cannot be continued. Choose your photo again."))
     try:
         packed = base64.urlsafe_b64decode(signing.TimestampSigner(salt=_SALT).unsign(token, max_age=TOKEN_SECONDS))
         model_id, count = _HEAD.unpack_from(packed)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,6 +20,7 @@ from recommendations.search.cursor import BadCursor, from_cursor
 from recommendations.search.photo import SeenPhoto
 from recommendations.search.query_vectors import EVEN, has_colour_part
 from recommendations.search.request import SearchRequest, Sort, build_request
+from recommendations.storefront.samples import Sample, samples
 
 CHOOSE = gettext_lazy("Choose a photo first.")
 
@@ -32,13 +35,17 @@ class BudgetField(forms.DecimalField):
 
 
 class PhotoSearchForm(forms.Form):
-    """A photo, or the token of one that was searched with before (`seen`), and how to search.
+    """A photo, the name of a sample, or the token of a photo that was searched with before (`seen`), and how to search.
+
+    `cropped` says that the photo is another part of the one before it.
 
     `kind` is the former name of `type`; both are accepted until 1.0.
     """
 
     photo = forms.FileField(required=False, allow_empty_file=True, error_messages={"invalid": CHOOSE})
     seen = forms.CharField(required=False)
+    sample = forms.CharField(required=False)
+    cropped = forms.BooleanField(required=False)
     price_max = BudgetField(
         required=False,
         min_value=0,
@@ -73,6 +80,15 @@ class PhotoSearchForm(forms.Form):
         except ImageRejected as error:
             raise forms.ValidationError(error.message, code=error.code) from error
 
+    def clean_sample(self) -> Sample | None:
+        name = self.cleaned_data["sample"]
+        if not name:
+            return None
+        for each in samples():
+            if each.name == name:
+                return each
+        raise forms.ValidationError(CHOOSE, code="invalid")
+
     def clean_cursor(self) -> frozenset[int]:
         try:
             return from_cursor(self.cleaned_data["cursor"])
@@ -81,6 +97,8 @@ class PhotoSearchForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or self.cleaned_data
+        if found.get("sample") and found.get("photo", b"") is None:
+            found["photo"] = found["sample"].path.read_bytes()
         if not found.get("seen") and found.get("photo", b"") is None:
             self.add_error("photo", forms.ValidationError(CHOOSE, code="required"))
         return found
@@ -109,6 +127,17 @@ class PhotoSearchForm(forms.Form):
             "colour_weight": None if colour == EVEN else colour,
         }
         return build_request(values, default_limit=2 * settings.SIMILAR_PRODUCTS)
+
+    def link(self, token: str) -> str:
+        """The address of these results: the token, which contains no photo, and every option but defaults."""
+        options = {} if self.has_new_photo else {"type": self.data.get("type") or self.data.get("kind")}
+        options |= {name: self.data.get(name) for name in ("price_max", "colour", "sort")}
+        if options["sort"] == Sort.LIKENESS:
+            del options["sort"]
+        if self.cleaned_data.get("colour") == EVEN:
+            del options["colour"]
+        query = {"seen": token} | {name: value for name, value in options.items() if value}
+        return f"{reverse('recommendations:photo-search')}?{urlencode(query)}"
 
     def error_codes(self) -> dict[str, Any]:
         return {name: [entry.code for entry in errors.as_data()] for name, errors in self.errors.items()}

@@ -7,9 +7,10 @@ import math
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
@@ -38,18 +39,20 @@ logger = logging.getLogger(__name__)
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def photo_search(request: HttpRequest) -> HttpResponse:
-    """A page with a form and, for a photo, its results. The photo is not stored: the page carries its signed vector, so
-    that a search can be refined without sending the photo again."""
-    if request.method != "POST":
+    """A page with a form and, for a photo, its results. The photo is not stored: the page and the address of its
+    results carry its signed vector, with which a search is refined, reloaded and shared."""
+    is_link = request.method != "POST"
+    if is_link and "seen" not in request.GET:
         shown = {"form": PhotoSearchForm(), "canonical": request.build_absolute_uri(request.path)}
         return render(request, "recommendations/photo_search.html", shown)
     throttle = PhotoSearchThrottle()
     # Only a new photo is expensive enough to limit.
-    if "photo" in request.FILES and not throttle.allow_request(request, None):
+    is_new = "photo" in request.FILES or bool(request.POST.get("sample"))
+    if is_new and not throttle.allow_request(request, None):
         return _unavailable(request, 429, _("Too many searches. Wait a moment and try again."), throttle.wait())
-    form = PhotoSearchForm(request.POST, request.FILES)
+    form = PhotoSearchForm(_linked(request), {}) if is_link else PhotoSearchForm(request.POST, request.FILES)
     is_valid = form.is_valid()
-    context: dict[str, Any] = {"form": form}
+    context: dict[str, Any] = {"form": form, "is_link": is_link}
     try:
         photo, token = _photo(form)
     except ImageRejected as error:
@@ -73,7 +76,20 @@ def photo_search(request: HttpRequest) -> HttpResponse:
     status = 200 if "results" in context else 400
     if any(code in TOO_LARGE for code in form.error_codes().get("photo", [])):
         status = 413
-    return render(request, "recommendations/photo_search.html", context, status=status)
+    response = render(request, "recommendations/photo_search.html", context, status=status)
+    patch_cache_control(response, private=True)
+    if "results" in context and not form.cleaned_data["cursor"]:
+        # htmx shows this address. Refining and cropping replace it, so that Back leaves the search.
+        is_first = form.has_new_photo and not form.cleaned_data["cropped"]
+        response["HX-Push-Url" if is_first else "HX-Replace-Url"] = context["link"]
+    return response
+
+
+def _linked(request: HttpRequest) -> QueryDict:
+    """The parameters of a link, which cannot name a sample: only POST runs the network."""
+    values = request.GET.copy()
+    values.pop("sample", None)
+    return values
 
 
 def _photo(form: PhotoSearchForm) -> tuple[SeenPhoto | None, str]:
@@ -95,6 +111,7 @@ def _photo(form: PhotoSearchForm) -> tuple[SeenPhoto | None, str]:
 def _refining(form: PhotoSearchForm, photo: SeenPhoto, token: str) -> dict[str, Any]:
     return {
         "token": token,
+        "link": form.link(token),
         "types": [each.category for each in photo.types],
         "chosen": form.chosen_type,
         "has_colour": has_colour_part(photo.model.spec),

@@ -18,6 +18,7 @@ from recommendations.lifecycle.bundled import ADD
 from recommendations.models import EmbeddingModel, Strip
 from recommendations.monitoring.status import model_warnings
 from recommendations.search.results import Results
+from recommendations.storefront.samples import Sample, samples
 from recommendations.strips.click_reports import label_of
 from recommendations.strips.product_strip import product_strip, recoloured_strip
 from recommendations.strips.recently_viewed import viewed_of
@@ -26,6 +27,12 @@ from recommendations.strips.taste import inspired_by
 
 register = template.Library()
 register.filter("attribute_text", text_of)
+
+
+@register.simple_tag
+def photo_samples() -> tuple[Sample, ...]:
+    """Photos to try the photo search with."""
+    return samples()
 
 
 @register.inclusion_tag("recommendations/strip.html", takes_context=True)

@@ -1,22 +1,31 @@
-// The photo form works without this script. With it, shoppers can drop or paste a photo and preview it, and htmx
+// The photo form works without this script. With it, choosing, dropping or pasting a photo or clicking a sample starts
+// the search: the browser makes the photo small (`photo-shrink.js`), the shopper may crop it (`photo-crop.js`), and htmx
 // replaces only the results; the form's `hx-` attributes say when to search. The options above the results (photo type,
 // shape or colour, order, budget) belong to the same form. Changing one searches again at once, with the token that the
 // page keeps instead of the photo.
 // The sentences come from the form's `data-say-…` attributes, so that they can be translated.
 
+import { cropper } from "./photo-crop.js";
+import { cut, drawn, encoded, isHeic, isPicture } from "./photo-shrink.js";
+
 function start(form, results) {
   const find = (name) => form.querySelector(`[data-${name}]`);
   const [drop, input, preview, name] = ["photo-drop", "photo-input", "photo-preview", "photo-name"].map(find);
-  const [submit, camera, budget] = ["photo-submit", "photo-camera", "budget"].map(find);
+  const [camera, budget] = ["photo-camera", "budget"].map(find);
   const [photoError, status] = ["photo-error", "photo-status"].map(find);
   const tips = document.querySelector("[data-photo-tips]");
   const choose = [...name.childNodes];
+  const crop = cropper(form.querySelector("[data-crop]"), search);
   const layout = document.querySelector("[data-photo-page]");
   const isWide = matchMedia("(min-width: 48rem)");
   const say = form.dataset;
   const refusals = { 403: say.sayExpired, 413: say.sayTooLarge, 429: say.sayTooMany };
   let asked = null; // the photo that was chosen when the last search began
   let searched = null; // the photo that the results are of
+  let whole = null; // a canvas with the chosen photo; null where the browser cannot decode it
+  let turn = 0; // counts photos and crops: only the latest is sent
+  let preparing = false;
+  let cropping = false; // the photo to send is another part of the one before it
 
   form.noValidate = true; // an input that covers its area has no good place for the browser's own bubble
 
@@ -46,6 +55,7 @@ function start(form, results) {
     const refine = results.querySelector("[data-refine]");
     layout?.classList.toggle("photo-page--found", Boolean(refine));
     if (refine) refine.querySelector("[data-refine-submit]").hidden = true;
+    if (refine && whole && input.files.length) showNextToResults(refine.querySelector("[data-query-photo]"));
     // On phones the results come first, so the options are folded.
     if (refine && isWide.matches) refine.querySelector("[data-refine-more]").open = true;
     if (!budget) return;
@@ -53,33 +63,72 @@ function start(form, results) {
     budget.querySelector("input").disabled = budget.hidden;
   }
 
-  function showChosen() {
-    const file = input.files[0];
+  function showNextToResults(link) {
+    const picture = link.querySelector("img");
+    link.hidden = false;
+    picture.addEventListener("load", () => URL.revokeObjectURL(picture.src), { once: true });
+    picture.src = URL.createObjectURL(input.files[0]);
+  }
+
+  function showChosen(file, drawable) {
     if (preview.src) URL.revokeObjectURL(preview.src);
     preview.hidden = true;
     preview.removeAttribute("src");
     form.classList.toggle("has-photo", Boolean(file));
     name.replaceChildren(...(file ? [file.name] : choose));
-    complain("");
-    if (file) preview.src = URL.createObjectURL(file);
+    const absent = form.querySelector("[data-photo-absent]");
+    if (absent) absent.hidden = Boolean(file);
+    crop.open(drawable ? file : null);
+    if (file && !drawable) preview.src = URL.createObjectURL(file);
   }
 
-  // Shown once it has loaded: the server reads some phones' formats that browsers cannot.
+  // Shown once it has loaded: the server reads some formats that browsers cannot.
   preview.addEventListener("load", () => (preview.hidden = false));
 
-  function take(files) {
-    const file = [...files].find((candidate) => candidate.type.startsWith("image/"));
-    if (!file) return complain(say.sayNoPicture);
+  // Where anything fails, the file is sent as it is.
+  async function take(file) {
+    if (!file || !isPicture(file)) return complain(say.sayNoPicture);
+    const mine = ++turn;
+    preparing = true;
+    complain("");
+    status.textContent = say.saySearching;
+    const canvas = await drawn(file);
+    const small = canvas && (await encoded(canvas));
+    if (mine !== turn) return;
+    preparing = false;
+    whole = small ? canvas : null;
+    if (!canvas && isHeic(file)) {
+      put();
+      showChosen(null);
+      return fail(say.sayHeic);
+    }
+    showChosen(file, Boolean(small));
+    cropping = false;
+    put(small ?? file);
+    form.requestSubmit();
+  }
+
+  // Search with a part of the chosen photo.
+  async function search({ x, y, width, height }) {
+    const mine = ++turn;
+    const [w, h] = [whole.width, whole.height];
+    const part = await encoded(cut(whole, { x: x * w, y: y * h, width: width * w, height: height * h }));
+    if (mine !== turn || !part) return;
+    cropping = Boolean(searched);
+    put(part);
+    form.requestSubmit();
+  }
+
+  function put(file) {
     const chosen = new DataTransfer();
-    chosen.items.add(file);
+    if (file) chosen.items.add(file);
     input.files = chosen.files;
-    showChosen();
-    submit.focus();
   }
 
   form.addEventListener("htmx:configRequest", (event) => {
     const { formData, triggeringEvent } = event.detail;
     const seen = results.querySelector("[data-seen]");
+    if (preparing) return event.preventDefault(); // the search starts when the photo is ready
     asked = input.files[0];
     if (!asked && !seen) {
       event.preventDefault();
@@ -87,7 +136,10 @@ function start(form, results) {
       return input.focus();
     }
     if (seen && (!asked || asked === searched)) formData.delete("photo");
-    else ["seen", "type"].forEach((name) => formData.delete(name));
+    else {
+      ["seen", "type"].forEach((name) => formData.delete(name));
+      if (cropping) formData.set("cropped", "on");
+    }
     if (triggeringEvent?.type !== "submit") formData.delete("cursor"); // of the button that was clicked last
     complain("");
     status.textContent = say.saySearching;
@@ -127,6 +179,7 @@ function start(form, results) {
       if (tips) tips.hidden = results.childElementCount > 0;
       // Last, when everything above has its final height.
       if (sent.has("cursor")) moveTo(grid?.children[shown]?.querySelector("a"));
+      else if (sent.has("cropped")) return; // the shopper is still using the box
       else if (!isSame && results.childElementCount) {
         results.scrollIntoView({ block: "start", behavior: "instant" });
         moveTo(results.querySelector("#results-title"));
@@ -137,13 +190,27 @@ function start(form, results) {
 
   form.addEventListener("htmx:sendError", () => fail(say.sayOffline));
 
-  input.addEventListener("change", showChosen);
+  input.addEventListener("change", () => input.files.length && take(input.files[0]));
+
+  // Without this script a sample is a button that the server answers.
+  form.addEventListener("click", async (event) => {
+    const sample = event.target.closest("[data-photo-sample]");
+    if (!sample) return;
+    event.preventDefault();
+    try {
+      const answer = await fetch(sample.querySelector("img").src);
+      const data = await answer.blob();
+      take(new File([data], sample.querySelector("img").alt, { type: data.type }));
+    } catch {
+      fail(say.sayOffline);
+    }
+  });
 
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (!files.length) return;
     event.preventDefault();
-    take(files);
+    take(files.find(isPicture));
   });
 
   // A file dropped outside the area would replace the page, so the whole page accepts it.
@@ -160,7 +227,7 @@ function start(form, results) {
     drop.classList.remove("is-over");
     if (!carriesFile(event)) return;
     event.preventDefault();
-    take(event.dataTransfer.files);
+    take([...event.dataTransfer.files].find(isPicture));
   });
 
   // On phones this button opens the camera; the area itself still offers the album.
@@ -172,7 +239,9 @@ function start(form, results) {
 
   isWide.addEventListener("change", settle);
   settle();
-  if (input.files.length) showChosen(); // after going back, browsers restore the choice
+  // After going back, some browsers restore the choice; results in the page may be of another photo.
+  if (results.childElementCount) put();
+  else if (input.files.length) take(input.files[0]);
 }
 
 const form = document.querySelector("[data-photo-search]");

@@ -155,6 +155,66 @@ def test_a_photo_search_goes_on_without_the_photo(demo: Demo, page: Page, tmp_pa
     expect(page.locator("#refine-price")).to_be_focused()
 
 
+def test_a_photo_search_starts_at_once_and_its_address_works_elsewhere(
+    demo: Demo, page: Page, browser: Browser, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(picture(COLOURS["green"], size=(1600, 2400), format="PNG"))
+    page.goto("/search/photo/")
+    with page.expect_request(lambda request: request.method == "POST") as asked:
+        page.locator('input[name="photo"]').set_input_files(photo)
+    sent = asked.value.post_data_buffer or b""
+    assert b'filename="photo.jpg"' in sent, "made by the browser"
+    assert b"\xff\xd8\xff" in sent
+    cards = page.locator("[data-results-grid] .card__title")
+    expect(cards).to_have_count(12, timeout=30_000)
+    expect(page.locator("[data-query-photo]")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/search/photo/\?seen="))
+
+    first = page.url
+    page.locator("[data-crop-box]").focus()
+    with page.expect_response(lambda response: response.request.method == "POST"):
+        page.keyboard.press("Shift+ArrowLeft")
+    expect(page).not_to_have_url(first)
+    expect(page.locator("[data-crop-box]")).to_be_focused()
+    page.locator(".crop__more summary").click()
+    with page.expect_response(lambda response: response.request.method == "POST"):
+        page.get_by_role("button", name="Smaller", exact=True).click()
+
+    page.get_by_role("radio", name="All types").check()
+    link = page.url
+    page.reload()
+    expect(cards).to_have_count(12)
+    cards.first.get_by_role("link").click()
+    page.go_back()
+    expect(cards).to_have_count(12)
+    with browser.new_context(base_url=demo.url, viewport=PHONE, java_script_enabled=False) as context:
+        shared = context.new_page()
+        shared.goto(link)
+        expect(shared.locator("[data-results-grid] .card__title")).to_have_count(12)
+        expect(shared.get_by_text("Your photo is not shown here")).to_be_visible()
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_a_dropped_or_pasted_photo_is_searched_at_once(demo: Demo, page: Page, way: str) -> None:
+    page.goto("/")
+    page.evaluate(
+        """async ([way, bytes]) => {
+            const files = new DataTransfer();
+            files.items.add(new File([new Uint8Array(bytes)], "photo.png", { type: "image/png" }));
+            const event = way === "drop"
+                ? new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true })
+                : new ClipboardEvent("paste", { clipboardData: files, bubbles: true, cancelable: true });
+            document.body.dispatchEvent(event);
+        }""",
+        [way, list(picture(COLOURS["green"], size=(200, 260), format="PNG"))],
+    )
+    expect(page.locator("[data-results-grid] .card__title")).to_have_count(12, timeout=30_000)
+    expect(page).to_have_url(re.compile(r"/search/photo/\?seen="))
+    page.go_back()
+    expect(page).to_have_url(f"{demo.url}/")
+
+
 @pytest.fixture
 def rough_page(browser: Browser, demo: Demo) -> Iterator[Page]:
     """Without the check of the console, where browsers report every answer of 400 and more; scripts must not fail."""

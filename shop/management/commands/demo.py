@@ -68,6 +68,7 @@ class Command(BaseCommand):
         environment = {
             **os.environ,
             "SHOP_CURRENCY": shop_currency(),
+            "PHOTO_SAMPLES": "" if catalog else str(CATALOG / "queries"),
             "PYTHONUNBUFFERED": "1",
             # Celery warns about root because of pickled messages; these are JSON.
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
