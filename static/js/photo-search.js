@@ -25,6 +25,7 @@ function start(form, results) {
   let whole = null; // a canvas with the chosen photo; null where the browser cannot decode it
   let turn = 0; // counts photos and crops: only the latest is sent
   let preparing = false;
+  let thumbnail = {}; // the picture next to the results: the file and its address
   let cropping = false; // the photo to send is another part of the one before it
 
   form.noValidate = true; // an input that covers its area has no good place for the browser's own bubble
@@ -64,10 +65,12 @@ function start(form, results) {
   }
 
   function showNextToResults(link) {
-    const picture = link.querySelector("img");
     link.hidden = false;
-    picture.addEventListener("load", () => URL.revokeObjectURL(picture.src), { once: true });
-    picture.src = URL.createObjectURL(input.files[0]);
+    if (thumbnail.of !== input.files[0]) {
+      if (thumbnail.url) URL.revokeObjectURL(thumbnail.url);
+      thumbnail = { of: input.files[0], url: URL.createObjectURL(input.files[0]) };
+    }
+    link.querySelector("img").src = thumbnail.url;
   }
 
   function showChosen(file, drawable) {
