@@ -18,8 +18,9 @@ from catalog.facets.choice import IN_STOCK, LISTS, Choice
 from catalog.facets.words import colour_label, texts
 from catalog.querysets import ProductQuerySet
 
-#: Products read for the counts of a facet. A longer list has counts of at least this share of it: "40+".
-READ = 8000
+#: Products read for the counts of a facet. In a longer list a count is a lower bound: "40+". At 300,000 products the
+#: counts of a category take 17 ms without filters and 40 to 100 ms with a colour; 8,000 products take twice as long.
+READ = 3000
 #: Counts of lists that take longer to count are kept for a minute. Cards are never kept.
 KEPT_ABOVE, SECONDS = 1500, 60
 FACETS = (*LISTS, IN_STOCK, "price")
