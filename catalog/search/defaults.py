@@ -22,4 +22,6 @@ SYNONYMS = (
     "dressing gown, bathrobe",
     "dungarees, overalls",
     "moisturiser, moisturizer",
+    "checked, checkered, chequered, plaid, tartan, gingham",
+    "roll neck, turtleneck, polo neck",
 )

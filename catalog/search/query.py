@@ -209,7 +209,8 @@ def _longer(prefix: str, stems: set[str], lexicon: Lexicon) -> list[str]:
 def _look_up(words: list[_Word], lexicon: Lexicon) -> None:
     """Add categories, synonyms, and neighbouring words written together."""
     groups = [(range(place, place + 1), word.stems) for place, word in enumerate(words) if not word.term.quoted]
-    groups += [(places, {stem(joined)}) for places, joined in _neighbours(words)]
+    # Only plurals: "jumper red" is no past tense of jumper.
+    groups += [(places, {stem(joined, plurals_only=True)}) for places, joined in _neighbours(words)]
     for places, stems in groups:
         if len(places) > 1:
             for place in places:

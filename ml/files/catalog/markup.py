@@ -17,11 +17,13 @@ _ATTRIBUTES = r"""(?:\s(?:[^<>"']|"[^"<]*"|'[^'<]*')*|\s[^<>]*|/|\s*/)?"""
 #: A tag that descriptions have. "a < b" and "5 <10" have none.
 _TAG = re.compile(rf"</?(?:{_NAMES}){_ATTRIBUTES}>", re.I)
 #: A < that begins neither a tag nor a declaration is a character.
-_LESS = re.compile(rf"<(?!/?(?:{_NAMES}){_ATTRIBUTES}>|[!?][a-z\[][^<>]*>)", re.I)
+_LESS = re.compile(rf"<(?!/?(?:{_NAMES}){_ATTRIBUTES}>|[!?][a-z][^<>]*>)", re.I)
+#: What Word writes around lists: <![if !supportLists]>.
+_CONDITION = re.compile(r"<!\[[^<>]*>")
 #: A tag that is cut off at the end of the text.
-_CUT = re.compile(rf"\s*</?(?:{_NAMES})(?:\s+[\w:-]+\s*=[^<>]*|\s*)$", re.I)
+_CUT = re.compile(rf"</?(?:{_NAMES})(?:\s+[\w:-]+\s?=[^<>]*|\s*)", re.I)
 #: Tags that were escaped: a closing one, or a line break.
-_ESCAPED = re.compile(rf"&lt;(?:/\s*(?:{_NAMES})|br\s*/?)\s*&gt;", re.I)
+_ESCAPED = re.compile(rf"&lt;(?:/\s?(?:{_NAMES})|br\s?/?)\s?&gt;", re.I)
 #: An entity with its semicolon, perhaps escaped again: "R&D" and "AT&T; more" have none.
 _ENTITY = re.compile(r"&(?:amp;)*(amp|lt|gt|quot|apos|nbsp|[a-z]{4,8}|#[0-9]{1,7}|#x[0-9a-f]{1,6});", re.I)
 _LISTS = frozenset({"ul", "ol", "menu"})
@@ -41,7 +43,7 @@ def plain_text(text: str) -> str:
         if _TAG.search(text) or not _ESCAPED.search(text.replace("&amp;lt;", "&lt;").replace("&amp;gt;", "&gt;")):
             break
         text = unescape(text)
-    text = _CUT.sub("", _without_comments(text)) if "<" in text else text
+    text = _without_end(_CONDITION.sub("", _without_comments(text))) if "<" in text else text
     if not _TAG.search(text):
         return without_entities(text)
     reader = _Reader()
@@ -63,10 +65,16 @@ def _without_comments(text: str) -> str:
     return "".join([before, *(comment.partition("-->")[2] for comment in comments)])
 
 
+def _without_end(text: str) -> str:
+    """Without a tag that is cut off at the end."""
+    begin = text.rfind("<")
+    return text[:begin].rstrip() if begin >= 0 and _CUT.fullmatch(text, begin) else text
+
+
 def _closed(text: str) -> str:
     """Without a last style or script that is never closed, which would hide all that follows."""
     for tag in _UNREAD:
-        end = max(text.lower().rfind(f"</{tag}"), 0)
+        end = max((found.start() for found in re.finditer(f"</{tag}", text, re.I)), default=0)
         text = text[:end] + re.sub(rf"<{tag}\b[^<>]*>", "", text[end:], flags=re.I)
     return text
 

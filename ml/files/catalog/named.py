@@ -14,8 +14,9 @@ from ml.files.catalog.cells import BadCell, parts_of
 from ml.files.pictures import EXTENSIONS, JPEG_EXTENSIONS, OTHER_EXTENSIONS
 
 _PICTURES = frozenset((*EXTENSIONS, *OTHER_EXTENSIONS))
-_ADDRESSES = re.compile(r"\s*\|\s*|[;,\s]\s*(?=https?:)")  # between addresses
+_ADDRESSES = re.compile(r" ?\| ?|[;, ] ?(?=https?:)")  # between addresses
 _HOST = re.compile(r"[a-z]+://[^/]*", re.I)
+_MOST_FOLDERS = 9  # of a path elsewhere that the archive has too
 _SETTING = re.compile(r";[^;/=]*=[^;/]*")  # https://example.com/coat.jpg;width=100
 _ELSEWHERE = re.compile(r"(?:file:/*)?(?:[A-Za-z]:/|/)|\.\./")  # a path on the computer of whoever wrote the table
 
@@ -50,7 +51,7 @@ class NamedPictures:
             BadCell: it is a web address of no file that is there, or the end of several paths.
         """
         if _is_address(cell):
-            addresses = _ADDRESSES.split(cell.strip(" |;,"))
+            addresses = _ADDRESSES.split(" ".join(cell.split()).strip(" |;,"))
             return tuple(name for address in addresses for name in self._of_addresses(address))
         if whole := self._find(cell):
             return (whole,)
@@ -98,9 +99,9 @@ class NamedPictures:
         names = _names_in(address)
         if found := next(filter(None, map(self._downloaded, names)), None):
             return found
-        pictures = [name for name in names if PurePosixPath(name.lower()).suffix in _PICTURES]
-        shown = next(filter(None, (*pictures, names[0])), "the file")
-        raise BadCell(f"is a web address, and pictures are not downloaded: put {shown} next to the table")
+        shown = next((name for name in names if PurePosixPath(name.lower()).suffix in _PICTURES), "")
+        what = f"put {shown} next to the table" if shown else "download it, and write the name of the file here"
+        raise BadCell(f"is a web address, and pictures are not downloaded: {what}")
 
     def _downloaded(self, name: str) -> str | None:
         return (name and self._at(name)) or None
@@ -114,7 +115,7 @@ class NamedPictures:
         end = PurePosixPath(folded(_relative(cell)))
         if not end.name:
             return None
-        return _only(self.ends[end.name], end) or self._other_extension(end)
+        return _only(self.ends[end.name], end, _relative(cell)) or self._other_extension(end)
 
     def _other_extension(self, end: PurePosixPath) -> str | None:
         """`coat.jpeg` or `coat.JPG` for coat.jpg, and any picture for `coat`."""
@@ -125,14 +126,14 @@ class NamedPictures:
         else:
             return None
         found = [name for name in self.stems[stem] if PurePosixPath(name.lower()).suffix in extensions]
-        return _only(found, end.with_name(stem), without_extension=True)
+        return _only(found, end.with_name(stem), str(end), without_extension=True)
 
     def _elsewhere(self, cell: str) -> str | None:
         r"""`photos/coat.jpg` for `C:\shop\photos\coat.jpg`: as much of the path's end as the archive has."""
         parts = PurePosixPath(cell.replace("\\", "/")).parts
         if ".." in parts or not _ELSEWHERE.match(cell.replace("\\", "/")):
             return None
-        ends = ("/".join(parts[start:]) for start in range(1, len(parts)))
+        ends = ("/".join(parts[start:]) for start in range(max(1, len(parts) - _MOST_FOLDERS), len(parts)))
         return next(filter(None, map(self._at, ends)), None)
 
     def _path(self, cell: str) -> str:
@@ -159,12 +160,14 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def _only(names: Iterable[str], end: PurePosixPath, *, without_extension: bool = False) -> str | None:
-    """The one of `names` whose path ends like this."""
+def _only(names: Iterable[str], end: PurePosixPath, typed: str, *, without_extension: bool = False) -> str | None:
+    """The one of `names` whose path ends like this; of several, the one that is written as it was `typed`."""
     paths = ((name, PurePosixPath(folded(name))) for name in names)
     found = [
         name for name, path in paths if f"/{path.with_suffix('') if without_extension else path}".endswith(f"/{end}")
     ]
+    if len(found) > 1 and (same := [name for name in found if f"/{name}".endswith(f"/{typed}")]):
+        found = same
     if len(found) > 1:
         raise BadCell(f"may be any of {', '.join(found[:3])}: include the folder")
     return found[0] if found else None

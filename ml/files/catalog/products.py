@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
 
@@ -136,7 +137,8 @@ class _Row:
     def record(self) -> Record:
         sku = self._value("sku", whole_identifier) or ""
         if not self._text("sku") or len(sku) > SKU_LENGTH:
-            self._refuse_row("bad_sku", f"{self._name('sku')} is empty or longer than {SKU_LENGTH} characters")
+            what = f"is longer than {SKU_LENGTH} characters" if sku else "is empty"
+            self._refuse_row("bad_sku", f"{self._name('sku')} {what}")
         attributes = self._attributes()
         title = self._title(attributes.get("colour", ""))
         images = self._images(sku)
@@ -201,7 +203,7 @@ class _Row:
         files = self.rows.files
         if not self.rows.columns.is_kaggle:
             if not self._text("image") and not has_more:
-                reason = f"{self._name('image')} is empty, so product {sku} has no picture"
+                reason = f"{self._name('image')} is empty, so {f'product {sku}' if sku else 'the row'} has no picture"
                 self._report("no_image", reason)
             return self._pictures("image")
         cell, of_sku = self._text("image"), files.of_sku(sku, self.cells[self.rows.columns.fields["sku"]])
@@ -229,18 +231,19 @@ class _Row:
     def _prices(self) -> tuple[Price | None, Decimal | None]:
         """The price, and the former one. A product that is not reduced is imported without a former price."""
         price, former = self._amount("price"), self._amount("compare_at_price")
-        field, sale = "compare_at_price", self._amount("sale_price")
+        field, sale = "compare_at_price", self._sale()
         if sale and price is None:
             price = sale
         elif sale and price:
-            if price.currencies and sale.currencies and not {*price.currencies} & {*sale.currencies}:
-                self._bad("sale_price", "is not in the currency of the price")
+            self._check_currency("sale_price", sale, price)
             if sale.amount < price.amount:
                 usual = price
                 price = Price(sale.amount, sale.currencies or price.currencies)
                 former = former or usual
             elif sale.amount > price.amount:
                 self._report("not_reduced", self._about("sale_price", "is above the price, so it is not used"))
+        if former and price:
+            self._check_currency(field, former, price)
         if former is None or self.refused:
             return price, None
         if price is None or former.amount <= price.amount:
@@ -248,6 +251,20 @@ class _Row:
             self._report("not_reduced", self._about(field, reason))
             return price, None
         return price, former.amount
+
+    def _sale(self) -> Price | None:
+        """The sale price, if there is a sale today. Many exports write 0 where there is none."""
+        sale = self._amount("sale_price")
+        if sale and not sale.amount:
+            self._report("not_reduced", self._about("sale_price", "is no sale price, so it is not used"))
+            return None
+        days = re.findall(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", self._text("sale_price_dates"))
+        is_now = not days or days[0] <= datetime.now(UTC).date().isoformat() <= (days[1:] or ["9999"])[0]
+        return sale if is_now else None
+
+    def _check_currency(self, field: str, amount: Price, price: Price) -> None:
+        if price.currencies and amount.currencies and not {*price.currencies} & {*amount.currencies}:
+            self._bad(field, "is not in the currency of the price")
 
     def _amount(self, field: str) -> Price | None:
         """With the currency that the name of the column states, if the cell states none."""
@@ -276,7 +293,7 @@ class _Row:
         try:
             return gtin_of(text) if text else ""
         except BadCell as error:
-            self._report("bad_gtin", self._about("gtin", f"{error}, so it is left out"))
+            self._report("bad_gtin", self._about("gtin", f"{error}. The product is imported without it"))
             return ""
 
     def _stock(self) -> int | None:

@@ -19,8 +19,11 @@ from ml.files.pictures import EXTENSIONS, OTHER_EXTENSIONS
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 START = 2**16  # bytes within which the header must end
 MOST_LINE = 2**20  # characters, far more than the cells of a product may have together
+#: Of a row in quotes: twice what a product's description may have. What is longer is a quote that is never closed.
+MOST_LINES, MOST_ROW = 1000, 2**16
 _SURROGATE = re.compile("[\udc80-\udcff]")  # a byte without a meaning, as Python's "surrogateescape" keeps it
-_SEPARATOR = re.compile(r'\ufeff*"?sep=(.)"?\s*', re.I)  # Excel's own first line
+#: Excel's own first line; a spreadsheet that saves it again fills it up with separators.
+_SEPARATOR = re.compile(r'\ufeff*"?sep=(.)"?\1*[ \t]*(\r?\n|\r|$)', re.I)
 _PICTURES = frozenset((*EXTENSIONS, *OTHER_EXTENSIONS))
 _QUOTED = re.compile('"([^"]*)"')
 _UNCLOSED = "a quote in this row is never closed"
@@ -93,7 +96,7 @@ class _Lines:
     def __init__(self, text: TextIO) -> None:
         self.taken: list[str] = []
         self.number = 0
-        self._text, self._back, self._too_long = text, deque[str](), set[int]()
+        self._text, self._back, self._too_long, self._length = text, deque[str](), set[int](), 0
 
     def __iter__(self) -> _Lines:
         return self
@@ -104,6 +107,9 @@ class _Lines:
             raise StopIteration
         self.number += 1
         self.taken.append(line)
+        self._length = len(line) + (self._length if len(self.taken) > 1 else 0)
+        if len(self.taken) > MOST_LINES or (len(self.taken) > 1 and self._length > MOST_ROW):
+            raise csv.Error("unexpected end of data")
         if len(line) >= MOST_LINE and line[-1] not in "\r\n":
             if self.number not in self._too_long:
                 self._too_long.add(self.number)

@@ -316,3 +316,49 @@ def test_old_encodings_are_told_apart_by_their_header_too(table: Write) -> None:
     header = ("Référence", "Désignation", "Photo", "Catégorie")
     run(table(("A1", "Chaussure d'été", "coat.png", "Été"), header=header, encoding="mac_roman", separator=";"))
     assert Product.objects.get().title == "Chaussure d'été"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("cells", "price", "former"),
+    [
+        (("45,00", "0", "", ""), "45", None),
+        (("45,00", "0,00", "60", ""), "45", "60"),
+        (("45,00", "39,90", "", ""), "39.90", "45"),
+        (("45,00", "39,90", "", "2020-01-01T00:00/2020-02-01T00:00"), "45", None),
+        (("45,00", "39,90", "", "2020-01-01/2999-02-01"), "39.90", "45"),
+        (("45,00", "39,90", "", "2999-01-01/2999-02-01"), "45", None),
+        (("45,00", "39,90", "", "2020-01-01T00:00"), "39.90", "45"),
+    ],
+)
+def test_a_sale_has_a_price_and_days(table: Write, cells: tuple[str, ...], price: str, former: str | None) -> None:
+    header = (*HEADER, "price", "sale price", "was", "sale_price_effective_date")
+    _, err = run(table((*COAT, *cells), header=header))
+    made = Product.objects.get()
+    assert (made.price, made.compare_at_price) == (Decimal(price), former and Decimal(former))
+    assert ("is no sale price, so it is not used" in err) is cells[1].startswith("0")
+
+
+@pytest.mark.django_db
+def test_a_former_price_in_another_currency_is_refused(table: Write) -> None:
+    _, err = run(table((*COAT, "$10", "€12"), header=(*HEADER, "price", "mrp")), failing="Nothing")
+    assert 'mrp: "€12" is not in the currency of the price' in err
+
+
+@pytest.mark.parametrize("text", ["<p>x</p><![foo[bar]]>", "<p>x</p><![>", "<p>x</p><![[a]>", "<p>x</p><![if a]>"])
+def test_marked_sections_are_no_text(text: str) -> None:
+    assert plain_text(text) in ("x", "x\n\n]>")
+
+
+def test_letters_that_lower_case_makes_longer_hide_nothing() -> None:
+    text = "İ" * 60 + "<style>a</style><p>keep</p><style>more text"
+    assert plain_text(text).endswith("keep\n\nmore text")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x" + " " * 60_000 + "<b", "&lt;br" + " " * 60_000 + "&gt;", "<p>" + " " * 60_000 + "</p", "<b " * 20_000],
+    ids=["cut", "escaped", "closing", "tags"],
+)
+def test_long_runs_of_spaces_take_no_time(text: str) -> None:
+    plain_text(text)  # seconds if the time grew with the square of the length

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 
@@ -223,12 +224,13 @@ def test_an_address_means_the_file_that_was_downloaded_from_there(cell: str, nam
     ("cell", "name"),
     [
         ("https://cdn.example/get?file=no.jpg", "no.jpg"),
-        ("https://cdn.example/", "the file"),
+        ("https://cdn.example/", ""),
         ("http://[a/b.png", "b.png"),
     ],
 )
 def test_an_address_of_no_file_names_what_to_download(cell: str, name: str) -> None:
-    with pytest.raises(BadCell, match=f"put {name} next to the table"):
+    what = f"put {name} next to the table" if name else "download it, and write the name of the file here"
+    with pytest.raises(BadCell, match=what):
         NamedPictures(["x.jpg"], PurePosixPath()).named(cell)
 
 
@@ -255,3 +257,44 @@ def test_a_table_that_is_not_understood_is_no_list_of_class_folders(table: Write
     assert "--format folder" in message
     run(folder, format="folder")
     assert Product.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["a" + " " * 60_000 + "b", "a" + "_" * 60_000 + "b", "*" * 60_000, "(" * 60_000])
+def test_long_names_of_columns_take_no_time(table: Write, name: str) -> None:
+    run(table((*COAT, "x"), header=(*HEADER, name)), dry_run=True)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["C:/" + "b/" * 20_000 + "a.png", "C:/b/a.png|" * 5_000, "https://e.example/a.jpg" + " " * 60_000 + "b"],
+    ids=["folders", "pictures", "spaces"],
+)
+def test_long_cells_of_pictures_take_no_time(cell: str) -> None:
+    files = NamedPictures(["x.jpg"], PurePosixPath())
+    with suppress(BadCell):
+        files.named(cell)
+
+
+def test_the_picture_that_is_written_exactly_as_in_the_cell_is_meant() -> None:
+    files = NamedPictures(["p/Q8.jpg", "p/q8.jpg"], PurePosixPath())
+    assert files.named("Q8.jpg") == ("p/Q8.jpg",)
+    assert files.named("q8.jpg") == ("p/q8.jpg",)
+    with pytest.raises(BadCell, match="may be any of"):
+        files.named("Q8.JPG")
+
+
+@pytest.mark.parametrize("first", ["sep=,,", "sep=,,,,", '"sep=,"', "SEP=,\t"])
+def test_a_line_that_names_the_separator_may_be_filled_up(tmp_path: Path, first: str) -> None:
+    (tmp_path / "coat.png").write_bytes(png())
+    (tmp_path / "catalog.csv").write_text(f"{first}\nsku,title,image\nA1,Coat,coat.png\n")
+    run(tmp_path)
+    assert [product.sku for product in Product.objects.all()] == ["A1"]
+
+
+def test_a_product_above_a_repeated_header_is_no_comment(tmp_path: Path) -> None:
+    (tmp_path / "coat.png").write_bytes(png())
+    rows = ["Our shop,,", "sku,title,image", "A1,Coat,coat.png", "SKU,Title,Image", "B1,Hat,coat.png"]
+    (tmp_path / "catalog.csv").write_text("\n".join(rows) + "\n")
+    out, _ = run(tmp_path)
+    assert Product.objects.filter(sku__in=["A1", "B1"]).count() == 2
+    assert "3 rows" in out

@@ -351,7 +351,7 @@ def test_every_bad_cell_is_reported_with_line_column_and_value(table: Write, tmp
             (4, "bad_value", 'Status: "maybe" is neither yes nor no'),
             (4, "bad_value", 'Currency: "gold" is not a currency: use its three-letter code, for instance EUR'),
             (4, "bad_value", f'Vendor: "{"x" * 60}…" is longer than 100 characters'),
-            (5, "bad_sku", "SKU is empty or longer than 64 characters"),
+            (5, "bad_sku", "SKU is empty"),
             (6, "no_title", "Name is empty"),
             (7, "bad_columns", "3 columns instead of 8"),
             (8, "bad_columns", "9 columns instead of 8"),

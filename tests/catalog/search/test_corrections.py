@@ -94,3 +94,14 @@ def test_a_whole_title_is_found_whatever_signs_it_has(shop: Shopkeeper, title: s
     shop.product("White mug", sku="OTHER")
     skus, found = _find(title)
     assert (skus[0], found.corrected, found.partial) == ("IT", "", False)
+
+
+@pytest.mark.django_db
+def test_two_words_are_no_past_tense_of_the_first(shop: Shopkeeper) -> None:
+    shop.product("Grey jumper", sku="grey")
+    shop.product("Blue blazer", sku="blue")
+    shop.product("Hand bag of leather", sku="bag")
+    count_words()
+    assert _find("jumper red")[1].partial
+    assert _find("blazer red")[1].partial
+    assert _find("handbags")[0] == ["bag"]

@@ -178,9 +178,9 @@ class _Products:
         variants = variants or (rows[:1] if first is rows[0][1] else [])
         lines = {line for line, _ in variants}
         category, kind = (self.cells.get(first, name) for name in ("productcategory", "type"))
+        rest = [picture for picture in gallery if picture not in of_variants]
         for number, (line, cells) in enumerate(variants):
             own = self.cells.get(cells, *_OF_VARIANT)
-            rest = [picture for picture in gallery if picture not in of_variants]
             pictures = distinct([own or next(iter(rest or gallery), ""), *(rest if number == 0 else [])])
             values = {
                 key_of(name): value
@@ -218,7 +218,7 @@ class _Products:
             for place, (_, cells) in enumerate(rows)
             if (picture := self.cells.get(cells, *_PICTURE))
         ]
-        found.sort(key=lambda each: (int(each[0]) if each[0].isdecimal() else len(rows), each[1]))
+        found.sort(key=lambda each: (int(each[0]) if re.fullmatch("[0-9]{1,9}", each[0]) else len(rows), each[1]))
         texts: dict[str, str] = {}
         for _, _, picture, text in found:
             texts.setdefault(picture, text)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
 from functools import partial
 
-from ml.files.catalog.cells import AVAILABLE, UNAVAILABLE, unaccented
+from ml.files.catalog.cells import AVAILABLE, UNAVAILABLE, BadCell, present, price_of, unaccented
 from ml.files.catalog.errors import Merged, RowError
 from ml.files.catalog.exports.cells import Cells, listed, whole_rows
 from ml.files.catalog.rows import Row, Table
 
+_AMOUNT = re.compile(r"[0-9](?:.*[0-9])?", re.S)  # next to the sign of a currency
 _OPTIONS = range(1, 4)
 _SECTIONS = range(1, 7)
 #: Columns of Shopify's export that both are rewritten to. Others have the names that the reader of tables knows.
@@ -170,17 +170,19 @@ def _stock(text: str) -> str:
 
 
 def _sum(price: str, surcharge: str) -> str:
+    """The price with its sign; what is no price stays, and is refused by the reader of tables."""
     try:
-        return str(Decimal(price) + Decimal(surcharge)) if price and surcharge else price
-    except InvalidOperation:
-        return price  # refused by the reader of tables
+        amount, more = price_of(price).amount, price_of(present(surcharge) or "0").amount
+    except BadCell:
+        return price
+    return _AMOUNT.sub(f"{amount + more:.2f}", price, count=1) if more else price
 
 
 def _reduced(price: str, mode: str, value: str) -> str:
     """The price now; empty if it is not reduced."""
     try:
-        amount, discount = Decimal(price or "0"), Decimal(value or "0")
-    except InvalidOperation:
+        amount, discount = price_of(price).amount, price_of(present(value) or "0").amount
+    except BadCell:
         return ""
     off = amount * discount / 100 if mode.upper() == "PERCENT" else discount
-    return f"{amount - off:.2f}" if 0 < off < amount else ""
+    return _AMOUNT.sub(f"{amount - off:.2f}", price, count=1) if 0 < off < amount else ""

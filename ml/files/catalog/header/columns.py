@@ -15,6 +15,7 @@ from ml.files.tables import restored
 
 NEEDED = ("sku", "title", "image")
 MOST_ABOVE = 9  # rows above a header
+_LONGEST = 120  # characters of a name that may mean a field
 _SHOWN = 6  # other names of a column that is missing
 #: The attribute whose value products of one style share.
 STYLE = "style"
@@ -46,6 +47,8 @@ _NUMBERED = re.compile(r"(.*[^\W\d])[\W_]*([0-9]{1,2})(?:[\W_]+(\D*))?")
 
 
 def bare(name: str) -> str:
+    if len(name) > _LONGEST:
+        return name
     return _HINTS.sub("", _MARKS.sub("", name))
 
 
@@ -148,11 +151,14 @@ def needed_in(header: list[str]) -> int:
 
 def header_place(rows: Sequence[list[str]]) -> int:
     """Which of the first rows of a table is its header: the first, unless it names no column that is needed and a later
-    one names all of them. Exports may begin with a title, with comments, or with a row of explanations.
+    one names all of them. Exports may begin with a title, with comments, or with a row of explanations, and Amazon's
+    names its columns twice.
     """
     if not rows or needed_in(rows[0]):
         return 0
-    return max((place for place, row in enumerate(rows) if needed_in(row) == len(NEEDED)), default=0)
+    named = [needed_in(row) == len(NEEDED) for row in rows]
+    first = named.index(True) if True in named else 0
+    return first + 1 if named[first : first + 2] == [True, True] else first
 
 
 def missing_in(header: list[str]) -> list[str]:
@@ -229,7 +235,9 @@ def places_of(table: str, names: Sequence[str], keys: Sequence[str]) -> dict[str
     if "group" in keys:  # the group is stored as the style
         keys = ["group" if key == STYLE else key for key in keys]
     found: dict[str, list[int]] = {}
-    best = {key: min(_rank(name) for name, each in zip(names, keys, strict=True) if each == key) for key in keys}
+    best: dict[str, int] = {}
+    for name, key in zip(names, keys, strict=True):
+        best[key] = min(_rank(name), best.get(key, _rank(name)))
     for place, (name, key) in enumerate(zip(names, keys, strict=True)):
         weaker = key in NAMES and key not in _FALLBACKS and _rank(name) > best[key]
         found.setdefault(_attribute(name, translated=False) if weaker else key, []).append(place)
@@ -248,6 +256,8 @@ def places_of(table: str, names: Sequence[str], keys: Sequence[str]) -> dict[str
 
 def key_of(name: str) -> str:
     """The field or attribute that a column of this name is; "" without a name, and for one that pandas numbered."""
+    if len(name) > _LONGEST:
+        return re.sub(r"\s+", "_", name.lower())
     if _UNNAMED.fullmatch(name):
         return ""
     amount = FIELDS.get(plain(_split(bare(name))[0]))
@@ -256,7 +266,7 @@ def key_of(name: str) -> str:
 
 def number_of(name: str) -> int:
     """2 for "image_2"; 0 for other names than those of numbered pictures and their texts."""
-    return 0 if plain(name) in FIELDS else _numbered(name)[1]
+    return 0 if len(name) > _LONGEST or plain(name) in FIELDS else _numbered(name)[1]
 
 
 def _numbered(name: str) -> tuple[str, int]:
@@ -275,8 +285,8 @@ def _split(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def clean(header: Sequence[str]) -> list[str]:
-    """Without the byte order marks that concatenated or twice saved files have inside."""
-    return [restored(name.replace("\ufeff", "").strip()) for name in header]
+    """In one line, without the byte order marks that concatenated or twice saved files have inside."""
+    return [restored(" ".join(name.replace("\ufeff", "").split())) for name in header]
 
 
 def _attribute(name: str, *, translated: bool = True) -> str:

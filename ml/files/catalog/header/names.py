@@ -38,9 +38,10 @@ NAMES = {
     "sale_price": (
         "sale price", "discounted price", "reduced price", "special price", "discount price", "price on sale",
     ),
+    "sale_price_dates": ("sale price dates", "sale price effective date"),
     "compare_at_price": (
         "compare at price", "former price", "old price", "original price", "list price", "rrp", "msrp",
-        "variant compare at price", "msrp price",
+        "variant compare at price", "msrp price", "mrp", "was", "was price",
     ),
     "currency": ("currency", "currency code"),
     "stock": (

@@ -361,3 +361,10 @@ def test_a_large_table_needs_no_more_memory_than_a_small_one(tmp_path: Path) -> 
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert out[:6] == ["rows", "1500000", "line", "1", "quote", "1500000"]
     assert int(out[6]) < 80_000, "KiB; each file has 90 MiB"
+
+
+def test_quotes_that_are_never_closed_take_neither_time_nor_memory(tmp_path: Path) -> None:
+    lines = "".join(f'a{number}","x{number}.jpg,"coat{number}\n' for number in range(6000))
+    (tmp_path / "catalog.csv").write_text("sku,image,title\n" + lines)
+    found = list(open_catalog(tmp_path).records())
+    assert len(found) == 6000
