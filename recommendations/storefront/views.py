@@ -50,7 +50,7 @@ def photo_search(request: HttpRequest) -> HttpResponse:
     is_new = "photo" in request.FILES or bool(request.POST.get("sample"))
     if is_new and not throttle.allow_request(request, None):
         return _unavailable(request, 429, _("Too many searches. Wait a moment and try again."), throttle.wait())
-    form = PhotoSearchForm(_linked(request), {}) if is_link else PhotoSearchForm(request.POST, request.FILES)
+    form = PhotoSearchForm(_linked(request), None) if is_link else PhotoSearchForm(request.POST, request.FILES)
     is_valid = form.is_valid()
     context: dict[str, Any] = {"form": form, "is_link": is_link}
     try:

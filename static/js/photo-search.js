@@ -21,6 +21,7 @@ function start(form, results) {
   const say = form.dataset;
   const refusals = { 403: say.sayExpired, 413: say.sayTooLarge, 429: say.sayTooMany };
   let asked = null; // the photo that was chosen when the last search began
+  let askedLimit = ""; // and the budget
   let searched = null; // the photo that the results are of
   let whole = null; // a canvas with the chosen photo; null where the browser cannot decode it
   let turn = 0; // counts photos and crops: only the latest is sent
@@ -128,11 +129,26 @@ function start(form, results) {
     input.files = chosen.files;
   }
 
+  // A click on the button while the same search is running would only begin it again. Before htmx, which would abort it.
+  const limit = () => budget?.querySelector("input").value ?? "";
+  document.addEventListener(
+    "submit",
+    (event) => {
+      const isAgain = event.target === form && event.submitter?.matches("[data-photo-submit]");
+      const isSame = preparing || (form.classList.contains("htmx-request") && asked && asked === input.files[0]);
+      if (!isAgain || !isSame || (!preparing && limit() !== askedLimit)) return;
+      event.preventDefault();
+      event.stopPropagation();
+    },
+    true,
+  );
+
   form.addEventListener("htmx:configRequest", (event) => {
     const { formData, triggeringEvent } = event.detail;
     const seen = results.querySelector("[data-seen]");
     if (preparing) return event.preventDefault(); // the search starts when the photo is ready
     asked = input.files[0];
+    askedLimit = limit();
     if (!asked && !seen) {
       event.preventDefault();
       complain(say.sayChoose);
