@@ -16,7 +16,7 @@ from recommendations.strips.recently_viewed import MAX_AGE, MOST
 def privacy(request: HttpRequest) -> HttpResponse:
     """Every period is the one that the code uses."""
     shown = {
-        "photo_minutes": TOKEN_SECONDS // 60,
+        "photo_days": TOKEN_SECONDS // 86_400,
         "remembers": settings.PERSONAL_STRIP,
         "viewed_days": MAX_AGE // (24 * 3600),
         "viewed_most": MOST,
