@@ -30,7 +30,7 @@ def test_the_footer_leads_to_both_statements(db: None, client: Client) -> None:
 
 def test_privacy_names_only_what_the_shop_does(db: None, client: Client, settings: Any) -> None:
     page = client.get("/privacy/").content.decode()
-    for period in ("60 minutes", "90 days", "400 days", "The photo is never stored"):
+    for period in ("30 days", "90 days", "400 days", "The photo is never stored"):
         assert period in page
     settings.PERSONAL_STRIP = settings.STRIP_CLICKS = False
     page = client.get("/privacy/").content.decode()
