@@ -41,8 +41,13 @@ function start(form, results) {
     }
   }
 
+  // Some screen readers repeat what is set again.
+  function announce(sentence) {
+    if (status.textContent !== sentence) status.textContent = sentence;
+  }
+
   function fail(sentence) {
-    status.textContent = "";
+    announce("");
     complain(sentence);
   }
 
@@ -95,7 +100,7 @@ function start(form, results) {
     const mine = ++turn;
     preparing = true;
     complain("");
-    status.textContent = say.saySearching;
+    announce(say.saySearching);
     const canvas = await drawn(file);
     const small = canvas && (await encoded(canvas));
     if (mine !== turn) return;
@@ -161,7 +166,7 @@ function start(form, results) {
     }
     if (triggeringEvent?.type !== "submit") formData.delete("cursor"); // of the button that was clicked last
     complain("");
-    status.textContent = say.saySearching;
+    announce(say.saySearching);
   });
 
   // Which part of the answer replaces which part of the page. htmx sends this event to the target of the swap.
@@ -194,7 +199,7 @@ function start(form, results) {
     const settleDown = () => {
       settle();
       complain(photo, price);
-      status.textContent = text("[data-photo-results] [data-results-summary]");
+      announce(text("[data-photo-results] [data-results-summary]"));
       if (tips) tips.hidden = results.childElementCount > 0;
       // Last, when everything above has its final height.
       if (sent.has("cursor")) moveTo(grid?.children[shown]?.querySelector("a"));

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.core.management import call_command
 from django.test import Client
 
 from catalog.media import files, rendition_files, renditions
 from catalog.models import ProductImage
 from catalog.models.image import rendition_name
+from recommendations.pipeline.nudges import BULK_QUEUE, INTERACTIVE_QUEUE
 from shop.tasks import make_renditions
 from tests.pictures import picture
 from tests.poison import WEAKNESS, poisoned
@@ -30,6 +32,14 @@ WIDTHS = [160, 300]
 def own_storage(settings: Any, tmp_path: Path) -> Path:
     settings.MEDIA_ROOT = tmp_path
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def nothing_waits() -> None:
+    """Messages of other tests: renditions wait until nothing is to be embedded."""
+    with current_app.pool.acquire(block=True) as connection:
+        for queue in (INTERACTIVE_QUEUE, BULK_QUEUE):
+            connection.default_channel.queue_purge(queue)
 
 
 @pytest.fixture
