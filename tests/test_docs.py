@@ -214,6 +214,7 @@ def test_every_address_of_the_api_is_documented() -> None:
                     assert f"`{parameter['name']}`" in text, f"{parameter['name']} of {method} {path}"
 
 
+@pytest.mark.slow
 def test_the_json_in_the_api_docs_has_the_fields_that_the_api_has() -> None:
     components = SchemaGenerator().get_schema(public=True)["components"]["schemas"]
     text = (DOCS / "api.md").read_text()

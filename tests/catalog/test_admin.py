@@ -142,6 +142,7 @@ def test_a_new_address_of_a_category_is_saved_and_the_old_one_leads_to_it(
         assert (moved.status_code, moved["Location"]) == (301, reverse("catalog:category", args=[new]))
 
 
+@pytest.mark.slow
 def test_a_second_category_of_the_same_name_is_a_form_error(shop: Shopkeeper, admin_client: Client) -> None:
     shop.category("shirts")
     fields = {"name": "Shirts", "treebeard_position": "sorted-child"}

@@ -62,6 +62,7 @@ def test_prices_stock_and_other_values_go_out_and_come_in_again(
     assert list(Product.objects.order_by("sku").values(*fields)) == before
 
 
+@pytest.mark.slow
 def test_an_imported_catalog_goes_out_as_it_came_in(kaggle_folder: Callable[..., Path], tmp_path: Path) -> None:
     rows = [
         row("1"),
@@ -114,6 +115,7 @@ def test_every_picture_of_a_product_is_a_line_of_its_own_and_no_name_is_taken_tw
     assert len(open_set(tmp_path / "out")) == 5
 
 
+@pytest.mark.slow
 def test_one_category_or_a_few_products_are_enough(shop: Shopkeeper, tmp_path: Path) -> None:
     for number in range(6):
         shop.image(shop.product(category=["clothes/dresses", "clothes/shirts", "shoes"][number % 3], sku=f"P{number}"))

@@ -16,6 +16,7 @@ from tests.catalog.conftest import row
 FORMULA = "=cmd|' /C calc'!A1"
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_a_formula_is_neutralised_on_export_and_restored_on_import(
     db: None, kaggle_folder: Callable[..., Path], tmp_path: Path

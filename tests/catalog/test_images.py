@@ -81,6 +81,7 @@ def test_the_same_picture_twice_is_refused_and_its_file_removed(shop: Shopkeeper
     assert set(rowless_files(older_than=NOW)) == before
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_deleting_a_product_removes_its_files_after_the_commit() -> None:
     shop = Shopkeeper()

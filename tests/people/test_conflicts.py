@@ -111,6 +111,7 @@ def test_an_address_made_by_itself_that_is_taken_is_a_form_error_too(shop: Shopk
     }
 
 
+@pytest.mark.slow
 def test_a_sku_alone_never_looks_like_a_title_and_a_sku() -> None:
     assert product_slug("Red", "A") == "red--A"
     assert product_slug("红", "red--A") != "red--A"
@@ -149,6 +150,7 @@ def test_a_category_that_goes_while_a_product_comes(shop: Shopkeeper, boss: User
             assert set(created.json()["errors"]) == {"category"}
 
 
+@pytest.mark.slow
 def test_a_product_deleted_while_its_picture_is_looked_at_is_404(
     shop: Shopkeeper, boss: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -386,6 +388,7 @@ def test_one_file_of_vectors_twice_at_once_is_stored_once(shop: Shopkeeper, tmp_
     assert ImageEmbedding.objects.filter(state="ready").count() == 5
 
 
+@pytest.mark.slow
 def test_two_who_pause_at_once_are_one_pause(transactional_db: None) -> None:
     together([partial(control.pause, by=str(number)) for number in SIX])
     assert Pause.objects.count() == 1

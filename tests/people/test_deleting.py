@@ -262,6 +262,7 @@ def test_accounts_tokens_groups_and_rules_can_be_deleted_by_whoever_may(shop: Sh
         assert (Group.objects.count(), Token.objects.count(), Rule.objects.count()) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_an_account_goes_with_its_token(db: None) -> None:
     leaver = staff("leaver")
     Token.objects.create(user=leaver)
@@ -270,6 +271,7 @@ def test_an_account_goes_with_its_token(db: None) -> None:
     assert not Token.objects.exists()
 
 
+@pytest.mark.slow
 def test_what_the_shop_writes_by_itself_is_not_deleted_by_hand_and_the_page_says_why(
     full: Product, plane: EmbeddingModel, admin_client: Client
 ) -> None:

@@ -129,6 +129,7 @@ def test_the_door_opens_again_and_trying_on_does_not_keep_it_shut(anna: User) ->
     assert attempt(password="right").status_code == 302
 
 
+@pytest.mark.slow
 def test_the_limits_are_settings(anna: User, settings: Any) -> None:
     settings.LOGIN_FAILURES, settings.LOGIN_LOCKOUT_MINUTES = 2, 60
     settings.AXES_FAILURE_LIMIT = 2

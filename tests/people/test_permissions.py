@@ -294,6 +294,7 @@ def test_the_api_asks_the_permission_of_what_it_writes(
     assert client.post(f"/api/v1/products/{shown.slug}/images/", {"file": file}).status_code == image
 
 
+@pytest.mark.slow
 def test_unpublished_products_are_listed_for_those_who_may_see_products(shop: Shopkeeper) -> None:
     shop.product("secret", published=False, sku="SECRET")
     for permissions, seen in (([], 0), (["catalog.view_product"], 1), (["catalog.change_product"], 1)):
@@ -338,6 +339,7 @@ def test_the_form_offers_what_the_user_may_write(shop: Shopkeeper, permissions: 
     assert {part for part in (PICTURES, NEVER, PINS, SEEN) if part in page} == offered
 
 
+@pytest.mark.slow
 def test_whoever_adds_pictures_sees_them(shop: Shopkeeper) -> None:
     product = shop.product()
     image = shop.image(product)
@@ -355,6 +357,7 @@ def product_fields(product: Product, **fields: Any) -> dict[str, Any]:
     } | fields  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("permissions", [CHANGE, [*CHANGE, "recommendations.view_veto", "recommendations.view_pin",
                                                   "catalog.view_productimage"]])  # fmt: skip
 def test_what_a_clerk_sends_for_fields_that_she_was_not_offered_changes_nothing(

@@ -109,6 +109,7 @@ GERMAN = {
 }
 
 
+@pytest.mark.slow
 def test_a_translation_reaches_pages(tmp_path, settings, client, shop):
     shop.product("Red dress"), shop.product("Green dress")
     compile_messages(GERMAN, tmp_path / "de" / "LC_MESSAGES" / "django.mo")

@@ -60,6 +60,7 @@ def test_filters_leave_what_they_say(dresses: None, client: Client, query: str, 
     assert titles(client, f"/c/clothes/?{query}") == left
 
 
+@pytest.mark.slow
 def test_counts_are_of_the_products_under_the_other_filters(dresses: None, client: Client) -> None:
     assert counts(client, "/c/clothes/") == {
         "category": {"Dresses": "1", "Shirts": "1"},
@@ -97,6 +98,7 @@ def test_no_products_offers_to_remove_the_last_filter(dresses: None, client: Cli
     assert 'href="/c/clothes/?brand=Ada">Remove “Red”' in html
 
 
+@pytest.mark.slow
 def test_search_results_have_facets_too(shop: Shopkeeper, client: Client) -> None:
     for number, colour in enumerate(("Red", "Red", "Blue"), start=1):
         shop.product(f"Boot {number}", price=Decimal(number), attributes={"colour": colour})
@@ -115,6 +117,7 @@ def test_products_without_a_price_come_last_in_both_orders(dresses: None, client
     assert titles(client, "/c/clothes/?sort=-price") == ["Five", "Three", "Two", "One", "Four"]
 
 
+@pytest.mark.slow
 def test_load_more_adds_a_page_and_its_address_shows_all_of_them(dresses: None, client: Client, settings: Any) -> None:
     settings.PRODUCTS_PER_PAGE = 2
     first = client.get("/c/clothes/?in_stock=1")

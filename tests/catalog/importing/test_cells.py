@@ -144,6 +144,7 @@ def test_currencies_without_decimals_have_thousands_only(text: str) -> None:
     assert price_of(text).amount == 12000
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_numbers_and_texts_of_a_row_are_cleaned(table: Write) -> None:
     header = (*HEADER, "gtin", "description", "brand", "size")
@@ -166,6 +167,7 @@ def test_one_damaged_line_does_not_change_the_encoding_of_the_others(table: Writ
     assert "UTF-8" in out
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("encoding", "name"), [("mac_roman", "Mac Roman"), ("cp850", "DOS (code page 850)"), ("cp1252", "Windows-1252")]

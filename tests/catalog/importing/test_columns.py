@@ -37,6 +37,7 @@ PUBLIC = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_internal_columns_never_reach_shoppers(table: Write) -> None:
     cells = tuple(f"secret {number}" for number, _ in enumerate(INTERNAL))
     folder = table((*COAT, "wool", *cells), header=(*HEADER, "Material", *INTERNAL))
@@ -264,6 +265,7 @@ def test_long_names_of_columns_take_no_time(table: Write, name: str) -> None:
     run(table((*COAT, "x"), header=(*HEADER, name)), dry_run=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cell",
     ["C:/" + "b/" * 20_000 + "a.png", "C:/b/a.png|" * 5_000, "https://e.example/a.jpg" + " " * 60_000 + "b"],

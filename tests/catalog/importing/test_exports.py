@@ -77,6 +77,7 @@ def woocommerce(table: Write) -> tuple[str, str]:
     return run(table(*(cells(WOOCOMMERCE, row) for row in rows), header=WOOCOMMERCE, files=FILES))
 
 
+@pytest.mark.slow
 def test_variations_of_woocommerce_are_products_of_one_group(woocommerce: tuple[str, str]) -> None:
     made = {product.sku: product for product in Product.objects.all()}
     assert sorted(made) == ["BAG", "COAT-12", "COAT-R"]

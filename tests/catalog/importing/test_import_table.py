@@ -96,6 +96,7 @@ def test_examples_in_the_documentation_work(tmp_path: Path, section: str) -> Non
         ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_missing_columns_have_the_same_defaults_as_in_other_layouts(table: Write) -> None:
     _, err = run(table(COAT))
     product = Product.objects.get()

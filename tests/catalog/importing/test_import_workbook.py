@@ -78,6 +78,7 @@ def shop(tmp_path: Path) -> Callable[[bytes], Path]:
 Shop = Callable[..., Path]
 
 
+@pytest.mark.slow
 def test_a_workbook_is_read_like_a_table_of_text(shop: Shop) -> None:
     header = (
         *HEADER, "Price", "Qty", "GTIN", "Size", "Published", "Season", "Delivered", "Opened", "At", "Weight",

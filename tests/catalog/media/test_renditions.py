@@ -60,6 +60,7 @@ def age(folder: Path) -> None:
         os.utime(path, (time.time() - 7200,) * 2)
 
 
+@pytest.mark.slow
 def test_a_worker_makes_the_renditions_and_the_picture_names_them(image: ProductImage, own_storage: Path) -> None:
     assert image.renditions == []
     make_renditions()
@@ -76,6 +77,7 @@ def test_a_worker_makes_the_renditions_and_the_picture_names_them(image: Product
     assert renditions.make() == renditions.Made(0, 0, more=False)
 
 
+@pytest.mark.slow
 def test_a_tiny_picture_is_done_without_any(shop: Shopkeeper, own_storage: Path) -> None:
     shop.image(shop.product())
     assert renditions.make().done == 1
@@ -98,6 +100,7 @@ def test_they_are_served_like_pictures(image: ProductImage, client: Client) -> N
         assert client.get(f"/media/{name}").status_code == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_product", [True, False])
 def test_a_deleted_picture_takes_them_along(
     image: ProductImage, own_storage: Path, of_product: bool, django_capture_on_commit_callbacks: Any
@@ -108,6 +111,7 @@ def test_a_deleted_picture_takes_them_along(
     assert stored(own_storage) == set()
 
 
+@pytest.mark.slow
 def test_a_picture_deleted_or_replaced_while_they_are_made_leaves_none(
     image: ProductImage, own_storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +173,7 @@ def test_the_sweep_deletes_what_no_picture_names_and_finds_what_is_missing(
     assert files.compare().lost == 0
 
 
+@pytest.mark.slow
 def test_a_storage_that_is_not_there_costs_no_attempt(
     image: ProductImage, own_storage: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -181,6 +186,7 @@ def test_a_storage_that_is_not_there_costs_no_attempt(
     assert renditions.make().done == 1
 
 
+@pytest.mark.slow
 def test_a_claimed_picture_waits_for_its_worker_or_for_the_end_of_the_lease(image: ProductImage) -> None:
     assert [claim.id for claim in renditions._claim(5)] == [image.pk]
     assert renditions.make().done == 0, "another worker has it"
@@ -188,6 +194,7 @@ def test_a_claimed_picture_waits_for_its_worker_or_for_the_end_of_the_lease(imag
     assert renditions.make().done == 1
 
 
+@pytest.mark.slow
 def test_a_picture_without_a_file_is_given_up_until_it_is_back(
     image: ProductImage, own_storage: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -233,6 +240,7 @@ def test_the_command_makes_what_is_missing_or_all(image: ProductImage, own_stora
     assert all(path.stat().st_mtime_ns > before for path, before in written.items())
 
 
+@pytest.mark.slow
 def test_pages_keep_the_present_ones_while_all_are_made_again(image: ProductImage) -> None:
     renditions.make()
     renditions.start_over()

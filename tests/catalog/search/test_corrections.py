@@ -48,6 +48,7 @@ def test_a_misspelt_word_is_corrected(stocked: None, typed: str, meant: str) -> 
     assert skus
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["bathing suit", "black nike shoe", "zzzzqx shoe"])
 def test_what_a_correction_does_not_complete_stays_as_typed(stocked: None, typed: str) -> None:
     skus, found = _find(typed)
@@ -73,6 +74,7 @@ def test_brands_and_plurals_are_no_misspellings_of_other_words(shop: Shopkeeper)
     assert [_find(typed)[1].corrected for typed in ("nike shirt", "ilke shirt")] == ["", "like shirt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["red+skirt", "skirt+red", "skirt/red", "skirt_red", "red-skirt"])
 def test_signs_between_words_are_spaces_unless_they_make_one_word(stocked: None, typed: str) -> None:
     skus, found = _find(typed)

@@ -51,6 +51,7 @@ def test_counts_are_deleted_after_ninety_days(db: None) -> None:
     assert set(counted()) == {"w89", "w90"}
 
 
+@pytest.mark.slow
 def test_the_start_page_of_the_admin_lists_them(db: None) -> None:
     today = timezone.localdate()
     for days, words, searches in ((0, "zebra", 2), (29, "zebra", 3), (0, "<b>giraffe", 9), (30, "old", 99)):

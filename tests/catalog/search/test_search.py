@@ -212,6 +212,7 @@ def test_unpublished_products_are_neither_found_nor_correct_anything(shop: Shopk
         assert client.get("/api/v1/products/", {"q": words}).json()["results"] == []
 
 
+@pytest.mark.slow
 def test_api_filters_leave_words_alone(client: Client, stocked: None) -> None:
     def body(**asked: str) -> Any:
         return client.get("/api/v1/products/", asked).json()
@@ -221,6 +222,7 @@ def test_api_filters_leave_words_alone(client: Client, stocked: None) -> None:
     assert (nothing["results"], nothing["corrected"], nothing["partial"]) == ([], None, False)
 
 
+@pytest.mark.slow
 def test_staff_edit_synonyms(admin_client: Client, client: Client, shop: Shopkeeper) -> None:
     shop.product("Blue trousers")
     assert admin_client.post("/admin/catalog/synonyms/add/", {"words": "trousers"}).status_code == 200, "one word only"

@@ -47,6 +47,7 @@ def test_products_are_those_of_the_first_words(stocked: None) -> None:
     assert suggested("secret").products == []
 
 
+@pytest.mark.slow
 def test_categories_have_products_and_stand_for_those_below_them(stocked: None, shop: Shopkeeper) -> None:
     shop.category("shoelaces")
     assert [category.name for category in suggested("casual sh").categories] == ["Casual shoes"]

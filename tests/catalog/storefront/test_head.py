@@ -67,6 +67,7 @@ def test_a_page_without_pictures_shares_the_icon(shop: Shopkeeper, client: Clien
     assert found["twitter:card"] == "summary"
 
 
+@pytest.mark.slow
 def test_campaigns_and_filters_are_no_addresses(dress: Product, client: Client) -> None:
     for address in ("/", "/c/clothes/", dress.get_absolute_url(), "/search/photo/", "/privacy/", "/accessibility/"):
         assert link(page(client, f"{address}?utm_source=mail&colour=red&in_stock=on"), "canonical") == SITE + address

@@ -67,6 +67,7 @@ def test_a_changed_slug_leads_to_the_new_one(
     assert client.get("/p/new/").status_code == 200
 
 
+@pytest.mark.slow
 def test_chains_are_one_step_and_changing_back_is_no_circle(shop: Shopkeeper, client: Client) -> None:
     product = shop.product(slug="a")
     for slug in ("b", "c", "a", "d"):
@@ -78,6 +79,7 @@ def test_chains_are_one_step_and_changing_back_is_no_circle(shop: Shopkeeper, cl
     assert client.get("/p/d/")["Location"] == "/p/a/"
 
 
+@pytest.mark.slow
 def test_a_product_that_takes_an_old_slug_wins(shop: Shopkeeper, client: Client) -> None:
     first = shop.product("First", slug="bag")
     saved(first, "first-bag")
@@ -112,6 +114,7 @@ def test_the_api_follows_too(end: str, shop: Shopkeeper, staff_api: APIClient, c
     assert (upload.status_code, upload["Location"]) == (308, "/api/v1/products/new/images/")
 
 
+@pytest.mark.slow
 def test_a_moved_category_takes_its_subcategories_along(shop: Shopkeeper, client: Client) -> None:
     shop.product(category="clothes/dresses/long")
     dresses = Category.objects.get(address="clothes/dresses")
@@ -127,6 +130,7 @@ def test_a_moved_category_takes_its_subcategories_along(shop: Shopkeeper, client
     assert client.get("/c/clothes/dresses/").status_code == 200
 
 
+@pytest.mark.slow
 def test_pages_name_their_one_address(shop: Shopkeeper, client: Client, settings: Any) -> None:
     settings.PRODUCTS_PER_PAGE = 1
     product = shop.product(slug="dress")

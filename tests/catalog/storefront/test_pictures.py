@@ -29,6 +29,7 @@ def made(image: ProductImage, *widths: int) -> str:
     return "/media/" + image.file.name.replace("products", "renditions").removesuffix(".jpg")
 
 
+@pytest.mark.slow
 def test_a_card_offers_copies_up_to_800_pixels_and_the_first_rows_load_at_once(
     shop: Shopkeeper, client: Client
 ) -> None:

@@ -53,6 +53,7 @@ def test_robots_may_read_products_but_not_the_endless(db: None, client: Client) 
         assert not any(open_address.startswith(path) for path in closed)
 
 
+@pytest.mark.slow
 def test_the_guide_for_language_models_links_to_what_exists(shop: Shopkeeper, client: Client) -> None:
     shop.product("Red dress", category="clothes")
     guide = client.get("/llms.txt").content.decode()

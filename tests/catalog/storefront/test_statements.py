@@ -72,5 +72,6 @@ def test_pages_in_arabic_read_from_right_to_left(db: None, client: Client, setti
         assert '<html lang="ar" dir="rtl">' in client.get("/").content.decode()
 
 
+@pytest.mark.slow
 def test_pages_can_be_printed(db: None, client: Client) -> None:
     assert '<link rel="stylesheet" href="/static/css/print.css" media="print">' in client.get("/").content.decode()

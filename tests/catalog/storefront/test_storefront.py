@@ -47,6 +47,7 @@ def test_a_category_shows_its_children_and_all_products_below(shop: Shopkeeper, 
     assert "Red dress" not in page
 
 
+@pytest.mark.slow
 def test_categories_are_paginated(shop: Shopkeeper, client: Client, settings: Any) -> None:
     settings.PRODUCTS_PER_PAGE = 2
     for number in range(5):

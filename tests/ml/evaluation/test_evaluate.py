@@ -211,6 +211,7 @@ class Page(HTMLParser):
         self.sources += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
 
 
+@pytest.mark.slow
 def test_the_report_is_one_page_that_needs_nothing_beside_it(document: dict[str, Any]) -> None:
     out = Path(document["_out"])
     assert sorted(path.name for path in out.iterdir()) == [
@@ -247,6 +248,7 @@ def split_file(path: Path, sides: Mapping[str, str], held_out: Sequence[str] = (
     return path
 
 
+@pytest.mark.slow
 def test_the_part_of_a_split_asks_and_held_out_types_are_measured_apart(
     catalog: Path, vectors: Path, cache: Path, tmp_path: Path
 ) -> None:

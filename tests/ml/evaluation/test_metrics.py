@@ -122,6 +122,7 @@ def test_interval_of_equal_values_has_no_width_and_queries_that_do_not_count_are
     assert all(map(math.isnan, metrics.micro_interval(np.full(4, np.nan), drawn)))
 
 
+@pytest.mark.slow
 def test_interval_of_a_coin_is_that_of_the_normal_approximation() -> None:
     values = np.tile([0.0, 1.0], 500)
     low, high = metrics.micro_interval(values, metrics.resamples(1000, 2000, seed=1))

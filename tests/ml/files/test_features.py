@@ -40,6 +40,7 @@ def test_what_is_written_is_what_is_read(kind: str, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "deep").iterdir()] == [kind]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_pictures_no_labels_and_no_digests_are_a_file_too(kind: str, tmp_path: Path) -> None:
     save(tmp_path / kind, Features([], np.zeros((0, 4), np.float32), {"spec": {"dimension": 4}}))

@@ -107,6 +107,7 @@ def test_both_layouts_of_keras_hold_the_same(keras_files: Path, backbone: str, t
         np.testing.assert_array_equal(values, newer[path], err_msg=path)
 
 
+@pytest.mark.slow
 def test_an_h5_file_of_another_network_is_refused(tmp_path: Path) -> None:
     import h5py
 
@@ -172,6 +173,7 @@ def test_a_graph_describes_itself(graph: Path, untrained: Weights) -> None:
     assert (described.source, described.name, described.precision) == ("untrained", "resnet50-untrained", "float")
 
 
+@pytest.mark.slow
 def test_a_graph_is_used_only_when_it_is_the_expected_one(graph: Path, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="expected 00"):
         OnnxEmbedder(graph, expected_sha256="00")

@@ -251,6 +251,7 @@ REJECTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", REJECTED)
 def test_what_is_no_picture_is_rejected_by_every_step(kind: str) -> None:
     make, code = REJECTED[kind]

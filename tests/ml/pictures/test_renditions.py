@@ -36,6 +36,7 @@ def test_no_width_is_above_that_of_the_picture_and_the_last_shows_it_whole(width
     assert widths_of(width) == widths
 
 
+@pytest.mark.slow
 def test_each_width_is_made_in_both_formats_with_the_proportions_of_the_picture() -> None:
     data = encode(noise(500, 700), "JPEG", quality=95)
     made = codec.render(data)
@@ -50,6 +51,7 @@ def test_each_width_is_made_in_both_formats_with_the_proportions_of_the_picture(
         assert np.abs(near - np.asarray(noise(500, 700).resize((50, 70)))).mean() < 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quality", [5, 50, 75])
 def test_no_copy_has_more_bytes_than_the_picture(quality: int) -> None:
     data = encode(noise(400, 500), "WEBP", quality=quality)
@@ -75,6 +77,7 @@ def test_renditions_are_in_srgb_upright_and_without_metadata() -> None:
         assert np.abs(near - np.asarray(picture.resize((30, 40)))).mean() < 4
 
 
+@pytest.mark.slow
 def test_transparency_is_white_and_an_animation_shows_its_first_frame() -> None:
     clear = noise(300, 300).convert("RGBA")
     clear.putalpha(Image.new("L", (300, 300), 0))

@@ -38,6 +38,7 @@ def test_a_batch_holds_p_draws_of_k_pictures_as_often_as_the_weights_say(sources
         assert (drawn <= np.ceil(expected)).all()
 
 
+@pytest.mark.slow
 def test_pictures_and_labels_belong_together(sources):
     for step in range(5):
         pictures, labels = batches(sources)[step]
@@ -86,6 +87,7 @@ def test_a_triplet_may_be_of_several_sources():
     assert set(numbers[64:]) == {0, 3}
 
 
+@pytest.mark.slow
 def test_every_source_gets_its_share(sources):
     from dataclasses import replace
 

@@ -88,6 +88,7 @@ def test_failures_stand_by_reason_with_pictures_links_and_remedies(
     assert admin_client.get(html.unescape(all_of_them)).content.decode().count("It is corrupt.") == 10
 
 
+@pytest.mark.slow
 def test_an_empty_shop_says_what_comes_first(admin_client: Client) -> None:
     found = text(admin_client)
     assert "A worker creates the first embedding model when the first picture arrives" in found

@@ -346,6 +346,7 @@ def test_a_damaged_network_cannot_compare_and_nothing_is_imported(
     assert not ImageEmbedding.objects.filter(state="ready").exists()
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_used_are_named(shop_of: list[Product], plane: EmbeddingModel, tmp_path: Path) -> None:
     assert "absent.npz does not exist" in refusal("import_embeddings", tmp_path / "absent.npz")
     assert "must end in .npz or .parquet" in refusal("export_embeddings", tmp_path / "vectors.txt")

@@ -60,6 +60,7 @@ def test_without_the_onnx_package_the_message_says_where_the_model_is_made(monke
         ensure_active_model()
 
 
+@pytest.mark.slow
 def test_a_setting_that_disagrees_with_the_active_model_is_reported_and_leaves_the_shop_in_service(
     network: EmbeddingModel, settings: Any, client: Client
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_lost_network_is_made_again_from_its_weights(
         path.write_bytes(kept)  # other tests share it
 
 
+@pytest.mark.slow
 def test_a_graph_that_a_kill_cut_short_is_published_again(network: EmbeddingModel) -> None:
     name = artifacts.storage_name(network.graph_sha256)
     default_storage.delete(name)

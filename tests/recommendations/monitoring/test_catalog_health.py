@@ -41,6 +41,7 @@ def reds(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     shop.embedded(plane, "blue", [-1, 0.1, 0.1], sku="BLUE")
 
 
+@pytest.mark.slow
 def test_with_one_place_a_list_the_middle_is_shown_by_all_and_the_rest_are_orphans(reds: None) -> None:
     found = report("-k", "1")
     assert (found["published"], found["with_vector"], found["lists"]) == (6, 6, 6)
@@ -99,6 +100,7 @@ def test_vectors_are_read_as_they_are_stored_in_order_of_product_and_picture(
     assert (len(vectors), vectors.dtype) == (3, np.float16)
 
 
+@pytest.mark.slow
 def test_the_csv_has_every_product_and_marks_it(reds: None, tmp_path: Path) -> None:
     file = tmp_path / "health.csv"
     found = report("-k", "1", "--csv", str(file))

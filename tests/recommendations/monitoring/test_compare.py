@@ -166,6 +166,7 @@ def test_a_product_that_one_model_has_no_vector_of_says_so(
     assert "no vector from line" in run("plane", "line", "--sku", "FRESH")
 
 
+@pytest.mark.slow
 def test_totals_are_means_over_the_products(dress: Product, plane: EmbeddingModel, other: EmbeddingModel) -> None:
     products, unknown = products_of(["DRESS", "nope", "BOOT", "DRESS"])
     assert ([product.sku for product in products], unknown) == (["DRESS", "BOOT"], ["nope"])
@@ -271,6 +272,7 @@ def test_the_page_names_what_a_model_in_the_making_lacks(
     assert "line has no vector for this product" in page
 
 
+@pytest.mark.slow
 def test_the_page_without_two_models_says_how_to_make_one(plane: EmbeddingModel, admin_client: Client) -> None:
     page = admin_client.get(PAGE).content.decode()
     assert "There is no model to compare plane with" in page
@@ -302,6 +304,7 @@ def test_nonsense_in_the_address_is_an_error_beside_its_field(
     assert "compare-row" not in response.content.decode()
 
 
+@pytest.mark.slow
 def test_the_same_model_twice_is_an_error(dress: Product, plane: EmbeddingModel, admin_client: Client) -> None:
     page = admin_client.get(PAGE, {"first": plane.pk, "second": plane.pk}).content.decode()
     assert "Choose two different models." in page

@@ -95,6 +95,7 @@ def test_a_pause_is_the_outlook_while_anything_waits() -> None:
     assert throughput.outlook(0, 60, paused=True) == "Nothing is waiting."
 
 
+@pytest.mark.slow
 def test_only_what_was_embedded_lately_and_by_this_model_counts(
     shop: Shopkeeper, plane: EmbeddingModel, coloured_ready: EmbeddingModel
 ) -> None:

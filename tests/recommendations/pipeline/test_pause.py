@@ -31,6 +31,7 @@ def run(*arguments: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_nothing_is_claimed_while_paused_and_everything_afterwards(
     images: list[ProductImage], network: EmbeddingModel
 ) -> None:
@@ -62,6 +63,7 @@ def test_a_sweep_makes_rows_but_calls_nobody_while_paused(images: list[ProductIm
     assert worker.sweep()
 
 
+@pytest.mark.slow
 def test_the_status_says_since_when_by_whom_and_why(network: EmbeddingModel) -> None:
     assert json.loads(run("pipeline_status", "--json"))["paused"] is None
     made = control.pause(by="ada", reason="the disk is being replaced", bulk_only=True)

@@ -233,6 +233,7 @@ def test_api_and_command_return_the_match_and_its_basis(shop: Shopkeeper, plane:
     assert [line.split()[1] for line in out.getvalue().splitlines()] == ["chance", "60"]
 
 
+@pytest.mark.slow
 def test_product_pages_show_words_not_numbers(shop: Shopkeeper, plane: EmbeddingModel, client: Client) -> None:
     stated(plane)
     red = shop.embedded(plane, "red", [1, 0, 0])

@@ -36,6 +36,7 @@ def link_of(page: str) -> str:
     return unescape(found[1])
 
 
+@pytest.mark.slow
 def test_a_link_shows_the_same_results_in_another_browser(wardrobe: EmbeddingModel, client: Client) -> None:
     response = client.post(PAGE, {"photo": photo()})
     page = response.content.decode()
@@ -49,6 +50,7 @@ def test_a_link_shows_the_same_results_in_another_browser(wardrobe: EmbeddingMod
     assert (answer["Referrer-Policy"], "private" in answer["Cache-Control"]) == ("same-origin", True)
 
 
+@pytest.mark.slow
 def test_a_link_keeps_the_options(seen: str, client: Client) -> None:
     shoes = Category.objects.get(slug="shoes")
     options = {"seen": seen, "type": shoes.pk, "price_max": "75,00", "sort": "value", "colour": "0.95"}
@@ -110,6 +112,7 @@ def samples(tmp_path: Path, settings: Any) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_sample_is_searched_with_as_a_photo_is(
     wardrobe: EmbeddingModel, samples: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +131,7 @@ def test_only_samples_can_be_named(wardrobe: EmbeddingModel, samples: Path, clie
     assert client.post(PAGE, {"sample": name}).status_code == 400
 
 
+@pytest.mark.slow
 def test_a_link_cannot_run_the_network(
     seen: str, samples: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

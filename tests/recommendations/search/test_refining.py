@@ -182,6 +182,7 @@ def test_a_model_without_colours_has_no_slider(
     assert shown(page) == ["red"]
 
 
+@pytest.mark.slow
 def test_cheaper_look_alikes_come_first_when_asked(wardrobe: EmbeddingModel, client: Client) -> None:
     page = search(client, photo=photo())
     cheaper = search(client, seen=token(page), sort="value")
@@ -212,6 +213,7 @@ def test_a_page_reads_the_model_once(wardrobe: EmbeddingModel, client: Client) -
         assert sum("FROM recommendations_embeddingmodel" in query["sql"] for query in sent) == 1
 
 
+@pytest.mark.slow
 def test_a_wrong_budget_costs_no_photo(wardrobe: EmbeddingModel, client: Client) -> None:
     response = client.post(PAGE, {"photo": photo(), "price_max": "much"})
     page = response.content.decode()
@@ -231,6 +233,7 @@ def test_invalid_options_are_refused_and_the_photo_is_kept(
     assert token(response.content.decode()) == seen
 
 
+@pytest.mark.slow
 def test_an_old_page_asks_for_the_photo_again(
     wardrobe: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +264,7 @@ def test_refining_is_not_counted_as_a_photo_search(
     assert client.post(PAGE, {"photo": photo()}).status_code == 429
 
 
+@pytest.mark.slow
 def test_without_close_matches_the_nearest_are_shown_and_where_to_go(
     wardrobe: EmbeddingModel, client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -163,6 +163,7 @@ def clone_images(image_id: int, count: int) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_an_interrupted_index_build_starts_again(plane: EmbeddingModel, settings: object) -> None:
     settings.EMBEDDING_INDEX_MIN_ROWS = 1  # type: ignore[attr-defined]
@@ -232,6 +233,7 @@ def test_the_api_answers_like_the_command(shop: Shopkeeper, plane: EmbeddingMode
     assert [entry["title"] for entry in body["results"]] == ["0", "1"]
 
 
+@pytest.mark.slow
 def test_the_weight_of_the_colour_decides_what_is_alike(shop: Shopkeeper, coloured: EmbeddingModel) -> None:
     red_dress = shop.embedded(coloured, "red dress", [1, 0, 1, 0])
     shop.embedded(coloured, "blue dress", [1, 0, 0, 1])
@@ -285,6 +287,7 @@ def test_pages_follow_one_another_by_their_cursor(shop: Shopkeeper, plane: Embed
     assert seen == [["0", "1"], ["2", "3"], ["4"]]
 
 
+@pytest.mark.slow
 def test_a_budget_that_nothing_meets_reports_what_costs_more(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     shop.embedded(plane, "dear", [1, 0, 0], price=Decimal(90))
@@ -309,6 +312,7 @@ def test_above_a_budget_the_lowest_price_still_applies(shop: Shopkeeper, plane: 
     assert (above.count, above.lowest, above.match.product.title) == (2, Decimal(60), "60")
 
 
+@pytest.mark.slow
 def test_the_same_in_another_colour(shop: Shopkeeper, coloured: EmbeddingModel) -> None:
     red_dress = shop.embedded(coloured, "red dress", [1, 0, 1, 0])
     shop.embedded(coloured, "red skirt", [0.9, 0.1, 1, 0])

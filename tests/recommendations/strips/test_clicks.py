@@ -63,6 +63,7 @@ def counted() -> dict[tuple[str, int], tuple[int, int]]:
     return {(row.source, row.position): (row.seen, row.clicked) for row in StripCount.objects.all()}
 
 
+@pytest.mark.slow
 def test_a_report_is_counted_by_model_strip_source_and_position(client: Client, label: str) -> None:
     assert report(client, {"label": label, "seen": [0, 1, 2], "clicked": [1]}) == 204
     assert report(client, {"label": label, "seen": [0], "clicked": []}) == 204
@@ -75,6 +76,7 @@ def test_nothing_personal_is_kept() -> None:
     assert kept == {"id", "day", "model", "strip", "source", "position", "seen", "clicked"}
 
 
+@pytest.mark.slow
 def test_a_report_neither_needs_nor_leaves_a_cookie(client: Client, label: str) -> None:
     client.cookies.clear()
     response = client.post(
@@ -140,6 +142,7 @@ def test_a_place_named_twice_counts_once(client: Client, label: str) -> None:
     assert counted() == {("visual", 1): (1, 1)}
 
 
+@pytest.mark.slow
 def test_other_sites_and_large_bodies_are_refused(client: Client, label: str) -> None:
     body = json.dumps({"strips": [{"label": label, "seen": [0], "clicked": []}]})
     # What a form or a script of another site can send without a preflight request.
@@ -156,6 +159,7 @@ def test_a_page_left_open_for_days_is_not_counted(client: Client, label: str, mo
     assert report(client, {"label": label, "seen": [0], "clicked": []}) == 400
 
 
+@pytest.mark.slow
 def test_too_many_reports_of_one_address_are_refused(
     client: Client, label: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,12 +169,14 @@ def test_too_many_reports_of_one_address_are_refused(
     assert counted() == {("visual", 1): (2, 0)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", ["Sec-GPC", "DNT"])
 def test_who_asks_for_privacy_is_not_counted(client: Client, label: str, header: str) -> None:
     assert report(client, {"label": label, "seen": [0], "clicked": [0]}, headers={header: "1"}) == 204
     assert counted() == {}
 
 
+@pytest.mark.slow
 def test_the_personal_strip_is_labelled_as_such(shop: Shopkeeper, plane: EmbeddingModel, client: Client) -> None:
     red = shop.embedded(plane, "red", [1, 0, 0])
     shop.embedded(plane, "scarlet", [1, 0.1, 0])
@@ -180,6 +186,7 @@ def test_the_personal_strip_is_labelled_as_such(shop: Shopkeeper, plane: Embeddi
     assert StripCount.objects.get().strip == Strip.PERSONAL
 
 
+@pytest.mark.slow
 def test_the_setting_turns_it_off(client: Client, label: str, shop: Shopkeeper, settings: Any) -> None:
     settings.STRIP_CLICKS = False
     assert report(client, {"label": label, "seen": [0], "clicked": []}) == 404
@@ -196,6 +203,7 @@ def test_a_strip_without_a_model_is_counted_under_none(shop: Shopkeeper, client:
     assert StripCount.objects.get().model == ""
 
 
+@pytest.mark.slow
 def test_links_in_strips_are_the_products_own_addresses(client: Client, label: str, shop: Shopkeeper) -> None:
     page = client.get(shop.product().get_absolute_url()).content.decode()
     links = re.findall(r'card__title"><a href="([^"]+)"', page)

@@ -97,6 +97,7 @@ def test_vetoes_are_replaced_as_a_whole_and_stored_once(dresses: dict[str, Produ
 # Rules
 
 
+@pytest.mark.slow
 def test_a_rule_never_shows_a_category_with_all_below_it(shop: Shopkeeper, dresses: dict[str, Product]) -> None:
     Rule.objects.create(effect="exclude", category=shop.category("clothes"))
     assert titles(dresses["red"]) == ["boot"]

@@ -167,6 +167,7 @@ def test_pins_keep_their_order_and_take_their_copies_in(shop: Shopkeeper, plane:
 # The order
 
 
+@pytest.mark.slow
 def test_its_own_type_comes_first_and_excludes_nothing(shop: Shopkeeper, plane: EmbeddingModel) -> None:
     hers = {"gender": "Women"}
     red = shop.embedded(plane, "red", [1, 0, 0], category="dresses", attributes=hers)

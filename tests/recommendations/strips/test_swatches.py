@@ -64,6 +64,7 @@ def shown(page: str) -> list[str]:
     return re.findall(r'card__title"><a [^>]*>([^<]+)<', page)
 
 
+@pytest.mark.slow
 def test_the_colours_of_its_category_are_offered_but_its_own_commonest_first(dress: Product, client: Client) -> None:
     assert offered(page(client, dress)) == ["Green", "Blue"]
 
@@ -133,6 +134,7 @@ def test_there_is_none_without_a_colour_part_a_vector_or_another_colour(
     assert offered(page(client, alone)) == []
 
 
+@pytest.mark.slow
 def test_labels_are_read_with_care(shop: Shopkeeper, coloured: EmbeddingModel) -> None:
     asking = stand(shop, coloured, "asking", "Red", [1, 0])
     for colour in ("Blue", "blue", "blue", "", " ", True, 7, ["Green"]):
@@ -147,6 +149,7 @@ def test_labels_are_read_with_care(shop: Shopkeeper, coloured: EmbeddingModel) -
     assert len(swatches_for(asking)) == MOST
 
 
+@pytest.mark.slow
 def test_an_odd_name_of_a_colour_is_escaped(shop: Shopkeeper, coloured: EmbeddingModel, client: Client) -> None:
     asking = stand(shop, coloured, "asking", "Red", [1, 0])
     odd = shop.embedded(coloured, "odd", [1, 0, 0, 1], category="dresses", attributes={"colour": "R&D/<b>#1"})
@@ -155,6 +158,7 @@ def test_an_odd_name_of_a_colour_is_escaped(shop: Shopkeeper, coloured: Embeddin
     assert shown(page(client, asking, "?colour=R%26D%2F%3Cb%3E%231")) == [odd.title]
 
 
+@pytest.mark.slow
 def test_swatches_cost_two_queries_and_sometimes_a_third(dress: Product) -> None:
     counts = []
     for _ in range(2):

@@ -58,6 +58,7 @@ def test_the_type_that_the_shopper_chose_is_the_photos_type(sandals_and_ties: Em
     assert words(photo_cards(seen(sandals_and_ties, [1, 0, 0]), request)) == {"tie": "Very close"}
 
 
+@pytest.mark.slow
 def test_a_products_page_and_the_personal_strip_compare_types_too(
     sandals_and_ties: EmbeddingModel, shop: Shopkeeper
 ) -> None:

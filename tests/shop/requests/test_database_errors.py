@@ -66,6 +66,7 @@ def test_without_a_state_an_error_of_the_connection_is_an_outage_and_one_of_the_
     assert (fault_of(DataError("NUL")) or BY_SQLSTATE["08"]).status == 400
 
 
+@pytest.mark.slow
 @pytest.mark.case
 def test_a_description_that_cannot_be_indexed_is_400_and_names_the_field(
     shop: Shopkeeper, admin_user: User, monkeypatch: pytest.MonkeyPatch

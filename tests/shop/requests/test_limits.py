@@ -107,6 +107,7 @@ def test_too_many_requests_to_the_api_are_a_problem_document(shop: Shopkeeper, l
         assert answers[-1]["Retry-After"]
 
 
+@pytest.mark.slow
 def test_another_client_is_not_refused_and_a_whole_ipv6_network_is_one(
     shop: Shopkeeper, client: Client, limit: Callable[[str], None]
 ) -> None:

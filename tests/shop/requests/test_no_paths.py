@@ -83,6 +83,7 @@ def test_a_lost_or_damaged_network_is_named_in_the_log_only(
     assert ".onnx" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_decoder_that_cannot_start_is_no_busy_one_and_shows_nothing(
     shop: Shopkeeper,
     network: EmbeddingModel,

@@ -363,6 +363,7 @@ def test_a_large_table_needs_no_more_memory_than_a_small_one(tmp_path: Path) -> 
     assert int(out[6]) < 80_000, "KiB; each file has 90 MiB"
 
 
+@pytest.mark.slow
 def test_quotes_that_are_never_closed_take_neither_time_nor_memory(tmp_path: Path) -> None:
     lines = "".join(f'a{number}","x{number}.jpg,"coat{number}\n' for number in range(6000))
     (tmp_path / "catalog.csv").write_text("sku,image,title\n" + lines)
