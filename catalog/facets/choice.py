@@ -16,14 +16,13 @@ from django.utils.translation import gettext_lazy
 
 from catalog.facets.words import has_colour, has_size
 from common.money import is_payable
-from ml.files.catalog.cells import plain_amount
+from ml.files.catalog.cells import PRICE_BELOW, plain_amount
 
 #: Facets of several values, which are alternatives.
 LISTS = ("category", "colour", "brand", "size")
 PRICES = ("price_min", "price_max")
 IN_STOCK = "in_stock"
 MOST, LONGEST = 20, 255  # values of a facet, and characters of a value; more are ignored
-PRICE_BELOW = Decimal(10) ** 8
 NEWEST, CHEAPEST, DEAREST, BEST = "newest", "price", "-price", "best"
 _ORDERS: dict[str, tuple[Any, ...]] = {
     NEWEST: ("-pk",),

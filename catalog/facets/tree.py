@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.urls import reverse
-
 from catalog.models import Category
-from catalog.search.words import fold
+from catalog.models.category import by_name
 
 STEP = Category.steplen
 
@@ -20,10 +18,6 @@ class Node:
     name: str
     address: str
 
-    @property
-    def url(self) -> str:
-        return reverse("catalog:category", args=[self.address])
-
 
 def tree() -> list[Node]:
     """Every category, by path: one query."""
@@ -34,4 +28,4 @@ def tree() -> list[Node]:
 def below(nodes: Iterable[Node], path: str) -> list[Node]:
     """The children of a category, by name; those at the top for an empty path."""
     found = [node for node in nodes if len(node.path) == len(path) + STEP and node.path.startswith(path)]
-    return sorted(found, key=lambda node: (fold(node.name), node.name))
+    return by_name(found)

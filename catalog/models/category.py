@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from django.db import models
 from django.urls import reverse
@@ -62,7 +62,15 @@ def category_slug(name: str) -> str:
     return f"{slug[: SLUG_LENGTH - 9] or 'category'}-{sha256(name.encode()).hexdigest()[:8]}"
 
 
-def by_name(categories: Iterable[Category]) -> list[Category]:
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Some = TypeVar("_Some", bound=_Named)
+
+
+def by_name(categories: Iterable[_Some]) -> list[_Some]:
     """Sorted as people sort names: without case and accents."""
     return sorted(categories, key=lambda category: (fold(category.name), category.name))
 

@@ -95,7 +95,9 @@ def in_order(products: QuerySet[Product], ids: list[int]) -> list[Product]:
     return [found[pk] for pk in ids if pk in found]
 
 
-def find(text: str, products: ProductQuerySet, *, visible: ProductQuerySet | None = None) -> Found:
+def find(
+    text: str, products: ProductQuerySet, *, visible: ProductQuerySet | None = None, lexicon: Lexicon | None = None
+) -> Found:
     """Products with these words.
 
     If none contains all of them, unknown words are corrected from the words of the shop; if that does not help,
@@ -105,6 +107,7 @@ def find(text: str, products: ProductQuerySet, *, visible: ProductQuerySet | Non
         products: where to search.
         visible: all products that the user may see, if `products` are filtered further. Words of others correct
             nothing.
+        lexicon: loaded before; otherwise it is loaded.
     """
     everything = products if visible is None else visible
     branches = parse(text)
@@ -112,7 +115,7 @@ def find(text: str, products: ProductQuerySet, *, visible: ProductQuerySet | Non
         branches = plain
     if not branches:
         return Found(missed=bool(text.strip()))
-    lexicon = Lexicon.load()
+    lexicon = lexicon or Lexicon.load()
     found = _search(condition(branches, lexicon), products)
     if found.ids:
         return found

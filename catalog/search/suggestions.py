@@ -44,7 +44,7 @@ def suggested(text: str) -> Suggestions:
         return Suggestions(products=in_order(products.for_cards(), find(text, products).ids[:PRODUCTS]))
     branch, lexicon = branches[0], Lexicon.load()
     is_word, words = (True, []) if text[-1:].isspace() else _completed(branch, lexicon)
-    found = find(text if is_word or not words else words[0], products)
+    found = find(text if is_word or not words else words[0], products, lexicon=lexicon)
     if found.corrected and not found.partial:
         words = [found.corrected, *words]
     shown = [] if found.partial else in_order(products.for_cards(), found.ids[:PRODUCTS])

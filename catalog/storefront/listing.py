@@ -34,6 +34,8 @@ def listing(
     nodes: list[Node],
     path: str = "",
     kept: tuple[tuple[str, str], ...] = (),
+    *,
+    with_panel: bool = True,
 ) -> dict[str, Any]:
     """The context of `catalog/_listing.html`.
 
@@ -44,6 +46,7 @@ def listing(
         scope: the products without any filter, for the counts.
         path: of the category of the page.
         kept: parameters of the address besides filters and order.
+        with_panel: whether the facets are shown; counting them may take most of the page's time.
     """
     paginator = BoundedPaginator(products, settings.PRODUCTS_PER_PAGE)
     first = paginator.get_page(request.GET.get("page")).number
@@ -67,7 +70,7 @@ def listing(
         if last + 1 - first < TOGETHER:
             page_of = f"page={first}&" if first > 1 else ""
             context["more_here"] = f"{own}{joiner}{page_of}upto={last + 1}"
-    if not added:
+    if with_panel and not added:
         context["panel"] = panel(counts(scope, choice), choice, nodes, path, kept)
     return context
 

@@ -68,10 +68,12 @@ def category(request: HttpRequest, address: str, as_markdown: bool = False) -> H
         products = products.filter(pk__lt=before)
     if choice.sort:
         products = products.order_by(*choice.order)
-    listed = listing(request, products.for_cards(), scope, choice, sorts, nodes, shown.path)
+    as_markdown = as_markdown or markdown.is_wanted(request)
+    cards_of = products.for_cards()
+    listed = listing(request, cards_of, scope, choice, sorts, nodes, shown.path, with_panel=not as_markdown)
     page, first = listed["page"], listed["first"]
     children = by_name(Category.objects.get_children(shown))
-    if as_markdown or markdown.is_wanted(request):
+    if as_markdown:
         return _by_accept(markdown.category(request, shown, children, page))
     trail, cards = shown.trail, list(page)
     address = shown.get_absolute_url()

@@ -97,7 +97,7 @@ def _tensor(content: bytes, names: set[str]) -> tuple[str, np.ndarray] | None:
     kind, name, raw = 0, "", b""
     for number, value in protobuf.fields(BytesIO(content), len(content), wanted=(_DIMENSIONS, _NAME, _RAW)):
         if number == _DIMENSIONS:
-            shape += [value] if isinstance(value, int) else _packed(value or b"")
+            shape += [value] if isinstance(value, int) else protobuf.packed(value or b"")
         elif number == _DATA_TYPE and isinstance(value, int):
             kind = value
         elif number == _NAME and isinstance(value, bytes):
@@ -109,15 +109,3 @@ def _tensor(content: bytes, names: set[str]) -> tuple[str, np.ndarray] | None:
     if kind not in _NUMBERS or len(raw) != _NUMBERS[kind].itemsize * prod(shape):
         raise ValueError(f"{name} is stored in another way than this program writes")
     return name, np.frombuffer(raw, _NUMBERS[kind]).reshape(shape)
-
-
-def _packed(content: bytes) -> list[int]:
-    """Numbers below 2³¹ that follow each other."""
-    found, value, shift = [], 0, 0
-    for byte in content:
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            found.append(value)
-            value = shift = 0
-    return found

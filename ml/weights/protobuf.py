@@ -2,6 +2,7 @@
 lack (https://protobuf.dev/programming-guides/encoding/)."""
 
 from collections.abc import Container, Iterator
+from io import BytesIO
 from typing import BinaryIO
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -30,6 +31,14 @@ def fields(file: BinaryIO, end: int, *, wanted: Container[int]) -> Iterator[tupl
         else:
             file.seek(length, 1)
             yield number, None
+
+
+def packed(content: bytes) -> list[int]:
+    """The numbers of a repeated field, which follow each other."""
+    file, found = BytesIO(content), []
+    while file.tell() < len(content):
+        found.append(_varint(file))
+    return found
 
 
 def encoded(number: int, value: int | bytes | str) -> bytes:

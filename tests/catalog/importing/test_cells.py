@@ -192,10 +192,10 @@ def test_the_currency_that_was_assumed_is_named(table: Write, settings: object) 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("shop", "currency", "told"), [("EUR", "USD", True), ("CAD", "CAD", False), ("USD", "USD", False)]
+    ("shop", "currency", "named"), [("EUR", "USD", True), ("CAD", "CAD", False), ("USD", "USD", False)]
 )
 def test_a_sign_means_the_currency_of_the_shop_or_the_usual_one_which_is_said(
-    table: Write, settings: object, shop: str, currency: str, told: bool
+    table: Write, settings: object, shop: str, currency: str, named: bool
 ) -> None:
     settings.SHOP_CURRENCY = shop  # type: ignore[attr-defined]
     rows = [("A1", "Coat", "coat.png", "$10"), ("A2", "Bag", "coat.png", "10 EUR"), ("A3", "Hat", "coat.png", "US$ 5")]
@@ -204,7 +204,7 @@ def test_a_sign_means_the_currency_of_the_shop_or_the_usual_one_which_is_said(
         said = (
             f"1 price with a sign that several currencies share: read as USD, although the shop's currency is {shop}."
         )
-        assert (said in out) is told
+        assert (said in out) is named
     assert Product.objects.get(sku="A1").currency == currency
 
 

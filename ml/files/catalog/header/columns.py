@@ -257,7 +257,7 @@ def places_of(table: str, names: Sequence[str], keys: Sequence[str]) -> dict[str
 def key_of(name: str) -> str:
     """The field or attribute that a column of this name is; "" without a name, and for one that pandas numbered."""
     if len(name) > _LONGEST:
-        return re.sub(r"\s+", "_", name.lower())
+        return _attribute(name)
     if _UNNAMED.fullmatch(name):
         return ""
     amount = FIELDS.get(plain(_split(bare(name))[0]))
