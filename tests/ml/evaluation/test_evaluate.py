@@ -126,8 +126,9 @@ def vectors(catalog: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def document(catalog: Path, vectors: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def document(catalog: Path, vectors: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("out") / "report"
+    cache = tmp_path_factory.mktemp("empty-cache")  # pictures left out are named when they are decoded
     done = evaluate(
         catalog, "--features", vectors, "--baselines", "pixels,hsv,blend", "--resamples", 50, "--gallery-sizes",
         "8,all", "--json", "--out", out, cache=cache,
