@@ -120,7 +120,7 @@ class Command(BaseCommand):
             f"{outcome.unchanged:,} unchanged, {outcome.refused:,} refused"
         )
         rows += f", {outcome.merged:,} with parts of other products." if outcome.merged else "."
-        if outcome.nothing_imported and rate is not None:
+        if outcome.nothing_imported:
             self.stdout.write(rows)
             raise CommandError(
                 "Nothing could be imported." if outcome.problems else f"{catalog.source} contains no products."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection
+from contextlib import suppress
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -55,21 +56,23 @@ SIGNS = {
     "MX$": ("MXN",),
     "NT$": ("TWD",),
 }
-#: In English, German, French, Spanish, Italian and Dutch; accents do not matter. WooCommerce writes -1 for a draft.
+#: In English, German, French, Spanish, Italian, Dutch, Danish, Norwegian and Swedish; accents do not
+#: matter. WooCommerce writes -1 for a draft.
 YES = {
     "yes", "y", "true", "t", "1", "on", "active", "published", "visible", "enabled", "online", "ja", "wahr", "aktiv",
     "sichtbar", "oui", "vrai", "actif", "publie", "si", "verdadero", "activo", "publicado", "vero", "attivo", "waar",
-    "actief", "zichtbaar",
+    "actief", "zichtbaar", "sand", "sandt", "synlig", "publiceret", "publisert", "publicerad",
 }  # fmt: skip
 NO = {
     "no", "n", "false", "f", "0", "-1", "off", "inactive", "unpublished", "hidden", "disabled", "draft", "archived",
     "offline", "unlisted", "nein", "falsch", "inaktiv", "entwurf", "non", "faux", "inactif", "brouillon", "falso",
-    "inactivo", "borrador", "inattivo", "bozza", "nee", "onwaar", "inactief", "concept",
+    "inactivo", "borrador", "inattivo", "bozza", "nee", "onwaar", "inactief", "concept", "nej", "nei",
+    "falsk", "falskt", "skjult", "dold", "kladde", "utkast",
 }  # fmt: skip
 AVAILABLE = {
     "in stock", "instock", "available", "limited availability", "yes", "true", "1", "ja", "auf lager", "lieferbar",
     "sofort lieferbar", "verfugbar", "verfuegbar", "oui", "en stock", "disponible", "si", "disponibile",
-    "op voorraad", "beschikbaar",
+    "op voorraad", "beschikbaar", "pa lager", "i lager", "tilgængelig", "tilgjengelig", "tillganglig",
 }  # fmt: skip
 UNAVAILABLE = {
     "out of stock", "outofstock", "sold out", "sold", "unavailable", "not available", "discontinued", "preorder",
@@ -77,7 +80,7 @@ UNAVAILABLE = {
     "ausverkauft", "vergriffen", "nicht lieferbar", "nicht verfugbar", "nicht verfuegbar", "verkauft", "non",
     "rupture de stock", "en rupture", "epuise", "indisponible", "vendu", "agotado", "sin existencias", "no disponible",
     "vendido", "esaurito", "non disponibile", "venduto", "nee", "uitverkocht", "niet op voorraad", "niet beschikbaar",
-    "verkocht",
+    "verkocht", "nej", "nei", "ikke pa lager", "udsolgt", "utsolgt", "solgt", "ej i lager", "slutsald", "sald",
 }  # fmt: skip
 #: Words for an unknown value, in lower case, as people, pandas, spreadsheets and databases write them.
 ABSENT = frozenset({
@@ -95,7 +98,9 @@ _MEANINGS = {sign.casefold(): codes for sign, codes in SIGNS.items()}
 #: In any case; others only in capitals: "5 all" is no price.
 _CODES = {code for codes in SIGNS.values() for code in codes}
 SIGN = "|".join([*sorted(CURRENCIES), *(f"(?i:{re.escape(sign)})" for sign in sorted(_CODES | SIGNS.keys()))])
-_PRICE = re.compile(rf"({SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)(?:([.,])[-–—]{{1,2}})?\s*({SIGN})?")  # also 12,-
+_PRICE = re.compile(
+    rf"({SIGN})?\s*([0-9](?:[0-9.,'’\s]*[0-9])?)(?:([.,])[-–—]{{1,2}}|(/)[-–—=])?\s*({SIGN})?"
+)  # also 12,- and 12/-
 _MARKED = re.compile(r"'([^'\s][^']*)|=\"([^\"]+)\"|\"([^\"]+)\"")
 _SPACED = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")  # 1 299 and 1'299
 #: Thousands and cents, both ways round.
@@ -105,6 +110,19 @@ _READINGS = [
 ] + [re.compile(r"([1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3})(?:\.([0-9]+))?")]  # 1,29,999.00, as in India
 #: In what must be found again as it was typed: soft hyphens, zero-width characters and marks of direction.
 _UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+#: After a number in stock; "5+" and "> 5" are at least five.
+_UNITS = re.compile(
+    r"(?<=[0-9])\s*(?:\+|(?:pcs?|pieces?|units?|items?|stk|stck|stuck|st|unites?|uds?|unidades|pz|pezzi|stuks?)\.?)$"
+)
+_AT_LEAST = re.compile(r"^(?:>=?|≥)\s*(?=[0-9])")
+_MONTH = (
+    "(?:jan|feb|mar|mrz|mrt|apr|avr|abr|may|mai|mei|maj|jun|jul|aug|ago|aou|sep|oct|okt|ott|nov|dec|dez|dic)[a-z]{0,6}"
+)
+#: What spreadsheets make of 10-12: 12-Oct, 12. Okt or 2026-10-12.
+_DATE = re.compile(
+    rf"[0-9]{{1,2}}[-. ]{{1,2}}{_MONTH}\.?|{_MONTH}[-. ]{{1,2}}[0-9]{{1,2}}|[12][0-9]{{3}}-[0-9]{{2}}-[0-9]{{2}}"
+    r"|[0-9]{1,2}([./])[0-9]{1,2}\1[12][0-9]{3}"
+)
 _SHORTENED = re.compile(r"[1-9](?:[.,][0-9]+)?E\+[0-9]{2}", re.I)
 
 
@@ -167,12 +185,12 @@ def price_of(text: str) -> Price:
     match = _PRICE.fullmatch(text)
     if not match:
         raise BadCell("is negative" if _PRICE.fullmatch(re.sub("^[-−–]\\s*", "", text)) else "is not a price")
-    before, number, point, after = match.groups()
+    before, number, point, slash, after = match.groups()
     signs = [currencies_of(sign) for sign in (before, after) if sign]
     currencies = tuple(each for each in signs[0] if each in signs[-1]) if signs else ()
     if signs and not currencies:
         raise BadCell("names two currencies")
-    number = _SPACED.sub("", number) + (f"{point}00" if point else "")
+    number = _SPACED.sub("", number) + (f"{point}00" if point else ".00" if slash and "." not in number else "")
     return Price(_amount(number, decimals={decimals_of(each) for each in currencies}), currencies)
 
 
@@ -242,8 +260,8 @@ def currency_for(price: Price | None, column: str | None, usual: str) -> str | N
 
 
 def stock_of(text: str) -> int:
-    """Reads 3, 3.0, 1 000 and 1,000,000. Neither 1,000 nor 1.000: they may be one or a thousand."""
-    text = _SPACED.sub("", text)
+    """Reads 3, 3.0, 1 000, 1,000,000, 10 pcs and 5+. Neither 1,000 nor 1.000: they may be one or a thousand."""
+    text = _SPACED.sub("", _AT_LEAST.sub("", _UNITS.sub("", unaccented(text))))
     if re.fullmatch(r"[1-9][0-9]{0,2}([.,])[0-9]{3}(\1[0-9]{3})+", text):
         text = re.sub("[.,]", "", text)
     if re.fullmatch(r"[1-9][0-9]{0,2}[.,][0-9]{3}", text):
@@ -252,6 +270,24 @@ def stock_of(text: str) -> int:
     if not match or int(match[1]) > MOST_STOCK:
         raise BadCell("is negative" if re.fullmatch("-[0-9.,]+", text) else "is not a whole number")
     return int(match[1])
+
+
+def stock_or_word_of(text: str) -> int | None:
+    """A number, or a word for its availability: Wix writes InStock."""
+    if re.search("[0-9]", text) is None:
+        with suppress(BadCell):
+            return None if available_of(text) else 0
+    return stock_of(text)
+
+
+def size_of(text: str) -> str:
+    """
+    Raises:
+        BadCell: a spreadsheet took a size such as 10-12 for a date.
+    """
+    if _DATE.fullmatch(unaccented(text)):
+        raise BadCell("is a date, made by a spreadsheet of a size such as 10-12: format its column as text there")
+    return text
 
 
 def published_of(text: str) -> bool:
@@ -265,6 +301,18 @@ def category_of(text: str) -> tuple[str, ...]:
     """From the top down. With > between levels a slash is part of a name: `Clothing > Shirts/Tops`."""
     names = (name.strip() for name in text.split(">" if ">" in text else "/"))
     return tuple(dict.fromkeys(filter(None, names)))
+
+
+def deepest(text: str) -> str:
+    """Of several paths, one with the most levels: a product here is in one category.
+
+    Paths are separated by semicolons, or by commas if all of them begin alike: Magento's
+    `Default Category/Gear,Default Category/Gear/Bags`. "Clothing, Shoes & Jewelry" is one name.
+    """
+    paths = [path.strip() for path in text.split(";") if path.strip()]
+    if len(paths) == 1 and len({re.split("[>/]", path)[0].strip() for path in text.split(",")}) == 1:
+        paths = text.split(",")
+    return max(paths, key=lambda path: len(category_of(path)), default="")
 
 
 def gtin_of(text: str) -> str:

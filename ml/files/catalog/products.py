@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -18,13 +17,16 @@ from ml.files.catalog.cells import (
     category_of,
     currency_for,
     currency_of,
+    deepest,
     gtin_of,
     identifier,
     one_line,
     present,
     price_of,
     published_of,
+    size_of,
     stock_of,
+    stock_or_word_of,
     whole,
     whole_identifier,
 )
@@ -56,26 +58,6 @@ _LINES = frozenset({"description", "image", "more_images"})  # that may have sev
 _WORDS = frozenset({"title", "brand", "category", "condition", "alt"})  # that shoppers read
 
 
-def deepest(text: str) -> str:
-    """Of several paths, one with the most levels: a product here is in one category.
-
-    Paths are separated by semicolons, or by commas if all of them begin alike: Magento's
-    `Default Category/Gear,Default Category/Gear/Bags`. "Clothing, Shoes & Jewelry" is one name.
-    """
-    paths = [path.strip() for path in text.split(";") if path.strip()]
-    if len(paths) == 1 and len({re.split("[>/]", path)[0].strip() for path in text.split(",")}) == 1:
-        paths = text.split(",")
-    return max(paths, key=lambda path: len(category_of(path)), default="")
-
-
-def _stock_or_word_of(text: str) -> int | None:
-    """A number, or a word for its availability: Wix writes InStock."""
-    if re.search("[0-9]", text) is None:
-        with suppress(BadCell):
-            return None if available_of(text) else 0
-    return stock_of(text)
-
-
 def records_of(table: Table, columns: Columns, names: Iterable[str], currency: str) -> Iterator[Record | RowError]:
     """The product of each row, or everything that is wrong with it.
 
@@ -94,6 +76,7 @@ def records_of(table: Table, columns: Columns, names: Iterable[str], currency: s
 class _Rows:
     def __init__(self, table: Table, columns: Columns, files: NamedPictures, currency: str) -> None:
         self.table, self.columns, self.files, self.currency = table, columns, files, currency
+        self.gtins: dict[str, tuple[int, str]] = {}  # → line and group of the first row with it
 
     def read(self, line: int, cells: list[str]) -> list[Record | RowError]:
         cells = self._fitted(cells)
@@ -167,7 +150,7 @@ class _Row:
             description=self._description(),
             brand=self._short("brand", BRAND_LENGTH),
             gtin=self._gtin(),
-            size=self._short("size", WORD_LENGTH),
+            size=self._size(),
             condition=self._short("condition", WORD_LENGTH),
             url=self._url(),
             labels={label: text for label, text in labels.items() if text},
@@ -291,9 +274,23 @@ class _Row:
         """A product with a wrong GTIN is imported without it."""
         text = self._text("gtin")
         try:
-            return gtin_of(text) if text else ""
+            gtin = gtin_of(text) if text else ""
         except BadCell as error:
             self._report("bad_gtin", self._about("gtin", f"{error}. The product is imported without it"))
+            return ""
+        group = self._text("group")
+        line, other = self.rows.gtins.setdefault(gtin, (self.line, group))
+        if gtin and line != self.line and not (group and group == other):  # variations may have that of their product
+            self._report("same_gtin", self._about("gtin", f"is also the GTIN of line {line}: one of them is wrong"))
+        return gtin
+
+    def _size(self) -> str:
+        """A product whose size has become a date is imported without it."""
+        text = self._short("size", WORD_LENGTH)
+        try:
+            return size_of(text)
+        except BadCell as error:
+            self._report("bad_size", self._about("size", f"{error}. The product is imported without it"))
             return ""
 
     def _stock(self) -> int | None:
@@ -301,7 +298,7 @@ class _Row:
         if re.fullmatch(r"-[0-9]{1,9}(\.0+)?", self._text("stock")):
             self._report("oversold", self._about("stock", "is negative, so it is read as 0"))
             return 0
-        stock = self._value("stock", _stock_or_word_of)
+        stock = self._value("stock", stock_or_word_of)
         if stock is None and self._counts("availability"):
             return self._value("availability", stock_of)
         available = self._value("availability", available_of)

@@ -13,7 +13,7 @@ import pytest
 
 from catalog.importing import loader
 from catalog.models import Product
-from ml.files.catalog.cells import SIGNS, BadCell, identifier, price_of, whole_identifier
+from ml.files.catalog.cells import SIGNS, BadCell, identifier, price_of, size_of, stock_of, whole_identifier
 from ml.files.catalog.markup import plain_text, without_entities
 from shop.settings import BASE_DIR
 from tests.catalog.importing.tables import COAT, HEADER, Write, png, run
@@ -126,6 +126,7 @@ def test_prices_that_are_refused_say_why(text: str, reason: str) -> None:
         ("Fr. 12.–", "12", ("CHF",)), ("SFr. 1'299.00", "1299", ("CHF",)), ("1’299.– chf", "1299", ("CHF",)),
         ("C$ 12.50", "12.50", ("CAD",)), ("us$12", "12", ("USD",)), ("NZ$ 5", "5", ("NZD",)), ("HK$20", "20", ("HKD",)),
         ("1,29,999.00", "129999", ()), ("₹ 12,34,567", "1234567", ("INR",)), ("Rs. 1,29,999", "129999", SIGNS["Rs."]),
+        ("Rs. 999/-", "999", SIGNS["Rs."]), ("1,299/-", "1299", ()), ("₹ 12,34,567/-", "1234567", ("INR",)),
         ("12,50 Euro", "12.50", ("EUR",)), ("1\u202f299,00\u00a0€", "1299", ("EUR",)), ("eur 5", "5", ("EUR",)),
     ],
 )  # fmt: skip
@@ -137,6 +138,47 @@ def test_prices_are_written_in_many_ways(text: str, amount: str, currencies: tup
 def test_other_words_and_groups_are_no_prices(text: str) -> None:
     with pytest.raises(BadCell):
         price_of(text)
+
+
+@pytest.mark.django_db
+def test_products_that_share_a_gtin_are_named_unless_they_are_one_group(table: Write) -> None:
+    rows = [("A1", *COAT[1:], "4006381333931", ""), ("A2", *COAT[1:], "4006381333931", ""),
+            ("B1", *COAT[1:], "96385074", "b"), ("B2", *COAT[1:], "96385074", "b"),
+            ("C", *COAT[1:], "", "")]  # fmt: skip
+    out, err = run(table(*rows, header=(*HEADER, "gtin", "group")))
+    assert "5 products created" in out
+    assert err.count("is also the GTIN of") == 1
+    assert '"4006381333931" is also the GTIN of line 2: one of them is wrong' in err
+
+
+@pytest.mark.parametrize(
+    ("text", "stock"),
+    [("10 pcs", 10), ("10 Stk.", 10), ("10 Stück", 10), ("1 000 units", 1000), ("3 pièces", 3), ("5+", 5), ("> 5", 5),
+     (">=5", 5), ("≥ 5", 5), ("2 uds.", 2), ("4 stuks", 4), ("10.0", 10)],
+)  # fmt: skip
+def test_stock_is_written_in_many_ways(text: str, stock: int) -> None:
+    assert stock_of(text) == stock
+
+
+@pytest.mark.parametrize("text", ["5 boxes", "+5", "5-10", "< 5", "5++", "pcs", "5 pcs of 10", "> ", "10 st 5"])
+def test_other_words_are_no_stock(text: str) -> None:
+    with pytest.raises(BadCell):
+        stock_of(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["12-Oct", "Oct-12", "12. Okt", "10-Mär", "6 Mai", "2026-10-12", "12.10.2026", "3/6/2026"]
+)
+def test_sizes_that_became_dates_are_not_used(text: str) -> None:
+    with pytest.raises(BadCell, match="made by a spreadsheet"):
+        size_of(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["10-12", "3-6 months", "M", "EU 38", "38/40", "6 M", "W32 L34", "1.5 l", "XL-Tall", "12 oz"]
+)
+def test_other_sizes_stay(text: str) -> None:
+    assert size_of(text) == text
 
 
 @pytest.mark.parametrize("text", ["12,000 KRW", "₩12.000", "JPY 12,000", "12000 JPY", "12,000.00 JPY"])

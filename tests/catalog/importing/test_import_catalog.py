@@ -208,9 +208,10 @@ def test_an_input_that_is_not_a_catalog_is_refused_with_exit_status_2(tmp_path: 
     assert caught.value.returncode == 2
 
 
-def test_nothing_importable_is_exit_status_1(kaggle_folder: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("options", [{}, {"dry_run": True}], ids=["import", "dry run"])
+def test_nothing_importable_is_exit_status_1(kaggle_folder: Callable[..., Path], options: dict[str, bool]) -> None:
     with pytest.raises(CommandError, match="Nothing could be imported") as caught:
-        run(kaggle_folder([row("", productDisplayName="x")]))
+        run(kaggle_folder([row("", productDisplayName="x")]), **options)
     assert caught.value.returncode == 1
 
 

@@ -650,6 +650,7 @@ def test_all_known_columns_are_imported(table: Write, spelling: str) -> None:
         ("barcode", "4.00638E+12", "bad_gtin", "that a spreadsheet shortened", True),
         ("msrp", "10", "not_reduced", "is not above the price", True),
         ("msrp", "cheap", "bad_value", "is not a price", False),
+        ("size", "12-Oct", "bad_size", "made by a spreadsheet of a size such as 10-12", True),
         ("size", "x" * 51, "bad_value", "is longer than 50 characters", False),
         ("condition", "x" * 51, "bad_value", "is longer than 50 characters", False),
         ("url", "javascript:alert(1)", "bad_url", "starts with https:// or http://", False),

@@ -7,8 +7,7 @@ from decimal import Decimal
 import pytest
 
 from catalog.models import Product
-from ml.files.catalog.cells import category_of
-from ml.files.catalog.products import deepest
+from ml.files.catalog.cells import category_of, deepest
 from tests.catalog.importing.tables import Write, png, run
 
 pytestmark = pytest.mark.django_db

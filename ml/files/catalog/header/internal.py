@@ -6,7 +6,8 @@ import re
 
 from ml.files.catalog.cells import unaccented
 
-#: A name with one of these words is internal, in English, German, French, Spanish, Italian and Dutch.
+#: A name with one of these words is internal, in English, German, French, Spanish, Italian, Dutch,
+#: Danish, Norwegian and Swedish.
 _WORDS = frozenset({
     "spanne", "wareneingang", "emplacement", "ubicacion", "observaciones", "cliente", "clientes", "client", "clients",
     "ubicazione", "annotazioni", "ricarico", "listino", "scorta", "staff", "buyer", "seller", "owner", "invoice",
@@ -19,12 +20,13 @@ _WORDS = frozenset({
     "lagerfach", "achat", "cout", "fournisseur", "entrepot", "coste", "costo", "costes", "proveedor", "margen",
     "interno", "interna", "compra", "almacen", "mayorista", "fornitore", "acquisto", "margine", "magazzino",
     "ingrosso", "inkoop", "inkoopprijs", "leverancier", "kostprijs", "magazijn", "groothandel", "winst", "rohertrag",
-    "mindestbestand", "meldebestand",
+    "mindestbestand", "meldebestand", "kostpris", "leverandør", "leverantor", "avance", "fortjeneste", "internt",
+    "lagerplads", "lagerplass", "lagerplats", "kunder", "bestillingspunkt",
 })  # fmt: skip
 #: Beginnings of longer words: Lieferantennummer, Einkaufsdatum.
 _BEGINNINGS = (
     "einkauf", "einstand", "lieferant", "inkoop", "leverancier", "kunden", "klant", "magazijn", "magazzin",
-    "fournisseur", "proveedor", "fornitor",
+    "fournisseur", "proveedor", "fornitor", "indkøb", "innkjøp", "inkop", "leverandør", "leverantor",
 )  # fmt: skip
 #: Within a name, whole words.
 _PHRASES = re.compile(

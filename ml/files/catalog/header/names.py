@@ -66,25 +66,27 @@ NAMES = {
 }  # fmt: skip
 #: Attributes that the shop knows by name, and other names of their columns.
 ATTRIBUTES = {"colour": ("color", "base colour", "base color", "colour name", "color name"), "gender": ("sex",)}
-#: German, French, Spanish, Italian and Dutch names. Accents do not matter, nor does ae for ä.
+#: German, French, Spanish, Italian, Dutch, Danish, Norwegian and Swedish names. Accents do not matter, nor does ae
+#: for ä.
 TRANSLATED = {
     "sku": (
         "Artikelnummer", "Artikel-Nr.", "Art.-Nr.", "Artikelnr", "Bestellnummer", "Produktnummer", "référence",
         "code article", "numéro d'article", "referencia", "código de artículo", "codice", "codice articolo",
         "riferimento", "artikelcode", "Produktcode", "code produit", "código de producto", "codice prodotto",
-        "productcode",
+        "productcode", "varenummer", "varenr.", "artikkelnummer",
     ),
     "title": (
         "Bezeichnung", "Artikelbezeichnung", "Artikelname", "Produktname", "Produktbezeichnung", "Titel", "nom",
         "nom du produit", "titre", "désignation", "intitulé", "nombre", "nombre del producto", "título", "nome",
         "nome prodotto", "nome del prodotto", "titolo", "naam", "productnaam", "Artikel", "Titre de l'article",
         "libellé", "libellé produit", "nom de l'article", "denominación", "nombre del artículo", "artículo",
-        "denominazione", "nome articolo", "articolo", "artikelnaam", "benaming",
+        "denominazione", "nome articolo", "articolo", "artikelnaam", "benaming", "navn", "produktnavn", "varenavn",
+        "namn", "produktnamn", "benämning",
     ),
     "image": (
         "Bild", "Bilder", "Foto", "Fotos", "Produktbild", "Bilddatei", "Bildname", "Bild-URL", "fichier image",
         "imagen", "imágenes", "immagine", "immagini", "afbeelding", "afbeeldingen", "URL de l'image", "URL de imagen",
-        "URL immagine",
+        "URL immagine", "billede", "billeder", "bilde",
     ),
     "more_images": (
         "weitere Bilder", "Zusatzbilder", "autres images", "images supplémentaires", "otras imágenes", "altre immagini",
@@ -94,56 +96,64 @@ TRANSLATED = {
         "Beschreibung", "Artikelbeschreibung", "Produktbeschreibung", "Langtext", "descripción", "descrizione",
         "beschrijving", "omschrijving", "Kurzbeschreibung", "Kurztext", "Produkttext", "descriptif",
         "description courte", "description longue", "descripción corta", "descripción larga", "descrizione breve",
-        "descrizione lunga", "korte beschrijving", "korte omschrijving", "lange omschrijving",
+        "descrizione lunga", "korte beschrijving", "korte omschrijving", "lange omschrijving", "beskrivelse",
+        "produktbeskrivelse", "beskrivning", "produktbeskrivning",
     ),
     "brand": (
         "Marke", "Hersteller", "marque", "fabricant", "marca", "fabricante", "produttore", "merk", "fabbricante",
-        "fabrikant",
+        "fabrikant", "mærke", "varemærke", "merke", "varemerke", "varumärke",
     ),
     "category": (
         "Kategorie", "Kategorien", "Warengruppe", "Produktgruppe", "catégorie", "catégories", "rayon", "categoría",
-        "categorías", "categoria", "categorie",
+        "categorías", "categoria", "categorie", "kategori", "kategorier", "varegruppe", "produktkategori",
     ),
     "price": (
         "Preis", "Verkaufspreis", "Bruttopreis", "VK", "VK-Preis", "VK brutto", "prix", "prix de vente", "prix TTC",
         "precio", "precio de venta", "PVP", "prezzo", "prezzo di vendita", "prijs", "verkoopprijs", "Einzelpreis",
         "Stückpreis", "Preis inkl. MwSt.", "prix unitaire", "prix public", "precio unitario", "precio con IVA",
-        "prezzo unitario", "prezzo IVA inclusa", "stuksprijs", "eenheidsprijs", "prijs incl. btw",
+        "prezzo unitario", "prezzo IVA inclusa", "stuksprijs", "eenheidsprijs", "prijs incl. btw", "pris", "salgspris",
+        "udsalgspris", "försäljningspris", "utsalgspris",
     ),
     "sale_price": (
         "Sonderpreis", "Angebotspreis", "Aktionspreis", "prix promo", "prix promotionnel", "prix soldé",
-        "precio de oferta", "precio rebajado", "prezzo scontato", "actieprijs", "aanbiedingsprijs",
+        "precio de oferta", "precio rebajado", "prezzo scontato", "actieprijs", "aanbiedingsprijs", "tilbudspris",
+        "kampanjpris", "kampagnepris", "reapris",
     ),
     "compare_at_price": (
         "UVP", "alter Preis", "Statt-Preis", "Streichpreis", "prix barré", "ancien prix", "prix conseillé",
-        "precio anterior", "prezzo precedente", "prezzo originale", "oude prijs", "adviesprijs",
+        "precio anterior", "prezzo precedente", "prezzo originale", "oude prijs", "adviesprijs", "førpris",
+        "vejledende pris", "veiledende pris", "ordinarie pris",
     ),
-    "currency": ("Währung", "devise", "monnaie", "moneda", "divisa", "valuta"),
+    "currency": ("Währung", "devise", "monnaie", "moneda", "divisa", "valuta", "valutakode"),
     "stock": (
         "Bestand", "Lagerbestand", "Menge", "Anzahl", "Stückzahl", "quantité", "qté", "cantidad", "existencias",
         "quantità", "giacenza", "voorraad", "aantal", "verfügbare Menge", "Lagermenge", "stock disponible",
         "quantité en stock", "quantité disponible", "cantidad disponible", "quantità disponibile",
-        "beschikbare voorraad",
+        "beschikbare voorraad", "lagerantal", "lagerbeholdning", "antal", "antall", "beholdning", "lagersaldo",
     ),
     "availability": (
         "Verfügbarkeit", "verfügbar", "lieferbar", "auf Lager", "disponibilité", "disponible", "en stock",
         "disponibilidad", "disponibilità", "disponibile", "beschikbaarheid", "beschikbaar", "op voorraad",
+        "tilgængelighed", "lagerstatus", "tilgjengelighet", "tillgänglighet", "på lager", "i lager",
     ),
     "published": (
         "veröffentlicht", "aktiv", "sichtbar", "publié", "actif", "publicado", "activo", "pubblicato", "attivo",
-        "gepubliceerd", "actief", "zichtbaar",
+        "gepubliceerd", "actief", "zichtbaar", "synlig", "publiceret", "publisert", "publicerad",
     ),
-    "condition": ("Zustand", "état", "estado", "condizione", "condizioni", "conditie", "staat"),
-    "size": ("Größe", "Kleidergröße", "taille", "talla", "tamaño", "taglia", "misura", "maat"),
-    "gtin": ("Strichcode", "EAN-Code", "EAN13", "code-barres", "código de barras", "codice a barre", "streepjescode"),
+    "condition": ("Zustand", "état", "estado", "condizione", "condizioni", "conditie", "staat", "tilstand", "skick"),
+    "size": ("Größe", "Kleidergröße", "taille", "talla", "tamaño", "taglia", "misura", "maat", "størrelse", "storlek"),
+    "gtin": (
+        "Strichcode", "EAN-Code", "EAN13", "code-barres", "código de barras", "codice a barre", "streepjescode",
+        "stregkode", "strekkode", "streckkod",
+    ),
     "group": ("Hauptartikel", "Elternartikel", "Vaterartikel", "article parent", "artículo padre"),
-    "url": ("Produktlink", "Produkt-URL", "lien", "enlace", "collegamento"),
+    "url": ("Produktlink", "Produkt-URL", "lien", "enlace", "collegamento", "produktlänk"),
     "alt": ("Alternativtext", "texte alternatif", "texto alternativo", "testo alternativo", "alternatieve tekst"),
 }  # fmt: skip
 #: Likewise, of attributes that the shop knows by name.
 TRANSLATED_ATTRIBUTES = {
-    "colour": ("Farbe", "couleur", "colore", "kleur"),
-    "gender": ("Geschlecht", "sexe", "sexo", "genere", "género", "geslacht"),
+    "colour": ("Farbe", "couleur", "colore", "kleur", "farve", "farge", "färg"),
+    "gender": ("Geschlecht", "sexe", "sexo", "genere", "género", "geslacht", "køn", "kjønn", "kön"),
 }
 #: Names that only count if no other column has the same meaning, besides the translated ones.
 WEAK = (
