@@ -14,9 +14,11 @@ class CatalogConfig(AppConfig):
             rollbacks,
         )
         from catalog.search import indexing  # noqa: PLC0415 (Django)
+        from catalog.storefront import menu  # noqa: PLC0415 (Django)
 
         indexing.connect()
         high_water.connect()
+        menu.connect()
         quarantine.connect()
         rendition_files.connect()
         rollbacks.connect()

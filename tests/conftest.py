@@ -16,6 +16,7 @@ from django.test import override_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
+from catalog.storefront import menu
 from shop.embedded import roles, servers
 from tests.prepared import prepared
 from tests.running import ROOT
@@ -87,6 +88,14 @@ def quick_passwords() -> Iterator[None]:
     """Real password hashes are slow on purpose: about a second on a busy core for every test with an account."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_menu_of_another_test() -> Iterator[None]:
+    """Tests share a cache, and what they roll back sends no signal."""
+    kept, menu.SECONDS = menu.SECONDS, 0
+    yield
+    menu.SECONDS = kept
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -126,7 +126,7 @@ def test_pages_cost_the_same_queries_however_many_products(
     many = [queries(client, url) for url in urls]
     assert [after <= before for before, after in zip(few, many, strict=True)] == [True] * 4
     assert many[3] <= 13, "the product page, and eight of its strip: what the shop wants, the search, the pictures"
-    assert max(many[:3]) <= 11
+    assert max(many[:3]) <= 12, "one of the menu, which only tests do not keep"
 
 
 @pytest.mark.parametrize("url", ["/p/nothing/", "/c/nothing/", "/nothing"])
