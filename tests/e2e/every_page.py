@@ -36,6 +36,7 @@ from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
 LONG = "Extraordinarily long-winded waterproof windbreaker-jacket with a Donaudampfschifffahrtsgesellschaftskapitän"
+FILTERS = "colour=Green&brand=Kestrel&price_max=100&in_stock=1&sort=price"
 #: Routes that answer with no page of their own: redirects, files, data, parts of a page. Regular expressions.
 NO_PAGES = (
     r"favicon\.ico|site\.webmanifest|robots\.txt|llms\.txt|sitemap.*\.xml|[cp]/.*\.md|healthz|readyz|metrics|media/.*|strips/seen/|viewed/clear/|search/suggestions/",
@@ -150,10 +151,16 @@ class Stocked:
             Visit("category, last page", "/c/clothes/?page=99"),
             Visit("category, older", f"/c/clothes/?before={oldest}"),
             Visit("category, empty", "/c/empty/"),
+            Visit("category, filtered", f"/c/clothes/?{FILTERS}"),
+            Visit("category, filters", f"/c/clothes/?{FILTERS}", act=pressed("[popovertarget=filters]")),
+            Visit("category, nothing left", "/c/clothes/?colour=Green&price_min=9000&price_max=x"),
+            Visit("category menu", "/privacy/", act=pressed("[popovertarget=menu]")),
             Visit("privacy", "/privacy/"),
             Visit("accessibility", "/accessibility/"),
             Visit("search", "/search/"),
             Visit("search, results", "/search/?q=swing"),
+            Visit("search, corrected", "/search/?q=swinng"),
+            Visit("search, filtered", f"/search/?q=swing&{FILTERS}"),
             Visit("search, no results", "/search/?q=" + "q" * 100),
             Visit("API docs", "/api/v1/docs/", act=lambda page: page.wait_for_selector(".opblock-summary")),
         ]
@@ -279,6 +286,17 @@ def clicked(selector: str) -> Callable[[Page], None]:
         page.evaluate("for (const form of document.forms) form.noValidate = true")
         with page.expect_navigation():
             page.locator(selector).first.click()
+
+    return act
+
+
+def pressed(selector: str) -> Callable[[Page], None]:
+    """Click on a button that opens something; on wide windows, the filters are open and have none."""
+
+    def act(page: Page) -> None:
+        button = page.locator(selector).first
+        if button.is_visible():
+            button.click()
 
     return act
 

@@ -1,0 +1,192 @@
+"""From the category menu to a product and back to its card: with mouse, keyboard, and without scripts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.pictures import picture
+from tests.shopkeeper import Shopkeeper
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("database_beside_playwright"),
+]
+WIDTHS = [390, 1440]
+HEIGHT = 844
+
+
+@pytest.fixture
+def dresses(shop: Shopkeeper, settings: Any) -> None:
+    """15 green and 15 blue dresses on pages of six."""
+    settings.PRODUCTS_PER_PAGE = 6
+    data = picture(size=(240, 320))
+    for number in range(30):
+        product = shop.product(
+            f"Dress {number}", category="clothes/dresses", price=Decimal(10 + number), brand="Kestrel",
+            attributes={"colour": ("Green", "Blue")[number % 2]},
+        )  # fmt: skip
+        shop.image(product, data)
+    shop.product("Boot", category="shoes")
+
+
+@pytest.fixture
+def opened(browser: Browser, url: str, request: pytest.FixtureRequest) -> Any:
+    contexts = []
+
+    def open_page(width: int, **options: Any) -> Page:
+        # Scrolls at once, so that positions can be compared.
+        size = {"width": width, "height": HEIGHT}
+        context = browser.new_context(base_url=url, viewport=size, reduced_motion="reduce", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def cards(page: Page) -> Locator:
+    return page.locator("#cards .card__title a")
+
+
+def top_of(link: Locator) -> float:
+    return float(link.evaluate("link => link.closest('.card').getBoundingClientRect().top"))
+
+
+def choose_green(page: Page, width: int) -> None:
+    if width < 960:
+        page.get_by_role("button", name="Filters").click()
+    page.get_by_role("checkbox", name="Green").check()
+    expect(page.locator("#count")).to_have_text("15 products")
+    if width < 960:
+        page.get_by_role("button", name="Show products").click()
+        expect(page.locator("#filters")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_back_returns_to_the_very_card(dresses: None, opened: Any, width: int) -> None:
+    page: Page = opened(width)
+    page.goto("/")
+    page.get_by_role("button", name="Categories").click()
+    page.get_by_role("navigation", name="Categories").get_by_role("link", name="Dresses").click()
+    page.wait_for_url("**/c/clothes/dresses/")
+    expect(page.locator("#count")).to_have_text("30 products")
+    choose_green(page, width)
+    expect(cards(page)).to_have_count(6)
+    page.get_by_role("link", name="Load more").click()
+    expect(cards(page)).to_have_count(12)
+    assert "colour=Green" in page.url
+    assert "upto=2" in page.url
+
+    link = page.get_by_role("link", name="Dress 12", exact=True)  # on the second page
+    link.scroll_into_view_if_needed()
+    before = top_of(link)
+    assert page.evaluate("scrollY") > 0
+    link.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Dress 12")
+    page.go_back()
+    expect(cards(page)).to_have_count(12)
+    expect(link).to_be_focused()
+    assert top_of(link) == pytest.approx(before, abs=2)
+    page.reload()
+    expect(cards(page)).to_have_count(12)
+    assert top_of(link) == pytest.approx(before, abs=2)
+    expect(page.get_by_role("checkbox", name="Green", include_hidden=True)).to_be_checked()
+
+    page.go_back()  # the list before "Load more" replaced its address is the one without the filter
+    expect(page.locator("#count")).to_have_text("30 products")
+    expect(page.get_by_role("checkbox", name="Green", include_hidden=True)).not_to_be_checked()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_without_scripts_links_and_a_button_do_the_same(dresses: None, opened: Any, width: int) -> None:
+    page: Page = opened(width, java_script_enabled=False)
+    page.goto("/")
+    menu = page.get_by_role("navigation", name="Categories")
+    expect(menu).to_be_hidden()
+    page.get_by_role("button", name="Categories").click()
+    expect(menu).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    page.get_by_role("button", name="Categories").click()
+    menu.get_by_role("link", name="Dresses").click()
+    page.wait_for_url("**/c/clothes/dresses/")
+    if width < 960:
+        page.get_by_role("button", name="Filters").click()
+    page.get_by_role("checkbox", name="Green").check()
+    page.locator("#filters").get_by_role("button", name="Apply").click()
+    expect(page.locator("#count")).to_have_text("15 products")
+    assert "colour=Green" in page.url
+    page.get_by_role("link", name="Load more").click()
+    page.wait_for_url("**page=2**")
+    link = page.get_by_role("link", name="Dress 12", exact=True)
+    link.scroll_into_view_if_needed()
+    box = link.bounding_box()
+    link.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Dress 12")
+    page.go_back()
+    page.wait_for_url("**page=2**")
+    after = link.bounding_box()
+    assert box is not None
+    assert after is not None
+    assert after["y"] == pytest.approx(box["y"], abs=2)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_keyboard_is_enough(dresses: None, opened: Any, width: int) -> None:
+    page: Page = opened(width)
+    page.goto("/")
+    keys = page.keyboard
+    button = page.get_by_role("button", name="Categories")
+    tab_to(page, button)
+    keys.press("Enter")
+    menu = page.get_by_role("navigation", name="Categories")
+    expect(menu).to_be_visible()
+    tab_to(page, menu.get_by_role("link", name="Clothes"))
+    keys.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(button).to_be_focused()
+    keys.press("Enter")
+    tab_to(page, menu.get_by_role("link", name="Dresses"))
+    keys.press("Enter")
+    page.wait_for_url("**/c/clothes/dresses/")
+    if width < 960:
+        tab_to(page, page.get_by_role("button", name="Filters"))
+        keys.press("Enter")
+    green = page.get_by_role("checkbox", name="Green")
+    tab_to(page, green)
+    keys.press("Space")
+    expect(page.locator("#count")).to_have_text("15 products")
+    expect(green).to_be_focused()  # what replaces the facets keeps the focus
+    if width < 960:
+        keys.press("Escape")
+        expect(page.get_by_role("button", name="Filters")).to_be_focused()
+    tab_to(page, page.get_by_role("link", name="Load more"))
+    keys.press("Enter")
+    expect(cards(page)).to_have_count(12)
+    expect(page.get_by_role("link", name="Dress 16", exact=True)).to_be_focused()  # the first new card
+    link = page.get_by_role("link", name="Dress 12", exact=True)
+    tab_to(page, link, most=2)
+    before = top_of(link)
+    keys.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Dress 12")
+    page.go_back()
+    expect(link).to_be_focused()
+    assert top_of(link) == pytest.approx(before, abs=2)
+
+
+def tab_to(page: Page, target: Locator, most: int = 60) -> None:
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if target.evaluate("each => each === document.activeElement"):
+            return
+    focused = page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+    pytest.fail(f"{target} is not within {most} steps; the focus is at {focused}")
