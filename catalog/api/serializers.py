@@ -4,6 +4,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as Invalid
 from django.db import models
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from catalog.api.fields import Amount, Attributes, CategoryAddress, QueryAmount, Slug, Text, TrueOrFalse, WholeNumber
@@ -31,11 +33,19 @@ class ProductListParameters(Strict):
 
 class ImageSerializer(serializers.ModelSerializer):
     url = serializers.FileField(source="file", read_only=True)
+    thumbnail = serializers.SerializerMethodField(
+        help_text="A small copy of the picture, or the picture itself while there is none."
+    )
 
     class Meta:
         model = ProductImage
-        fields = ["id", "url", "alt", "position", "width", "height", "digest"]
+        fields = ["id", "url", "thumbnail", "alt", "position", "width", "height", "digest"]
         read_only_fields = fields
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_thumbnail(self, image: ProductImage) -> str:
+        request = self.context.get("request")
+        return request.build_absolute_uri(image.thumbnail_url) if request else image.thumbnail_url
 
 
 class ProductSerializer(Strict, serializers.ModelSerializer):

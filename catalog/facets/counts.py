@@ -29,7 +29,8 @@ _COLUMNS = {
     "price": "step",
 }  # fmt: skip
 _NOTHING = {name: "NULL, NULL" if "," in column else "NULL" for name, column in _COLUMNS.items()}
-#: Prices are counted in steps of about an eighth: ln(price + 1) · 8.
+#: Prices are counted in steps of about an eighth: ln(price + 1) · 8. The logarithm of a float takes 1 ms for 3,000
+#: prices, that of a decimal 13 ms.
 _STEP = 8
 
 
@@ -72,7 +73,7 @@ def _counted(products: ProductQuerySet, facets: tuple[str, ...]) -> dict[str, Co
     statement = (
         f"SELECT GROUPING({places}), {columns}, "  # noqa: S608 (of names)
         "count(*), min(price)::text, max(price)::text FROM ("
-        f"SELECT *, stock > 0 AS stocked, floor(ln(price + 1) * {_STEP})::int AS step FROM ({inner}) "
+        f"SELECT *, stock > 0 AS stocked, floor(ln(price::float8 + 1) * {_STEP})::int AS step FROM ({inner}) "
         "AS few (category_id, brand, colour, size, sizes, price, stock)) AS read "
         f"GROUP BY GROUPING SETS ({sets})"
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from catalog.decoding import rendering_decoders
 from catalog.media import rendition_files, storing
@@ -62,6 +62,15 @@ class _Claim:
 def waiting() -> QuerySet[ProductImage]:
     """Pictures whose renditions are to be made."""
     return ProductImage.objects.filter(~Q(rendition_source=F("digest")), rendition_attempts__lt=ATTEMPTS)
+
+
+def missing() -> tuple[int, int]:
+    """Pictures whose renditions are to be made, and those that failed `ATTEMPTS` times: one query."""
+    failed = Q(rendition_attempts__gte=ATTEMPTS)
+    found = ProductImage.objects.filter(~Q(rendition_source=F("digest"))).aggregate(
+        waiting=Count("pk", filter=~failed), failed=Count("pk", filter=failed)
+    )
+    return found["waiting"], found["failed"]
 
 
 def make(*, enough: Callable[[], bool] = lambda: False, advance: Callable[[int], None] = lambda _: None) -> Made:

@@ -116,8 +116,12 @@ class Product(models.Model):
             models.Index(  # category pages, newest first
                 fields=["category", "-id"], name="product_by_category", condition=Q(published=True)
             ),
-            # Search filters: budgets, brands, and attributes such as colour and gender (`attributes__contains`).
-            models.Index(fields=["price"], name="product_by_price", condition=Q(published=True)),
+            # Lists by price, as `catalog.facets.choice` orders them. The first one also serves budgets.
+            models.Index(fields=["price", "-id"], name="product_cheapest", condition=Q(published=True)),
+            models.Index(
+                F("price").desc(nulls_last=True), F("id").desc(), name="product_dearest", condition=Q(published=True)
+            ),
+            # Search filters: brands, and attributes such as colour and gender (`attributes__contains`).
             models.Index(fields=["brand"], name="product_by_brand", condition=Q(published=True)),
             GinIndex(fields=["attributes"], name="product_attributes", opclasses=["jsonb_path_ops"]),
             models.Index(fields=["condition"], name="product_by_condition"),

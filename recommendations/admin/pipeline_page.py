@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
-from catalog.media import files
+from catalog.media import files, renditions
 from recommendations.embeddings import claims
 from recommendations.embeddings.coverage import Coverage, coverage
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, Pipeline, Worker
@@ -70,6 +70,8 @@ def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResp
     seen = _fingerprint(rows)
     busy = any(row.found.missing for row in rows) or not rows
     problems = files.problems()
+    waiting, failed = renditions.missing()
+    pictures = rows[0].found.total if rows else 0
     context = {
         "opts": Pipeline._meta,
         "rows": rows,
@@ -79,6 +81,7 @@ def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResp
         "workers": Worker.objects.filter(alive()).order_by("name")[:WORKERS],
         "workers_alive_s": int(ALIVE.total_seconds()),
         "failed_rows": _failed_rows_address(),
+        "renditions": {"made": pictures - waiting - failed, "waiting": waiting, "failed": failed, "of": pictures},
         "problems": problems,
         "lost": files.lost_pictures(LOST) if problems else [],
         "may_change": request.user.has_perm(PERMISSION),

@@ -22,6 +22,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from catalog.media import renditions
 from catalog.models import MediaState
 from recommendations.models import StagePictures, StageTime, Worker
 from recommendations.monitoring.status import PipelineStatus, pipeline_status
@@ -55,6 +56,7 @@ class ShopCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         status = pipeline_status()
         yield from _pipeline(status)
+        yield from _renditions()
         yield from _files()
         yield from _search(status)
         yield from _stages()
@@ -82,6 +84,11 @@ def _pipeline(status: PipelineStatus) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "lookalike_workers", "Workers with a recent heartbeat.", Worker.objects.filter(alive()).count()
     )
+
+
+def _renditions() -> Iterator[Metric]:
+    states = zip((["waiting"], ["failed"]), renditions.missing(), strict=True)
+    yield _gauges("lookalike_pictures_without_renditions", "Pictures that pages show as they are.", ["state"], states)
 
 
 def _files() -> Iterator[Metric]:

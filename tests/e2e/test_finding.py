@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
@@ -40,7 +40,7 @@ def opened(browser: Browser, url: str, request: pytest.FixtureRequest) -> Any:
 
     def open_page(width: int, **options: Any) -> Page:
         # Scrolls at once, so that positions can be compared.
-        size = {"width": width, "height": HEIGHT}
+        size = ViewportSize(width=width, height=HEIGHT)
         context = browser.new_context(base_url=url, viewport=size, reduced_motion="reduce", **options)
         contexts.append(context)
         page = context.new_page()

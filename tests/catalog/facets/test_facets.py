@@ -7,11 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
+from catalog.facets.choice import CHEAPEST, DEAREST, Choice
 from catalog.facets.panel import Panel
 from catalog.facets.words import colour_label, size_order
+from catalog.models import Product
 from catalog.search.indexing import index_stale
 from tests.shopkeeper import Shopkeeper
 
@@ -161,3 +165,40 @@ def test_colours_and_sizes_are_grouped_and_ordered_as_people_do() -> None:
     assert [colour_label(word) for word in words] == ["Navy Blue", "Navy Blue", "Navy Blue", "Grey", "Red", "rOSE"]
     sizes = ["10", "XL", "9.5", "One size", "S", "XS", "3XL", "M", "42"]
     assert sorted(sizes, key=size_order) == ["XS", "S", "M", "XL", "3XL", "9.5", "10", "42", "One size"]
+
+
+@pytest.mark.parametrize("url", ["/c/clothes/", "/search/?q=dress"])
+def test_filtered_lists_take_the_same_queries_however_many_values_there_are(
+    shop: Shopkeeper, client: Client, url: str
+) -> None:
+    def fill(number: int) -> None:
+        shop.product(
+            f"Dress {number}", category=f"clothes/kind-{number}", brand=f"Brand {number}", size=str(30 + number),
+            attributes={"colour": f"Colour {number}", "sizes": [str(number)]}, price=Decimal(number + 1),
+        )  # fmt: skip
+        index_stale()
+
+    def sent(query: str) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(f"{url}{'&' if '?' in url else '?'}{query}").status_code == 200
+        return len(captured)
+
+    for number in range(3):
+        fill(number)
+    queries = ("", "colour=Colour+1", "colour=Colour+1&brand=Brand+1&size=31&price_max=900&in_stock=1&sort=-price")
+    few = [sent(query) for query in queries]
+    for number in range(3, 12):
+        fill(number)
+    assert [sent(query) for query in queries] == few
+    assert sent("&".join(f"colour=Colour+{number}" for number in range(10))) == few[1]
+
+
+def test_lists_by_price_are_read_from_an_index(shop: Shopkeeper) -> None:
+    """Without sorting: the list ends after a page, however long it is."""
+    shop.product()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off")
+    for sort, index in ((CHEAPEST, "product_cheapest"), (DEAREST, "product_dearest")):
+        plan = Product.objects.published().order_by(*Choice(sort=sort).order)[:24].explain()
+        assert index in plan
+        assert "Sort" not in plan

@@ -246,3 +246,13 @@ def test_pages_keep_the_present_ones_while_all_are_made_again(image: ProductImag
     renditions.start_over()
     assert ProductImage.objects.get().renditions
     assert renditions.waiting().count() == 1
+
+
+def test_the_api_names_a_thumbnail_with_its_host(shop: Shopkeeper, client: Client) -> None:
+    image = shop.image(shop.product())
+    (shown,) = client.get("/api/v1/products/").json()["results"][0]["images"]
+    assert shown["thumbnail"] == shown["url"]
+    ProductImage.objects.filter(pk=image.pk).update(rendition_widths=[160, 320], rendition_source=image.digest)
+    (shown,) = client.get("/api/v1/products/").json()["results"][0]["images"]
+    assert shown["thumbnail"] == f"http://testserver{ProductImage.objects.get().thumbnail_url}"
+    assert shown["thumbnail"].endswith("-160.webp")

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
+from catalog.models import ProductImage
 from recommendations.embeddings import claims
 from recommendations.models import EmbeddingModel, ImageEmbedding, Pause, Worker
 from recommendations.monitoring.reasons import REASONS
@@ -148,10 +150,10 @@ def test_ten_thousand_failures_cost_no_more_queries_than_one(
 ) -> None:
     row(shop, plane, "failed", code="corrupt")
     admin_client.get(PAGE)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         admin_client.get(PAGE)
     _many_rows(shop, plane)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         page = admin_client.get(PAGE).content.decode()
     assert page.count('class="pipeline-picture"') == 3 * 8
     assert f"Try all {len(failed_codes()):,} again" in page
@@ -285,3 +287,10 @@ def test_the_list_of_embeddings_asks_for_the_same_permission(three: list[ImageEm
     User.objects.all().delete()
     staff("view_imageembedding", "change_pipeline").post(address, action)
     assert len(failed_codes()) == 2
+
+
+def test_the_progress_of_renditions_is_shown(shop: Shopkeeper, plane: EmbeddingModel, admin_client: Client) -> None:
+    images = [row(shop, plane, "ready").image for _ in range(3)]
+    ProductImage.objects.filter(pk=images[0].pk).update(rendition_source=F("digest"))
+    ProductImage.objects.filter(pk=images[1].pk).update(rendition_attempts=3)
+    assert "1 of 3 pictures have their smaller copies. 1 failed and is shown as it is." in text(admin_client)

@@ -41,6 +41,7 @@ FAMILIES = {
     "lookalike_pictures_per_minute": ("gauge", set()),
     "lookalike_paused": ("gauge", set()),
     "lookalike_workers": ("gauge", set()),
+    "lookalike_pictures_without_renditions": ("gauge", {"state"}),
     "lookalike_lost_files": ("gauge", set()),
     "lookalike_quarantined_files": ("gauge", set()),
     "lookalike_rows_behind": ("gauge", set()),
@@ -131,7 +132,7 @@ def test_the_format_is_negotiated_and_names_types_and_labels_stay(
     stage_metrics.took(Stage.DECODE, 0.3)
     stage_metrics.passed(Stage.DECODE)
     stage_metrics.flush()
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         found = answer(client, "secret", accept)
     assert found["Content-Type"] == content_type
     assert "Accept" in found["Vary"]
