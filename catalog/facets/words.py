@@ -42,8 +42,13 @@ def has_colour(label: str) -> Q:
     return found
 
 
-def has_size(size: str) -> Q:
-    return Q(size=size) | attribute_is("sizes", size)
+def spellings(label: str) -> tuple[str, ...]:
+    """The words for a colour, itself first: "Navy Blue" and "Navy"."""
+    return _SPELLINGS.get(label, (label,))
+
+
+def has_size(size: str, prefix: str = "") -> Q:
+    return Q(**{f"{prefix}size": size}) | attribute_is("sizes", size, prefix=prefix)
 
 
 def texts(value: Any) -> list[str]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from django.db.models import Q
 
 from catalog.attributes import attribute_is
+from catalog.facets.words import has_size
 from catalog.models import Category
 
 
@@ -42,6 +43,7 @@ class Filters:
         price_min, price_max: both inclusive.
         price_above: exclusive. Products without a price meet no price filter.
         in_stock: only products in stock.
+        sizes: alternatives, as facets read them: of the column or the attribute.
         attributes: name → values, as in `Product.attributes`.
         excluded: ids of products to leave out.
         barred: scopes of products to leave out.
@@ -54,6 +56,7 @@ class Filters:
     price_above: Decimal | None = None
     in_stock: bool = False
     brands: frozenset[str] = frozenset()
+    sizes: frozenset[str] = frozenset()
     attributes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     excluded: frozenset[int] = frozenset()
     barred: tuple[Scope, ...] = ()
@@ -78,6 +81,11 @@ class Filters:
             found &= Q(**{f"{prefix}stock__gt": 0})
         if self.brands:
             found &= Q(**{f"{prefix}brand__in": sorted(self.brands)})
+        if self.sizes:
+            one_size = Q()
+            for size in sorted(self.sizes):
+                one_size |= has_size(size, prefix)
+            found &= one_size
         for name, values in sorted(self.attributes.items()):
             one_of = Q()
             for value in sorted(values):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from django.core import signing
@@ -17,6 +17,7 @@ from recommendations.lifecycle import artifacts
 from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.models import EmbeddingModel
 from recommendations.search.photo_types import PhotoType, named, photo_types_of
+from recommendations.search.query_vectors import recoloured, swatch_of
 
 #: How long a page or a link can continue a search with a photo that the shop no longer has.
 TOKEN_SECONDS = 30 * 24 * 3600
@@ -75,6 +76,16 @@ def from_token(token: str) -> SeenPhoto:
     if model is None or (model.pk, model.dimension) != (model_id, len(vector)):
         raise PhotoForgotten(_("Photo search was just updated. Choose your photo again."))
     return SeenPhoto(model, vector, tuple(named(shares)))
+
+
+def in_colour(photo: SeenPhoto, colour: str) -> SeenPhoto:
+    """The photo as if it showed the same in this colour; as it is if no embedded product is labelled with it.
+
+    Raises:
+        NoColourPart: the model has no part for the colour.
+    """
+    swatch = swatch_of(colour, photo.model)
+    return photo if swatch is None else replace(photo, vector=recoloured(photo.vector, photo.model.spec, swatch))
 
 
 def embed_photo(data: bytes, *, door: str = refusals.SEARCH, with_types: bool = True) -> SeenPhoto:

@@ -18,6 +18,9 @@ from recommendations.search.calibration import calibration_of
 from recommendations.search.photo_types import PhotoType
 from recommendations.search.recognition import Recognition
 
+#: Products above the budget that are shown when none is within it.
+CLOSEST = 6
+
 
 class Source(StrEnum):
     """Why a product is shown."""
@@ -74,11 +77,23 @@ class AboveBudget:
         count: products that meet every other filter and cost more; exact up to 1,000.
         lowest: price of the cheapest of them.
         match: the cheapest of the `MAX_RESULTS` most similar, not the most similar one.
+        alike: the most similar ones, best first.
     """
 
     count: Count
     lowest: Decimal
     match: Match
+    alike: Sequence[Match] = ()
+
+    @property
+    def closest(self) -> Sequence[Match]:
+        """Those to show."""
+        return self.alike[:CLOSEST]
+
+    @property
+    def enough(self) -> Decimal:
+        """The lowest budget that all of `closest` are within."""
+        return max((match.product.price or Decimal(0) for match in self.closest), default=self.lowest)
 
     def to_json(self) -> dict[str, Any]:
         return {

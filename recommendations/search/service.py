@@ -21,7 +21,7 @@ from recommendations.search.photo import SeenPhoto, embed_photo
 from recommendations.search.query_vectors import Query, query_of
 from recommendations.search.recognition import Recognition, recognised, types_of
 from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest, Sort
-from recommendations.search.results import AboveBudget, Match, Results
+from recommendations.search.results import CLOSEST, AboveBudget, Match, Results
 
 # A saving of the whole price weighs as much as this much cosine.
 SAVING = 0.3
@@ -184,4 +184,4 @@ def _above_budget(
     cheapest = counted.order_by("price").values_list("price", flat=True).first()
     nearest = min(alike, key=lambda match: match.product.price or 0)
     lowest = cheapest if cheapest is not None else nearest.product.price
-    return AboveBudget(count_of(counted), lowest or Decimal(0), nearest)
+    return AboveBudget(count_of(counted), lowest or Decimal(0), nearest, alike[: CLOSEST * POOL])

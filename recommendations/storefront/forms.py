@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
+from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,9 +21,14 @@ from recommendations.search.cursor import BadCursor, from_cursor
 from recommendations.search.photo import SeenPhoto
 from recommendations.search.query_vectors import EVEN, has_colour_part
 from recommendations.search.request import SearchRequest, Sort, build_request
+from recommendations.storefront.phrases import Kind, Reading, Vocabulary, read
 from recommendations.storefront.samples import Sample, samples
+from recommendations.storefront.words import asked, vocabulary
 
 CHOOSE = gettext_lazy("Choose a photo first.")
+
+
+LONGEST = 120  # characters of the words
 
 
 class BudgetField(forms.DecimalField):
@@ -34,12 +40,25 @@ class BudgetField(forms.DecimalField):
         return super().to_python(plain_amount(value, settings.SHOP_CURRENCY) if isinstance(value, str) else value)
 
 
+def _replaced(data: QueryDict) -> QueryDict:
+    """The data with the fields as a button that was clicked changes them: the page shows the new values."""
+    data = data.copy()
+    if "remaining" in data:
+        data["words"] = data.pop("remaining")[-1]
+    if raised := data.pop("raised", [""])[-1]:
+        data["price_max"] = raised
+        reading = read(data.get("words", "")[:LONGEST], Vocabulary(settings.SHOP_CURRENCY))
+        data["words"] = reading.without(*reading.of(Kind.PRICE))
+    return data
+
+
 class PhotoSearchForm(forms.Form):
     """A photo, the name of a sample, or the token of a photo that was searched with before (`seen`), and how to search.
 
     `cropped` says that the photo is another part of the one before it.
 
-    `kind` is the former name of `type`; both are accepted until 1.0.
+    `remaining` replaces `words`: what is left of them when one is removed. `raised` is a budget that replaces every
+    limit of the price. `kind` is the former name of `type`; both are accepted until 1.0.
     """
 
     photo = forms.FileField(required=False, allow_empty_file=True, error_messages={"invalid": CHOOSE})
@@ -57,6 +76,15 @@ class PhotoSearchForm(forms.Form):
             gettext_lazy("Enter the budget as an amount of money, for example 49.90."),
         ),
     )
+    words = forms.CharField(
+        required=False,
+        max_length=LONGEST,
+        label=gettext_lazy("Words about what you want"),
+        error_messages=dict.fromkeys(
+            ("max_length", "null_characters_not_allowed"),
+            gettext_lazy("Use a few words, such as “in green, under 40”."),
+        ),
+    )
     type = forms.ModelChoiceField(Category.objects.all(), required=False)
     kind = forms.ModelChoiceField(Category.objects.all(), required=False)
     colour = forms.FloatField(required=False, min_value=0, max_value=1)
@@ -68,6 +96,9 @@ class PhotoSearchForm(forms.Form):
         ],
     )
     cursor = forms.CharField(required=False)
+
+    def __init__(self, data: QueryDict | None = None, files: Any = None) -> None:
+        super().__init__(None if data is None else _replaced(data), files)
 
     def clean_photo(self) -> bytes | None:
         photo = self.cleaned_data["photo"]
@@ -116,8 +147,14 @@ class PhotoSearchForm(forms.Form):
         found = self.cleaned_data
         return None if self.has_new_photo else found.get("type") or found.get("kind")
 
-    def search_request(self, photo: SeenPhoto) -> SearchRequest:
-        """The request for this photo. A new one begins on the first page, with all types."""
+    def asked(self, photo: SeenPhoto) -> tuple[SeenPhoto, SearchRequest, Reading]:
+        """The photo and the request as the options and the words ask for them, and what was understood of the words."""
+        words = self.cleaned_data["words"]
+        reading = read(words, vocabulary()) if words else Reading("")
+        return asked(reading, photo, self._request(photo))
+
+    def _request(self, photo: SeenPhoto) -> SearchRequest:
+        """The request of the options. A new photo begins on the first page, with all types."""
         found = self.cleaned_data
         colour = found["colour"] if has_colour_part(photo.model.spec) else None
         values = {
@@ -131,7 +168,7 @@ class PhotoSearchForm(forms.Form):
     def link(self, token: str) -> str:
         """The address of these results: the token, which contains no photo, and every option but defaults."""
         options = {} if self.has_new_photo else {"type": self.data.get("type") or self.data.get("kind")}
-        options |= {name: self.data.get(name) for name in ("price_max", "colour", "sort")}
+        options |= {name: self.data.get(name) for name in ("words", "price_max", "colour", "sort")}
         if options["sort"] == Sort.LIKENESS:
             del options["sort"]
         if self.cleaned_data.get("colour") == EVEN:

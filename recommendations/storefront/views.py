@@ -27,6 +27,7 @@ from recommendations.search.photo import PhotoForgotten, SeenPhoto, embed_photo,
 from recommendations.search.query_vectors import has_colour_part
 from recommendations.search.throttling import PhotoSearchThrottle, StripReportThrottle
 from recommendations.storefront.forms import PhotoSearchForm
+from recommendations.storefront.words import chips
 from recommendations.strips import click_reports
 from recommendations.strips.cards import photo_cards
 from recommendations.strips.recently_viewed import asks_for_privacy, viewed_of
@@ -119,12 +120,14 @@ def _refining(form: PhotoSearchForm, photo: SeenPhoto, token: str) -> dict[str, 
 
 
 def _found(form: PhotoSearchForm, photo: SeenPhoto) -> dict[str, Any]:
-    search_request = form.search_request(photo)
+    photo, search_request, reading = form.asked(photo)
     results = photo_cards(photo, search_request)
     nothing_similar = results.nothing_similar and not search_request.shown
     return {
         "results": results,
         "search_request": search_request,
+        "reading": reading,
+        "word_chips": chips(reading),
         "budget": search_request.filters.price_max,
         "nothing_similar": nothing_similar,
         "categories": by_name(Category.objects.get_root_nodes()) if nothing_similar else [],

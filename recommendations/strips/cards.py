@@ -17,7 +17,7 @@ from recommendations.search.cursor import DEPTH, to_cursor
 from recommendations.search.filters import ANYTHING, Filters
 from recommendations.search.photo import SeenPhoto
 from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest, Sort
-from recommendations.search.results import Match, Results, Source
+from recommendations.search.results import CLOSEST, AboveBudget, Match, Results, Source
 from recommendations.search.service import search_photo
 from recommendations.strips import styles
 
@@ -67,13 +67,19 @@ def photo_cards(photo: SeenPhoto, request: SearchRequest) -> Cards:
             break
         found = search_photo(photo, replace(wanted, limit=MAX_RESULTS, filters=deck.further(wanted.filters)))
         deck.add(found.matches)
-    found = replace(first, next=found.next)
+    found = replace(first, next=found.next, above=first.above and _without_repeats(first.above, first.model))
     chosen = deck.dealt(request.limit)
     if request.sort == Sort.LIKENESS:
         chosen = in_order_of_words(chosen)
     shown = request.shown | {product.pk for match in chosen for product in (match.product, *match.others)}
     has_next = (len(deck) > request.limit or found.next is not None) and len(shown) <= DEPTH
     return Cards(**vars(found) | {"matches": chosen, "next": to_cursor(shown) if has_next else None})
+
+
+def _without_repeats(above: AboveBudget, model: EmbeddingModel | None) -> AboveBudget:
+    deck = Deck(model)
+    deck.add(above.alike)
+    return replace(above, alike=deck.dealt(CLOSEST))
 
 
 def in_order_of_words(cards: Sequence[Card]) -> list[Card]:

@@ -164,7 +164,8 @@ function start(form, results) {
       ["seen", "type"].forEach((name) => formData.delete(name));
       if (cropping) formData.set("cropped", "on");
     }
-    if (triggeringEvent?.type !== "submit") formData.delete("cursor"); // of the button that was clicked last
+    // htmx adds the button that was clicked last.
+    if (triggeringEvent?.type !== "submit") ["cursor", "remaining", "raised"].forEach((name) => formData.delete(name));
     complain("");
     announce(say.saySearching);
   });
@@ -195,6 +196,11 @@ function start(form, results) {
       // The same photo: the options above the results stay as they are, because the shopper is using one of them.
       Object.assign(detail, { target: list, selectOverride: "[data-results-list] > *" });
       detail.shouldSwap = !photo && !price;
+      // A button in the list may have changed them.
+      for (const field of results.querySelectorAll("[data-refine] :is([name=words], [name=price_max])")) {
+        const answered = page.querySelector(`[data-refine] [name=${field.name}]`);
+        if (answered && field.value === sent.get(field.name)) field.value = answered.value;
+      }
     }
     const settleDown = () => {
       settle();
@@ -211,6 +217,9 @@ function start(form, results) {
     };
     form.addEventListener("htmx:afterOnLoad", settleDown, { once: true });
   });
+
+  // Half-typed words would be reported as not understood: Enter or the button searches.
+  results.addEventListener("input", (event) => event.target.matches("[data-words]") && event.stopPropagation(), true);
 
   form.addEventListener("htmx:sendError", () => fail(say.sayOffline));
 
