@@ -36,7 +36,7 @@ def dresses(shop: Shopkeeper, settings: Any) -> None:
 
 @pytest.fixture
 def opened(browser: Browser, url: str, request: pytest.FixtureRequest) -> Any:
-    contexts = []
+    contexts, problems = [], []
 
     def open_page(width: int, **options: Any) -> Page:
         # Scrolls at once, so that positions can be compared.
@@ -44,12 +44,13 @@ def opened(browser: Browser, url: str, request: pytest.FixtureRequest) -> Any:
         context = browser.new_context(base_url=url, viewport=size, reduced_motion="reduce", **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        page.on("pageerror", lambda error: problems.append(str(error)))
         return page
 
     yield open_page
     for context in contexts:
         context.close()
+    assert problems == []
 
 
 def cards(page: Page) -> Locator:
@@ -181,6 +182,45 @@ def test_the_keyboard_is_enough(dresses: None, opened: Any, width: int) -> None:
     page.go_back()
     expect(link).to_be_focused()
     assert top_of(link) == pytest.approx(before, abs=2)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_thumbs_of_the_price_move_by_keyboard_and_mouse(dresses: None, opened: Any, width: int) -> None:
+    page: Page = opened(width)
+    page.goto("/c/clothes/")
+    if width < 960:
+        page.get_by_role("button", name="Filters").click()
+    low, high = page.get_by_role("slider", name="Lowest price"), page.get_by_role("slider", name="Highest price")
+    assert high.get_attribute("aria-valuetext") == "$39.00"
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url) if "price_" in request.url else None)
+    low.focus()
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#count")).not_to_have_text("30 products")
+    assert len(requests) == 1  # once the thumb rests
+    expect(low).to_be_focused()
+    least = page.get_by_role("textbox", name="From")
+    assert low.get_attribute("aria-valuetext") == f"${least.input_value()}"
+    assert f"price_min={float(least.input_value()):g}" in page.url
+    for _ in range(150):
+        page.keyboard.press("ArrowRight")
+    assert low.input_value() == high.input_value() == "100"  # it meets the other one, and stops
+    page.keyboard.press("Home")
+    expect(page.locator("#count")).to_have_text("30 products")
+    assert least.input_value() == ""
+
+    high.scroll_into_view_if_needed()
+    box = high.bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] - 12, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, y, steps=20)
+    page.mouse.up()
+    expect(page.locator("#count")).not_to_have_text("30 products")
+    assert "price_max=" in page.url
+    assert high.get_attribute("aria-valuetext") == f"${page.get_by_role('textbox', name='To').input_value()}"
 
 
 def tab_to(page: Page, target: Locator, most: int = 60) -> None:
