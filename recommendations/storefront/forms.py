@@ -151,9 +151,9 @@ class PhotoSearchForm(forms.Form):
         """The photo and the request as the options and the words ask for them, and what was understood of the words."""
         words = self.cleaned_data["words"]
         reading = read(words, vocabulary()) if words else Reading("")
-        return asked(reading, photo, self._request(photo))
+        return asked(reading, photo, self.search_request(photo))
 
-    def _request(self, photo: SeenPhoto) -> SearchRequest:
+    def search_request(self, photo: SeenPhoto) -> SearchRequest:
         """The request of the options. A new photo begins on the first page, with all types."""
         found = self.cleaned_data
         colour = found["colour"] if has_colour_part(photo.model.spec) else None

@@ -1,9 +1,10 @@
-// A box on the chosen photo: the part to search with. It is moved and resized by pointer, keyboard or buttons, and
-// reports its place when it has been still for a moment.
+// A box on the chosen photo: the part to search with. It is moved and resized by dragging, by taps (a corner, then where
+// it goes), by keyboard or by buttons, and reports its place when it has been still for a moment.
 
 const SETTLE = 400; // ms
 const STEP = 0.05; // of the photo's sides
 const LEAST = 0.1;
+const SLOP = 6; // px that a finger moves while it taps
 const WHOLE = { x: 0, y: 0, width: 1, height: 1 };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const MOVES = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] };
@@ -13,8 +14,10 @@ const within = (value, low, high) => Math.min(Math.max(value, low), high);
 // `settled` receives the box as fractions of the photo, {x, y, width, height}.
 export function cropper(root, settled) {
   const find = (name) => root.querySelector(`[data-crop-${name}]`);
-  const [stage, picture, box] = ["stage", "picture", "box"].map(find);
+  const [stage, picture, box, hint] = ["stage", "picture", "box", "hint"].map(find);
+  const corners = [...root.querySelectorAll("[data-crop-corner]")];
   let place = WHOLE;
+  let tapped = ""; // the corner that the next tap places
   let timer = 0;
   // A rule of its own: htmx copies elements as text, and the policy refuses `style` attributes in text.
   const sheet = new CSSStyleSheet();
@@ -52,23 +55,51 @@ export function cropper(root, settled) {
     set({ x: x - by, y: y - by, width: width + 2 * by, height: height + 2 * by });
   }
 
-  box.addEventListener("pointerdown", (event) => {
-    const corner = event.target.dataset.cropCorner;
+  function choose(corner) {
+    tapped = corner;
+    for (const each of corners) each.classList.toggle("is-chosen", each.dataset.cropCorner === corner);
+    hint.textContent = corner ? hint.dataset.say : "";
+  }
+
+  function tap({ clientX, clientY }, corner) {
+    if (corner || !tapped) return choose(corner === tapped ? "" : corner);
+    const frame = stage.getBoundingClientRect();
+    const x = place.x + (tapped.includes("e") ? place.width : 0);
+    const y = place.y + (tapped.includes("s") ? place.height : 0);
+    resize(place, tapped, (clientX - frame.left) / frame.width - x, (clientY - frame.top) / frame.height - y);
+    choose("");
+  }
+
+  stage.addEventListener("pointerdown", (event) => {
+    const corner = event.target.dataset.cropCorner ?? "";
     const [from, frame] = [place, stage.getBoundingClientRect()];
+    const isOnBox = box.contains(event.target);
     const controller = new AbortController();
     const { signal } = controller;
+    let isDrag = false;
     const moved = (next) => {
-      const dx = (next.clientX - event.clientX) / frame.width;
-      const dy = (next.clientY - event.clientY) / frame.height;
+      const [x, y] = [next.clientX - event.clientX, next.clientY - event.clientY];
+      isDrag ||= Math.hypot(x, y) > SLOP;
+      if (!isDrag || !isOnBox) return;
+      const [dx, dy] = [x / frame.width, y / frame.height];
       if (corner) resize(from, corner, dx, dy);
       else set({ ...from, x: from.x + dx, y: from.y + dy });
     };
-    box.setPointerCapture(event.pointerId);
-    box.addEventListener("pointermove", moved, { signal });
-    for (const end of ["pointerup", "pointercancel"]) box.addEventListener(end, () => controller.abort(), { signal });
+    const ended = (last) => {
+      controller.abort();
+      if (isDrag) choose("");
+      else if (last.type === "pointerup") tap(last, corner);
+    };
+    stage.setPointerCapture(event.pointerId);
+    stage.addEventListener("pointermove", moved, { signal });
+    for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, ended, { signal });
   });
 
+  // Or else the browser drags a picture of what is under the pointer, and cancels the pointer.
+  stage.addEventListener("dragstart", (event) => event.preventDefault());
+
   box.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") choose("");
     const arrow = ARROWS[event.key];
     if (!arrow) return;
     event.preventDefault();
@@ -95,6 +126,7 @@ export function cropper(root, settled) {
       root.hidden = !file;
       if (!file) return picture.removeAttribute("src");
       place = WHOLE;
+      choose("");
       show();
       picture.src = URL.createObjectURL(file);
     },

@@ -173,6 +173,10 @@ class Stocked:
             Visit("photo search, budget", photo, act=sent(seen=self.token, price_max="12")),
             Visit("photo search, above budget", photo, act=sent(seen=self.token, price_max="1")),
             Visit("photo search, nothing", photo, act=sent(seen=self.token, price_max="0.01", sort="value")),
+            Visit("photo search, words", photo, act=sent(seen=self.token, words="in green, under 15, fluffy")),
+            Visit("photo search, link", f"{photo}?seen={self.token}&words=in+green&price_max=15"),
+            Visit("photo search, expired link", f"{photo}?seen=outdated"),
+            Visit("photo search, crop", photo, act=cropping(f"{photo}?seen={self.token}")),
             Visit("photo search, no photo", photo, act=sent()),
             Visit("photo search, wrong budget", photo, act=sent(seen=self.token, price_max="-1")),
             Visit("photo search, expired", photo, act=sent(seen="outdated")),
@@ -277,6 +281,20 @@ def sent(photo: bytes | None = None, **fields: str) -> Callable[[Page], None]:
                 }""",
                 fields,
             )
+
+    return act
+
+
+def cropping(link: str) -> Callable[[Page], None]:
+    """Choose a photo and open the controls of the box. The results are those of a link."""
+
+    def act(page: Page) -> None:
+        answer = page.request.get(link).text()
+        page.route("**/search/photo/", lambda route: route.fulfill(body=answer, content_type="text/html"))
+        page.locator("#photo").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": picture()})
+        page.locator("[data-results-grid] li").first.wait_for()
+        page.locator(".crop__more summary").click()
+        page.locator("[data-crop-corner=nw]").click()
 
     return act
 
