@@ -134,6 +134,15 @@ def _mended_entry(entry: Any) -> Any:
     return entry
 
 
+def described(attributes: dict[str, Any]) -> list[tuple[str, str]]:
+    """Attributes as labels and values: `{"sleeve_length": "Long"}` gives "Sleeve length", "Long"."""
+    return [
+        (name.replace("_", " ").capitalize(), text)
+        for name, value in sorted(attributes.items())
+        if (text := text_of(value))
+    ]
+
+
 def _check(name: str, entry: Any) -> None:
     if isinstance(entry, str):
         _check_text(name, entry)

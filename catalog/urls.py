@@ -1,6 +1,6 @@
 from django.urls import path
 
-from catalog.storefront import programs, sitemaps, views
+from catalog.storefront import programs, saving, sitemaps, views
 
 app_name = "catalog"
 
@@ -12,6 +12,9 @@ urlpatterns = [
     path("p/<slug:slug>.md", views.product, {"as_markdown": True}, name="product-markdown"),
     path("search/", views.search, name="search"),
     path("search/suggestions/", views.suggestions, name="suggestions"),
+    path("saved/", saving.saved, name="saved"),
+    path("compare/", saving.compare, name="compare"),
+    path("lists/change/", saving.change_list, name="change-list"),
     path("robots.txt", programs.robots, name="robots"),
     path("llms.txt", programs.llms, name="llms"),
     path("sitemap.xml", sitemaps.index, name="sitemap"),

@@ -47,7 +47,7 @@ def manifest(request: HttpRequest) -> JsonResponse:
 def robots(request: HttpRequest) -> HttpResponse:
     """Everything is open except what has no end (searches), changes something, or is for staff."""
     search, admin = reverse("catalog:search"), reverse("admin:index")
-    closed = [admin, f"{search}?", "/strips/", "/viewed/"]
+    closed = [admin, f"{search}?", "/strips/", "/viewed/", "/lists/"]
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed), ""]
     sitemap = request.build_absolute_uri(reverse("catalog:sitemap"))
     return _text([*lines, f"Sitemap: {sitemap}"], "text/plain")

@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from catalog.attributes import text_of
+from catalog.attributes import described
 from catalog.facets import choice as choosing
 from catalog.facets.choice import Choice
 from catalog.facets.tree import tree
@@ -145,12 +145,12 @@ def product(request: HttpRequest, slug: str, as_markdown: bool = False) -> HttpR
     shown = get_object_or_404(Product.objects.published().for_page(), slug=slug)
     trail = shown.category.trail
     if as_markdown or markdown.is_wanted(request):
-        return _by_accept(markdown.product(request, shown, trail, _details(shown)))
+        return _by_accept(markdown.product(request, shown, trail, described(shown.attributes)))
     context = {
         "product": shown,
         "images": list(shown.images.all()),
         "trail": trail,
-        "details": _details(shown),
+        "details": described(shown.attributes),
         "json_ld": structured.product(request, shown, trail),
         "shared": shared.link(request, shown.title, shown),
         "canonical": _canonical(request, shown.get_absolute_url()),
@@ -210,12 +210,3 @@ def _older_than(request: HttpRequest) -> int | None:
     """The id below which a category's products continue after its numbered pages."""
     text = request.GET.get("before", "")
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
-
-
-def _details(shown: Product) -> list[tuple[str, str]]:
-    """The attributes as labels and values: `{"sleeve_length": "Long"}` gives "Sleeve length", "Long"."""
-    return [
-        (name.replace("_", " ").capitalize(), text)
-        for name, value in sorted(shown.attributes.items())
-        if (text := text_of(value))
-    ]

@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 
 from catalog import refusals
 from catalog.decoding import to_input
+from catalog.models import Product
 from recommendations.lifecycle import artifacts
 from recommendations.lifecycle.artifacts import ModelUnavailable
 from recommendations.models import EmbeddingModel
 from recommendations.search.photo_types import PhotoType, named, photo_types_of
-from recommendations.search.query_vectors import recoloured, swatch_of
+from recommendations.search.query_vectors import recoloured, swatch_of, vectors_of
 
 #: How long a page or a link can continue a search with a photo that the shop no longer has.
 TOKEN_SECONDS = 30 * 24 * 3600
@@ -86,6 +87,13 @@ def in_colour(photo: SeenPhoto, colour: str) -> SeenPhoto:
     """
     swatch = swatch_of(colour, photo.model)
     return photo if swatch is None else replace(photo, vector=recoloured(photo.vector, photo.model.spec, swatch))
+
+
+def of_product(product: Product) -> SeenPhoto | None:
+    """The product's first embedded picture, in place of a photo; None before the active model has embedded one."""
+    model = EmbeddingModel.objects.active()
+    vector = vectors_of([product.pk], model).get(product.pk) if model else None
+    return SeenPhoto(model, vector, tuple(photo_types_of(vector, model))) if model and vector is not None else None
 
 
 def embed_photo(data: bytes, *, door: str = refusals.SEARCH, with_types: bool = True) -> SeenPhoto:

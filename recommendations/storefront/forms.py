@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalog import refusals
-from catalog.models import Category
+from catalog.models import Category, Product
 from catalog.services import read_upload
 from ml.files.catalog.cells import plain_amount
 from ml.pictures.codec import ImageRejected
@@ -55,6 +56,8 @@ def _replaced(data: QueryDict) -> QueryDict:
 class PhotoSearchForm(forms.Form):
     """A photo, the name of a sample, or the token of a photo that was searched with before (`seen`), and how to search.
 
+    `product` is the one whose look-alikes are wanted: its picture takes the place of the photo.
+
     `cropped` says that the photo is another part of the one before it.
 
     `remaining` replaces `words`: what is left of them when one is removed. `raised` is a budget that replaces every
@@ -64,6 +67,7 @@ class PhotoSearchForm(forms.Form):
     photo = forms.FileField(required=False, allow_empty_file=True, error_messages={"invalid": CHOOSE})
     seen = forms.CharField(required=False)
     sample = forms.CharField(required=False)
+    product = forms.CharField(required=False)
     cropped = forms.BooleanField(required=False)
     price_max = BudgetField(
         required=False,
@@ -120,6 +124,10 @@ class PhotoSearchForm(forms.Form):
                 return each
         raise forms.ValidationError(CHOOSE, code="invalid")
 
+    def clean_product(self) -> Product | None:
+        """None if the shop no longer shows it."""
+        return Product.objects.published().for_page().filter(slug=self.cleaned_data["product"]).first()
+
     def clean_cursor(self) -> frozenset[int]:
         try:
             return from_cursor(self.cleaned_data["cursor"])
@@ -130,7 +138,7 @@ class PhotoSearchForm(forms.Form):
         found = super().clean() or self.cleaned_data
         if found.get("sample") and found.get("photo", b"") is None:
             found["photo"] = found["sample"].path.read_bytes()
-        if not found.get("seen") and found.get("photo", b"") is None:
+        if not (found.get("seen") or found.get("product")) and found.get("photo", b"") is None:
             self.add_error("photo", forms.ValidationError(CHOOSE, code="required"))
         return found
 
@@ -140,6 +148,11 @@ class PhotoSearchForm(forms.Form):
     @property
     def has_new_photo(self) -> bool:
         return self.cleaned_data.get("photo") is not None
+
+    @property
+    def like(self) -> Product | None:
+        """The product whose look-alikes are shown; None for a photo."""
+        return None if self.has_new_photo else self.cleaned_data.get("product")
 
     @property
     def chosen_type(self) -> Category | None:
@@ -163,7 +176,8 @@ class PhotoSearchForm(forms.Form):
             "cursor": None if self.has_new_photo else found["cursor"],
             "colour_weight": None if colour == EVEN else colour,
         }
-        return build_request(values, default_limit=2 * settings.SIMILAR_PRODUCTS)
+        wanted = build_request(values, default_limit=2 * settings.SIMILAR_PRODUCTS)
+        return replace(wanted, filters=wanted.filters.without({self.like.pk})) if self.like else wanted
 
     def link(self, token: str) -> str:
         """The address of these results: the token, which contains no photo, and every option but defaults."""
@@ -173,7 +187,8 @@ class PhotoSearchForm(forms.Form):
             del options["sort"]
         if self.cleaned_data.get("colour") == EVEN:
             del options["colour"]
-        query = {"seen": token} | {name: value for name, value in options.items() if value}
+        query = {"product": self.like.slug} if self.like else {"seen": token}
+        query |= {name: value for name, value in options.items() if value}
         return f"{reverse('recommendations:photo-search')}?{urlencode(query)}"
 
     def error_codes(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from catalog.models.category import by_name
 from ml.pictures.codec import ImageRejected
 from ml.pictures.decoding import DecoderBusy, DecoderUnavailable
 from recommendations.lifecycle.artifacts import UNAVAILABLE, ModelUnavailable
-from recommendations.search.photo import PhotoForgotten, SeenPhoto, embed_photo, from_token
+from recommendations.search.photo import PhotoForgotten, SeenPhoto, embed_photo, from_token, of_product
 from recommendations.search.query_vectors import has_colour_part
 from recommendations.search.throttling import PhotoSearchThrottle, StripReportThrottle
 from recommendations.storefront.forms import PhotoSearchForm
@@ -43,7 +43,7 @@ def photo_search(request: HttpRequest) -> HttpResponse:
     """A page with a form and, for a photo, its results. The photo is not stored: the page and the address of its
     results carry its signed vector, with which a search is refined, reloaded and shared."""
     is_link = request.method != "POST"
-    if is_link and "seen" not in request.GET:
+    if is_link and not {"seen", "product"} & set(request.GET):
         shown = {"form": PhotoSearchForm(), "canonical": request.build_absolute_uri(request.path)}
         return render(request, "recommendations/photo_search.html", shown)
     throttle = PhotoSearchThrottle()
@@ -53,7 +53,10 @@ def photo_search(request: HttpRequest) -> HttpResponse:
         return _unavailable(request, 429, _("Too many searches. Wait a moment and try again."), throttle.wait())
     form = PhotoSearchForm(_linked(request), None) if is_link else PhotoSearchForm(request.POST, request.FILES)
     is_valid = form.is_valid()
-    context: dict[str, Any] = {"form": form, "is_link": is_link}
+    like = form.like
+    if is_link and "seen" not in request.GET and like is None:
+        return redirect("recommendations:photo-search")
+    context: dict[str, Any] = {"form": form, "is_link": is_link, "like": like}
     try:
         photo, token = _photo(form)
     except ImageRejected as error:
@@ -70,6 +73,8 @@ def photo_search(request: HttpRequest) -> HttpResponse:
         logger.error("No photo was decoded: %s", error.details)
         return _unavailable(request, 503, str(UNAVAILABLE))
     else:
+        if photo is None and like is not None:  # its page says what it is waiting for
+            return redirect(like)
         if photo is not None:
             context |= _refining(form, photo, token)
             if is_valid:
@@ -106,6 +111,9 @@ def _photo(form: PhotoSearchForm) -> tuple[SeenPhoto | None, str]:
         return photo, photo.to_token()
     if token and "photo" not in form.errors:
         return from_token(token), token
+    if form.like is not None:
+        found = of_product(form.like)
+        return found, found.to_token() if found else ""
     return None, ""
 
 

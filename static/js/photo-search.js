@@ -87,6 +87,7 @@ function start(form, results) {
     name.replaceChildren(...(file ? [file.name] : choose));
     const absent = form.querySelector("[data-photo-absent]");
     if (absent) absent.hidden = Boolean(file);
+    if (file) document.querySelector("[data-like]")?.remove(); // the photo takes the place of the product
     crop.open(drawable ? file : null);
     if (file && !drawable) preview.src = URL.createObjectURL(file);
   }
@@ -161,7 +162,7 @@ function start(form, results) {
     }
     if (seen && (!asked || asked === searched)) formData.delete("photo");
     else {
-      ["seen", "type"].forEach((name) => formData.delete(name));
+      ["seen", "type", "product"].forEach((name) => formData.delete(name));
       if (cropping) formData.set("cropped", "on");
     }
     // htmx adds the button that was clicked last.

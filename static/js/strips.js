@@ -38,7 +38,7 @@ function watch() {
 
 function follow(event) {
   if (event.type === "auxclick" && event.button !== 1) return; // the middle button opens a tab
-  const item = event.target.closest("a[href]")?.closest("[data-strip] > *");
+  const item = event.target.closest("a[href]:not([data-tool])")?.closest("[data-strip] > *");
   if (!item) return;
   note(item, "seen"); // a keyboard can follow a link that was never visible
   note(item, "clicked");

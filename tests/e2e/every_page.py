@@ -39,7 +39,7 @@ LONG = "Extraordinarily long-winded waterproof windbreaker-jacket with a Donauda
 FILTERS = "colour=Green&brand=Kestrel&price_max=100&in_stock=1&sort=price"
 #: Routes that answer with no page of their own: redirects, files, data, parts of a page. Regular expressions.
 NO_PAGES = (
-    r"favicon\.ico|site\.webmanifest|robots\.txt|llms\.txt|sitemap.*\.xml|[cp]/.*\.md|healthz|readyz|metrics|media/.*|strips/seen/|viewed/clear/|search/suggestions/",
+    r"favicon\.ico|site\.webmanifest|robots\.txt|llms\.txt|sitemap.*\.xml|[cp]/.*\.md|healthz|readyz|metrics|media/.*|strips/seen/|viewed/clear/|lists/change/|search/suggestions/",
     r"admin/(jsi18n|autocomplete|search)/|admin/r/.*|admin/recommendations/pipeline/(retry|switch)/|admin/\(\?P<url>.*",
     r"admin/recommendations/embeddingmodel/(bundled|build|activate|dismiss)/",
     r"admin/\w+/\w+/<path:object_id>/",  # to the change page
@@ -154,6 +154,9 @@ class Stocked:
             Visit("category, filtered", f"/c/clothes/?{FILTERS}"),
             Visit("category, filters", f"/c/clothes/?{FILTERS}", act=pressed("[popovertarget=filters]")),
             Visit("category, nothing left", "/c/clothes/?colour=Green&price_min=9000&price_max=x"),
+            Visit("saved", f"/saved/?items={self.full.pk}.{self.plain.pk}.999999"),
+            Visit("saved, full", "/saved/?full"),
+            Visit("compare", f"/compare/?items={self.full.pk}.{self.plain.pk}.{oldest}"),
             Visit("category menu", "/privacy/", act=pressed("[popovertarget=menu]")),
             Visit("privacy", "/privacy/"),
             Visit("accessibility", "/accessibility/"),
@@ -177,6 +180,7 @@ class Stocked:
             Visit("photo search, link", f"{photo}?seen={self.token}&words=in+green&price_max=15"),
             Visit("photo search, expired link", f"{photo}?seen=outdated"),
             Visit("photo search, crop", photo, act=cropping(f"{photo}?seen={self.token}")),
+            Visit("find similar", f"{photo}?product={self.full.slug}"),
             Visit("photo search, no photo", photo, act=sent()),
             Visit("photo search, wrong budget", photo, act=sent(seen=self.token, price_max="-1")),
             Visit("photo search, expired", photo, act=sent(seen="outdated")),
@@ -250,6 +254,8 @@ class Stocked:
 EMPTY = [
     Visit("empty: home", "/"),
     Visit("empty: search", "/search/?q=dress"),
+    Visit("empty: saved", "/saved/"),
+    Visit("empty: compare", "/compare/"),
     Visit("empty: dashboard", "/admin/", "boss"),
     *[
         Visit(f"empty: {model}", f"/admin/{model}/", "boss")
@@ -258,7 +264,7 @@ EMPTY = [
             "recommendations/embeddingmodel", "authtoken/tokenproxy", "auth/group",
         )
     ],
-    Visit("empty: compare", "/admin/recommendations/embeddingmodel/compare/", "boss"),
+    Visit("empty: models compared", "/admin/recommendations/embeddingmodel/compare/", "boss"),
     Visit("empty: pipeline", "/admin/recommendations/pipeline/", "boss"),
 ]  # fmt: skip
 

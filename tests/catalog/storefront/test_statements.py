@@ -34,7 +34,7 @@ def test_privacy_names_only_what_the_shop_does(db: None, client: Client, setting
         assert period in page
     settings.PERSONAL_STRIP = settings.STRIP_CLICKS = False
     page = client.get("/privacy/").content.decode()
-    assert "cookie" not in page
+    assert "Recently viewed" not in page
     assert "400 days" not in page
 
 
