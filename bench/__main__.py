@@ -18,7 +18,7 @@ from bench.wrecked_shop import wrecked_shop
 from common.arguments import not_negative, number, positive
 
 ROOT = Path(__file__).resolve().parents[1]
-WITHOUT_DJANGO = ("embed", "int8", "fit", "colours", "models", "renditions")
+WITHOUT_DJANGO = ("embed", "int8", "fit", "crop", "colours", "models", "renditions")
 WITHOUT_A_SHOP = ("match", "verdicts")
 IN_THE_LARGE_SHOP = ("large", "routes", "busy")
 RATES = ("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE")  # no limits
@@ -30,6 +30,7 @@ one run, and needs otherwise idle cores.
 
   python -m bench embed     images per second from JPEG bytes to vectors, against Keras and raw ONNX Runtime
   python -m bench int8      cosine, neighbours and speed of int8 on this processor, against floats
+  python -m bench crop      whether a photo finds more of its type when it is cropped to what the network looks at
   python -m bench fit       results for pictures prepared in other ways: border, stretch, crop
   python -m bench colours   own scores of pictures in other colour profiles; exit code 1 below .99
   python -m bench models    models side by side: test side, sizes, amateur photos, ten backgrounds, file and speed
@@ -120,6 +121,11 @@ def benchmarks() -> ArgumentParser:
     int8.add_argument("--limit", type=positive, default=300, help="pictures of each of two sets")
     int8.add_argument("--weights", help="instead of the bundled model")
     int8.add_argument("--seconds", type=number(0, 10_000), default=4.0, help="for the speed of each")
+    crop = commands.add_parser("crop")
+    crop.add_argument("--limit", type=positive, default=1500, help="photos to find")
+    crop.add_argument("--queries", type=positive, default=400)
+    crop.add_argument("--weights", help="instead of the default model")
+    crop.add_argument("--seed", type=not_negative, default=0)
     fit = commands.add_parser("fit")
     fit.add_argument("--limit", type=positive, default=6000, help="studio pictures to find")
     fit.add_argument("--queries", type=positive, default=1000)
