@@ -118,7 +118,7 @@ def test_a_translation_reaches_pages(tmp_path, settings, client, shop):
         home, found = (client.get(address).content.decode() for address in ("/", "/search/?q=dress"))
     assert '<html lang="de">' in home
     assert "Nach Kategorie einkaufen" in home
-    assert 'placeholder="Produkte suchen"' in home
+    assert ">Produkte suchen</label>" in home
     assert "2 Produkte" in found
 
 
