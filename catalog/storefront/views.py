@@ -31,6 +31,7 @@ from catalog.search.statements import among
 from catalog.search.suggestions import suggested
 from catalog.signals import product_viewed
 from catalog.storefront import markdown, shared, structured
+from catalog.storefront.contact import mail_link
 from catalog.storefront.listing import answer, listing
 
 HOME_PRODUCTS = 12
@@ -151,6 +152,7 @@ def product(request: HttpRequest, slug: str, as_markdown: bool = False) -> HttpR
         "images": list(shown.images.all()),
         "trail": trail,
         "details": described(shown.attributes),
+        "mail": mail_link(shown, _canonical(request, shown.get_absolute_url())),
         "json_ld": structured.product(request, shown, trail),
         "shared": shared.link(request, shown.title, shown),
         "canonical": _canonical(request, shown.get_absolute_url()),

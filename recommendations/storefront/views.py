@@ -121,10 +121,17 @@ def _refining(form: PhotoSearchForm, photo: SeenPhoto, token: str) -> dict[str, 
     return {
         "token": token,
         "link": form.link(token),
-        "types": [each.category for each in photo.types],
+        "types": _types(form, photo),
         "chosen": form.chosen_type,
         "has_colour": has_colour_part(photo.model.spec),
     }
+
+
+def _types(form: PhotoSearchForm, photo: SeenPhoto) -> list[Category]:
+    """To choose from: what the photo seems to show, and what a link asks for."""
+    types = [each.category for each in photo.types]
+    chosen = form.chosen_type
+    return types if chosen is None or chosen in types else [*types, chosen]
 
 
 def _found(form: PhotoSearchForm, photo: SeenPhoto) -> dict[str, Any]:

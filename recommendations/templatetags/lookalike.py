@@ -66,6 +66,16 @@ def personal_strip(context: Context, shown: Iterable[Product] = ()) -> dict[str,
     return {"results": inspired_by(viewed, settings.SIMILAR_PRODUCTS, excluded=excluded)}
 
 
+@register.inclusion_tag("recommendations/viewed_row.html", takes_context=True)
+def viewed_row(context: Context, shown: Product) -> dict[str, Any]:
+    """The products that this shopper viewed before `shown`; nothing for shoppers who are not remembered."""
+    if not settings.PERSONAL_STRIP:
+        return {}
+    ids = [pk for pk in viewed_of(context["request"]).ids if pk != shown.pk][: settings.SIMILAR_PRODUCTS]
+    found = Product.objects.published().for_cards().in_bulk(ids) if ids else {}
+    return {"viewed": [found[pk] for pk in ids if pk in found], "csrf_token": context.get("csrf_token")}
+
+
 @register.simple_tag
 def strip_label(strip: str, results: Results) -> str:
     """The attribute `data-strip` of a list of cards; empty if strips are not counted."""
