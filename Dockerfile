@@ -23,6 +23,7 @@ COPY common common/
 COPY catalog catalog/
 COPY recommendations recommendations/
 COPY ml ml/
+COPY locale locale/
 COPY templates templates/
 COPY static static/
 # Files keep the modes of the checkout, which a strict umask may have closed to the shop's user.
@@ -34,6 +35,7 @@ FROM base AS web
 COPY requirements/web.txt /tmp/requirements.txt
 RUN pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /tmp/requirements.txt
 COPY --from=source /app ./
+RUN pybabel --quiet compile --domain django --directory locale
 ENV STATIC_ROOT=/app/staticfiles
 RUN SECRET_KEY=only-for-this-build python manage.py collectstatic --noinput
 
@@ -50,6 +52,7 @@ FROM base AS worker
 COPY requirements/worker.txt /tmp/requirements.txt
 RUN pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /tmp/requirements.txt
 COPY --from=source /app ./
+RUN pybabel --quiet compile --domain django --directory locale
 
 USER 10001:10001
 CMD ["worker"]

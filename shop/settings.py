@@ -298,7 +298,7 @@ STRIP_CLICKS_DAYS = env.int("STRIP_CLICKS_DAYS", 400, validate=validate.Range(mi
 STRIP_SHOW_SOLD_OUT = env.bool("STRIP_SHOW_SOLD_OUT", False)
 
 # Language and time
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = env.str("SHOP_LANGUAGE", "en")
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_TZ = True
 USE_I18N = True  # add LocaleMiddleware only with a translation: it makes every page vary by language

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
-import struct
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from django.template.base import Lexer, TokenType
 from django.utils import translation
+from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -101,25 +104,87 @@ def test_the_words_that_no_translation_can_reach_are_found(template, words):
     assert unmarked_words(template) == words
 
 
-GERMAN = {
-    "": "Content-Type: text/plain; charset=UTF-8\nPlural-Forms: nplurals=2; plural=(n != 1);\n",
-    "Shop by category": "Nach Kategorie einkaufen",
-    "Search products": "Produkte suchen",
-    "%(shown)s product\0%(shown)s products": "%(shown)s Produkt\0%(shown)s Produkte",
-}
+PO = ROOT / "locale/de/LC_MESSAGES/django.po"
+#: What shoppers see. The admin and the API are English.
+STAFF = re.compile(r"admin|pipeline|_models_panel|recommendations/compare|model_suggestion|_activate|unfold|drf_")
+ROOMS = ("catalog/storefront", "catalog/facets", "recommendations/storefront", "recommendations/search")
+PLURAL = {"ngettext", "ngettext_lazy"}
+SINGULAR = {"gettext", "gettext_lazy", "gettext_noop", "_"}
+
+
+def marked(code: str) -> set[str]:
+    """The messages that Python code marks, in the singular. That of templates is as xgettext would read it."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SINGULAR | PLURAL:
+            words = node.args[0]
+            assert isinstance(words, ast.Constant), ast.unparse(node)
+            found.add(words.value)
+    return found
+
+
+def marked_in_template(text: str) -> set[str]:
+    calls = re.findall(r"""(?:n?gettext|\b_)\((?:u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")[, ]*)+""", templatize(text))
+    found = set()
+    for call in calls:
+        found |= marked(f"{call.rstrip(', ')})")
+    return found
+
+
+def of_shoppers() -> dict[str, str]:
+    """Message → a file that has it."""
+    found = {}
+    for path in TEMPLATES:
+        name = str(path.relative_to(ROOT))
+        if not STAFF.search(name):
+            found |= dict.fromkeys(marked_in_template(path.read_text()), name)
+    for path in (path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
+        found |= dict.fromkeys(marked(path.read_text()), str(path.relative_to(ROOT)))
+    return found
+
+
+def test_messages_of_templates_and_code_are_found():
+    dogs = "{% blocktranslate trimmed count n=x %}\n {{ n }} dog{% plural %}dogs{% endblocktranslate %}"
+    template = "{% load i18n %}{% translate 'One' %}" + dogs
+    assert marked_in_template(template + "{% include 'a' with text=_(\"It's\") %}") == {"One", "%(n)s dog", "It's"}
+    assert marked("ngettext('a', 'b', 2); _('c'); print('d')") == {"a", "c"}
 
 
 @pytest.mark.slow
-def test_a_translation_reaches_pages(tmp_path, settings, client, shop):
-    shop.product("Red dress"), shop.product("Green dress")
-    compile_messages(GERMAN, tmp_path / "de" / "LC_MESSAGES" / "django.mo")
+def test_the_pages_of_shoppers_are_complete_in_german():
+    with PO.open("rb") as stream:
+        translated = read_po(stream)
+    known = {message.id[0] if message.pluralizable else message.id: message for message in translated if message.id}
+    messages = of_shoppers()
+    assert len(messages) > 250
+    assert {name: words for words, name in messages.items() if words not in known} == {}
+    assert [words for words in known if words not in messages] == []  # left over
+    for words, message in known.items():
+        forms = message.string if message.pluralizable else (message.string,)
+        assert all(forms), f"not translated: {words}"
+        assert not message.fuzzy, words
+        for form in forms:
+            assert set(re.findall(r"%\(\w+\)s|{\w+}", form)) == set(re.findall(r"%\(\w+\)s|{\w+}", words)), words
+
+
+@pytest.mark.slow
+def test_a_german_shop_is_german(tmp_path, settings, client, shop):
+    compiled = tmp_path / "de" / "LC_MESSAGES" / "django.mo"
+    compiled.parent.mkdir(parents=True)
+    with PO.open("rb") as stream, compiled.open("wb") as out:
+        write_mo(out, read_po(stream))
     settings.LOCALE_PATHS = [tmp_path]
+    products = [shop.product(title, category="kleider") for title in ("Red dress", "Green dress")]
     with translation.override("de"):
-        home, found = (client.get(address).content.decode() for address in ("/", "/search/?q=dress"))
+        home, found, page = (
+            client.get(address).content.decode()
+            for address in ("/", "/search/?q=dress", products[0].get_absolute_url())
+        )
     assert '<html lang="de">' in home
     assert "Nach Kategorie einkaufen" in home
     assert ">Produkte suchen</label>" in home
     assert "2 Produkte" in found
+    assert "Zum Vergleich hinzufügen" in page
 
 
 @pytest.mark.parametrize("address", ["/", "/search/?q=dress", "/search/photo/", "/admin/login/", "/api/v1/products/"])
@@ -128,16 +193,3 @@ def test_answers_do_not_vary_by_language(client, shop, address):
     answer = client.get(address, headers={"accept-language": "de"})
     assert "accept-language" not in answer.get("Vary", "").lower()
     assert "Content-Language" not in answer
-
-
-def compile_messages(messages: dict[str, str], path: Path) -> None:
-    """Write a .mo file as GNU gettext does (https://www.gnu.org/software/gettext/manual/html_node/MO-Files.html)."""
-    pairs = [(key.encode(), value.encode()) for key, value in sorted(messages.items())]
-    tables, texts, start = [], b"", 28 + 16 * len(pairs)
-    for column in (0, 1):
-        for pair in pairs:
-            tables += [len(pair[column]), start + len(texts)]
-            texts += pair[column] + b"\0"
-    header = [0x950412DE, 0, len(pairs), 28, 28 + 8 * len(pairs), 0, 0]
-    path.parent.mkdir(parents=True)
-    path.write_bytes(struct.pack(f"<{len(header) + len(tables)}I", *header, *tables) + texts)
