@@ -127,6 +127,7 @@ def test_a_picture_is_served_as_a_picture_and_nothing_else(shop: Shopkeeper, cli
     assert "default-src 'none'" in response["Content-Security-Policy"]
 
 
+@pytest.mark.django_db  # the page that says so has the menu
 @pytest.mark.parametrize(
     "name", ["models/x.onnx", "products/../models/x.onnx", "products/aa/../../admin-password", "products/aa/x.html"]
 )
