@@ -13,6 +13,7 @@ _FENCE = re.compile(r"^ *```(\w*)$")
 # What differs from one shop to the next, on both sides of a comparison. "…" on a page stands for anything.
 _CHANGING = (
     (re.compile(r"/media/products/[0-9a-f]{2}/[0-9a-f]{32}\."), "/media/products/FILE."),
+    (re.compile(r"/media/renditions/[0-9a-f]{2}/[0-9a-f]{32}-"), "/media/renditions/FILE-"),
     (re.compile(r"\bcursor=[^&\"]+"), "cursor=PLACE"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "SHA256"),
     (re.compile(r"\b[0-9a-f]{40}\b"), "TOKEN"),

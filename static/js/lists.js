@@ -64,7 +64,7 @@ function addHearts() {
     const button = template.content.firstElementChild.cloneNode(true);
     const title = card.querySelector(".card__title")?.textContent.trim();
     button.setAttribute("aria-label", `${button.getAttribute("aria-label")}: ${title}`);
-    card.querySelector(".card__media").append(button);
+    card.append(button); // after the link to the item, as the keyboard goes
   }
   show();
 }

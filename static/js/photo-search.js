@@ -209,7 +209,7 @@ function start(form, results) {
       announce(text("[data-photo-results] [data-results-summary]"));
       if (tips) tips.hidden = results.childElementCount > 0;
       // Last, when everything above has its final height.
-      if (sent.has("cursor")) moveTo(grid?.children[shown]?.querySelector("a"));
+      if (sent.has("cursor")) moveTo(grid?.children[shown]?.querySelector(".card__title a"));
       else if (sent.has("cropped")) return; // the shopper is still using the box
       else if (!isSame && results.childElementCount) {
         results.scrollIntoView({ block: "start", behavior: "instant" });

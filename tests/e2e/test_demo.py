@@ -78,12 +78,12 @@ def test_staff_upload_a_photo_and_shoppers_see_similar_items(demo: Demo, page: P
     strip = page.get_by_role("region", name="Similar items")
     # Until the worker has embedded the picture, the strip shows the same category and says so.
     for _ in range(60):
-        if strip.get_by_text("from the same category").count() == 0 and strip.get_by_role("link").count() > 0:
+        if strip.get_by_text("from the same category").count() == 0 and strip.locator(".card__title a").count() > 0:
             break
         page.wait_for_timeout(500)
         page.reload()
     expect(strip.get_by_text("from the same category")).to_have_count(0)
-    first = strip.get_by_role("link").first
+    first = strip.locator(".card__title a").first
     assert "Red things" in (first.inner_text() or first.get_attribute("aria-label") or "")
 
 
@@ -99,16 +99,16 @@ def test_a_photo_and_a_budget_find_look_alikes_without_reloading(demo: Demo, pag
 
 def test_what_was_viewed_inspires_a_strip_whose_clicks_are_counted_until_it_is_cleared(demo: Demo, page: Page) -> None:
     page.goto("/c/red-things/")
-    page.locator(".grid .card a").last.click()
+    page.locator(".grid .card__title a").last.click()
     similar = page.get_by_role("region", name="Similar items")
     similar.scroll_into_view_if_needed()
-    expect(similar.get_by_role("link").nth(1)).to_be_in_viewport()
-    similar.get_by_role("link").nth(1).click()
+    expect(similar.locator(".card__title a").nth(1)).to_be_in_viewport()
+    similar.locator(".card__title a").nth(1).click()
     expect(page.locator("h1.product__title")).to_be_visible()
 
     page.goto("/")
     personal = page.get_by_role("region", name="Inspired by what you viewed")
-    expect(personal.get_by_role("link").first).to_be_visible()
+    expect(personal.locator(".card__title a").first).to_be_visible()
     personal.get_by_role("button", name="Clear").click()
     expect(page.get_by_text("Cleared.")).to_be_visible()
     expect(personal).to_have_count(0)
@@ -148,10 +148,10 @@ def test_a_photo_search_goes_on_without_the_photo(demo: Demo, page: Page, tmp_pa
     expect(cards).to_have_count(12)
     page.get_by_role("button", name="Show more").click()
     expect(cards).to_have_count(24)
-    expect(page.locator("[data-results-grid] a").nth(12)).to_be_focused()
+    expect(page.locator("[data-results-grid] .card__title a").nth(12)).to_be_focused()
     page.locator("#refine-price").fill("0.01")
     expect(page.get_by_role("heading", name=re.compile("No look-alikes within"))).to_be_visible()
-    expect(page.get_by_role("status")).to_have_text(re.compile("No look-alikes within"))
+    expect(page.locator("[data-photo-status]")).to_have_text(re.compile("No look-alikes within"))
     expect(page.locator("#refine-price")).to_be_focused()
 
 
@@ -189,7 +189,7 @@ def test_a_photo_search_starts_at_once_and_its_address_works_elsewhere(
     link = page.url
     page.reload()
     expect(cards).to_have_count(12)
-    cards.first.get_by_role("link").click()
+    cards.first.locator(".card__title a").click()
     page.go_back()
     expect(cards).to_have_count(12)
     with browser.new_context(base_url=demo.url, viewport=PHONE, java_script_enabled=False) as context:

@@ -35,7 +35,7 @@ def test_choosing_a_colour_swaps_the_strip_and_nothing_else(
         expect(page.get_by_role("heading", name="Similar items in Green")).to_be_visible()
         expect(swatch).to_be_focused()
         expect(swatch).to_have_attribute("aria-current", "true")
-        expect(page.get_by_role("status")).to_have_text("Similar items in Green: 2")
+        expect(page.locator("#similar-status")).to_have_text("Similar items in Green: 2")
         assert page.url.endswith("?colour=Green")
         assert page.evaluate("window.stays")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
