@@ -189,7 +189,7 @@ def test_a_photo_search_starts_at_once_and_its_address_works_elsewhere(
     link = page.url
     page.reload()
     expect(cards).to_have_count(12)
-    cards.first.locator(".card__title a").click()
+    cards.first.get_by_role("link").click()
     page.go_back()
     expect(cards).to_have_count(12)
     with browser.new_context(base_url=demo.url, viewport=PHONE, java_script_enabled=False) as context:
