@@ -84,11 +84,7 @@ def groups(nodes: list[Node]) -> tuple[list[Group], bool]:
 
 
 def _kept() -> list[Any]:
-    kept = cache.get(KEY)
-    if kept is None:
-        kept = _read()
-        cache.set(KEY, kept, SECONDS)
-    return kept
+    return cache.get_or_set(KEY, _read, SECONDS) or []
 
 
 def _read() -> list[Row]:

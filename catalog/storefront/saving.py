@@ -15,7 +15,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from catalog.attributes import described
 from catalog.models import Product
-from catalog.querysets import ProductQuerySet
 from catalog.storefront.lists import COMPARED, LISTS, SAVED, ProductList, joined, products_of
 
 
@@ -40,7 +39,7 @@ def change_list(request: HttpRequest) -> HttpResponse:
     if "remove" in request.POST:
         ids = [pk for pk in own if pk not in items]
     else:
-        there = [product.pk for product in products_of([*items, *own], _shown())]
+        there = [product.pk for product in products_of([*items, *own])]
         new = [pk for pk in there if pk not in own]
         room = changed.most - (len(there) - len(new))
         ids = [*new[:room], *own]
@@ -58,16 +57,17 @@ def _page(request: HttpRequest, shown: ProductList, template: str) -> HttpRespon
     """The shopper's own list, or the one that a shared link names, which changes nothing."""
     own, is_shared = shown.ids(request), "items" in request.GET
     ids = shown.parsed(request.GET["items"]) if is_shared else own
-    products = products_of(ids, _shown())
+    products = products_of(ids)
+    shown_ids = [product.pk for product in products]
     context: dict[str, Any] = {
         "list": shown,
         "products": products,
         "gone": len(ids) - len(products),
         "is_shared": is_shared,
         "is_full": "full" in request.GET,
-        "items": joined([product.pk for product in products]),
-        "can_add": is_shared and bool({product.pk for product in products} - set(own)),
-        "link": request.build_absolute_uri(f"{request.path}?items={joined([product.pk for product in products])}"),
+        "items": joined(shown_ids),
+        "can_add": is_shared and not set(shown_ids) <= set(own),
+        "link": request.build_absolute_uri(f"{request.path}?items={joined(shown_ids)}"),
     }
     if shown is COMPARED:
         context["rows"] = rows(products)
@@ -75,10 +75,6 @@ def _page(request: HttpRequest, shown: ProductList, template: str) -> HttpRespon
     patch_vary_headers(response, ["Cookie"])
     patch_cache_control(response, private=True)
     return response
-
-
-def _shown() -> ProductQuerySet:
-    return Product.objects.published().for_page()
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,8 @@ class PhotoSearchForm(forms.Form):
 
     def clean_product(self) -> Product | None:
         """None if the shop no longer shows it."""
-        return Product.objects.published().for_page().filter(slug=self.cleaned_data["product"]).first()
+        slug = self.cleaned_data["product"]
+        return Product.objects.published().for_page().filter(slug=slug).first() if slug else None
 
     def clean_cursor(self) -> frozenset[int]:
         try:

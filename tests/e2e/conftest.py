@@ -11,15 +11,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.db import connections
 from django.test.testcases import LiveServerThread
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 from tests.pictures import picture
 
@@ -118,3 +119,23 @@ def url(transactional_db: None) -> Iterator[str]:
     assert thread.error is None
     yield f"http://{thread.host}:{thread.port}"
     thread.terminate()
+
+
+@pytest.fixture
+def opened(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
+    """Opens windows of a size, or of a width; no script may fail in them."""
+    contexts: list[BrowserContext] = []
+    problems: list[str] = []
+
+    def open_page(size: ViewportSize | int = 1440, **options: Any) -> Page:
+        viewport = ViewportSize(width=size, height=844) if isinstance(size, int) else size
+        # Scrolls at once, so that positions can be compared.
+        contexts.append(browser.new_context(base_url=url, viewport=viewport, reduced_motion="reduce", **options))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: problems.append(f"{page.url}: {error.stack or error}"))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert problems == []

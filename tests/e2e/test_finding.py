@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
@@ -32,25 +32,6 @@ def dresses(shop: Shopkeeper, settings: Any) -> None:
         )  # fmt: skip
         shop.image(product, data)
     shop.product("Boot", category="shoes")
-
-
-@pytest.fixture
-def opened(browser: Browser, url: str, request: pytest.FixtureRequest) -> Any:
-    contexts, problems = [], []
-
-    def open_page(width: int, **options: Any) -> Page:
-        # Scrolls at once, so that positions can be compared.
-        size = ViewportSize(width=width, height=HEIGHT)
-        context = browser.new_context(base_url=url, viewport=size, reduced_motion="reduce", **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert problems == []
 
 
 def cards(page: Page) -> Locator:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from catalog.models import Product
 from recommendations.models import EmbeddingModel
@@ -27,22 +26,6 @@ def dresses(shop: Shopkeeper) -> list[Product]:
     for product in products:
         shop.image(product, picture(size=(240, 320)))
     return products
-
-
-@pytest.fixture
-def opened(browser: Browser, url: str) -> Iterator[Any]:
-    contexts = []
-
-    def open_page(width: int, **options: Any) -> Page:
-        context = browser.new_context(base_url=url, viewport={"width": width, "height": 844}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel
@@ -53,23 +52,6 @@ def dresses(shop: Shopkeeper, coloured: EmbeddingModel, monkeypatch: pytest.Monk
             )  # fmt: skip
 
 
-@pytest.fixture
-def opened(browser: Browser, url: str) -> Iterator[Any]:
-    contexts: list[BrowserContext] = []
-    problems: list[str] = []
-
-    def open_page(viewport: ViewportSize = DESKTOP, **options: Any) -> Page:
-        contexts.append(browser.new_context(base_url=url, viewport=viewport, **options))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: problems.append(f"{page.url}: {error.stack or error}"))
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert problems == []
-
-
 def halves(size: tuple[int, int] = (800, 600)) -> bytes:
     """A photo whose left half is red and whose right half is green."""
     image = Image.new("RGB", size, RED)
@@ -103,7 +85,7 @@ def test_every_way_of_choosing_starts_the_search(
     data = picture(GREEN, format="PNG")
     (tmp_path / "green-dress.png").write_bytes(data)
     settings.PHOTO_SAMPLES = str(tmp_path)
-    page = opened()
+    page = opened(DESKTOP)
     page.route("**/samples/*", lambda route: route.fulfill(body=data, content_type="image/png"))
     page.goto(PAGE)
     if way == "file":
@@ -295,7 +277,7 @@ def test_the_box_is_moved_by_keyboard_and_by_buttons(dresses: None, opened: Any)
 
 
 def test_a_heic_photo_is_refused_with_what_to_do(dresses: None, opened: Any) -> None:
-    page = opened()
+    page = opened(DESKTOP)
     page.goto(PAGE)
     page.locator("#photo").set_input_files(file_of(b"\0\0\0\x18ftypheic" + b"\0" * 64, "IMG_1.HEIC", ""))
     expect(page.locator("#photo-error")).to_have_text(

@@ -150,7 +150,7 @@ class _Row:
             description=self._description(),
             brand=self._short("brand", BRAND_LENGTH),
             gtin=self._gtin(),
-            size=self._size(),
+            size=self._or_without("size", self._short("size", WORD_LENGTH), size_of),
             condition=self._short("condition", WORD_LENGTH),
             url=self._url(),
             labels={label: text for label, text in labels.items() if text},
@@ -271,26 +271,19 @@ class _Row:
             return column
 
     def _gtin(self) -> str:
-        """A product with a wrong GTIN is imported without it."""
-        text = self._text("gtin")
-        try:
-            gtin = gtin_of(text) if text else ""
-        except BadCell as error:
-            self._report("bad_gtin", self._about("gtin", f"{error}. The product is imported without it"))
-            return ""
+        gtin = self._or_without("gtin", self._text("gtin"), gtin_of)
         group = self._text("group")
         line, other = self.rows.gtins.setdefault(gtin, (self.line, group))
         if gtin and line != self.line and not (group and group == other):  # variations may have that of their product
             self._report("same_gtin", self._about("gtin", f"is also the GTIN of line {line}: one of them is wrong"))
         return gtin
 
-    def _size(self) -> str:
-        """A product whose size has become a date is imported without it."""
-        text = self._short("size", WORD_LENGTH)
+    def _or_without(self, field: str, text: str, parse: Callable[[str], str]) -> str:
+        """A product with a bad cell of these fields is imported without it."""
         try:
-            return size_of(text)
+            return parse(text) if text else ""
         except BadCell as error:
-            self._report("bad_size", self._about("size", f"{error}. The product is imported without it"))
+            self._report(f"bad_{field}", self._about(field, f"{error}. The product is imported without it"))
             return ""
 
     def _stock(self) -> int | None:
