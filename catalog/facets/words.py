@@ -47,6 +47,12 @@ def spellings(label: str) -> tuple[str, ...]:
     return _SPELLINGS.get(label, (label,))
 
 
+def is_shade(label: str, colour: str) -> bool:
+    """Whether it is a kind of the colour: "Navy Blue" and "Hellblau" of "Blue" and "Blau"."""
+    start = label.casefold().removesuffix(colour.casefold())
+    return label != colour and start != label.casefold() and bool(re.search(r"[\s-]$|^(?:hell|dunkel)$", start))
+
+
 def has_size(size: str, prefix: str = "") -> Q:
     return Q(**{f"{prefix}size": size}) | attribute_is("sizes", size, prefix=prefix)
 

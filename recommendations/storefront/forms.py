@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -42,15 +43,33 @@ class BudgetField(forms.DecimalField):
 
 
 def _replaced(data: QueryDict) -> QueryDict:
-    """The data with the fields as a button that was clicked changes them: the page shows the new values."""
+    """The data with the fields as a button that was clicked or the words change them: the page shows the new values."""
     data = data.copy()
     if "remaining" in data:
         data["words"] = data.pop("remaining")[-1]
+    if data.pop("any_price", None):
+        data["price_min"] = data["price_max"] = ""
     if raised := data.pop("raised", [""])[-1]:
         data["price_max"] = raised
-        reading = read(data.get("words", "")[:LONGEST], Vocabulary(settings.SHOP_CURRENCY))
-        data["words"] = reading.without(*reading.of(Kind.PRICE))
+    elif "words" in data:
+        _move_prices(data)
     return data
+
+
+def _move_prices(data: QueryDict) -> None:
+    """Prices leave the words for the fields, so that a page shows one budget: the one that was entered last."""
+    words = str(data["words"])
+    reading = read(words, vocabulary()) if 0 < len(words) <= LONGEST else Reading(words)
+    prices = reading.of(Kind.PRICE)
+    if not prices:
+        return
+    data["words"] = reading.without(*prices)
+    data["price_min"] = data["price_max"] = ""
+    for price in prices:
+        for name, amount in (("price_min", price.minimum), ("price_max", price.maximum)):
+            if amount is not None:
+                text = f"{amount if amount % 1 else int(amount)}"
+                data[name] = text.replace(".", get_format("DECIMAL_SEPARATOR"))
 
 
 class PhotoSearchForm(forms.Form):
@@ -60,8 +79,9 @@ class PhotoSearchForm(forms.Form):
 
     `cropped` says that the photo is another part of the one before it.
 
-    `remaining` replaces `words`: what is left of them when one is removed. `raised` is a budget that replaces every
-    limit of the price. `kind` is the former name of `type`; both are accepted until 1.0.
+    `remaining` replaces `words`: what is left of them when one is removed. `raised` is a budget that replaces the one
+    before it, and `any_price` removes every limit of the price. Prices in the words replace both limits. `kind` is the
+    former name of `type`; both are accepted until 1.0.
     """
 
     photo = forms.FileField(required=False, allow_empty_file=True, error_messages={"invalid": CHOOSE})
@@ -69,6 +89,7 @@ class PhotoSearchForm(forms.Form):
     sample = forms.CharField(required=False)
     product = forms.CharField(required=False)
     cropped = forms.BooleanField(required=False)
+    price_min = BudgetField(required=False, min_value=0, max_digits=10, decimal_places=2)
     price_max = BudgetField(
         required=False,
         min_value=0,
@@ -139,6 +160,10 @@ class PhotoSearchForm(forms.Form):
         found = super().clean() or self.cleaned_data
         if found.get("sample") and found.get("photo", b"") is None:
             found["photo"] = found["sample"].path.read_bytes()
+        lowest, highest = found.get("price_min"), found.get("price_max")
+        if lowest is not None and highest is not None and lowest > highest:  # the budget was lowered afterwards
+            found["price_min"] = None
+            cast(QueryDict, self.data)["price_min"] = ""
         if not (found.get("seen") or found.get("product")) and found.get("photo", b"") is None:
             self.add_error("photo", forms.ValidationError(CHOOSE, code="required"))
         return found
@@ -164,8 +189,8 @@ class PhotoSearchForm(forms.Form):
     def asked(self, photo: SeenPhoto) -> tuple[SeenPhoto, SearchRequest, Reading]:
         """The photo and the request as the options and the words ask for them, and what was understood of the words."""
         words = self.cleaned_data["words"]
-        reading = read(words, vocabulary()) if words else Reading("")
-        return asked(reading, photo, self.search_request(photo))
+        known = vocabulary() if words else Vocabulary(settings.SHOP_CURRENCY)
+        return asked(read(words, known), known, photo, self.search_request(photo))
 
     def search_request(self, photo: SeenPhoto) -> SearchRequest:
         """The request of the options. A new photo begins on the first page, with all types."""
@@ -183,7 +208,7 @@ class PhotoSearchForm(forms.Form):
     def link(self, token: str) -> str:
         """The address of these results: the token, which contains no photo, and every option but defaults."""
         options = {} if self.has_new_photo else {"type": self.data.get("type") or self.data.get("kind")}
-        options |= {name: self.data.get(name) for name in ("words", "price_max", "colour", "sort")}
+        options |= {name: self.data.get(name) for name in ("words", "price_min", "price_max", "colour", "sort")}
         if options["sort"] == Sort.LIKENESS:
             del options["sort"]
         if self.cleaned_data.get("colour") == EVEN:

@@ -11,6 +11,25 @@ from enum import StrEnum
 
 from common.money import CURRENCIES, is_payable
 from ml.files.catalog.cells import PRICE_BELOW, SIGNS, currencies_of, plain_amount
+from recommendations.storefront.languages import (
+    AND,
+    AT_LEAST,
+    AT_MOST,
+    BETWEEN,
+    CHEAPER,
+    FILLERS,
+    FROM,
+    IN_ENGLISH,
+    IN_STOCK,
+    NEGATIONS,
+    ODD,
+    ROUGHLY,
+    SIZE,
+    STEMS,
+    TO,
+    UNITS,
+    UP_TO,
+)  # fmt: skip
 
 
 class Kind(StrEnum):
@@ -47,12 +66,14 @@ class Phrase(Meaning):
     Attributes:
         start, end: its place in the text, with the "in" or "for" before it.
         minimum, maximum: of a price, both inclusive.
+        is_weighed: of a colour that moves products forward, but leaves none out.
     """
 
     start: int = 0
     end: int = 0
     minimum: Decimal | None = None
     maximum: Decimal | None = None
+    is_weighed: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,11 +85,13 @@ class Vocabulary:
             that was added first.
         sizes: the same for sizes, which are understood after "size" or if nothing else is written like that (XL).
         currency: of the shop. Amounts in another one are not understood.
+        has_colours: whether so many products are labelled with a colour that those of one can be filtered.
     """
 
     currency: str
     meanings: Mapping[tuple[str, ...], Meaning] = field(default_factory=dict)
     sizes: Mapping[tuple[str, ...], Meaning] = field(default_factory=dict)
+    has_colours: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,113 +117,32 @@ class Reading:
         return re.sub(r"\s+", " ", re.sub(r"\s*([,;])[\s,;]*", r"\1 ", text)).strip(" ,;.!?")
 
 
-_NAMES = {
-    "euro": "EUR", "euros": "EUR", "dollar": "$", "dollars": "$", "bucks": "$", "pound": "GBP", "pounds": "GBP",
-    "quid": "GBP", "yen": "JPY", "yuan": "CNY", "franc": "CHF", "francs": "CHF", "rupee": "₹", "rupees": "₹",
-    "kroner": "kr", "kronor": "kr", "krone": "kr", "krona": "kr", "zloty": "PLN", "won": "KRW", "rand": "ZAR",
-}  # fmt: skip
-_UNIT = "|".join([*sorted(map(re.escape, {*_NAMES, *SIGNS}), key=len, reverse=True), *sorted(CURRENCIES)])
+_UNIT = "|".join([*sorted(map(re.escape, {*UNITS, *SIGNS}), key=len, reverse=True), *sorted(CURRENCIES)])
 _NUMBER = r"\d+(?:[.,'’ ]\d+)*(?:[.,][-–]{1,2})?"
 _AFTER = rf"\s*(?:{_UNIT})(?!\w)"
 _AMOUNT = rf"(?:(?:{_UNIT})\s*)?{_NUMBER}(?:{_AFTER})?"
 _MONEY = rf"(?:(?:{_UNIT})\s*{_NUMBER}|{_NUMBER}{_AFTER})"
-_UP_TO = (
-    r"(?:(?:less|cheaper|lower|not? more|not? dearer) than|no(?:t)? (?:over|above)|under|below|beneath|within|up to|"
-    r"at (?:the )?most|max(?:imum|imally|\.)?(?: of)?|until|budget(?: of|:)?)(?!\w)|<=?|≤"
-)
-_FROM = (
-    r"(?:(?:more|dearer|higher|not? less|not? cheaper) than|not? (?:under|below)|over|above|at (?:the )?least|"
-    r"min(?:imum|\.)?(?: of)?|from|starting at)(?!\w)|>=?|≥"
-)
 _END = r"(?![\w%])"
 #: In this order. `low` and `high` are amounts.
 _PRICES = [
     re.compile(pattern + _END, re.IGNORECASE)
     for pattern in (
-        rf"(?:between|from)\s+(?P<low>{_AMOUNT})\s*(?:and|to|[-–])\s*(?P<high>{_AMOUNT})",
-        rf"(?:{_UP_TO})\s*(?P<high>{_AMOUNT})",
-        rf"(?:{_FROM})\s*(?P<low>{_AMOUNT})",
-        rf"(?P<low>{_NUMBER})\s*(?:to|[-–])\s*(?P<high>{_MONEY})",
-        rf"(?P<low>{_MONEY})\s*(?:to|[-–])\s*(?P<high>{_AMOUNT})",
-        rf"(?P<high>{_AMOUNT})\s*(?:max(?:imum|\.)?|or (?:less|under|below|cheaper)|at (?:the )?most|tops)",
-        rf"(?P<low>{_AMOUNT})\s*(?:min(?:imum|\.)?|or (?:more|over|above)|at (?:the )?least)",
+        rf"(?:{BETWEEN})\s+(?P<low>{_AMOUNT})\s*(?:{AND}|[-–])\s*(?P<high>{_AMOUNT})",
+        rf"(?:{UP_TO})\s*(?P<high>{_AMOUNT})",
+        rf"(?:{FROM})\s*(?P<low>{_AMOUNT})",
+        rf"(?P<low>{_NUMBER})\s*(?:{TO}|[-–])\s*(?P<high>{_MONEY})",
+        rf"(?P<low>{_MONEY})\s*(?:{TO}|[-–])\s*(?P<high>{_AMOUNT})",
+        rf"(?P<high>{_AMOUNT})\s*(?:{AT_MOST})",
+        rf"(?P<low>{_AMOUNT})\s*(?:{AT_LEAST})",
         rf"(?P<high>{_MONEY})",  # a sum alone is what somebody can spend
     )
 ]
-_ROUGHLY = re.compile(rf"(?:around|about|roughly|approximately|circa|ca\.|~)\s*{_AMOUNT}{_END}", re.IGNORECASE)
-_CHEAPER = re.compile(
-    r"(?:(?:cheaper|less expensive)(?: than (?:this|that|it)(?: one)?)?|"
-    r"more affordable|cheapest|cheap|affordable)(?!\w)",
-    re.IGNORECASE,
-)
-_IN_STOCK = re.compile(r"(?:in stock|available(?: now)?)(?!\w)", re.IGNORECASE)
-_SIZE = re.compile(r"sizes?:?\s+", re.IGNORECASE)
+_ROUGHLY = re.compile(rf"(?:{ROUGHLY})\s*{_AMOUNT}{_END}", re.IGNORECASE)
+_CHEAPER = re.compile(rf"(?:{CHEAPER})(?!\w)", re.IGNORECASE)
+_IN_STOCK = re.compile(rf"(?:{IN_STOCK})(?!\w)", re.IGNORECASE)
+_SIZE = re.compile(rf"(?:{SIZE}):?\s+", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:['’.&+/-][^\W_]+)*['’]?|[&<>≤≥~]")
 _LETTERS = re.compile(r"[0-9]{0,2}X+[SL]", re.IGNORECASE)  # S, M and L alone may be anything
-_NEGATIONS = frozenset({"not", "no", "without", "non", "except", "excluding", "never"})
-_FILLERS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "in",
-        "for",
-        "with",
-        "of",
-        "and",
-        "or",
-        "but",
-        "by",
-        "from",
-        "as",
-        "to",
-        "me",
-        "my",
-        "it",
-        "its",
-        "is",
-        "are",
-        "be",
-        "this",
-        "that",
-        "these",
-        "those",
-        "one",
-        "ones",
-        "something",
-        "anything",
-        "only",
-        "just",
-        "please",
-        "show",
-        "find",
-        "want",
-        "need",
-        "like",
-        "similar",
-        "same",
-        "color",
-        "colors",
-        "colour",
-        "colours",
-        "coloured",
-        "colored",
-        "brand",
-        "made",
-        "which",
-        "who",
-        "also",
-        "some",
-        "any",
-    ]
-)
-#: Forms that the rule of endings does not cover, and words for the same people and colours.
-_ODD = {
-    "men": "man", "men's": "man", "mens": "man", "male": "man", "males": "man", "gents": "man", "gentlemen": "man",
-    "women": "woman", "womens": "woman", "female": "woman", "females": "woman", "lady": "woman", "ladies": "woman",
-    "children": "kid", "child": "kid", "childrens": "kid", "grey": "gray",
-    "multicolour": "multi", "multicolor": "multi", "multicoloured": "multi", "multicolored": "multi",
-}  # fmt: skip
 _LONGEST = 4  # words of what the shop knows
 
 
@@ -245,12 +187,12 @@ def _pieces(text: str, known: Vocabulary) -> Iterator[Phrase | int | tuple[int, 
         elif roughly := _ROUGHLY.match(text, place):
             yield place, roughly.end()
             place = roughly.end()
-        elif word and word[0].casefold() in _NEGATIONS:
+        elif word and word[0].casefold() in NEGATIONS:
             end = _negated(text, word.end(), known)
             yield place, end
             place = end
         elif word:
-            yield place if word[0].casefold() in _FILLERS else (place, word.end())
+            yield place if word[0].casefold() in FILLERS else (place, word.end())
             place = word.end()
         else:
             place += 1
@@ -291,7 +233,7 @@ def _amount(text: str, currency: str) -> Decimal | None:
     """A sign that may mean the currency of the shop means it, and so does none."""
 
     def coded(unit: re.Match[str]) -> str:
-        sign = _NAMES.get(unit[0].lower(), unit[0])
+        sign = UNITS.get(unit[0].lower(), unit[0])
         return currency if currency in currencies_of(sign) else sign
 
     coded_text, units = re.subn(_UNIT, coded, text, flags=re.IGNORECASE)
@@ -307,7 +249,7 @@ def _negated(text: str, place: int, known: Vocabulary) -> int:
     end = place
     while word := _WORD.match(text, place + len(text[place:]) - len(text[place:].lstrip())):
         end = word.end()
-        if word[0].casefold() not in _FILLERS:
+        if word[0].casefold() not in FILLERS:
             phrase = _phrase_at(text, word.start(), known)
             return phrase.end if phrase else end
         place = end
@@ -326,9 +268,12 @@ def _words_from(text: str, place: int) -> list[tuple[str, int]]:
 
 def _longest(start: int, words: list[tuple[str, int]], known: Mapping[tuple[str, ...], Meaning]) -> Phrase | None:
     parts = tuple(_fold(word) for word, _ in words)
+    # As the shop writes it, or else in the basic form, or in English.
+    forms = (parts, tuple(STEMS.get(part, part) for part in parts), tuple(IN_ENGLISH.get(part, part) for part in parts))
     for count in range(len(words), 0, -1):
-        is_filler = count == 1 and words[0][0].casefold() in _FILLERS | _NEGATIONS
-        if not is_filler and (meaning := known.get(parts[:count])):
+        is_filler = count == 1 and words[0][0].casefold() in FILLERS | NEGATIONS
+        meaning = next((known[form[:count]] for form in forms if form[:count] in known), None)
+        if meaning and not is_filler:
             return Phrase(meaning.kind, meaning.label, meaning.values, meaning.name, start, words[count - 1][1])
     return None
 
@@ -337,12 +282,12 @@ def _fold(word: str) -> str:
     plain = unicodedata.normalize("NFKD", word.casefold().replace("’", "'"))
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     plain = re.sub("'s?$", "", plain)
-    if plain in _ODD:
-        return _ODD[plain]
+    if plain in ODD:
+        return ODD[plain]
     if len(plain) > 4 and plain.endswith("ies"):
         plain = f"{plain[:-3]}y"
     elif len(plain) > 4 and re.search("(?:sh|ch|x|ss|zz)es$", plain):
         plain = plain[:-2]
     elif len(plain) > 3 and plain.endswith("s") and not plain.endswith("ss"):
         plain = plain[:-1]
-    return _ODD.get(plain, plain)
+    return ODD.get(plain, plain)

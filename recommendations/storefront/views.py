@@ -142,7 +142,7 @@ def _found(form: PhotoSearchForm, photo: SeenPhoto) -> dict[str, Any]:
         "results": results,
         "search_request": search_request,
         "reading": reading,
-        "word_chips": chips(reading),
+        "word_chips": chips(reading, search_request.filters),
         "budget": search_request.filters.price_max,
         "nothing_similar": nothing_similar,
         "categories": by_name(Category.objects.get_root_nodes()) if nothing_similar else [],

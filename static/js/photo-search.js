@@ -166,7 +166,7 @@ function start(form, results) {
       if (cropping) formData.set("cropped", "on");
     }
     // htmx adds the button that was clicked last.
-    if (triggeringEvent?.type !== "submit") ["cursor", "remaining", "raised"].forEach((name) => formData.delete(name));
+    if (triggeringEvent?.type !== "submit") ["cursor", "remaining", "raised", "any_price"].forEach((name) => formData.delete(name));
     complain("");
     announce(say.saySearching);
   });
@@ -198,7 +198,7 @@ function start(form, results) {
       Object.assign(detail, { target: list, selectOverride: "[data-results-list] > *" });
       detail.shouldSwap = !photo && !price;
       // A button in the list may have changed them.
-      for (const field of results.querySelectorAll("[data-refine] :is([name=words], [name=price_max])")) {
+      for (const field of results.querySelectorAll("[data-refine] :is([name=words], [name=price_min], [name=price_max])")) {
         const answered = page.querySelector(`[data-refine] [name=${field.name}]`);
         if (answered && field.value === sent.get(field.name)) field.value = answered.value;
       }

@@ -120,6 +120,42 @@ def test_words_of_shoppers_are_understood(text: str, found: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("in Grün", "colour:Green"),
+        ("ein rotes", "colour:Red"),
+        ("in der Farbe grün, unter 40 €", f"colour:Green {FORTY}"),
+        ("weniger als 40", FORTY),
+        ("bis 40 €", FORTY),
+        ("bis zu 39,90", "price:-39.90"),
+        ("höchstens 40", FORTY),
+        ("40 oder weniger", FORTY),
+        ("ab 40", "price:40.00-"),
+        ("mindestens 40", "price:40.00-"),
+        ("zwischen 20 und 40", "price:20.00-40.00"),
+        ("20 bis 40 €", "price:20.00-40.00"),
+        ("günstiger", "cheaper"),
+        ("etwas Billigeres", "cheaper"),
+        ("auf Lager", "in_stock"),
+        ("für Herren", "attribute:Men"),
+        ("für Frauen", "attribute:Women"),
+        ("Größe M", "size:M"),
+        ("in Gr. 42", "size:42"),
+        ("Größe 42, rot", "size:42 colour:Red"),
+    ],
+)
+def test_german_words_are_understood_too(text: str, found: str) -> None:
+    reading = read(text, known())
+    assert (" ".join(map(told, reading.phrases)), reading.unknown) == (found, ())
+
+
+def test_a_label_in_german_comes_before_its_translation() -> None:
+    meanings = {folded(word): Meaning(Kind.COLOUR, word, (word,)) for word in ("Pink", "Rosa", "Grün")}
+    found = [read(text, Vocabulary("EUR", meanings)).phrases[0].label for text in ("rosa", "pink", "grünes")]
+    assert found == ["Rosa", "Pink", "Grün"]
+
+
+@pytest.mark.parametrize(
     ("text", "found", "unknown"),
     [
         ("fluffy", "", ("fluffy",)),
@@ -130,6 +166,9 @@ def test_words_of_shoppers_are_understood(text: str, found: str) -> None:
         ("something fluffy in green with laces", "colour:Green", ("fluffy", "laces")),
         ("red or green", "colour:Red", ("green",)),
         ("dark green", "colour:Green", ("dark",)),
+        ("robe rouge", "", ("robe rouge",)),
+        ("kein Rot", "", ("kein Rot",)),
+        ("etwa 40", "", ("etwa 40",)),
         ("around 40", "", ("around 40",)),
         ("~40", "", ("~40",)),
         ("40", "", ("40",)),
