@@ -11,17 +11,16 @@ from pathlib import Path
 
 import django
 
-from bench.shop import ScratchShop, open_scratch_shop
+from bench.shop import RATES, ScratchShop, open_scratch_shop
 from bench.slow import KINDS
 from bench.vectors import SETS
 from bench.wrecked_shop import wrecked_shop
 from common.arguments import not_negative, number, positive
 
 ROOT = Path(__file__).resolve().parents[1]
-WITHOUT_DJANGO = ("embed", "int8", "fit", "crop", "colours", "models", "renditions")
+WITHOUT_DJANGO = ("embed", "int8", "fit", "crop", "colours", "models", "renditions", "pages")
 WITHOUT_A_SHOP = ("match", "verdicts")
 IN_THE_LARGE_SHOP = ("large", "routes", "busy")
-RATES = ("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE")  # no limits
 MODULES = {"import": "importing"}  # the others are named like their commands
 
 DESCRIPTION = """\
@@ -35,6 +34,7 @@ one run, and needs otherwise idle cores.
   python -m bench colours   own scores of pictures in other colour profiles; exit code 1 below .99
   python -m bench models    models side by side: test side, sizes, amateur photos, ten backgrounds, file and speed
   python -m bench renditions  milliseconds to make smaller copies of pictures, and bytes that pages save by them
+  python -m bench pages     every kind of page in Chromium: bytes, LCP, layout shift, axe; exit code 1 beyond a target
   python -m bench match     what match, words and “No close matches” claim, against pictures never trained on
   python -m bench import    products and photos per second through import_catalog, without embedding
   python -m bench pipeline  pictures per second through a real worker, against the raw ONNX Runtime rate
@@ -136,6 +136,11 @@ def benchmarks() -> ArgumentParser:
     colours.add_argument("--weights", help="instead of the default model")
     renditions = commands.add_parser("renditions")
     renditions.add_argument("--limit", type=positive, default=80, help="number of pictures of each set")
+    pages = commands.add_parser("pages", help="exit code 1 if a figure misses its target")
+    pages.add_argument("--url", default="", help="of a running shop (default: starts a demo)")
+    pages.add_argument("--limit", type=positive, help="products of the demo (default: all)")
+    pages.add_argument("--runs", type=positive, default=3, help="for the median of each paint")
+    pages.add_argument("--only", default="", help="only pages with this text in their name")
     models = commands.add_parser("models")
     models.add_argument("--goods", type=Path, metavar="DATA", help="class folders of other things than clothes")
     models.add_argument("--seconds", type=number(0, 10_000), default=4.0, help="for each speed; 0 leaves it out")

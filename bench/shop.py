@@ -9,6 +9,8 @@ from pathlib import Path
 import django
 from django.core.management import call_command
 
+RATES = ("PAGE_RATE", "API_RATE", "SEARCH_RATE", "PHOTO_SEARCH_RATE")  # empty: no limits
+
 
 @dataclass(frozen=True)
 class ScratchShop:

@@ -20,12 +20,12 @@ import pytest
 from django.core.cache import cache
 from django.db import connections
 from django.test.testcases import LiveServerThread
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
+from bench.browser import chromium
 from tests.pictures import picture
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 COLOURS = {"red": (205, 30, 45), "green": (30, 140, 60), "blue": (40, 60, 190)}
 
 
@@ -90,12 +90,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def browser() -> Iterator[Browser]:
     """Closed after its module: while it is open, Playwright's event loop runs in the thread of the following tests, and
     Django refuses database access in such a thread."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert path, "No Chromium here: tests/tools.sh, which `make test` runs, installs it on Debian."
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,24 +7,12 @@ import os
 import sys
 from collections.abc import Iterable
 
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page
 
+from bench.browser import MOST_SHIFT, THEMES, WATCH_SHIFT, WIDTHS, load_axe, violations
 from tests.e2e.every_page import Visit, log_in
 
-WIDTHS = (390, 1440)
 NARROW = 320  # CSS pixels: 1280 at 400 % zoom (WCAG 1.4.10)
-MOST_SHIFT = 0.02
-#: Dark mode changes only colours.
-THEMES = {"light": None, "dark": ["color-contrast", "link-in-text-block"]}
-WATCH = """window.shift = 0;
-new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
-}).observe({type: "layout-shift", buffered: true});"""
-AXE = """(rules) => axe
-    .run(document, {resultTypes: ["violations"], ...(rules && {runOnly: {type: "rule", values: rules}})})
-    .then(({violations}) => violations.flatMap(
-        ({id, nodes}) => nodes.map((node) => `${id}: ${node.target.join(" ")} ${node.html.slice(0, 160)}`)))"""
 
 
 class Inspector:
@@ -48,7 +36,7 @@ class Inspector:
     def page_of(self, who: str) -> Page:
         if who not in self.pages:
             context = self.browser.new_context(base_url=self.url, reduced_motion="reduce")  # colours change at once
-            context.add_init_script(WATCH)
+            context.add_init_script(WATCH_SHIFT)
             page = self.pages[who] = context.new_page()
             page.set_default_timeout(60_000)
             if who not in ("", "faults"):
@@ -66,9 +54,8 @@ class Inspector:
             if number == 0 or not visit.address.startswith("/admin/"):
                 self.open(visit, page)
             counts = []
-            for theme, rules in THEMES.items():
-                page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-                found = page.evaluate(AXE, rules)
+            for theme in THEMES:
+                found = violations(page, theme)
                 counts.append(len(found))
                 self.problems += [f"{visit.name}, {theme}, {width} px: {problem}" for problem in found]
             shift = page.evaluate("shift")
@@ -87,7 +74,7 @@ class Inspector:
         page.goto(visit.address)
         if visit.act:
             visit.act(page)
-        page.evaluate(f"{AXE_SCRIPT}; null")
+        load_axe(page)
 
     @staticmethod
     def say(row: str) -> None:
