@@ -60,7 +60,8 @@ function start(form, results) {
   // One budget field: next to the results if there are any, otherwise next to the photo.
   function settle() {
     const refine = results.querySelector("[data-refine]");
-    layout?.classList.toggle("photo-page--found", Boolean(refine));
+    layout?.classList.toggle("photo-page--found", Boolean(refine) && !layout.querySelector("[data-like]"));
+    if (refine && whole) name.textContent = say.sayAnother;
     if (refine) refine.querySelector("[data-refine-submit]").hidden = true;
     if (refine && whole && input.files.length) showNextToResults(refine.querySelector("[data-query-photo]"));
     // On phones the results come first, so the options are folded.
@@ -87,9 +88,16 @@ function start(form, results) {
     name.replaceChildren(...(file ? [file.name] : choose));
     const absent = form.querySelector("[data-photo-absent]");
     if (absent) absent.hidden = Boolean(file);
-    if (file) document.querySelector("[data-like]")?.remove(); // the photo takes the place of the product
+    if (file && layout) replaceProduct();
     crop.open(drawable ? file : null);
     if (file && !drawable) preview.src = URL.createObjectURL(file);
+  }
+
+  // The photo takes the place of the product whose look-alikes were shown.
+  function replaceProduct() {
+    layout.querySelector("[data-like]")?.remove();
+    layout.querySelector("[data-photo-head]").hidden = false;
+    layout.querySelector("[data-photo-instead]")?.replaceWith(form);
   }
 
   // Shown once it has loaded: the server reads some formats that browsers cannot.
@@ -212,8 +220,10 @@ function start(form, results) {
       if (sent.has("cursor")) moveTo(grid?.children[shown]?.querySelector(".card__title a"));
       else if (sent.has("cropped")) return; // the shopper is still using the box
       else if (!isSame && results.childElementCount) {
-        results.scrollIntoView({ block: "start", behavior: "instant" });
-        moveTo(results.querySelector("#results-title"));
+        const title = results.querySelector("#results-title");
+        const isLow = !title || title.getBoundingClientRect().top > innerHeight * 0.7; // its first row would be out of view
+        if (isLow) results.scrollIntoView({ block: "start", behavior: "instant" });
+        moveTo(title);
       } else if (photo) moveTo(input);
     };
     form.addEventListener("htmx:afterOnLoad", settleDown, { once: true });

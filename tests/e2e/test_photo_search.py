@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
+from catalog.models import Product
 from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel
 from tests.pictures import picture
@@ -304,8 +305,24 @@ def test_a_photo_of_48_megapixels_is_sent_small(dresses: None, opened: Any) -> N
     assert size == [1280, 960]
 
 
-def test_on_a_phone_results_begin_within_the_first_screen(dresses: None, opened: Any) -> None:
-    page = opened(PHONE, has_touch=True)
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_results_begin_within_the_first_screen_beside_the_photo(
+    dresses: None, opened: Any, viewport: ViewportSize
+) -> None:
+    page = opened(viewport)
     chosen(page, halves((600, 800)))
     top = page.evaluate("document.querySelector('[data-results-grid] li').getBoundingClientRect().top + scrollY")
     assert top <= 600
+    expect(page.locator("[data-crop-picture]")).to_be_in_viewport()
+    expect(page.get_by_label("Describe what you want")).to_be_in_viewport()
+
+
+def test_a_photo_takes_the_place_of_the_product_whose_look_alikes_are_shown(dresses: None, opened: Any) -> None:
+    page = opened(DESKTOP)
+    page.goto(f"{PAGE}?product={Product.objects.get(title='Red dress 0').slug}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Find similar")
+    page.get_by_text("Search with a photo instead").click()
+    page.locator("#photo").set_input_files(file_of(picture(GREEN, format="PNG")))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Search by photo")
+    first_is(page.locator("[data-results-grid] .card__title"), "Green")
+    expect(page).to_have_url(re.compile(r"\?seen="))
