@@ -12,9 +12,10 @@ class ShopConfig(AppConfig):
 
     def ready(self) -> None:
         from shop import workers  # noqa: PLC0415 (Django: after the registry is ready)
-        from shop.admin import accounts, logins  # noqa: PLC0415 (Django)
+        from shop.admin import accounts, groups, logins  # noqa: PLC0415 (Django)
 
         accounts.register()
+        groups.connect()
         logins.connect()
         workers.connect()
         logging.captureWarnings(True)  # Python's warnings go to the log

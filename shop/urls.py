@@ -19,6 +19,7 @@ class ApiDocs(SpectacularSwaggerSplitView):
     http_method_names = ["get", "head"]  # a page needs no OPTIONS
 
 
+handler403 = "shop.admin.denied.denied"
 urlpatterns = [
     path("favicon.ico", Favicon.as_view(), name="favicon"),
     path("healthz", health.healthz, name="healthz"),

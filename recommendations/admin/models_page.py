@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from catalog.models import ProductImage
+from catalog.permissions import require
 from recommendations.embeddings.coverage import Coverage, coverage
 from recommendations.lifecycle import bundled, switching
 from recommendations.lifecycle.artifacts import ModelUnavailable
@@ -58,11 +58,6 @@ def panel(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _require(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):
-        raise PermissionDenied
-
-
 def _offer(request: HttpRequest) -> bundled.Offer | None:
     return next((each for each in bundled.offers() if each.edition.name == request.POST.get("edition")), None)
 
@@ -83,7 +78,7 @@ def _of_a_model(view: Callable[[HttpRequest, EmbeddingModel], HttpResponse]) -> 
 
     @wraps(view)
     def checked(request: HttpRequest) -> HttpResponse:
-        _require(request, CHANGE)
+        require(request, CHANGE)
         model = _model(request)
         return HttpResponseBadRequest("`model` must be a number.") if model is None else view(request, model)
 
@@ -95,7 +90,7 @@ def _of_an_offer(view: Callable[[HttpRequest, bundled.Offer], HttpResponse]) -> 
 
     @wraps(view)
     def checked(request: HttpRequest) -> HttpResponse:
-        _require(request, ADD)
+        require(request, ADD)
         offer = _offer(request)
         if offer is None:
             return HttpResponseBadRequest("`edition` must be a bundled model that the shop does not have.")

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin.options import BaseModelAdmin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -17,6 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from catalog.media import files, renditions
+from catalog.permissions import require
 from recommendations.embeddings import claims
 from recommendations.embeddings.coverage import Coverage, coverage
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, Pipeline, Worker
@@ -103,8 +103,7 @@ def pipeline_page(request: HttpRequest, model_admin: BaseModelAdmin) -> HttpResp
 
 def retry(request: HttpRequest) -> HttpResponse:
     """POST `row` to retry one picture, `model` and `code` those with one reason, `model` all failed ones."""
-    if not request.user.has_perm(PERMISSION):
-        raise PermissionDenied
+    require(request, PERMISSION)
     try:
         numbers = {name: int(request.POST[name]) for name in ("row", "model") if name in request.POST}
     except ValueError:
@@ -126,8 +125,7 @@ def retry(request: HttpRequest) -> HttpResponse:
 
 def switch(request: HttpRequest) -> HttpResponse:
     """POST `to`: "pause" or "resume"."""
-    if not request.user.has_perm(PERMISSION):
-        raise PermissionDenied
+    require(request, PERMISSION)
     to = request.POST.get("to")
     if to == "pause":
         control.pause(by=request.user.get_username())

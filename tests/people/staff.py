@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
 CATALOG = [f"catalog.{action}_{model}" for model in ("product", "productimage", "category")
@@ -22,6 +22,13 @@ def staff(name: str, *permissions: str, **fields: object) -> User:
         found = Permission.objects.filter(content_type__app_label=app, codename=codename)
         assert len(found) == 1, permission
         user.user_permissions.add(*found)
+    return user
+
+
+def member(group: str) -> User:
+    """An account in one ready-made group, and nothing else."""
+    user = User.objects.create_user(group.lower(), is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
     return user
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from rest_framework.authtoken.models import Token
 from catalog.models import Product, SearchMiss, Synonyms
 from recommendations.models import EmbeddingModel, ImageEmbedding, Pin, Rule, SearchHealth, Veto
 from recommendations.strips.curation import set_vetoes
-from tests.people.staff import CATALOG, MERCHANDISING, signed_in, staff
+from shop.admin.groups import GROUPS
+from tests.people.staff import CATALOG, MERCHANDISING, member, signed_in, staff
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
 
@@ -28,12 +30,13 @@ ROLES: dict[str, Callable[[], User | None]] = {
     "shopper": lambda: staff("shopper", is_staff=False),
     "nobody": lambda: staff("nobody"),
     "clerk": lambda: staff("clerk", "catalog.view_product", "catalog.change_product"),
-    "editor": lambda: staff("editor", *CATALOG),
-    "merchandiser": lambda: staff("merchandiser", *VIEWS, *MERCHANDISING),
+    "cataloguer": lambda: staff("cataloguer", *CATALOG),
+    "curator": lambda: staff("curator", *VIEWS, *MERCHANDISING),
     "operator": lambda: staff(
         "operator", "recommendations.view_embeddingmodel", "recommendations.view_searchhealth",
         "recommendations.view_imageembedding", "recommendations.view_pipeline", "recommendations.change_pipeline",
     ),
+    **{group.lower(): partial(member, group) for group in GROUPS},
     "boss": lambda: staff("boss", is_superuser=True),
 }  # fmt: skip
 ALL = frozenset(ROLES)
@@ -67,23 +70,25 @@ class Row:
 
 
 # Who may view, add, change and delete what in the admin. NOBODY: only the shop itself writes these rows.
-EDITORS, MERCHANDISERS = frozenset({"editor", "boss"}), frozenset({"merchandiser", "boss"})
-BOSS, OPERATORS, NOBODY = frozenset({"boss"}), frozenset({"operator", "boss"}), frozenset[str]()
-READ_ONLY = (OPERATORS, NOBODY, NOBODY, NOBODY)
+BOSS = frozenset({"owner", "boss"})
+MANAGERS = BOSS | {"manager"}
+VIEWERS = MANAGERS | {"viewer", "editor", "merchandiser"}
+EDITORS, MERCHANDISERS = MANAGERS | {"cataloguer", "editor"}, MANAGERS | {"curator", "merchandiser"}
+OPERATORS, NOBODY = MANAGERS | {"operator"}, frozenset[str]()
+READ_ONLY = (VIEWERS | {"operator"}, NOBODY, NOBODY, NOBODY)
 MODELS: dict[str, tuple[frozenset[str], ...]] = {
-    "catalog/product": (frozenset({"clerk", "editor", "merchandiser", "boss"}), EDITORS,
-                        frozenset({"clerk", "editor", "boss"}), EDITORS),
-    "catalog/category": (EDITORS | MERCHANDISERS, EDITORS, EDITORS, EDITORS),
-    "catalog/synonyms": (MERCHANDISERS,) * 4,
-    "catalog/searchmiss": (MERCHANDISERS, NOBODY, NOBODY, NOBODY),
-    "recommendations/rule": (MERCHANDISERS,) * 4,
+    "catalog/product": (VIEWERS | {"clerk", "cataloguer", "curator"}, EDITORS, EDITORS | {"clerk"}, EDITORS),
+    "catalog/category": (VIEWERS | {"cataloguer", "curator"}, EDITORS, EDITORS, EDITORS),
+    "catalog/synonyms": (VIEWERS | MERCHANDISERS, *(MERCHANDISERS,) * 3),
+    "catalog/searchmiss": (VIEWERS | MERCHANDISERS, NOBODY, NOBODY, NOBODY),
+    "recommendations/rule": (VIEWERS | MERCHANDISERS, *(MERCHANDISERS,) * 3),
     "auth/user": (BOSS,) * 4,
     "auth/group": (BOSS,) * 4,
     "authtoken/tokenproxy": (BOSS,) * 4,
     "recommendations/embeddingmodel": READ_ONLY,
     "recommendations/searchhealth": READ_ONLY,
     "recommendations/imageembedding": READ_ONLY,
-}  # fmt: skip
+}
 
 
 def model_rows() -> Iterator[Row]:
@@ -126,10 +131,10 @@ ROWS = [
     Row("admin/r/<path:content_type_id>/<path:object_id>/", "GET", "/admin/r/{type}/{secret}/", SEE_PRODUCTS, 302),
     Row("admin/auth/user/<id>/password/", "GET", "/admin/auth/user/{auth/user}/password/", BOSS),
     Row("admin/auth/user/<id>/password/", "POST", "/admin/auth/user/{auth/user}/password/", BOSS),
-    Row(COMPARE, "GET", f"/{COMPARE}", OPERATORS),
-    *(Row(f"{STEPS}{step}/", "POST", f"/{STEPS}{step}/", BOSS, 400) for step in MODEL_STEPS),
+    Row(COMPARE, "GET", f"/{COMPARE}", READ_ONLY[0]),
+    *(Row(f"{STEPS}{step}/", "POST", f"/{STEPS}{step}/", MANAGERS, 400) for step in MODEL_STEPS),
     *(Row(f"{STEPS}{step}/", "GET", f"/{STEPS}{step}/", STAFF, 405) for step in MODEL_STEPS),
-    Row("admin/recommendations/pipeline/", "GET", "/admin/recommendations/pipeline/", OPERATORS),
+    Row("admin/recommendations/pipeline/", "GET", "/admin/recommendations/pipeline/", READ_ONLY[0]),
     Row("admin/recommendations/pipeline/retry/", "POST", "/admin/recommendations/pipeline/retry/", OPERATORS, 400),
     Row("admin/recommendations/pipeline/switch/", "POST", "/admin/recommendations/pipeline/switch/", OPERATORS, 302,
         data={"to": "pause"}),
@@ -440,7 +445,7 @@ def test_actions_are_offered_and_done_by_permission(
     row.refresh_from_db()
     assert ImageEmbedding.objects.get().state == "ready"
     assert Rule.objects.exists()
-    assert Group.objects.exists()
+    assert Group.objects.filter(name="g").exists()
 
 
 @pytest.mark.slow
