@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from catalog.admin import ProductAdmin, ProductImageInline, thumbnail
+from catalog.admin.products import ProductAdmin, ProductImageInline, thumbnail
 from catalog.models import Product, ProductImage
 from ml.weights import edition_of
 from recommendations.admin import models_page

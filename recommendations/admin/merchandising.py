@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from catalog.admin import ProductForm, thumbnail
+from catalog.admin.products import ProductForm, thumbnail
 from catalog.admin_widgets import SoundSelectMultiple
 from catalog.models import Product
 from recommendations.models import Effect, Pin, Rule, Veto

@@ -14,8 +14,8 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
+from catalog.admin.permissions import require
 from catalog.models import ProductImage
-from catalog.permissions import require
 from recommendations.embeddings.coverage import Coverage, coverage
 from recommendations.lifecycle import bundled, switching
 from recommendations.lifecycle.artifacts import ModelUnavailable

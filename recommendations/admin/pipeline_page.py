@@ -15,8 +15,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
+from catalog.admin.permissions import require
 from catalog.media import files, renditions
-from catalog.permissions import require
 from recommendations.embeddings import claims
 from recommendations.embeddings.coverage import Coverage, coverage
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding, Pipeline, Worker

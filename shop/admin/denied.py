@@ -9,7 +9,7 @@ from django.urls import ResolverMatch
 from django.utils.text import get_text_list
 from django.utils.translation import gettext
 
-from catalog.permissions import MissingPermission
+from catalog.admin.permissions import MissingPermission
 
 #: The pages of every registered model, as Django names them, and the permission that each asks for.
 ACTIONS = {"changelist": "view", "history": "view", "add": "add", "change": "change", "delete": "delete"}

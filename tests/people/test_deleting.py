@@ -223,7 +223,7 @@ def test_a_product_that_arrives_meanwhile_is_a_message_not_a_fault(
     def arrives(*_: Any) -> None:
         shop.product(category="clothes")
 
-    monkeypatch.setattr("catalog.admin.lock_tree", arrives)
+    monkeypatch.setattr("catalog.admin.categories.lock_tree", arrives)
     answer = editor.post(f"{CATEGORIES}{category.pk}/delete/", {"post": "yes"}, follow=True)
     page = answer.content.decode()
     assert answer.status_code == 200
