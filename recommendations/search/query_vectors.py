@@ -16,9 +16,10 @@ from recommendations.querysets import ImageEmbeddingQuerySet
 
 COLOUR = "colour"  # the name of the part, and of the attribute
 EVEN = 0.5  # the weight of the colour in vectors as they are stored
-#: How much of the disliked products is subtracted (Rocchio 1971; Manning et al., "Introduction to Information
-#: Retrieval", 9.1.1, take .15 to .25 for words; pictures of one shop have more in common).
-DISLIKED = 0.5
+#: How much of the mean of liked products is added to what they refine, and how much of the mean of disliked ones is
+#: subtracted (Rocchio 1971; Manning et al., "Introduction to Information Retrieval", 9.1.1, take .75, and .15 to .25
+#: for words; pictures of one shop have more in common).
+LIKED, DISLIKED = 0.75, 0.5
 _SWATCH_PRODUCTS = 500  # the newest: a common colour has a hundred times as many
 
 
@@ -74,17 +75,31 @@ def _first_pictures(products: Sequence[int], model: EmbeddingModel) -> ImageEmbe
     return rows.order_by("image__product_id", "image__position", "image_id").distinct("image__product_id")
 
 
-def rocchio(liked: Sequence[np.ndarray], disliked: Sequence[np.ndarray], spec: ModelSpec) -> np.ndarray:
+def rocchio(
+    liked: Sequence[np.ndarray],
+    disliked: Sequence[np.ndarray],
+    spec: ModelSpec,
+    refined: np.ndarray | None = None,
+) -> np.ndarray:
     """A vector between the liked ones and away from the disliked ones: float32 [D], each part as long as a stored one.
 
+    Args:
+        refined: the vector to start from; without it, the mean of the liked ones.
+
     Raises:
-        ValueError: `liked` is empty.
+        ValueError: neither `liked` nor `refined`.
     """
-    if not len(liked):
-        raise ValueError("Name at least one liked product.")
-    towards = np.mean(liked, axis=0)
+    towards = _towards(liked, refined)
     wanted = towards - DISLIKED * np.mean(disliked, axis=0) if len(disliked) else towards
     return np.concatenate([_unit(wanted[part], towards[part]) for part in parts_of(spec).values()]) * _length(spec)
+
+
+def _towards(liked: Sequence[np.ndarray], refined: np.ndarray | None) -> np.ndarray:
+    if refined is None:
+        if not len(liked):
+            raise ValueError("Name at least one liked product.")
+        return np.asarray(np.mean(liked, axis=0))
+    return refined + LIKED * np.mean(liked, axis=0) if len(liked) else refined
 
 
 def weighted(vector: np.ndarray, spec: ModelSpec, colour: float) -> np.ndarray:

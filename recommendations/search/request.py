@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from catalog.models import Product
 from recommendations.search.filters import ANYTHING, Filters
 
 MAX_RESULTS = 100
 #: Results that are reordered afterwards are chosen from this many times the places to fill.
 POOL = 4
+#: Products that a search may be asked for more of, and as many for less of.
+MOST_EXAMPLES = 4
 
 
 class Sort(StrEnum):
@@ -34,6 +37,8 @@ class SearchRequest:
         sort: `VALUE` puts cheaper look-alikes first: cheaper than the query product or, for a photo, than the median
             look-alike.
         in_colour: search for the product in this colour instead of its own; `find_similar` only.
+        more, less: ids of products that the results should look more like, or less; they are not among the results;
+            `find_similar` only.
         vectors: whether matches carry the vectors of their pictures.
     """
 
@@ -44,6 +49,8 @@ class SearchRequest:
     metric: str | None = None
     sort: Sort = Sort.LIKENESS
     in_colour: str | None = None
+    more: tuple[int, ...] = ()
+    less: tuple[int, ...] = ()
     vectors: bool = False
 
 
@@ -53,7 +60,8 @@ def build_request(values: Mapping[str, Any], *, default_limit: int) -> SearchReq
     Args:
         values: validated values by name, all optional: `limit`, `category` (a `Category`), `price_min`, `price_max`,
             `in_stock`, `brand` (a list), `attribute` (pairs of name and value), `colour_weight`, `metric`, `sort`,
-            `cursor` (product ids, as `from_cursor` returns them) and `in_colour`. Other names are ignored.
+            `cursor` (product ids, as `from_cursor` returns them), `in_colour`, `more` and `less` (lists of `Product`,
+            of which the first `MOST_EXAMPLES` count). Other names are ignored.
         default_limit: `limit` where `values` has none.
     """
     return SearchRequest(
@@ -71,7 +79,13 @@ def build_request(values: Mapping[str, Any], *, default_limit: int) -> SearchReq
         metric=values.get("metric"),
         sort=Sort(values.get("sort") or Sort.LIKENESS),
         in_colour=values.get("in_colour") or None,
+        more=_ids(values.get("more") or ()),
+        less=_ids(values.get("less") or ()),
     )
+
+
+def _ids(products: Iterable[Product]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(product.pk for product in products))[:MOST_EXAMPLES]
 
 
 def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:

@@ -33,7 +33,8 @@ def find_similar(product: Product, request: SearchRequest, *, model: EmbeddingMo
     """Products that look most like `product`, or like it in `request.in_colour`: one match for each product, best
     first, never the product itself. There are fewer than `request.limit` only if fewer exist.
 
-    Nothing is embedded: the query is the stored vector of the product's first embedded picture. A colour is known if
+    Nothing is embedded: the query is the stored vector of the product's first embedded picture, moved by those of the
+    examples in `request.more` and `request.less`, if any. A colour is known if
     published products are labelled with it; for any other colour nothing is found.
 
     Args:
@@ -46,7 +47,8 @@ def find_similar(product: Product, request: SearchRequest, *, model: EmbeddingMo
     query = None if model is None else _query_of_product(product, model, request)
     if model is None or query is None:
         return Results(model, [])
-    return _answer(query, model, request, own=frozenset({product.pk}), reference=product)
+    own = frozenset({product.pk, *request.more, *request.less})
+    return _answer(query, model, request, own=own, reference=product)
 
 
 def similar_to_taste(
@@ -116,12 +118,18 @@ def _certain_types(photo: SeenPhoto, request: SearchRequest) -> frozenset[int]:
 
 def _query_of_product(product: Product, model: EmbeddingModel, request: SearchRequest) -> Query | None:
     types = frozenset({product.category_id})
-    if request.in_colour is None and request.colour_weight is None:
+    examples = (*request.more, *request.less)
+    if request.in_colour is None and request.colour_weight is None and not examples:
         return Query(product.pk, types=types)
     swatch = None if request.in_colour is None else query_vectors.swatch_of(request.in_colour, model)
-    vector = query_vectors.vectors_of([product.pk], model).get(product.pk)
+    vectors = query_vectors.vectors_of([product.pk, *examples], model)
+    vector = vectors.get(product.pk)
     if vector is None or (request.in_colour is not None and swatch is None):
         return None
+    if examples:
+        more, less = ([vectors[pk] for pk in pks if pk in vectors] for pks in (request.more, request.less))
+        vector = query_vectors.rocchio(more, less, model.spec, vector)
+        types = frozenset()  # words compare two pictures, and this vector is that of none
     if swatch is not None:
         vector = query_vectors.recoloured(vector, model.spec, swatch)
     return replace(_weighted(vector, model, request), types=types)
