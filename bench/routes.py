@@ -46,6 +46,7 @@ def routes(slug: str) -> list[Route]:
         Route("search, no word", "/search/?q=zebra"),
         Route("search, page 5000", "/search/?q=women&page=5000"),
         Route("product page", f"/p/{slug}/"),
+        Route("similar items of a product page", f"/p/{slug}/similar/"),
         Route("product page, in red", f"/p/{slug}/?colour=red"),
         Route("API products", "/api/v1/products/"),
         Route("API products, 100", "/api/v1/products/?limit=100"),

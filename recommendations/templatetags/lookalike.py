@@ -19,10 +19,9 @@ from recommendations.models import EmbeddingModel, Strip
 from recommendations.monitoring.status import model_warnings
 from recommendations.search.results import Results
 from recommendations.storefront.samples import Sample, samples
+from recommendations.storefront.similar import has_others, is_asked_for, strip_context
 from recommendations.strips.click_reports import label_of
-from recommendations.strips.product_strip import product_strip, recoloured_strip
 from recommendations.strips.recently_viewed import viewed_of
-from recommendations.strips.swatches import swatches_for
 from recommendations.strips.taste import inspired_by
 
 register = template.Library()
@@ -35,18 +34,13 @@ def photo_samples() -> tuple[Sample, ...]:
     return samples()
 
 
-@register.inclusion_tag("recommendations/strip.html", takes_context=True)
+@register.inclusion_tag("recommendations/similar.html", takes_context=True)
 def similar_strip(context: Context, product: Product) -> dict[str, Any]:
-    """The row of similar products on a product page, or of the product in the colour that its address names."""
-    model = EmbeddingModel.objects.active()
-    colours = swatches_for(product, model) if model else []
-    asked = context["request"].GET.get("colour", "").casefold()
-    chosen = next((colour for colour in colours if colour.casefold() == asked), None)
-    if chosen is None:
-        results = product_strip(product, settings.SIMILAR_PRODUCTS, model=model)
-    else:
-        results = recoloured_strip(product, chosen, settings.SIMILAR_PRODUCTS, model=model)
-    return {"product": product, "results": results, "colours": colours, "chosen": chosen}
+    """The similar items on a product page: the strip if the address asks for it, otherwise a place for it."""
+    values = context["request"].GET
+    if is_asked_for(values):
+        return {"shown": True, **strip_context(product, values)}
+    return {"product": product, "waiting": has_others(product)}
 
 
 @register.inclusion_tag("recommendations/personal_strip.html", takes_context=True)

@@ -18,7 +18,7 @@ from shop.requests.problems import problem
 #: Monitoring must never be refused, and files cost next to nothing.
 UNLIMITED = frozenset({"healthz", "readyz", "metrics", "favicon", "catalog:manifest", "catalog:media"})
 #: Pages that cost more than others. The views of photo searches and strip reports have limits of their own as well.
-COSTLY = frozenset({"catalog:search", "recommendations:photo-search"})
+COSTLY = frozenset({"catalog:search", "recommendations:photo-search", "recommendations:similar"})
 TOO_MANY = _("Too many requests. Try again in {seconds} seconds.")
 
 

@@ -3,17 +3,19 @@
 
 const links = ".card__title a";
 
-// Back from a product: to its card, which is noted in the entry of the history, so nothing is stored elsewhere.
+// Back from a product: to its card, which is noted in the entry of the history, so nothing is stored elsewhere. Another
+// row may have a card of the same product by then.
 function note(link) {
-  history.replaceState({ ...history.state, card: link.getAttribute("href") }, "");
+  history.replaceState({ ...history.state, card: link.getAttribute("href"), row: link.closest("section[id]")?.id }, "");
 }
 
 function restore() {
-  const card = history.state?.card;
+  const { card, row } = history.state ?? {};
   const isNew = performance.getEntriesByType("navigation")[0]?.type === "navigate";
-  if (!card || isNew || document.activeElement !== document.body) return;
-  const link = [...document.querySelectorAll(links)].find((each) => each.getAttribute("href") === card);
+  if (!card || isNew || document.activeElement !== document.body) return null;
+  const link = [...(document.getElementById(row) ?? document).querySelectorAll(links)].find((each) => each.getAttribute("href") === card);
   link?.focus({ preventScroll: true });
+  return link;
 }
 
 document.addEventListener("click", (event) => {
@@ -21,6 +23,11 @@ document.addEventListener("click", (event) => {
   if (link) note(link);
 });
 addEventListener("pageshow", restore);
+
+// The card may be among the similar items, which come after the page and may be larger than the place kept for them.
+document.addEventListener("htmx:afterSettle", ({ target }) => {
+  if (target.id === "similar") restore()?.scrollIntoView({ block: "nearest" });
+});
 
 // A browser may show a page that was left just as it was.
 addEventListener("pagehide", () => document.querySelector(".menu:popover-open")?.hidePopover());

@@ -1,5 +1,22 @@
-// Swatches are links to the same page with the strip in that colour. htmx replaces only the strip; this script keeps what
-// else links do.
+// The similar items of a product page. They are fetched shortly before they come into the window. Swatches are links to
+// the same page with the strip in that colour: htmx replaces only the strip; this script keeps what else links do.
+
+const NEAR = "400px"; // from the window
+
+function fetchWhenNear(section) {
+  const start = () => section.dispatchEvent(new Event("near"));
+  // Back from one of them: the page returns to its card.
+  if (performance.getEntriesByType("navigation")[0]?.type === "back_forward" && history.state?.card) return start();
+  const observer = new IntersectionObserver(
+    (entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      start();
+    },
+    { rootMargin: `${NEAR} 0px` },
+  );
+  observer.observe(section);
+}
 
 // With a modifier key, a link opens in a new tab or window: htmx does not see the click.
 function keepModifiers(event) {
@@ -7,9 +24,21 @@ function keepModifiers(event) {
   if (hasModifier && event.target.closest("a[hx-get]")) event.stopPropagation();
 }
 
-// If the strip cannot be replaced, the page of the link says why.
-const follow = (event) => location.assign(event.detail.elt.href);
+// If the strip cannot be replaced, the page of the link says why. If there is none yet, its link stays.
+function fail({ detail: { elt } }) {
+  if (elt.href) return location.assign(elt.href);
+  const problem = elt.querySelector("[data-similar-problem]");
+  if (!problem) return;
+  problem.textContent = problem.dataset.text;
+  elt.classList.add("strip--failed");
+}
 
 document.addEventListener("click", keepModifiers, { capture: true });
-document.addEventListener("htmx:responseError", follow);
-document.addEventListener("htmx:sendError", follow);
+document.addEventListener("htmx:responseError", fail);
+document.addEventListener("htmx:sendError", fail);
+
+// htmx listens from this event on.
+document.addEventListener("DOMContentLoaded", () => {
+  const section = document.querySelector("[data-similar-waiting]");
+  if (section) fetchWhenNear(section);
+});

@@ -39,7 +39,7 @@ LONG = "Extraordinarily long-winded waterproof windbreaker-jacket with a Donauda
 FILTERS = "colour=Green&brand=Kestrel&price_max=100&in_stock=1&sort=price"
 #: Routes that answer with no page of their own: redirects, files, data, parts of a page. Regular expressions.
 NO_PAGES = (
-    r"favicon\.ico|site\.webmanifest|robots\.txt|llms\.txt|sitemap.*\.xml|[cp]/.*\.md|healthz|readyz|metrics|media/.*|strips/seen/|viewed/clear/|lists/change/|search/suggestions/",
+    r"favicon\.ico|site\.webmanifest|robots\.txt|llms\.txt|sitemap.*\.xml|[cp]/.*\.md|healthz|readyz|metrics|media/.*|strips/seen/|viewed/clear/|lists/change/|search/suggestions/|p/.*/similar/",
     r"admin/(jsi18n|autocomplete|search)/|admin/r/.*|admin/recommendations/pipeline/(retry|switch)/|admin/\(\?P<url>.*",
     r"admin/recommendations/embeddingmodel/(bundled|build|activate|dismiss)/",
     r"admin/\w+/\w+/<path:object_id>/",  # to the change page
@@ -142,6 +142,7 @@ class Stocked:
         oldest = Product.objects.order_by("pk")[2].pk
         return [
             Visit("product", full),
+            Visit("product, strip", f"{full}?similar=1"),
             Visit("product, another colour", f"{full}?colour=Green"),
             Visit("product, sold out", self.plain.get_absolute_url()),
             Visit("home", "/"),  # with what was viewed

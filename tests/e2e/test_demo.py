@@ -73,7 +73,7 @@ def test_staff_upload_a_photo_and_shoppers_see_similar_items(demo: Demo, page: P
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("was added successfully")).to_be_visible()
 
-    page.goto("/p/brand-new-red-thing--BRANDNEW/")
+    page.goto("/p/brand-new-red-thing--BRANDNEW/?similar=1")
     expect(page.get_by_role("heading", name="Brand new red thing")).to_be_visible()
     strip = page.get_by_role("region", name="Similar items")
     # Until the worker has embedded the picture, the strip shows the same category and says so.

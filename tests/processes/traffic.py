@@ -99,7 +99,8 @@ class Traffic:
 
     def _page(self, chance: random.Random) -> None:
         _, slug = chance.choice(self.stable)
-        assert "Similar items" in fetch(Request(f"{self.url}/p/{slug}/"))
+        for address in (f"/p/{slug}/", f"/p/{slug}/similar/"):
+            assert "Similar items" in fetch(Request(self.url + address))
         self.pages += 1
 
     def _staff(self, chance: random.Random) -> None:

@@ -13,6 +13,7 @@ from django.test import Client
 from catalog.models import Product
 from recommendations.models import EmbeddingModel
 from tests.shopkeeper import Shopkeeper
+from tests.strips import strip_of
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +60,8 @@ def test_a_sold_out_item_shows_alternatives_before_its_details(
     there = shop.embedded(plane, "Hat", [1, 0.1, 0], description="Warm.")
     page = page_of(gone, client)
     assert page.index("Similar items") < page.index("Warm.</p>") < page.index(">Details<")
+    assert 'hx-trigger="load"' in page
+    assert ">Hat</a>" in strip_of(client, gone)
     assert mail_of(page)["subject"] == "I would like to buy Coat"
     page = page_of(there, client)
     assert page.index("Warm.</p>") < page.index(">Details<")
@@ -69,7 +72,7 @@ def test_similar_items_can_be_narrowed_down(client: Client, shop: Shopkeeper, co
     coat = shop.embedded(coloured, "Coat", [1, 0, 0, 1], price=Decimal("20.00"), category="clothes/coats")
     shop.embedded(coloured, "Parka", [1, 0.1, 0, 1], price=Decimal("30.00"), category="clothes/coats")
     shop.embedded(coloured, "Jacket", [1, 0.2, 0, 1], price=Decimal("15.00"), category="clothes/jackets")
-    page = page_of(coat, client)
+    page = strip_of(client, coat)
     links = {
         words.strip(): link.replace("&amp;", "&")
         for link, words in re.findall(r'<a class="chip" href="([^"]*product=[^"]*)"[^>]*>([^<]+)<', page)

@@ -119,13 +119,16 @@ def test_pages_cost_the_same_queries_however_many_products(
 ) -> None:
     first = shop.embedded(plane, "Dress", [1, 0, 0], category="clothes/dresses")
     client.get(first.get_absolute_url())  # from now on the home page has a personal strip
-    urls = ["/", "/c/clothes/", "/search/?q=dress", first.get_absolute_url()]
+    address = first.get_absolute_url()
+    urls = ["/", "/c/clothes/", "/search/?q=dress", address, f"{address}similar/", f"{address}?similar=1"]
     few = [queries(client, url) for url in urls]
     for number in range(12):
         shop.embedded(plane, f"Dress {number}", [1, number / 10, 0], [0, 1, 1], category="clothes/dresses")
     many = [queries(client, url) for url in urls]
-    assert [after <= before for before, after in zip(few, many, strict=True)] == [True] * 4
-    assert many[3] <= 13, "the product page, and eight of its strip: what the shop wants, the search, the pictures"
+    assert [after <= before for before, after in zip(few, many, strict=True)] == [True] * 6
+    assert many[3] <= 6, "the product, its category and pictures, whether there are others, the menu"
+    assert many[4] <= 11, "the product, and eight of its strip: what the shop wants, the search, the pictures"
+    assert many[5] <= 13, "both"
     assert max(many[:3]) <= 12, "one of the menu, which only tests do not keep"
 
 

@@ -124,6 +124,7 @@ def test_a_calibration_that_cannot_be_read_is_as_good_as_none_and_is_made_again(
     plane.refresh_from_db()
     assert calibration.calibration_of(plane) is None
     assert client.get(red.get_absolute_url()).status_code == 200
+    assert client.get(f"{red.get_absolute_url()}similar/").status_code == 200
     assert client.get(f"/api/v1/products/{red.slug}/similar/").status_code == 200
     monkeypatch.setattr(calibration, "LEAST_PICTURES", 2)
     assert calibration.is_due(plane)

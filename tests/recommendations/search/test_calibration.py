@@ -32,6 +32,7 @@ from recommendations.search.request import SearchRequest
 from recommendations.search.service import find_similar
 from tests.models import stated
 from tests.shopkeeper import Shopkeeper
+from tests.strips import strip_of
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ def test_product_pages_show_words_not_numbers(shop: Shopkeeper, plane: Embedding
     red = shop.embedded(plane, "red", [1, 0, 0])
     for title, vector in (("twin", [1, 0.1, 0]), ("sister", [3, 4, 0]), ("stranger", [1, 10, 0])):
         shop.embedded(plane, title, vector)
-    page = client.get(red.get_absolute_url()).content.decode()
+    page = strip_of(client, red)
     assert page.index("twin") < page.index("Very close") < page.index("sister") < page.index("Close</span>")
     assert "Close" not in page[page.index("stranger") :]
 

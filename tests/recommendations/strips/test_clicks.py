@@ -27,6 +27,7 @@ from recommendations.search.throttling import StripReportThrottle
 from recommendations.strips import click_reports
 from recommendations.strips.click_through import wilson
 from tests.shopkeeper import Shopkeeper
+from tests.strips import strip_of
 
 ADDRESS = "/strips/seen/"
 
@@ -45,13 +46,13 @@ def label(shop: Shopkeeper, plane: EmbeddingModel, client: Client) -> str:
     shop.embedded(plane, "scarlet", [1, 0.1, 0])
     shop.embedded(plane, "crimson", [1, 0.4, 0])
     shop.product("no picture")
-    found = labels(client, red.get_absolute_url())
+    found = labels(strip_of(client, red))
     assert len(found) == 1
     return found[0]
 
 
-def labels(client: Client, url: str) -> list[str]:
-    return re.findall(r'data-strip="([^"]+)"', client.get(url).content.decode())
+def labels(page: str) -> list[str]:
+    return re.findall(r'data-strip="([^"]+)"', page)
 
 
 def report(client: Client, *strips: dict[str, Any], **options: Any) -> int:
@@ -181,7 +182,7 @@ def test_the_personal_strip_is_labelled_as_such(shop: Shopkeeper, plane: Embeddi
     red = shop.embedded(plane, "red", [1, 0, 0])
     shop.embedded(plane, "scarlet", [1, 0.1, 0])
     client.get(red.get_absolute_url())
-    (found,) = labels(client, "/search/")
+    (found,) = labels(client.get("/search/").content.decode())
     report(client, {"label": found, "seen": [0], "clicked": []})
     assert StripCount.objects.get().strip == Strip.PERSONAL
 
@@ -190,22 +191,23 @@ def test_the_personal_strip_is_labelled_as_such(shop: Shopkeeper, plane: Embeddi
 def test_the_setting_turns_it_off(client: Client, label: str, shop: Shopkeeper, settings: Any) -> None:
     settings.STRIP_CLICKS = False
     assert report(client, {"label": label, "seen": [0], "clicked": []}) == 404
-    page = client.get(shop.product().get_absolute_url()).content.decode()
-    assert "Similar items" in page
-    assert "data-strip" not in page
-    assert "strips.js" not in page
+    product = shop.product()
+    for page in (client.get(product.get_absolute_url()).content.decode(), strip_of(client, product)):
+        assert "Similar items" in page
+        assert "data-strip" not in page
+        assert "strips.js" not in page
 
 
 def test_a_strip_without_a_model_is_counted_under_none(shop: Shopkeeper, client: Client) -> None:
     shop.product("another")
-    (found,) = labels(client, shop.product().get_absolute_url())
+    (found,) = labels(strip_of(client, shop.product()))
     report(client, {"label": found, "seen": [0], "clicked": []})
     assert StripCount.objects.get().model == ""
 
 
 @pytest.mark.slow
 def test_links_in_strips_are_the_products_own_addresses(client: Client, label: str, shop: Shopkeeper) -> None:
-    page = client.get(shop.product().get_absolute_url()).content.decode()
+    page = strip_of(client, shop.product())
     links = re.findall(r'card__title"><a href="([^"]+)"', page)
     assert links
     assert all(re.fullmatch(r"/p/[\w-]+/", link) for link in links)

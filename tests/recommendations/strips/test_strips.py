@@ -18,6 +18,7 @@ from recommendations.strips import curation
 from recommendations.strips.product_strip import Arrangement, product_strip
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
+from tests.strips import strip_of
 
 PLAIN = Arrangement(category=0.0, gender=0.0, variety=0.0)
 
@@ -131,7 +132,7 @@ def test_colours_of_one_style_are_one_card_that_counts_them(
         ("Lotto Men Zeus Olive Sandals", 3),
         ("Bata Men Red Sandals", 1),
     ]
-    page = client.get(red.get_absolute_url()).content.decode()
+    page = strip_of(client, red)
     assert page.count("3 colours") == 1
 
 
@@ -205,7 +206,7 @@ def test_the_page_tells_where_each_card_comes_from(shop: Shopkeeper, plane: Embe
     shop.embedded(plane, "alike", [1, 1, 0])
     for place in ("clothes/dresses", "clothes/shirts", "hats"):
         shop.product(f"of {place}", category=place)
-    page = client.get(red.get_absolute_url()).content.decode()
+    page = strip_of(client, red)
     assert re.findall(r'data-source="(\w+)"', page) == ["pinned", "visual", "category", "parent", "newest"]
     for words in ("Staff pick", "From the same category", "From a related category", "New in the shop"):
         assert page.count(words) == 1

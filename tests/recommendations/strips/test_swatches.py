@@ -20,6 +20,7 @@ from recommendations.models import EmbeddingModel, Rule
 from recommendations.strips.curation import set_vetoes
 from recommendations.strips.swatches import MOST, swatches_for
 from tests.shopkeeper import Shopkeeper
+from tests.strips import strip_of
 
 ROOT = Path(__file__).resolve().parents[3]
 STYLES, DEMO = ROOT / "static/css/components/strips.css", ROOT / "demo/catalog.csv"
@@ -52,10 +53,6 @@ def dress(shop: Shopkeeper, coloured: EmbeddingModel) -> Product:
     return asking
 
 
-def page(client: Client, product: Product, query: str = "") -> str:
-    return client.get(product.get_absolute_url() + query).content.decode()
-
-
 def offered(page: str) -> list[str]:
     return re.findall(r'data-colour="([^"]+)"', page)
 
@@ -64,23 +61,33 @@ def shown(page: str) -> list[str]:
     return re.findall(r'card__title"><a [^>]*>([^<]+)<', page)
 
 
+def unsigned(page: str) -> str:
+    """Without the labels of strips, which contain the time."""
+    return re.sub(r' data-strip="[^"]+"', "", page)
+
+
 @pytest.mark.slow
 def test_the_colours_of_its_category_are_offered_but_its_own_commonest_first(dress: Product, client: Client) -> None:
-    assert offered(page(client, dress)) == ["Green", "Blue"]
+    assert offered(strip_of(client, dress)) == ["Green", "Blue"]
 
 
 @pytest.mark.slow
 def test_a_swatch_is_a_link_that_shows_the_same_in_that_colour(dress: Product, client: Client) -> None:
-    before = page(client, dress)
-    link = re.search(r'href="(\?colour=Green#similar-title)"', before)
+    before = strip_of(client, dress)
+    address = dress.get_absolute_url()
+    link = re.search(
+        f'href="({address}\\?colour=Green)#similar-title" hx-get="({address}similar/\\?colour=Green)"', before
+    )
     assert link is not None
+    assert f'hx-replace-url="{link[1]}"' in before
     assert 'aria-current="true">Original colour' in before
-    after = page(client, dress, link[1].partition("#")[0])
+    after, whole = (unsigned(client.get(found).content.decode()) for found in (link[2], link[1]))
+    assert after.strip() in whole, "the page of the link shows what the script fetches"
     assert "Similar items in Green</h2>" in after
     assert shown(after) == ["green", "wide and green"], "of the category and the colour, the most similar first"
     assert re.search(r'data-colour="Green" aria-current="true"', after)
-    address = re.escape(dress.get_absolute_url())
-    assert re.search(f'href="{address}#similar-title" hx-get="{address}">Original colour', after)
+    back = f'href="{address}?similar=1#similar-title" hx-get="{address}similar/" hx-replace-url="{address}"'
+    assert f"{back}>Original colour" in after
     assert offered(after) == ["Green", "Blue"]
 
 
@@ -89,33 +96,33 @@ def test_a_swatch_is_a_link_that_shows_the_same_in_that_colour(dress: Product, c
     "query", ["?colour=", "?colour=Red", "?colour=Infrared", "?colour=%00", "?colour=" + "x" * 5000]
 )
 def test_what_is_not_offered_is_not_searched_for(dress: Product, client: Client, query: str) -> None:
-    asked = page(client, dress, query)
+    asked = strip_of(client, dress, query)
     assert "Similar items</h2>" in asked
     assert 'aria-current="true">Original colour' in asked
 
 
 @pytest.mark.slow
 def test_the_colour_in_the_address_may_be_in_any_case(dress: Product, client: Client) -> None:
-    assert "Similar items in Green</h2>" in page(client, dress, "?colour=green")
+    assert "Similar items in Green</h2>" in strip_of(client, dress, "?colour=green")
 
 
 @pytest.mark.slow
 def test_a_colour_that_has_sold_out_since_is_reported(dress: Product, client: Client) -> None:
-    page(client, dress)
+    strip_of(client, dress)
     Product.objects.filter(title="blue").update(stock=0)
-    gone = page(client, dress, "?colour=Blue")
+    gone = strip_of(client, dress, "?colour=Blue")
     assert "No similar items in Blue right now." in gone
     assert offered(gone) == ["Green", "Blue"]
     cache.clear()
-    assert offered(page(client, dress)) == ["Green"]
+    assert offered(strip_of(client, dress)) == ["Green"]
 
 
 @pytest.mark.slow
 def test_curation_applies_in_every_colour(dress: Product, client: Client) -> None:
     set_vetoes(dress, [Product.objects.get(title="green")])
-    assert shown(page(client, dress, "?colour=Green")) == ["wide and green"]
+    assert shown(strip_of(client, dress, "?colour=Green")) == ["wide and green"]
     Rule.objects.create(effect="exclude", category=dress.category)
-    assert shown(page(client, dress, "?colour=Green")) == []
+    assert shown(strip_of(client, dress, "?colour=Green")) == []
 
 
 @pytest.mark.slow
@@ -124,14 +131,14 @@ def test_there_is_none_without_a_colour_part_a_vector_or_another_colour(
 ) -> None:
     alone = stand(shop, coloured, "alone", "Red", [1, 0])
     stand(shop, coloured, "also red", "Red", [1, 0.1])
-    assert "another colour" not in page(client, alone)
-    assert offered(page(client, alone)) == []
+    assert "another colour" not in strip_of(client, alone)
+    assert offered(strip_of(client, alone)) == []
     cache.clear()
     stand(shop, coloured, "green", "Green", [1, 0.2])
     bare = shop.product("no picture", category="dresses")
-    assert (offered(page(client, alone)), offered(page(client, bare))) == (["Green"], [])
+    assert (offered(strip_of(client, alone)), offered(strip_of(client, bare))) == (["Green"], [])
     EmbeddingModel.objects.update(spec_meta={})
-    assert offered(page(client, alone)) == []
+    assert offered(strip_of(client, alone)) == []
 
 
 @pytest.mark.slow
@@ -153,9 +160,9 @@ def test_labels_are_read_with_care(shop: Shopkeeper, coloured: EmbeddingModel) -
 def test_an_odd_name_of_a_colour_is_escaped(shop: Shopkeeper, coloured: EmbeddingModel, client: Client) -> None:
     asking = stand(shop, coloured, "asking", "Red", [1, 0])
     odd = shop.embedded(coloured, "odd", [1, 0, 0, 1], category="dresses", attributes={"colour": "R&D/<b>#1"})
-    found = page(client, asking)
-    assert 'href="?colour=R%26D%2F%3Cb%3E%231#similar-title"' in found
-    assert shown(page(client, asking, "?colour=R%26D%2F%3Cb%3E%231")) == [odd.title]
+    found = strip_of(client, asking)
+    assert f'href="{asking.get_absolute_url()}?colour=R%26D%2F%3Cb%3E%231#similar-title"' in found
+    assert shown(strip_of(client, asking, "?colour=R%26D%2F%3Cb%3E%231")) == [odd.title]
 
 
 @pytest.mark.slow

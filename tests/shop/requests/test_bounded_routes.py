@@ -31,7 +31,7 @@ SIMILAR = "/api/v1/products/p7/similar/"
 ROUTES = [
     "/", "/c/clothes/", "/c/clothes/?page=3", "/c/clothes/?page=999999999", "/c/clothes/?before=999999",
     "/search/?q=women", "/search/?q=women+or+men", "/search/?q=-zebra", "/search/?q=women+men", "/search/?q=zebra",
-    "/search/?q=women&page=5000", "/p/p7/", "/api/v1/products/", "/api/v1/products/?q=women",
+    "/search/?q=women&page=5000", "/p/p7/", "/p/p7/similar/", "/api/v1/products/", "/api/v1/products/?q=women",
     "/api/v1/products/?q=women+men", "/api/v1/products/?price_max=0.01", "/api/v1/products/?brand=Nobody",
     "/api/v1/products/p7/", "/api/v1/products/p7/strip/",
     SIMILAR, f"{SIMILAR}?price_max=0.01", f"{SIMILAR}?price_max=0.01&in_stock=true", f"{SIMILAR}?price_min=99999",

@@ -25,6 +25,7 @@ ROUTES = {
     "c/<path:address>/": (PUBLIC, "/c/{category}/"),
     "p/<slug:slug>/": (PERSONAL, "/p/{slug}/"),
     "search/": (PUBLIC, "/search/?q=dress"),
+    "p/<slug:slug>/similar/": (PUBLIC, "/p/{slug}/similar/"),
     "search/suggestions/": (PUBLIC, "/search/suggestions/?q=dress"),
     "search/photo/": (PERSONAL, "/search/photo/"),
     "strips/seen/": (PUBLIC, "/strips/seen/"),

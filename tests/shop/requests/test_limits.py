@@ -80,6 +80,7 @@ def test_what_ranks_many_products_has_a_limit_of_its_own() -> None:
     assert views["product-detail"].throttle_classes == [ApiThrottle]
     by_page = {name: throttle_of(view, name, "/") for name, _, view in routes() if not hasattr(view, "cls")}
     assert type(by_page["catalog:search"]) is SearchThrottle
+    assert type(by_page["recommendations:similar"]) is SearchThrottle
     assert type(by_page["catalog:home"]) is PageThrottle
     assert type(by_page["admin:login"]) is PageThrottle
 
