@@ -25,7 +25,7 @@ def measure(*, limit: int) -> None:
         took, made = [], []
         for data in files:
             began = time.process_time()
-            made.append(render(data))
+            made.append(render(data).copies)
             took.append(1000 * (time.process_time() - began))
         bytes_each, stored = np.mean([len(data) for data in files]), sum(len(one.data) for each in made for one in each)
         print(f"\n{name}: {len(files)} pictures, {sum(map(bool, made))} with renditions, {bytes_each:,.0f} bytes each")

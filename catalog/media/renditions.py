@@ -59,6 +59,14 @@ class _Claim:
     digest: str
 
 
+@dataclass(frozen=True)
+class _Written:
+    """`widths`: smallest first."""
+
+    widths: list[int]
+    tone: str
+
+
 def waiting() -> QuerySet[ProductImage]:
     """Pictures whose renditions are to be made."""
     return ProductImage.objects.filter(~Q(rendition_source=F("digest")), rendition_attempts__lt=ATTEMPTS)
@@ -152,8 +160,8 @@ def _make(claims: list[_Claim], pool: ThreadPoolExecutor) -> int:
     return ready
 
 
-def _write(claim: _Claim) -> list[int]:
-    """Write the files of one picture, in a thread without a database connection; returns the widths, smallest first."""
+def _write(claim: _Claim) -> _Written:
+    """Write the files of one picture, in a thread without a database connection."""
     with default_storage.open(claim.file) as file:
         data = file.read()
     if hashlib.sha256(data).hexdigest() != claim.digest:
@@ -164,19 +172,19 @@ def _write(claim: _Claim) -> list[int]:
         max_bytes=settings.IMAGE_MAX_BYTES,
         max_pixels=settings.IMAGE_MAX_PIXELS,
     )
-    for each in made:
+    for each in made.copies:
         try:
             storing.write(rendition_name(claim.file, each.width, each.format), each.data)
         except FileNotFoundError as error:  # nothing is wrong with the picture
             raise ConnectionError(str(error)) from error
-    return sorted({each.width for each in made})
+    return _Written(sorted({each.width for each in made.copies}), made.tone)
 
 
-def _store(claim: _Claim, widths: list[int]) -> None:
+def _store(claim: _Claim, made: _Written) -> None:
     picture = ProductImage.objects.filter(pk=claim.id, file=claim.file, digest=claim.digest)
     values = {"rendition_source": claim.digest, "rendition_attempts": 0, "rendition_claimed_at": None}
-    if not picture.update(rendition_widths=widths, **values):  # deleted or replaced in the meantime
-        rendition_files.discard(claim.file, widths)
+    if not picture.update(rendition_widths=made.widths, tone=made.tone, **values):  # deleted or replaced meanwhile
+        rendition_files.discard(claim.file, made.widths)
 
 
 def _note_failure(claim: _Claim, error: Exception) -> None:

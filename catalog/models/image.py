@@ -25,7 +25,7 @@ MIME = {
 }
 
 
-CARD_WIDTH = 800  # no wider rendition is offered for a card
+CARD_WIDTHS = (200, 800)  # no narrower and no wider rendition is offered for a card
 
 
 def generated_name(extension: str) -> str:
@@ -84,6 +84,14 @@ class ProductImage(models.Model):
         blank=True,
         help_text="Digest of the file that the renditions show. Empty if they are to be made, or made again.",
     )
+    tone = models.CharField(
+        max_length=3,
+        default="",
+        db_default="",
+        editable=False,
+        blank=True,
+        help_text="The commonest colour of the picture, from 000 to 777 in red, green and blue. Empty if unknown.",
+    )
     rendition_attempts = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     rendition_claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -125,19 +133,24 @@ class ProductImage(models.Model):
     @cached_property
     def small_renditions(self) -> list[tuple[str, str]]:
         """MIME type and `srcset` for a picture on a card, best format first. Empty if it would be blurred."""
-        return self._renditions(CARD_WIDTH, least=480)
+        return self._renditions(*CARD_WIDTHS, sharp=480)
 
     @cached_property
     def renditions(self) -> list[tuple[str, str]]:
         """MIME type and `srcset` for a large picture, best format first. Empty if the file itself shows more detail."""
-        return self._renditions(WIDTHS[-1], least=WIDTHS[-1])
+        return self._renditions(0, WIDTHS[-1], sharp=WIDTHS[-1])
 
-    def _renditions(self, most: int, *, least: int) -> list[tuple[str, str]]:
+    @property
+    def tone_levels(self) -> str:
+        """The tone as the stylesheet reads it: "r7 g0 b0". Empty if it is unknown."""
+        return " ".join(map("".join, zip("rgb", self.tone, strict=False)))
+
+    def _renditions(self, least: int, most: int, *, sharp: int) -> list[tuple[str, str]]:
         """Args:
-        least: the widest must have this width, or the picture's own.
+        sharp: the widest must have this width, or the picture's own.
         """
-        widths = [width for width in self.widths if width <= most]
-        if not widths or widths[-1] < min(self.width, least):
+        widths = [width for width in self.widths if least <= width <= most]
+        if not widths or widths[-1] < min(self.width, sharp):
             return []
         stem = settings.MEDIA_URL + rendition_name(str(self.file), 0, "").removesuffix("0.")
         return [

@@ -233,11 +233,11 @@ def to_input(
         return _framed(upright(_in_srgb(image, colours), orientation), spec)
 
 
-def render(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> list[renditions.Rendition]:
-    """Smaller copies of the first frame for pages: sRGB, upright, transparency on white, without metadata.
+def render(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> renditions.Renditions:
+    """Smaller copies of the first frame for pages, and its tone: sRGB, upright, transparency on white, no metadata.
 
-    A width is left out if one of its copies has as many bytes as the file or more. The list is empty for a picture that
-    is too narrow for any.
+    A width is left out if one of its copies has as many bytes as the file or more. There are none of a picture
+    that is too narrow for any.
 
     Raises:
         ImageRejected: the file cannot be used.
@@ -250,10 +250,8 @@ def render(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIX
         image, orientation, colours = _decoded(data, least, max_bytes, max_pixels)
         turned = upright(image, orientation)
         widths = renditions.widths_of(turned.width)
-        if not widths:
-            return []
-        image = _in_srgb(renditions.scaled(turned, widths[-1]), colours)
-        return list(renditions.encoded(image, widths, len(data) - 1))
+        image = _in_srgb(renditions.scaled(turned, widths[-1]) if widths else turned, colours)
+        return renditions.Renditions(list(renditions.encoded(image, widths, len(data) - 1)), renditions.tone(image))
 
 
 def inside(size: tuple[int, int], spec: InputSpec) -> tuple[int, int, int, int]:

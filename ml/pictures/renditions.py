@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 #: From small tiles of a phone to the picture of a product page on a dense display.
@@ -24,6 +25,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 # The second only for a copy that would have more bytes than the picture, because its own quality is low.
 _QUALITIES = {"avif": (50, 40), "webp": (76, 60)}
 FORMATS = tuple(_OPTIONS)
+#: A tone has this many levels of red, of green and of blue; the steps are too small to be noticed for a moment.
+TONE_LEVELS = 8
+_TONE_SIDE = 32  # pixels
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,17 @@ class Rendition:
     format: str
     width: int
     data: bytes
+
+
+@dataclass(frozen=True)
+class Renditions:
+    """
+    Attributes:
+        tone: the commonest colour of the picture, `TONE_LEVELS` levels of each channel, as three digits: "700" is red.
+    """
+
+    copies: list[Rendition]
+    tone: str
 
 
 def widths_of(width: int) -> list[int]:
@@ -49,6 +64,14 @@ def scaled(image: Image.Image, width: int) -> Image.Image:
     if image.width == width:
         return image
     return image.resize((width, max(1, round(image.height * width / image.width))), _RESAMPLE, reducing_gap=_GAP)
+
+
+def tone(image: Image.Image) -> str:
+    """The commonest colour of an RGB picture. Not the mean, which is often the colour of nothing in it."""
+    pixels = np.asarray(image.resize((_TONE_SIDE, _TONE_SIDE), Image.Resampling.BOX, reducing_gap=_GAP), np.uint16)
+    levels = (pixels.reshape(-1, 3) * (TONE_LEVELS - 1) + 127) // 255
+    numbers = levels @ np.array([TONE_LEVELS**2, TONE_LEVELS, 1], np.uint16)
+    return f"{np.bincount(numbers).argmax():03o}"
 
 
 def encoded(image: Image.Image, widths: list[int], most_bytes: int) -> Iterator[Rendition]:

@@ -26,7 +26,7 @@ from ml.pictures.codec import MAX_BYTES, MAX_PIXELS, Baked, Examined, ImageInfo,
 from ml.pictures.decoding import protocol
 from ml.pictures.decoding.gate import Busy, Gate
 from ml.pictures.decoding.sizes import stated_pixels
-from ml.pictures.renditions import Rendition
+from ml.pictures.renditions import Rendition, Renditions
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ class Decoders:
         _log_note(head["note"], data)
         return np.frombuffer(body, np.uint8).reshape(spec.input_size, spec.input_size, 3)
 
-    def render(self, data: bytes, *, timeout_s: float = ENCODE_TIMEOUT_S, **limits: int) -> list[Rendition]:
+    def render(self, data: bytes, *, timeout_s: float = ENCODE_TIMEOUT_S, **limits: int) -> Renditions:
         """`ml.pictures.codec.render`, for callers that wait as long as it takes.
 
         Raises:
@@ -167,11 +167,11 @@ class Decoders:
         """
         question = {"kind": "render", "timeout_s": timeout_s, "max_bytes": MAX_BYTES, "max_pixels": MAX_PIXELS}
         head, body = self._ask({**question, **limits}, data, None)
-        made, at = [], 0
-        for format_name, width, length in head["made"]:
-            made.append(Rendition(format_name, width, bytes(body[at : at + length])))
+        copies, at = [], 0
+        for format_name, width, length in head["copies"]:
+            copies.append(Rendition(format_name, width, bytes(body[at : at + length])))
             at += length
-        return made
+        return Renditions(copies, head["tone"])
 
     def changed_since(self, data: bytes, version: int, *, timeout_s: float = TIMEOUT_S, **limits: int) -> bool:
         """`ml.pictures.codec.changed_since`, for callers that wait as long as it takes.

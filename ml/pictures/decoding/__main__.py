@@ -115,7 +115,8 @@ def _bake(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]
 
 def _render(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     made = codec.render(data, **_limits(question))
-    return {"made": [(each.format, each.width, len(each.data)) for each in made]}, b"".join(each.data for each in made)
+    copies = [(each.format, each.width, len(each.data)) for each in made.copies]
+    return {"copies": copies, "tone": made.tone}, b"".join(each.data for each in made.copies)
 
 
 _ANSWERS: dict[str, Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes | memoryview]]] = {

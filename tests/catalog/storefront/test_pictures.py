@@ -30,7 +30,7 @@ def made(image: ProductImage, *widths: int) -> str:
 
 
 @pytest.mark.slow
-def test_a_card_offers_copies_up_to_800_pixels_and_the_first_rows_load_at_once(
+def test_a_card_offers_copies_from_200_to_800_pixels_and_the_first_rows_load_at_once(
     shop: Shopkeeper, client: Client
 ) -> None:
     images = [shop.image(shop.product(), picture(size=(900, 1200), seed=number)) for number in range(8)]
@@ -40,7 +40,7 @@ def test_a_card_offers_copies_up_to_800_pixels_and_the_first_rows_load_at_once(
     page = client.get("/c/clothes/").content.decode()
     for stem in stems:
         for kind in ("avif", "webp"):
-            offered = ", ".join(f"{stem}-{width}.{kind} {width}w" for width in (160, 320, 480, 800))
+            offered = ", ".join(f"{stem}-{width}.{kind} {width}w" for width in (320, 480, 800))
             assert f'<source type="image/{kind}" srcset="{offered}" sizes="' in page
     sizes = [sizes for _, _, sizes in SOURCE.findall(page)]
     assert [each.startswith("auto, ") for each in sizes] == 12 * [False] + 4 * [True], "of lazy pictures only"
@@ -87,3 +87,15 @@ def test_no_page_shows_less_detail_than_it_has_room_for(
     made(image, *widths)
     image = ProductImage.objects.get()
     assert (bool(image.small_renditions), bool(image.renditions)) == (on_cards, large)
+
+
+def test_a_picture_with_copies_is_its_commonest_colour_until_it_has_loaded(shop: Shopkeeper, client: Client) -> None:
+    image = shop.image(shop.product(), picture(size=(300, 400)))
+    ProductImage.objects.update(tone="704")
+    assert "data-tone" not in client.get("/c/clothes/").content.decode(), "the file itself may be transparent"
+    made(image, 160, 300)
+    page = client.get("/c/clothes/").content.decode()
+    assert 'class="tile__picture" data-tone="r7 g0 b4"' in page
+    assert "style=" not in page
+    ProductImage.objects.update(tone="")
+    assert "data-tone" not in client.get("/c/clothes/").content.decode()

@@ -39,7 +39,7 @@ def test_no_width_is_above_that_of_the_picture_and_the_last_shows_it_whole(width
 @pytest.mark.slow
 def test_each_width_is_made_in_both_formats_with_the_proportions_of_the_picture() -> None:
     data = encode(noise(500, 700), "JPEG", quality=95)
-    made = codec.render(data)
+    made = codec.render(data).copies
     assert sorted((each.width, each.format) for each in made) == [
         (width, format) for width in (160, 320, 500) for format in ("avif", "webp")
     ]
@@ -55,7 +55,7 @@ def test_each_width_is_made_in_both_formats_with_the_proportions_of_the_picture(
 @pytest.mark.parametrize("quality", [5, 50, 75])
 def test_no_copy_has_more_bytes_than_the_picture(quality: int) -> None:
     data = encode(noise(400, 500), "WEBP", quality=quality)
-    made = codec.render(data)
+    made = codec.render(data).copies
     assert all(len(each.data) < len(data) for each in made)
     widths = {each.width for each in made}
     assert len(made) == 2 * len(widths)
@@ -68,7 +68,7 @@ def test_renditions_are_in_srgb_upright_and_without_metadata() -> None:
     exif[0x0112], exif[0x010E] = 6, "at home"
     wide = ImageCms.profileToProfile(picture, ImageCms.createProfile("sRGB"), ImageCms.ImageCmsProfile(BytesIO(P3)))
     turned = wide.transpose(Image.Transpose.ROTATE_90)
-    made = codec.render(encode(turned, "JPEG", quality=95, icc_profile=P3, exif=exif.tobytes()))
+    made = codec.render(encode(turned, "JPEG", quality=95, icc_profile=P3, exif=exif.tobytes())).copies
     assert {each.width for each in made} == {160, 300}
     for each in made:
         shown = opened(each)
@@ -83,12 +83,22 @@ def test_transparency_is_white_and_an_animation_shows_its_first_frame() -> None:
     clear.putalpha(Image.new("L", (300, 300), 0))
     frames = [noise(300, 300), Image.new("RGB", (300, 300), "black")]
     moving = encode(frames[0].quantize(), "GIF", save_all=True, append_images=frames[1:], duration=100)
-    for each in codec.render(encode(clear)):
+    for each in codec.render(encode(clear)).copies:
         assert np.asarray(opened(each).convert("RGB")).min() > 250
-    made = codec.render(moving)
+    made = codec.render(moving).copies
     assert made
     for each in made:
         assert np.asarray(opened(each).convert("RGB")).mean() > 40
+
+
+def test_the_tone_is_the_commonest_colour_not_the_mean() -> None:
+    shirt = Image.new("RGB", (300, 400), (255, 255, 255))
+    shirt.paste((200, 0, 0), (50, 50, 250, 350))
+    assert codec.render(encode(shirt)).tone == "777", "half and half would be pink"
+    shirt.paste((200, 0, 0), (20, 20, 280, 380))
+    assert codec.render(encode(shirt)).tone == "500"
+    assert codec.render(encode(Image.new("RGBA", (300, 300), (0, 0, 0, 0)))).tone == "777", "transparency is white"
+    assert codec.render(encode(Image.new("RGB", (60, 80), (0, 146, 255)))).tone == "047", "also of a tiny picture"
 
 
 def test_a_damaged_picture_has_none() -> None:
@@ -101,5 +111,5 @@ def test_a_decoder_makes_the_same_renditions_in_its_own_process() -> None:
     decoders = Decoders(1, niceness=10)
     data = encode(noise(250, 300), "JPEG")
     assert decoders.render(data) == codec.render(data)
-    assert decoders.render(encode(draw())) == []
+    assert decoders.render(encode(draw())).copies == []
     decoders.close()
