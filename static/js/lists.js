@@ -2,10 +2,9 @@
 // for everybody; this shows on them what is on the lists, and changes the lists without leaving the page.
 
 const LISTS = {
-  saved: { most: 100, added: "saved", removed: "unsaved", full: "fullSaved" },
-  compared: { most: 4, added: "compared", removed: "uncompared", full: "fullCompared" },
+  saved: { most: "mostSaved", added: "saved", removed: "unsaved", full: "fullSaved" },
+  compared: { most: "mostCompared", added: "compared", removed: "uncompared", full: "fullCompared" },
 };
-const YEAR = 365 * 24 * 3600;
 
 const template = document.querySelector("#list-tools");
 const status = document.querySelector("#list-status");
@@ -17,14 +16,14 @@ function read(list) {
 
 function write(list, ids) {
   const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie = `${list}=${ids.join(".")}; Path=/; Max-Age=${ids.length ? YEAR : 0}; SameSite=Lax${secure}`;
+  document.cookie = `${list}=${ids.join(".")}; Path=/; Max-Age=${ids.length ? template.dataset.maxAge : 0}; SameSite=Lax${secure}`;
 }
 
 function toggle(list, id) {
   const ids = read(list);
   const { most, added, removed, full } = LISTS[list];
   const isThere = ids.includes(id);
-  if (!isThere && ids.length >= most) return say(full);
+  if (!isThere && ids.length >= Number(template.dataset[most])) return say(full);
   write(list, isThere ? ids.filter((each) => each !== id) : [id, ...ids]);
   say(isThere ? removed : added);
   show();

@@ -99,9 +99,22 @@ export function zoomed(dialog, { pictures, place, turn, go, label }) {
     const box = stage.getBoundingClientRect();
     return [px - box.left - box.width / 2, py - box.top - box.height / 2];
   };
+  const middle = () => {
+    const [a, b] = [...fingers.values()];
+    return fromCentre((a.x + b.x) / 2, (a.y + b.y) / 2);
+  };
   const begin = () => {
     const [first] = fingers.values();
-    start = { ...first, left: x, top: y, scale, spread: fingers.size > 1 ? spread() : 0, pinched: fingers.size > 1 || start?.pinched };
+    const two = fingers.size > 1 ? { spread: spread(), middle: middle(), pinched: true } : { pinched: start?.pinched };
+    start = { ...first, left: x, top: y, scale, ...two };
+  };
+  // The point of the picture that was between the fingers stays there: they move the picture as well.
+  const pinch = () => {
+    const [[px, py], [sx, sy]] = [middle(), start.middle];
+    scale = Math.max(1, Math.min(MOST, start.scale * (spread() / start.spread)));
+    const by = scale / start.scale;
+    [x, y] = [px - (sx - start.left) * by, py - (sy - start.top) * by];
+    draw();
   };
 
   stage.addEventListener("pointerdown", (event) => {
@@ -114,10 +127,8 @@ export function zoomed(dialog, { pictures, place, turn, go, label }) {
   stage.addEventListener("pointermove", (event) => {
     if (!fingers.has(event.pointerId)) return;
     fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    if (fingers.size > 1) {
-      const [a, b] = [...fingers.values()];
-      zoom(start.scale * (spread() / start.spread), ...fromCentre((a.x + b.x) / 2, (a.y + b.y) / 2));
-    } else if (scale > 1) {
+    if (fingers.size > 1) pinch();
+    else if (scale > 1) {
       [x, y] = [start.left + event.clientX - start.x, start.top + event.clientY - start.y];
       draw();
     }
