@@ -6,7 +6,12 @@ import re
 from typing import Any
 
 from django import forms
-from django.contrib.admin.widgets import AutocompleteMixin, AutocompleteSelectMultiple, RelatedFieldWidgetWrapper
+from django.contrib.admin.widgets import (
+    AutocompleteMixin,
+    AutocompleteSelect,
+    AutocompleteSelectMultiple,
+    RelatedFieldWidgetWrapper,
+)
 from django.db.models import Model
 from django.forms.models import _get_foreign_key
 from django.http import HttpRequest
@@ -20,6 +25,10 @@ class SoundKeys:
     def optgroups(self, name: str, value: list[Any], attrs: dict[str, Any] | None = None) -> list[Any]:
         keys = [key for key in value if re.fullmatch("[0-9]{1,18}", str(key))]
         return super().optgroups(name, keys, attrs)  # type: ignore[misc]
+
+
+class SoundSelect(SoundKeys, AutocompleteSelect):  # type: ignore[misc]
+    pass
 
 
 class SoundSelectMultiple(SoundKeys, AutocompleteSelectMultiple):  # type: ignore[misc]

@@ -12,14 +12,16 @@ from django.contrib.admin.views.main import ORDER_VAR
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import F, Func, Model, QuerySet, Value
 from django.forms.fields import InvalidJSONInput
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from catalog import refusals
+from catalog.admin import bulk_page
 from catalog.attributes import parse_attributes, validate_attributes
 from catalog.models import Product, ProductImage
 from catalog.search.finding import find
@@ -153,6 +155,7 @@ class ProductAdmin(ModelAdmin):
     search_fields = ["title", "sku", "brand", "gtin"]
     autocomplete_fields = ["category"]
     show_full_result_count = False
+    actions = [bulk_page.ACTION]
     fieldsets = [
         (
             None,
@@ -196,6 +199,10 @@ class ProductAdmin(ModelAdmin):
         """Without the withheld fields. A field that is only hidden would still accept data."""
         form = super().get_form(request, obj, change=change, **kwargs)
         return type(form.__name__, (form,), dict.fromkeys(self.withheld_fields(request, obj)))
+
+    @action(description=_("Change selected products"), permissions=["change"])
+    def change_selected(self, request: HttpRequest, queryset: QuerySet[Product]) -> HttpResponse | None:
+        return bulk_page.bulk_page(request, self, queryset)
 
     @admin.display(description=_("Picture"))
     def picture(self, product: Product) -> str:

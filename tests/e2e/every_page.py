@@ -229,6 +229,14 @@ class Stocked:
             Visit("product, errors", f"{products}add/", "boss", act=clicked(save)),
             Visit("product, view only", f"{products}{self.full.pk}/change/", "viewer"),
             Visit("category, errors", "/admin/catalog/category/add/", "boss", act=clicked(save)),
+            Visit("products, change", products, "boss", act=change_selected()),
+            Visit("products, change, errors", products, "boss", act=change_selected({"number": "5"})),
+            Visit(
+                "products, change, plan",
+                products,
+                "boss",
+                act=change_selected({"published": "no", "attribute": "season", "text": "Autumn"}),
+            ),
             Visit("rule, errors", "/admin/recommendations/rule/add/", "boss", act=clicked(save)),
             Visit("compare", compare, "boss"),
             Visit("compare, results", f"{compare}?first=coloured&second=second&sku={self.full.sku}", "boss"),
@@ -304,6 +312,28 @@ def cropping(link: str) -> Callable[[Page], None]:
         page.locator("[data-crop-corner=nw]").click()
         page.unroute("**/search/photo/")
         page.evaluate("shift = 0")  # browsers count none after a shopper's choice, which this is not for them
+
+    return act
+
+
+def change_selected(fields: dict[str, str] | None = None) -> Callable[[Page], None]:
+    """Selects two products for one change, and with `fields` asks what it would do."""
+
+    def act(page: Page) -> None:
+        for box in page.locator(".action-select").all()[:2]:
+            box.check()
+        page.locator("select[name=action]").select_option("change_selected", force=True)
+        page.locator("#changelist-form").evaluate("form => form.submit()")
+        page.wait_for_selector(".bulk-form")
+        for name, value in (fields or {}).items():
+            field = page.locator(f".bulk-form [name={name}]")
+            if field.evaluate("each => each.matches('select')"):
+                field.select_option(value)
+            else:
+                field.fill(value)
+        if fields:
+            page.get_by_role("button", name="Show what changes").click()
+            page.wait_for_selector(".bulk-table, .bulk-error")
 
     return act
 
