@@ -36,7 +36,9 @@ def has_colour(label: str) -> Q:
     """The condition for `filter`. It uses containment only, which the index supports."""
     found = Q()
     words = {label, *_SPELLINGS.get(label, ())} if colour_label(label) == label else {label}
-    for word in sorted({spelling for each in words for spelling in (each, *_cases(each))}):
+    spelt = {spelling for each in words for spelling in (each, *_cases(each))}
+    # The label first: Postgres checks what the index finds against each spelling until one fits.
+    for word in sorted(spelt, key=lambda spelling: (spelling != label, spelling)):
         if colour_label(word) == label or word == label:
             found |= attribute_is("colour", word)
     return found
