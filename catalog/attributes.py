@@ -137,7 +137,7 @@ def _mended_entry(entry: Any) -> Any:
 def described(attributes: dict[str, Any]) -> list[tuple[str, str]]:
     """Attributes as labels and values: `{"sleeve_length": "Long"}` gives "Sleeve length", "Long"."""
     return [
-        (name.replace("_", " ").capitalize(), text)
+        (_("Colour") if name == "colour" else name.replace("_", " ").capitalize(), text)
         for name, value in sorted(attributes.items())
         if (text := text_of(value))
     ]

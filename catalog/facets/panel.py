@@ -17,7 +17,7 @@ from catalog.facets.counts import Counts
 from catalog.facets.tree import STEP, Node, below
 from catalog.facets.words import size_order
 from catalog.pages import COUNTED, Count
-from catalog.storefront.prices import price_text
+from catalog.storefront.prices import in_field, price_text
 from common.money import amount_text
 
 MOST = 40  # options of a facet: the commonest, and those chosen
@@ -149,7 +149,7 @@ def _number(count: int, found: Counts) -> str:
 
 
 def _price(found: Counts, choice: Choice) -> Price | None:
-    minimum, maximum = (choice.typed.get(name) or _plain(choice.prices.get(name)) for name in PRICES)
+    minimum, maximum = (choice.typed.get(name) or in_field(_plain(choice.prices.get(name))) for name in PRICES)
     if found.lowest == found.highest and not minimum and not maximum:
         return None
     problems = {name: price_problem() for name in choice.typed}

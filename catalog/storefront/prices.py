@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from django.utils.formats import number_format
+from django.utils.formats import get_format, number_format
 from django.utils.translation import get_language
 
 from common.money import amount_text, decimals_of
@@ -21,6 +21,11 @@ AFTER = frozenset(
 )
 BEFORE = frozenset({"de-at", "de-ch", "es-mx", "pt-br"})
 NO_BREAK = "\u00a0"
+
+
+def in_field(amount: str) -> str:
+    """An amount such as `49.90` as people type it: in German `49,90`. Never with separators of thousands."""
+    return amount.replace(".", get_format("DECIMAL_SEPARATOR"))
 
 
 def price_text(amount: Decimal | None, currency: str) -> str:

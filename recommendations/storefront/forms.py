@@ -10,13 +10,13 @@ from django import forms
 from django.conf import settings
 from django.http import QueryDict
 from django.urls import reverse
-from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalog import refusals
 from catalog.models import Category, Product
 from catalog.services import read_upload
+from catalog.storefront.prices import in_field
 from ml.files.catalog.cells import plain_amount
 from ml.pictures.codec import ImageRejected
 from recommendations.search.cursor import BadCursor, from_cursor
@@ -68,8 +68,7 @@ def _move_prices(data: QueryDict) -> None:
     for price in prices:
         for name, amount in (("price_min", price.minimum), ("price_max", price.maximum)):
             if amount is not None:
-                text = f"{amount if amount % 1 else int(amount)}"
-                data[name] = text.replace(".", get_format("DECIMAL_SEPARATOR"))
+                data[name] = in_field(f"{amount:f}" if amount % 1 else f"{amount:.0f}")
 
 
 class PhotoSearchForm(forms.Form):

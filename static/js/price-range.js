@@ -48,7 +48,7 @@ function start(facet) {
       // Thumbs may meet, never pass each other.
       range.value = end ? Math.max(range.value, ranges[0].value) : Math.min(range.value, ranges[1].value);
       const isEnd = Number(range.value) === (end ? STEPS : 0);
-      fields[end].value = isEnd ? "" : amountOf(end, range.value).toFixed(digits);
+      fields[end].value = isEnd ? "" : amountOf(end, range.value).toFixed(digits).replace(".", facet.dataset.decimal);
       show(end);
     });
     range.addEventListener("change", (event) => {

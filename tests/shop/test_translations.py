@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from django.template.base import Lexer, TokenType
@@ -110,21 +111,26 @@ STAFF = re.compile(r"admin|pipeline|_models_panel|recommendations/compare|model_
 ROOMS = ("catalog/storefront", "catalog/facets", "recommendations/storefront", "recommendations/search")
 PLURAL = {"ngettext", "ngettext_lazy"}
 SINGULAR = {"gettext", "gettext_lazy", "gettext_noop", "_"}
+WITH_CONTEXT = {"pgettext", "pgettext_lazy"}
 
 
 def marked(code: str) -> set[str]:
     """The messages that Python code marks, in the singular. That of templates is as xgettext would read it."""
     found = set()
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SINGULAR | PLURAL:
-            words = node.args[0]
-            assert isinstance(words, ast.Constant), ast.unparse(node)
-            found.add(words.value)
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        if node.func.id in SINGULAR | PLURAL | WITH_CONTEXT:
+            words = node.args[: 1 + (node.func.id in WITH_CONTEXT)]
+            assert all(isinstance(each, ast.Constant) for each in words), ast.unparse(node)
+            found.add(": ".join(each.value for each in words))
     return found
 
 
 def marked_in_template(text: str) -> set[str]:
-    calls = re.findall(r"""(?:n?gettext|\b_)\((?:u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")[, ]*)+""", templatize(text))
+    calls = re.findall(
+        r"""(?:[np]?gettext|\b_)\((?:u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")[, ]*)+""", templatize(text)
+    )
     found = set()
     for call in calls:
         found |= marked(f"{call.rstrip(', ')})")
@@ -143,10 +149,16 @@ def of_shoppers() -> dict[str, str]:
     return found
 
 
+def named(message: Message) -> str:
+    words = message.id[0] if message.pluralizable else message.id
+    return f"{message.context}: {words}" if message.context else words
+
+
 def test_messages_of_templates_and_code_are_found():
     dogs = "{% blocktranslate trimmed count n=x %}\n {{ n }} dog{% plural %}dogs{% endblocktranslate %}"
     template = "{% load i18n %}{% translate 'One' %}" + dogs
     assert marked_in_template(template + "{% include 'a' with text=_(\"It's\") %}") == {"One", "%(n)s dog", "It's"}
+    assert marked_in_template("{% translate 'Close' context 'button' %}") == {"button: Close"}
     assert marked("ngettext('a', 'b', 2); _('c'); print('d')") == {"a", "c"}
 
 
@@ -154,7 +166,7 @@ def test_messages_of_templates_and_code_are_found():
 def test_the_pages_of_shoppers_are_complete_in_german():
     with PO.open("rb") as stream:
         translated = read_po(stream)
-    known = {message.id[0] if message.pluralizable else message.id: message for message in translated if message.id}
+    known = {named(message): message for message in translated if message.id}
     messages = of_shoppers()
     assert len(messages) > 250
     assert {name: words for words, name in messages.items() if words not in known} == {}
