@@ -20,6 +20,8 @@ from recommendations.search.results import Source
 MAX_VALUES = 100
 #: SPECTACULAR_SETTINGS names this list in the schema.
 MATCH_BASES = [(basis.value, basis.value) for basis in MatchBasis]
+#: Products of the same style are shown as such on pages only.
+SOURCES = [source.value for source in Source if source != Source.STYLE]
 ATTRIBUTE_PAIR = r"^[^:]+:[\s\S]+$"
 
 
@@ -113,7 +115,7 @@ class MatchSerializer(serializers.Serializer):
         allow_null=True, help_text="0 to 100, see `match_basis`; null before the model is calibrated."
     )
     image = serializers.CharField(allow_null=True, help_text="The picture that matched.")
-    source = serializers.ChoiceField(choices=[source.value for source in Source])  # type: ignore[assignment]
+    source = serializers.ChoiceField(choices=SOURCES)  # type: ignore[assignment]
 
 
 class CardSerializer(MatchSerializer):

@@ -12,6 +12,8 @@ from django.db import connection, models
 class Strip(models.TextChoices):
     SIMILAR = "similar"
     COLOUR = "colour"
+    CHEAPER = "cheaper"
+    REFINED = "refined"
     PERSONAL = "personal"
     PHOTO = "photo"
 

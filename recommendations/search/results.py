@@ -26,6 +26,7 @@ class Source(StrEnum):
     """Why a product is shown."""
 
     PINNED = "pinned"
+    STYLE = "style"
     VISUAL = "visual"
     CATEGORY = "category"
     PARENT = "parent"

@@ -18,8 +18,10 @@ from recommendations.search.filters import Filters
 from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest
 from recommendations.search.results import Match, Source
 from recommendations.search.service import find_similar
-from recommendations.strips.cards import ROUNDS, Cards, Deck, available, in_order_of_words
+from recommendations.strips.cards import ROUNDS, Card, Cards, Deck, available, in_order_of_words
+from recommendations.strips.cheaper import cheaper_cards
 from recommendations.strips.curation import Curation, curation_for
+from recommendations.strips.variants import Variant, variants_of
 
 # Weights of what else products have in common, for places that no look-alike takes.
 _ATTRIBUTES = {"gender": 2, "colour": 1, "usage": 1}
@@ -56,9 +58,25 @@ class Arrangement:
 ARRANGEMENT = Arrangement()
 
 
+@dataclass(frozen=True)
+class ProductCards(Cards):
+    """Attributes:
+    cheaper: look-alikes for less, see `recommendations.strips.cheaper`; empty unless requested.
+    variants: the product in other colours; likewise.
+    """
+
+    cheaper: Sequence[Card] = ()
+    variants: Sequence[Variant] = ()
+
+
 def product_strip(
-    product: Product, limit: int, arrangement: Arrangement = ARRANGEMENT, *, model: EmbeddingModel | None = None
-) -> Cards:
+    product: Product,
+    limit: int,
+    arrangement: Arrangement = ARRANGEMENT,
+    *,
+    model: EmbeddingModel | None = None,
+    whole: bool = False,
+) -> ProductCards:
     """`limit` cards for the page of `product`, if the shop has that many things to show; each with its source.
 
     In order: pins, look-alikes, the best of the product's category, the best of the category above, the newest
@@ -67,6 +85,7 @@ def product_strip(
 
     Args:
         model: the active model, where the caller has read it already.
+        whole: also what a page shows below the cards, from the same search.
     """
     curation = curation_for(product)
     pins = [pin for pin in curation.pins if _is_available(pin) and pin.pk not in curation.vetoed][:limit]
@@ -75,18 +94,26 @@ def product_strip(
     )
     deck = Deck(model or EmbeddingModel.objects.active(), fixed=len(pins))
     deck.add([Match(pin, pin.main_image, None, Source.PINNED) for pin in pins])
+    alike: list[Match] = []
     if deck.model is not None and len(deck) < limit:
-        _add_look_alikes(deck, product, SearchRequest(limit, filters), curation, arrangement)
+        reach = MAX_RESULTS if whole else 0
+        alike = _add_look_alikes(deck, product, SearchRequest(limit, filters), curation, arrangement, reach)
     for source, place in _fallbacks(product):
         if len(deck) >= limit:
             break
         deck.add(_best(product, source, place, filters.without(deck.products), curation, limit))
-    return Cards(deck.model, in_order_of_words(deck.dealt(limit, arrangement.variety)))
+    cards = in_order_of_words(deck.dealt(limit, arrangement.variety))
+    if not whole:
+        return ProductCards(deck.model, cards)
+    cheaper = cheaper_cards(product, alike, cards, deck.model, limit)
+    variants = variants_of(product, filters, alike, deck.model)
+    return ProductCards(deck.model, cards, cheaper=cheaper, variants=variants)
 
 
-def recoloured_strip(product: Product, colour: str, limit: int, *, model: EmbeddingModel | None = None) -> Cards:
-    """Cards of the product in `colour`: the most similar of its category that are labelled with that colour. Vetoes and
-    rules apply; pins do not.
+def refined_strip(product: Product, request: SearchRequest, *, model: EmbeddingModel | None = None) -> ProductCards:
+    """Cards of what a shopper asked for: the product in another colour, more or less like examples, or both. In another
+    colour, first the product itself, if the shop has it, then the most similar of its category that are labelled with
+    that colour. Vetoes and rules apply; pins do not, and nothing but look-alikes fills free places.
 
     Args:
         model: as for `product_strip`.
@@ -95,23 +122,44 @@ def recoloured_strip(product: Product, colour: str, limit: int, *, model: Embedd
         NoColourPart: the model has no part for the colour.
     """
     curation = curation_for(product)
-    labelled = {query_vectors.COLOUR: frozenset({colour})}
-    filters = available(Filters(category=product.category, attributes=labelled, barred=curation.barred))
-    deck = Deck(model or EmbeddingModel.objects.active())
-    request = SearchRequest(limit, filters.without(curation.vetoed), in_colour=colour)
-    _add_look_alikes(deck, product, request, curation, ARRANGEMENT)
-    return Cards(deck.model, in_order_of_words(deck.dealt(limit, ARRANGEMENT.variety)))
+    shown = available(replace(request.filters, barred=curation.barred)).without(curation.vetoed)
+    variants, filters, same = variants_of(product, shown), shown, list[Match]()
+    if colour := request.in_colour:
+        labelled = {query_vectors.COLOUR: frozenset({colour})}
+        filters = replace(shown, category=product.category, attributes=labelled)
+        own = [each.product for each in variants if each.colour.casefold() == colour.casefold()]
+        same = [Match(other, other.main_image, None, Source.STYLE) for other in own]
+    deck = Deck(model or EmbeddingModel.objects.active(), fixed=len(same))
+    deck.add(same)
+    alike = _add_look_alikes(deck, product, replace(request, filters=filters), curation, ARRANGEMENT)
+    cards = in_order_of_words(deck.dealt(request.limit, ARRANGEMENT.variety))
+    return ProductCards(deck.model, cards, variants=variants or variants_of(product, shown, alike, deck.model))
 
 
 def _add_look_alikes(
-    deck: Deck, product: Product, request: SearchRequest, curation: Curation, arrangement: Arrangement
-) -> None:
+    deck: Deck,
+    product: Product,
+    request: SearchRequest,
+    curation: Curation,
+    arrangement: Arrangement,
+    reach: int = 0,
+) -> list[Match]:
     """Enough of them for `request.limit` cards, if they exist. Where many share a card, it looks further, at most
-    `ROUNDS` times."""
+    `ROUNDS` times.
+
+    Args:
+        reach: the first search finds so many, although cards are made of the nearest only.
+
+    Returns:
+        All that the first search found.
+    """
     filters = request.filters.without(deck.products)
+    first: list[Match] | None = None
     for pool in (min(MAX_RESULTS, request.limit * POOL), *[MAX_RESULTS] * ROUNDS):
-        wanted = replace(request, limit=pool, filters=filters, vectors=True)
-        found = find_similar(product, wanted, model=deck.model).matches
+        wanted = replace(request, limit=max(pool, reach if first is None else 0), filters=filters, vectors=True)
+        found = list(find_similar(product, wanted, model=deck.model).matches)
+        first = found if first is None else first
+        found = found[:pool]
         others = [match.product for match in found]
         moved = curation.moved(others)
         worth = np.array([match.score for match in found], float)
@@ -122,6 +170,7 @@ def _add_look_alikes(
         filters = deck.further(filters)
         if len(deck) >= request.limit or len(found) < pool:
             break
+    return first or []
 
 
 def _fallbacks(product: Product) -> list[tuple[Source, Q]]:

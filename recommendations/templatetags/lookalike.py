@@ -9,6 +9,7 @@ from django import template
 from django.conf import settings
 from django.http import HttpRequest
 from django.template import Context
+from django.utils.html import format_html
 
 from catalog.attributes import text_of
 from catalog.media import files
@@ -19,7 +20,7 @@ from recommendations.models import EmbeddingModel, Strip
 from recommendations.monitoring.status import model_warnings
 from recommendations.search.results import Results
 from recommendations.storefront.samples import Sample, samples
-from recommendations.storefront.similar import has_others, is_asked_for, strip_context
+from recommendations.storefront.similar import Asked, has_others, is_asked_for, strip_context
 from recommendations.strips.click_reports import label_of
 from recommendations.strips.recently_viewed import viewed_of
 from recommendations.strips.taste import inspired_by
@@ -41,6 +42,23 @@ def similar_strip(context: Context, product: Product) -> dict[str, Any]:
     if is_asked_for(values):
         return {"shown": True, **strip_context(product, values)}
     return {"product": product, "waiting": has_others(product)}
+
+
+@register.filter
+def more_like(asked: Asked, example: Product) -> Asked | None:
+    """The strip with more like this product."""
+    return asked.more_like(example)
+
+
+@register.filter
+def less_like(asked: Asked, example: Product) -> Asked | None:
+    return asked.less_like(example)
+
+
+@register.simple_tag
+def strip_link(to: Asked) -> str:
+    """The attributes of a link that replaces the strip and, without scripts, the page."""
+    return format_html('href="{}" hx-get="{}" hx-replace-url="{}"', to.link, to.fragment, to.page)
 
 
 @register.inclusion_tag("recommendations/personal_strip.html", takes_context=True)

@@ -33,6 +33,13 @@ function fail({ detail: { elt } }) {
   elt.classList.add("strip--failed");
 }
 
+// A card that became an example is gone, and so would be the focus on it.
+function keepFocus({ detail: { target, requestConfig } }) {
+  if (target.id !== "similar" || !requestConfig.elt.href || document.activeElement !== document.body) return;
+  document.getElementById("similar-title")?.focus({ preventScroll: true });
+}
+
+document.addEventListener("htmx:afterSettle", keepFocus);
 document.addEventListener("click", keepModifiers, { capture: true });
 document.addEventListener("htmx:responseError", fail);
 document.addEventListener("htmx:sendError", fail);

@@ -90,9 +90,9 @@ class Stocked:
             image=self.plain.images.get(), model=model, state=EmbeddingState.FAILED, error_code="corrupt",
             error="The picture is damaged or incomplete.", digest="0" * 64,
         )  # fmt: skip
-        others = Product.objects.filter(title__contains="swing")
+        self.others = others = list(Product.objects.filter(title__contains="swing"))
         Pin.objects.create(product=self.full, shown=others[0])
-        set_vetoes(self.full, others.filter(pk=others[1].pk))
+        set_vetoes(self.full, [others[1]])
         rule = Rule.objects.create(effect="boost", boost=0.1, brand="Kestrel", category=category)
         second = EmbeddingModel.objects.create(
             name="second", source="file", weights_sha256="0" * 64, graph_sha256="0" * 64, state=ModelState.READY,
@@ -143,6 +143,7 @@ class Stocked:
         return [
             Visit("product", full),
             Visit("product, strip", f"{full}?similar=1"),
+            Visit("product, examples", f"{full}?more={self.others[2].slug}&less={self.others[3].slug}"),
             Visit("product, another colour", f"{full}?colour=Green"),
             Visit("product, sold out", self.plain.get_absolute_url()),
             Visit("home", "/"),  # with what was viewed

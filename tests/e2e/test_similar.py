@@ -131,3 +131,31 @@ def test_back_from_a_similar_item_returns_to_its_card(coat: Product, opened: Cal
     page.go_back()
     expect(link).to_be_focused()
     expect(link).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_examples_refine_the_strip_by_keyboard(coat: Product, opened: Callable[..., Page], width: int) -> None:
+    page = opened(width)
+    page.goto(coat.get_absolute_url())
+    page.locator("#similar").scroll_into_view_if_needed()
+    cards = page.locator("#similar .card__title")
+    expect(cards).to_have_count(6)
+    liked, disliked = cards.nth(2).inner_text(), cards.nth(0).inner_text()
+    more = page.get_by_role("link", name=f"More like {liked}", exact=True)
+    more.focus()
+    page.keyboard.press("Enter")
+    chip = page.get_by_role("link", name=f"Remove: More like {liked}", exact=True)
+    expect(chip).to_be_visible()
+    expect(page.locator("#similar-title")).to_be_focused()  # the card is gone
+    expect(page.locator("#similar-status")).to_have_text("Similar items: 6")
+    page.get_by_role("link", name=f"Less like {disliked}", exact=True).press("Enter")
+    expect(page.get_by_role("link", name=f"Remove: Less like {disliked}", exact=True)).to_be_visible()
+    assert not {liked, disliked} & set(cards.all_inner_texts())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.reload()
+    expect(chip).to_be_visible()
+    chip.press("Enter")
+    expect(chip).to_have_count(0)
+    page.get_by_role("link", name=f"Remove: Less like {disliked}", exact=True).press("Enter")
+    expect(page.get_by_role("list", name="Your examples")).to_have_count(0)
+    assert page.url.endswith(coat.get_absolute_url())
