@@ -70,5 +70,9 @@ function startAll() {
   }
 }
 
+// An answer that arrives while a thumb moves or a price is typed would replace the very control and lose what was chosen.
+document.addEventListener("input", ({ target }) => {
+  if (target.closest("[data-lowest]")) htmx.trigger(target.closest(".listing"), "htmx:abort");
+});
 document.addEventListener("htmx:oobAfterSwap", startAll); // the facets of the new list
 startAll();

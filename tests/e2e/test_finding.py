@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
@@ -168,6 +168,7 @@ def test_the_keyboard_is_enough(dresses: None, opened: Any, width: int) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_thumbs_of_the_price_move_by_keyboard_and_mouse(dresses: None, opened: Any, width: int) -> None:
     page: Page = opened(width)
+    page.clock.install()
     page.goto("/c/clothes/")
     if width < 960:
         page.get_by_role("button", name="Filters").click()
@@ -176,8 +177,11 @@ def test_the_thumbs_of_the_price_move_by_keyboard_and_mouse(dresses: None, opene
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url) if "price_" in request.url else None)
     low.focus()
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)  # keys may come slowly here
     for _ in range(30):
         page.keyboard.press("ArrowRight")
+    assert requests == []
+    page.clock.resume()
     expect(page.locator("#count")).not_to_have_text("30 products")
     assert len(requests) == 1  # once the thumb rests
     expect(low).to_be_focused()
@@ -202,6 +206,81 @@ def test_the_thumbs_of_the_price_move_by_keyboard_and_mouse(dresses: None, opene
     expect(page.locator("#count")).not_to_have_text("30 products")
     assert "price_max=" in page.url
     assert high.get_attribute("aria-valuetext") == f"${page.get_by_role('textbox', name='To').input_value()}"
+
+
+class Held:
+    """An answer that does not come until it is let go."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.answers: list[tuple[Route, APIResponse]] = []
+        page.route(address, self.hold, times=1)
+
+    def hold(self, route: Route) -> None:
+        self.answers.append((route, route.fetch()))
+
+    def wait(self) -> None:
+        while not self.answers:
+            self.page.wait_for_timeout(10)
+
+    def let_go(self) -> None:
+        """Also if the page no longer waits for it."""
+        [(route, answer)] = self.answers
+        route.fulfill(response=answer)
+        self.page.wait_for_load_state("networkidle")
+
+
+def test_an_answer_on_its_way_does_not_take_the_thumb_away(dresses: None, opened: Any) -> None:
+    page: Page = opened(1440)
+    page.goto("/c/clothes/")
+    low = page.get_by_role("slider", name="Lowest price")
+    held = Held(page, "**price_min=**")
+    low.focus()
+    page.keyboard.press("End")
+    held.wait()
+    page.keyboard.press("Home")  # before the answer
+    held.let_go()
+    expect(low).to_be_focused()
+    expect(page.locator("#count")).to_have_text("30 products")
+    assert low.input_value() == "0"
+    assert page.get_by_role("textbox", name="From").input_value() == ""
+    assert "price_min" not in page.url
+
+
+def test_an_answer_on_its_way_does_not_take_a_typed_price_away(dresses: None, opened: Any) -> None:
+    page: Page = opened(1440)
+    page.goto("/c/clothes/")
+    held = Held(page, "**colour=Green**")
+    page.get_by_role("checkbox", name="Green").click(no_wait_after=True)
+    held.wait()
+    page.get_by_role("textbox", name="From").press_sequentially("3")
+    held.let_go()
+    page.keyboard.type("5")
+    page.keyboard.press("Enter")
+    expect(page.locator("#count")).to_have_text("2 products")
+    assert "colour=Green" in page.url
+    assert "price_min=35" in page.url
+
+
+@pytest.mark.parametrize("first", ["filter", "more"])
+def test_the_last_choice_wins_whatever_control_it_was(dresses: None, opened: Any, first: str) -> None:
+    page: Page = opened(1440)
+    page.goto("/c/clothes/")
+    held = Held(page, "**upto=2**" if first == "more" else "**colour=Green**")
+    if first == "more":
+        page.get_by_role("link", name="Load more").click(no_wait_after=True)
+    else:
+        page.get_by_role("checkbox", name="Green").click(no_wait_after=True)
+    held.wait()
+    page.get_by_role("combobox", name="Sort by").select_option("price")
+    expect(cards(page).first).to_have_text("Dress 0")
+    held.let_go()
+    expect(cards(page)).to_have_count(6)
+    assert "sort=price" in page.url
+    assert "upto" not in page.url
+    page.get_by_role("link", name="Load more").click()
+    expect(cards(page)).to_have_count(12)
+    assert "sort=price" in page.url
 
 
 def tab_to(page: Page, target: Locator, most: int = 60) -> None:
