@@ -19,7 +19,7 @@ from common.arguments import not_negative, number, positive
 
 ROOT = Path(__file__).resolve().parents[1]
 WITHOUT_DJANGO = ("embed", "int8", "fit", "crop", "colours", "models", "renditions", "pages")
-WITHOUT_A_SHOP = ("match", "verdicts")
+WITHOUT_A_SHOP = ("badges", "match", "verdicts")
 IN_THE_LARGE_SHOP = ("large", "routes", "busy")
 MODULES = {"import": "importing"}  # the others are named like their commands
 
@@ -35,7 +35,8 @@ one run, and needs otherwise idle cores.
   python -m bench models    models side by side: test side, sizes, amateur photos, ten backgrounds, file and speed
   python -m bench renditions  milliseconds to make smaller copies of pictures, and bytes that pages save by them
   python -m bench pages     every kind of page in Chromium: bytes, LCP, layout shift, axe; exit code 1 beyond a target
-  python -m bench match     what match, words and “No close matches” claim, against pictures never trained on
+  python -m bench match     what match and “No close matches” claim, against pictures never trained on
+  python -m bench badges    how often badges on a photo's results are right, and “No close matches” for hats
   python -m bench import    products and photos per second through import_catalog, without embedding
   python -m bench pipeline  pictures per second through a real worker, against the raw ONNX Runtime rate
   python -m bench search    p50/p95 of the similar-products query, and recall, by filter selectivity
@@ -144,11 +145,16 @@ def benchmarks() -> ArgumentParser:
     models = commands.add_parser("models")
     models.add_argument("--goods", type=Path, metavar="DATA", help="class folders of other things than clothes")
     models.add_argument("--seconds", type=number(0, 10_000), default=4.0, help="for each speed; 0 leaves it out")
+    badges = commands.add_parser("badges", help="exit code 1 if a badge is right for fewer than nine of ten")
+    badges.add_argument("--limit", type=positive, default=1500, help="pictures of the shop")
     match = commands.add_parser("match")
     match.add_argument("--nothing", type=Path, metavar="DATA", help="class folders with photos of nothing in the shop")
-    for each in (models, match):
+    for each in (badges, models, match):
         each.add_argument("--weights", action="append", default=[], metavar="NAME",
             help="may be repeated (default: every bundled edition)")  # fmt: skip
+        each.add_argument("--cache-dir", type=Path, help="of decoded pictures and vectors")
+        each.add_argument("--json", action="store_true", dest="as_json", help="one JSON line")
+    for each in (models, match):
         each.add_argument("--split", type=Path, help="of fashion-small.zip (default: the bundled models')")
         each.add_argument("--photos-split", type=Path, help="of clothing-photos.zip (default: the bundled models')")
         each.add_argument(
@@ -157,8 +163,6 @@ def benchmarks() -> ArgumentParser:
             metavar="N",
             help="N random pictures, the test side and the thumbnails (default: all)",
         )
-        each.add_argument("--cache-dir", type=Path, help="of decoded pictures and vectors")
-        each.add_argument("--json", action="store_true", dest="as_json", help="one JSON line")
     commands.add_parser("cases", help="exit code 1 if any is not right")
     verdicts = commands.add_parser("verdicts")
     verdicts.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="with pictures or any other files")

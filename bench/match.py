@@ -1,4 +1,4 @@
-"""What a match, its words, the photo type and "No close matches" claim, compared with pictures no model was trained on.
+"""What a match, the photo type and "No close matches" claim, compared with pictures no model was trained on.
 
 Two shops are simulated with each model and the shop's own code: one that sells the whole catalog, most of which the
 models know from training, and one that sells only the test side, as new to them as any other shop's catalog.
@@ -25,14 +25,22 @@ from ml.embedder import default_cache_dir
 from ml.evaluation.pictures import PictureSet
 from ml.evaluation.ranking import nearest
 from ml.evaluation.vectors import Model
+from ml.spec import ModelSpec
 from ml.weights import WeightsError
 from ml.weights.classes import Classes, read_types
 from ml.weights.editions import editions
 from recommendations.search.calibration import NEIGHBOURS, QUERIES, STRANGERS, Calibration, Pairs, calibrated
 from recommendations.search.isotonic import calibration_error
 from recommendations.search.photo_types import LEAST_SHARE, OFFERED, VOTERS, vote
-from recommendations.search.recognition import Recognition, recognised
-from recommendations.search.service import CERTAIN
+from recommendations.search.recognition import (
+    MAJORITY,
+    Fact,
+    Guess,
+    Labels,
+    Recognition,
+    guesses_of,
+    recognised,
+)
 
 _STEPS = (0, 10, 30, 50, 70, 101)  # of the table of matches, in percent
 
@@ -54,15 +62,32 @@ class Shop:
     vectors: float32 [n, D].
     types, families: str [n], "" if not known.
     taught: the types that the model was taught.
+    spec: of the model; without one, nothing is guessed of pictures.
     """
 
     vectors: np.ndarray
     types: np.ndarray
     families: np.ndarray
     taught: Classes | None = None
+    spec: ModelSpec | None = None
 
     def only(self, rows: np.ndarray) -> Shop:
-        return Shop(self.vectors[rows], self.types[rows], self.families[rows], self.taught)
+        return Shop(self.vectors[rows], self.types[rows], self.families[rows], self.taught, self.spec)
+
+    def labels(self, row: int) -> Labels:
+        return Labels(self.types[row], self.families[row] or None)
+
+    def guesses(self, rows: np.ndarray) -> dict[Fact, list[Guess]]:
+        """What the neighbours of these pictures say of them."""
+        made: dict[Fact, list[Guess]] = {Fact.TYPE: [], Fact.COLOUR: []}
+        if self.spec is None:
+            return made
+        found = found_in(self, self.vectors[rows], rows, VOTERS)
+        for row, places, scores in zip(rows, found.places, found.scores, strict=True):
+            near = [(self.labels(p), float(s), self.vectors[p]) for p, s in zip(places, scores, strict=True)]
+            for fact, each in guesses_of(self.vectors[row], self.labels(row), near, self.taught, self.spec).items():
+                made[fact].append(each)
+        return made
 
     def recognised(self, vectors: np.ndarray, found: Found) -> list[Recognition]:
         """Each picture among its neighbours; empty if the model was taught no types."""
@@ -120,6 +145,7 @@ def calibrated_in(shop: Shop, rows: np.ndarray, *, colours: bool) -> Calibration
         shop.types[first] == shop.types[second],
         _same_family(shop.families[first], shop.families[second]) if colours else None,
         shop.recognised(shop.vectors[rows], found),
+        shop.guesses(rows),
     )
     return calibrated(pairs, len(shop.types))
 
@@ -192,17 +218,15 @@ def measured(shop: Shop, fitted: np.ndarray, own: Photos, amateur: Photos, nothi
             "amateur, type only": claims(of_types, by_amateurs.scores[:, :NEIGHBOURS].ravel(), right_type.ravel()),
         },
         "photo type": {},
-        "words": {},
         "nothing": {},
     }
     asking: dict[str, tuple[Photos, Found]] = {"studio": (own, found), "amateur": (amateur, by_amateurs)}
     for name, (photos, seen) in asking.items():
         figures["photo type"][name] = _types_of(photos, votes(shop, seen))
-        figures["words"][name] = _words_of(calibration, shop, photos, seen)
-        figures["nothing"][name] = _nothing_of(calibration, shop, photos.vectors, seen)
+        figures["nothing"][name] = nothing_of(calibration, shop, photos.vectors, seen)
     if nothing:
         seen = found_in(shop, nothing.vectors, nothing.own, VOTERS)
-        figures["nothing"]["groceries"] = _nothing_of(calibration, shop, nothing.vectors, seen)
+        figures["nothing"]["groceries"] = nothing_of(calibration, shop, nothing.vectors, seen)
     for department, types in DEPARTMENTS.items():
         figures["nothing"][f"{department}, not sold"] = _without(types, shop, fitted, own)
     return figures
@@ -214,7 +238,7 @@ def _types_of(photos: Photos, found: Sequence[Mapping[str, float]]) -> dict[str,
     share = np.array([max(types.values()) for types in found])
     right = np.array([names[0] in types for names, types in zip(offered, photos.types, strict=True)])
     among = [not types.isdisjoint(names) for names, types in zip(offered, photos.types, strict=True)]
-    certain = share >= CERTAIN
+    certain = share > MAJORITY
     return {
         "first": float(right.mean()),
         "offered": float(np.mean(among)),
@@ -225,23 +249,7 @@ def _types_of(photos: Photos, found: Sequence[Mapping[str, float]]) -> dict[str,
     }
 
 
-def _words_of(calibration: Calibration, shop: Shop, photos: Photos, found: Found) -> dict[str, Any]:
-    """For each word: how many of the look-alikes of a photo have it, and how many of these are of the right type."""
-    carried: dict[str, list[bool]] = {word.label: [] for word in calibration.words}
-    for types, share, places, scores in zip(photos.types, votes(shop, found), found.places, found.scores, strict=True):
-        certain = {name for name, votes_ in share.items() if votes_ >= CERTAIN}
-        for place, score in zip(places[:NEIGHBOURS], scores[:NEIGHBOURS], strict=True):
-            name = shop.types[place]
-            word = calibration.word(calibration.match(score)) if name in certain else ""
-            if word:
-                carried[word].append(name in types)
-    return {
-        word: {"per photo": len(right) / len(photos.types), "right": float(np.mean(right)) if right else None}
-        for word, right in carried.items()
-    }
-
-
-def _nothing_of(calibration: Calibration, shop: Shop, vectors: np.ndarray, found: Found) -> dict[str, Any]:
+def nothing_of(calibration: Calibration, shop: Shop, vectors: np.ndarray, found: Found) -> dict[str, Any]:
     said = says_nothing_similar(calibration, shop, vectors, found)
     return {"photos": len(said), "said": float(said.mean())}
 
@@ -256,7 +264,7 @@ def _without(types: Sequence[str], shop: Shop, fitted: np.ndarray, own: Photos) 
     rest = shop.only(np.flatnonzero(sold))
     calibration = calibrated_in(rest, new[fitted[sold[fitted]]], colours=True)
     vectors = own.vectors[asking]
-    return _nothing_of(calibration, rest, vectors, found_in(rest, vectors, np.full(int(asking.sum()), -1), VOTERS))
+    return nothing_of(calibration, rest, vectors, found_in(rest, vectors, np.full(int(asking.sum()), -1), VOTERS))
 
 
 def measure(
@@ -334,10 +342,6 @@ def print_figures(figures: Mapping[str, Any]) -> None:
         for name, one in each["match"].items():
             steps = "  ".join(f"{step['claimed']:.2f} → {step['measured']:.2f}" for step in one["steps"])
             print(f"  {name:<20}{one['error']:7.3f}{one['claimed']:9.3f}{one['measured']:7.3f}   {steps}")
-        print("\n  words on the look-alikes of a photo: how many of 24, and the share of the right type")
-        for name, words in each["words"].items():
-            shown = "  ".join(f"{word} {one['per photo']:.1f}, {_share(one['right'])}" for word, one in words.items())
-            print(f"  {name:<20}{shown}")
         print("\n  photo type: share of the votes, and how often it is right")
         for name, one in each["photo type"].items():
             print(

@@ -21,8 +21,9 @@ from ml.weights.layout import head_shapes, untrained_variables
 from recommendations.lifecycle import artifacts
 from recommendations.lifecycle.publishing import Published, find_weights, publish
 from recommendations.models import EmbeddingModel, ModelState
-from recommendations.search.calibration import Calibration, MatchBasis, Word
+from recommendations.search.calibration import Calibration, MatchBasis
 from recommendations.search.isotonic import Curve
+from recommendations.search.recognition import Fact
 from tests.prepared import prepared
 
 #: What the networks of the tests are made from.
@@ -96,10 +97,10 @@ def coloured(db: None) -> EmbeddingModel:
 
 
 def stated(model: EmbeddingModel, **changes: Any) -> None:
-    """A calibration with a match of 100 times the cosine."""
+    """A calibration with a match of 100 times the cosine, which believes two thirds of a photo's neighbours."""
     made = Calibration(
         MatchBasis.CHANCE, True, Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])),
-        {Word.VERY_CLOSE: 75, Word.CLOSE: 50, Word.SAME_TYPE: 30}, 20, 0.02, 900, 120,
+        {Fact.TYPE: 0.66, Fact.COLOUR: 0.66}, 20, 0.02, 900, 120,
     )  # fmt: skip
     model.calibration = made.to_json() | changes
     model.save(update_fields=["calibration"])

@@ -106,7 +106,7 @@ class Material:
             Sample(sample.name, sample.labels, partial(_at_most, sample, side), sample.group, f"{sample.stamp}-{side}")
             for sample in samples
         ]
-        pictures = self._set(name, smaller)
+        pictures = self.set_of(name, smaller)
         return Sized(pictures, np.array([self.studio.place[sample.name] for sample in pictures.samples]))
 
     @cached_property
@@ -118,7 +118,7 @@ class Material:
         """The test side of the photos, among all that were never trained on."""
         sides = self.photo_sides.sides
         samples = [s for s in samples_of(self.data / AMATEUR) if sides.get(s.name) in ("val", "test")]
-        unseen = self._set(AMATEUR, samples)
+        unseen = self.set_of(AMATEUR, samples)
         return questions.within(unseen, self._on(unseen, self.photo_sides, "test"))
 
     @cached_property
@@ -151,9 +151,9 @@ class Material:
             group = sample.group or sample.name
             if len(first) < _PRODUCTS and group not in first and on_white(sample):
                 first[group] = sample
-        plain = self._set("products on white", list(first.values()))
+        plain = self.set_of("products on white", list(first.values()))
         grounds = pieces(samples_of(self.data / GROUNDS))
-        shown = self._set(
+        shown = self.set_of(
             "products before backgrounds", pasted(plain.samples, grounds, self.cache_dir / "bench" / "pasted")
         )
         asked = [at for at, sample in enumerate(plain.samples) if self.sides.sides.get(sample.name) == "test"]
@@ -185,7 +185,8 @@ class Material:
         path = self.data / name
         return prepared_set(path, input_size=INPUT_SIZE, fit=FIT, cache_dir=self.cache_dir, samples=samples_of(path))
 
-    def _set(self, name: str, samples: Sequence[Sample]) -> PictureSet:
+    def set_of(self, name: str, samples: Sequence[Sample]) -> PictureSet:
+        """These pictures, each different one once."""
         path = Path(name)
 
         def prepare(some: Sequence[Sample], input_size: int, fit: str) -> Prepared:

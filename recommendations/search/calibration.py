@@ -3,20 +3,21 @@
 Where products have labels, it is the chance that two pictures with this cosine show the same type in the same family of
 colours, by isotonic regression on pairs of the catalog (Zadrozny and Elkan 2002). Without labels that chance is
 unknown, and `match` is a rank among such pairs.
+
+Beside it, `certain`: how certain a photo's type and colour must be for the shop to state them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
 import numpy as np
 from django.db.models import TextField
 from django.db.models.functions import MD5, Cast
-from django.utils.translation import gettext_lazy
 
 from catalog.models import Product
 from ml.datasets.families import family_of
@@ -24,7 +25,19 @@ from recommendations.embeddings.indexes import index_due
 from recommendations.models import EmbeddingModel, EmbeddingState, ImageEmbedding
 from recommendations.querysets import similarity
 from recommendations.search.isotonic import Curve, calibration_error, fit
-from recommendations.search.recognition import Recognition, least_of, recognised, types_of
+from recommendations.search.photo_types import VOTERS
+from recommendations.search.recognition import (
+    Fact,
+    Guess,
+    Labels,
+    Recognition,
+    guesses_of,
+    least_of,
+    limits,
+    may_state,
+    recognised,
+    types_of,
+)
 
 #: 1,000 searches take 4 s at 39,571 pictures; a third of them, held out, measure the error to about ±.015.
 QUERIES = 1000
@@ -34,19 +47,15 @@ HELD_OUT = 3  # every third query measures the error, the others are fitted
 LEAST_PICTURES = 100  # fewer prove nothing
 _RANKS = 60  # knots of a curve of ranks
 
-#: Lowest matches for each word, in percent, if they are chances: with the bundled model, cosines of about .94 and .84.
-VERY_CLOSE, CLOSE = 70, 50
-#: The chance of the same type, in any colour, from which a match is called "Same type".
-SAME_TYPE_CHANCE = 0.5
 #: Below this chance of the same type, nothing is called similar.
 FLOOR_CHANCE = 0.25
 #: Nor, with a model that was taught no types, below the cosine that all but this share of the catalog's own pictures
 #: have with their nearest. Other models tell better (`recommendations.search.recognition`).
 LONELY_SHARE = 0.01
 #: Of what is stored; calibrations of an earlier one are replaced by the next sweep, and used until then.
-VERSION = 3
-#: The same for ranks: 50 divides strangers from neighbours, 75 is the median neighbour.
-RANK_VERY_CLOSE, RANK_CLOSE, RANK_FLOOR = 90, 70, 45
+VERSION = 4
+#: The lowest rank that is called similar: 50 divides strangers from neighbours, 75 is the median neighbour.
+RANK_FLOOR = 45
 
 
 class MatchBasis(StrEnum):
@@ -56,32 +65,14 @@ class MatchBasis(StrEnum):
     RANK = "rank"
 
 
-class Word(StrEnum):
-    """How close a look-alike is, for shoppers. The values are the keys of stored calibrations."""
-
-    VERY_CLOSE = "VERY_CLOSE"
-    CLOSE = "CLOSE"
-    SAME_TYPE = "SAME_KIND"
-
-    @property
-    def label(self) -> str:
-        return str(_LABELS[self])
-
-
-_LABELS = {
-    Word.VERY_CLOSE: gettext_lazy("Very close"),
-    Word.CLOSE: gettext_lazy("Close"),
-    Word.SAME_TYPE: gettext_lazy("Same type"),
-}
-
-
 @dataclass(frozen=True)
 class Calibration:
     """Attributes:
     basis: chance, or rank if labels are missing.
     colours: whether the chance covers type and colour; otherwise only the type.
     curve: cosine → match / 100.
-    words: the lowest match for each word, best first.
+    certain: the lowest certainty at which a photo's type, or colour, may be stated; without what is not right often
+        enough at any.
     floor: the lowest match that counts as similar: by the chance of the type and, without `recognition`, by what the
         catalog's own pictures have in common with their nearest.
     recognition: what else a photo must have in common with its neighbours; None if the model was taught no types.
@@ -93,7 +84,7 @@ class Calibration:
     basis: MatchBasis
     colours: bool
     curve: Curve
-    words: dict[Word, int]
+    certain: dict[Fact, float]
     floor: int
     error: float | None
     pairs: int
@@ -104,17 +95,13 @@ class Calibration:
         """A cosine as a match, 0 to 100."""
         return round(100 * self.curve(score))
 
-    def word(self, match: int) -> str:
-        """The best word for this match, for shoppers; empty if it deserves none."""
-        return next((word.label for word, least in self.words.items() if match >= least), "")
-
     def to_json(self) -> dict[str, Any]:
         return {
             "version": VERSION,
             "kind": self.basis.value,  # the stored key of the basis
             "colours": self.colours,
             **self.curve.to_json(),
-            "words": {word.value: least for word, least in self.words.items()},
+            "certain": {fact.value: round(least, 5) for fact, least in self.certain.items()},
             "floor": self.floor,
             "error": None if self.error is None else round(self.error, 4),
             "pairs": self.pairs,
@@ -128,7 +115,7 @@ class Calibration:
             basis=MatchBasis(found["kind"]),
             colours=found["colours"],
             curve=Curve.from_json(found),
-            words={word: found["words"][word.value] for word in Word if word.value in found["words"]},
+            certain={Fact(name): float(least) for name, least in found.get("certain", {}).items()},
             floor=found["floor"],
             error=found["error"],
             pairs=found["pairs"],
@@ -149,6 +136,7 @@ class Pairs:
         same_colour: int8 [n], 1 for the same family of colours, 0 for another, -1 for unknown; None if fewer than half
             of the products have a colour.
         recognised: the first pictures among their neighbours; empty if the model was taught no types.
+        guesses: what the neighbours of the first pictures say of these.
     """
 
     scores: np.ndarray
@@ -157,6 +145,7 @@ class Pairs:
     same_type: np.ndarray | None
     same_colour: np.ndarray | None
     recognised: Sequence[Recognition] = ()
+    guesses: Mapping[Fact, Sequence[Guess]] = field(default_factory=dict)
 
 
 def calibration_of(model: EmbeddingModel | None) -> Calibration | None:
@@ -212,16 +201,12 @@ def calibrated(pairs: Pairs, pictures: int) -> Calibration:
         return _ranked(pairs, pictures)
     curve = fit(pairs.scores[fitted], alike[fitted])
     types = fit(pairs.scores[fitted], pairs.same_type[fitted])
-    words = {Word.VERY_CLOSE: VERY_CLOSE, Word.CLOSE: CLOSE}
-    likely = types.first_score_of(SAME_TYPE_CHANCE)
-    if likely is not None and (least := round(100 * curve(likely))) < CLOSE:
-        words[Word.SAME_TYPE] = least
     floor = types.first_score_of(FLOOR_CHANCE)
     return Calibration(
         basis=MatchBasis.CHANCE,
         colours=pairs.same_colour is not None,
         curve=curve,
-        words=words,
+        certain=limits(pairs.guesses, HELD_OUT),
         floor=round(100 * curve(max(_lonely(pairs), pairs.scores.min() if floor is None else floor))),
         error=calibration_error(curve.at(pairs.scores[measured]), alike[measured]) if measured.any() else None,
         pairs=int(fitted.sum()),
@@ -242,7 +227,7 @@ def _ranked(pairs: Pairs, pictures: int) -> Calibration:
         basis=MatchBasis.RANK,
         colours=False,
         curve=curve,
-        words={Word.VERY_CLOSE: RANK_VERY_CLOSE, Word.CLOSE: RANK_CLOSE},
+        certain=limits(pairs.guesses, HELD_OUT),
         floor=max(RANK_FLOOR, round(100 * curve(_lonely(pairs)))),
         error=None,
         pairs=len(scores),
@@ -283,10 +268,19 @@ def sample_pairs(model: EmbeddingModel) -> Pairs | None:
 
     types = types_of(model)
     seen: list[Recognition] = []
+    asked: list[list[tuple[int, float, np.ndarray]]] = []
     vectors = [np.asarray(vector, np.float32) for _, vector in rows]
     for number, (product, _) in enumerate(rows):
-        nearest = ImageEmbedding.objects.nearest(vectors[number], model)[: NEIGHBOURS + 1]
-        found = list(nearest.values_list("image__product_id", "distance", "vector"))  # type: ignore[misc]
+        nearest = ImageEmbedding.objects.nearest(vectors[number], model)[: VOTERS + 1]
+        around = list(nearest.values_list("image__product_id", "distance", "vector"))  # type: ignore[misc]
+        asked.append(
+            [
+                (other, similarity(d, model.metric), np.asarray(v, np.float32))
+                for other, d, v in around
+                if other != product
+            ]
+        )
+        found = around[: NEIGHBOURS + 1]
         for other, distance, _ in found:
             add(number, product, other, similarity(distance, model.metric), neighbour=True)
         others = [np.asarray(vector, np.float32) for other, _, vector in found if other != product]
@@ -297,7 +291,14 @@ def sample_pairs(model: EmbeddingModel) -> Pairs | None:
             add(number, product, rows[stranger][0], float(vectors[number] @ vectors[stranger]), neighbour=False)
     if not scores:
         return None
-    categories, colours = _labels({*first, *second})
+    categories, colours = _labels({*first, *second, *(other for each in asked for other, _, _ in each)})
+    guesses: dict[Fact, list[Guess]] = {Fact.TYPE: [], Fact.COLOUR: []}
+    for (product, _), vector, around in zip(rows, vectors, asked, strict=True):
+        own = Labels(categories[product], colours[product])
+        voters = [(Labels(categories[other], colours[other]), score, each) for other, score, each in around]
+        for fact, guess in guesses_of(vector, own, voters, types, model.spec).items():
+            if may_state(fact, model.name):
+                guesses[fact].append(guess)
     return Pairs(
         np.array(scores),
         np.array(near),
@@ -305,6 +306,7 @@ def sample_pairs(model: EmbeddingModel) -> Pairs | None:
         _same_type(categories, first, second),
         _same_colour(colours, first, second),
         seen,
+        guesses,
     )
 
 

@@ -1,4 +1,4 @@
-"""The most similar products for a query vector, each with its score, its match and its word."""
+"""The most similar products for a query vector, each with its score and its match."""
 
 from __future__ import annotations
 
@@ -79,13 +79,8 @@ def _one_per_product(found: Iterable[Neighbour]) -> list[Neighbour]:
 
 
 def _match(found: Neighbour, score: float, query: Query, meaning: Calibration | None, *, vectors: bool) -> Match:
-    match, word = None, ""
-    if meaning is not None:
-        match = meaning.match(_even_cosine(found, query, score))
-        word = meaning.word(match) if found.product.category_id in query.types else ""
-    return Match(
-        found.product, found.image, score, Source.VISUAL, match, word, vector=found.vector if vectors else None
-    )
+    match = None if meaning is None else meaning.match(_even_cosine(found, query, score))
+    return Match(found.product, found.image, score, Source.VISUAL, match, vector=found.vector if vectors else None)
 
 
 def _even_cosine(found: Neighbour, query: Query, score: float) -> float:

@@ -1,4 +1,4 @@
-"""What a photo seems to show: a vote of its nearest neighbours."""
+"""What a photo seems to show, type and colour: a vote of its nearest neighbours."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from catalog.models import Category
+from ml.datasets.families import family_of
+from ml.spec import ModelSpec
 from recommendations.models import EmbeddingModel, ImageEmbedding
 from recommendations.querysets import similarity
+from recommendations.search.query_vectors import COLOUR, parts_of
 
 VOTERS = 30
 OFFERED = 3
@@ -35,18 +38,59 @@ class PhotoType:
         return {"category": self.category.address, "name": self.category.name, "share": round(self.share, 3)}
 
 
-def photo_types_of(vector: np.ndarray, model: EmbeddingModel) -> list[PhotoType]:
-    """The likeliest categories of what a picture shows, best first, at most `OFFERED`.
+@dataclass(frozen=True)
+class PhotoColour:
+    """Attributes:
+    family: of colours, see `ml.datasets.families`.
+    share: of the votes, 0 to 1.
+    """
+
+    family: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a photo seems to show. Attributes: types, likeliest first, at most `OFFERED`; colour, None if no neighbour's
+    is known."""
+
+    types: tuple[PhotoType, ...] = ()
+    colour: PhotoColour | None = None
+
+
+def shown_by(vector: np.ndarray, model: EmbeddingModel) -> Shown:
+    """What a picture seems to show.
 
     Args:
         vector: float32 [D], unit length.
     """
     rows = ImageEmbedding.objects.nearest(vector, model)[:VOTERS]
-    found = list(rows.values_list("image__product__category_id", "distance"))  # type: ignore[misc]
-    scores = [similarity(distance, model.metric) for _, distance in found]
-    shares = vote([category for category, _ in found], np.array(scores, float))
+    labels = ("image__product__category_id", "image__product__attributes__colour", "distance", "vector")
+    found = list(rows.values_list(*labels))
+    scores = np.array([similarity(distance, model.metric) for _, _, distance, _ in found], float)
+    shares = vote([category for category, _, _, _ in found], scores)
     likeliest = [pk for pk, share in shares.items() if share >= LEAST_SHARE][:OFFERED]
-    return named({pk: shares[pk] for pk in likeliest})
+    coloured = [
+        (family, np.asarray(near, np.float32))
+        for _, colour, _, near in found
+        if isinstance(colour, str) and (family := family_of(colour))
+    ]
+    return Shown(tuple(named({pk: shares[pk] for pk in likeliest})), colour_of(vector, coloured, model.spec))
+
+
+def colour_of(vector: np.ndarray, coloured: Sequence[tuple[str, np.ndarray]], spec: ModelSpec) -> PhotoColour | None:
+    """The family that most neighbours vote for, each by how much its colour is alike; None without neighbours.
+
+    Args:
+        coloured: the family and the vector of each.
+    """
+    if not coloured:
+        return None
+    part = parts_of(spec).get(COLOUR, slice(None))
+    near = np.stack([each[part] for _, each in coloured])
+    lengths = np.linalg.norm(near, axis=1) * np.linalg.norm(vector[part])
+    shares = vote([family for family, _ in coloured], near @ vector[part] / np.maximum(lengths, 1e-6))
+    return PhotoColour(*next(iter(shares.items())))
 
 
 def named(shares: Mapping[int, float]) -> list[PhotoType]:

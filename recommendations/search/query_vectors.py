@@ -37,14 +37,11 @@ class Query:
     length: of the vector; not 1 if its parts are weighted. Scores are products with the stored unit vectors, so that
         with weights they are the weighted mean of the parts' cosines.
     even: the vector before its parts were weighted; None if they are not.
-    types: ids of the categories that the query shows. Only products of these get a word: two pictures may be close by
-        colour and pose although one shows a sandal and the other a tie.
     """
 
     vector: np.ndarray | int
     length: float = 1.0
     even: np.ndarray | None = None
-    types: frozenset[int] = frozenset()
 
 
 def query_of(vector: np.ndarray) -> Query:

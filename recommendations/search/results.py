@@ -41,8 +41,7 @@ class Match:
         image: the picture that matched.
         score: its cosine similarity, -1 to 1; where shape and colour are weighted, the weighted mean of their
             cosines. None for products that no visual search found.
-        match: 0 to 100, see `recommendations.search.calibration`; None while the model has no calibration.
-        word: the same for shoppers; empty unless the product's category is the type that was searched for. Both weight
+        match: 0 to 100, see `recommendations.search.calibration`; None while the model has no calibration. It weights
             shape and colour equally, whatever the request does.
         vector: of the picture, float32 [D]; None unless requested.
     """
@@ -52,7 +51,6 @@ class Match:
     score: float | None
     source: Source
     match: int | None = None
-    word: str = ""
     vector: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:

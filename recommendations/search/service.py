@@ -25,8 +25,6 @@ from recommendations.search.results import CLOSEST, AboveBudget, Match, Results
 
 # A saving of the whole price weighs as much as this much cosine.
 SAVING = 0.3
-#: From this share of the votes, a photo's type is certain enough for words about it.
-CERTAIN = 0.5
 
 
 def find_similar(product: Product, request: SearchRequest, *, model: EmbeddingModel | None = None) -> Results:
@@ -76,8 +74,7 @@ def similar_to_taste(
     unwanted = [vectors[product.pk] for product in disliked if product.pk in vectors]
     vector = query_vectors.rocchio(wanted, unwanted, model.spec)
     own = frozenset(product.pk for product in (*liked, *disliked))
-    types = frozenset(product.category_id for product in liked if product.pk in vectors)
-    return _answer(replace(_weighted(vector, model, request), types=types), model, request, own=own)
+    return _answer(_weighted(vector, model, request), model, request, own=own)
 
 
 def search_photo(photo: bytes | SeenPhoto, request: SearchRequest, *, door: str = refusals.SEARCH) -> Results:
@@ -93,7 +90,7 @@ def search_photo(photo: bytes | SeenPhoto, request: SearchRequest, *, door: str 
     """
     if not isinstance(photo, SeenPhoto):
         photo = embed_photo(photo, door=door, with_types=not request.shown)
-    query = replace(_weighted(photo.vector, photo.model, request), types=_certain_types(photo, request))
+    query = _weighted(photo.vector, photo.model, request)
     if request.shown:
         return _answer(query, photo.model, request)
     found = _answer(query, photo.model, replace(request, vectors=True))
@@ -108,19 +105,10 @@ def _recognised(photo: SeenPhoto, matches: Sequence[Match]) -> Recognition | Non
     return recognised(types, photo.vector, np.stack(neighbours)) if types else None
 
 
-def _certain_types(photo: SeenPhoto, request: SearchRequest) -> frozenset[int]:
-    """The type that the shopper chose from those offered; otherwise the one with most of the votes, if there is one."""
-    chosen = request.filters.category
-    if chosen is not None:
-        return frozenset(each.category.pk for each in photo.types if each.category.path.startswith(chosen.path))
-    return frozenset(each.category.pk for each in photo.types if each.share >= CERTAIN)
-
-
 def _query_of_product(product: Product, model: EmbeddingModel, request: SearchRequest) -> Query | None:
-    types = frozenset({product.category_id})
     examples = (*request.more, *request.less)
     if request.in_colour is None and request.colour_weight is None and not examples:
-        return Query(product.pk, types=types)
+        return Query(product.pk)
     swatch = None if request.in_colour is None else query_vectors.swatch_of(request.in_colour, model)
     vectors = query_vectors.vectors_of([product.pk, *examples], model)
     vector = vectors.get(product.pk)
@@ -129,10 +117,9 @@ def _query_of_product(product: Product, model: EmbeddingModel, request: SearchRe
     if examples:
         more, less = ([vectors[pk] for pk in pks if pk in vectors] for pks in (request.more, request.less))
         vector = query_vectors.rocchio(more, less, model.spec, vector)
-        types = frozenset()  # words compare two pictures, and this vector is that of none
     if swatch is not None:
         vector = query_vectors.recoloured(vector, model.spec, swatch)
-    return replace(_weighted(vector, model, request), types=types)
+    return _weighted(vector, model, request)
 
 
 def _weighted(vector: np.ndarray, model: EmbeddingModel, request: SearchRequest) -> Query:

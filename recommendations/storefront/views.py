@@ -136,7 +136,7 @@ def _types(form: PhotoSearchForm, photo: SeenPhoto) -> list[Category]:
 
 def _found(form: PhotoSearchForm, photo: SeenPhoto) -> dict[str, Any]:
     photo, search_request, reading = form.asked(photo)
-    results = photo_cards(photo, search_request)
+    results = photo_cards(photo, search_request, form.like)
     nothing_similar = results.nothing_similar and not search_request.shown
     return {
         "results": results,

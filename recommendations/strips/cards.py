@@ -12,14 +12,14 @@ from django.conf import settings
 from catalog.models import Product
 from recommendations.models import EmbeddingModel
 from recommendations.search import query_vectors, ranking
-from recommendations.search.calibration import Word
 from recommendations.search.cursor import DEPTH, to_cursor
 from recommendations.search.filters import ANYTHING, Filters
 from recommendations.search.photo import SeenPhoto
-from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest, Sort
+from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest
 from recommendations.search.results import CLOSEST, AboveBudget, Match, Results, Source
 from recommendations.search.service import search_photo
 from recommendations.strips import styles
+from recommendations.strips.badges import NOTHING, Badge, Reference, as_photo, as_product
 
 #: How often to look further where many products share a card: each time without the pictures that were found.
 ROUNDS = 5
@@ -34,9 +34,11 @@ class Card(Match):
 
     Attributes:
         others: products that shoppers take for the same thing; they have no card of their own.
+        badges: what is true of this card; on look-alikes only.
     """
 
     others: tuple[Product, ...] = ()
+    badges: tuple[Badge, ...] = ()
 
     @property
     def colours(self) -> int:
@@ -49,10 +51,13 @@ class Cards(Results):
     matches: Sequence[Card]
 
 
-def photo_cards(photo: SeenPhoto, request: SearchRequest) -> Cards:
+def photo_cards(photo: SeenPhoto, request: SearchRequest, like: Product | None = None) -> Cards:
     """`search_photo` for shoppers: one card for each thing, nothing that is sold out. There are fewer than
     `request.limit` only if fewer things exist, or if hundreds of different files show few things. Products that share a
     card do not appear on later pages.
+
+    Args:
+        like: the product whose picture takes the place of a photo.
 
     Raises:
         NoColourPart: as for `search_photo`.
@@ -60,34 +65,25 @@ def photo_cards(photo: SeenPhoto, request: SearchRequest) -> Cards:
     pool = min(MAX_RESULTS, request.limit * POOL)
     wanted = replace(request, limit=pool, filters=available(request.filters), vectors=True)
     first = found = search_photo(photo, wanted)
-    deck = Deck(found.model)
+    reference = as_product(like, request.filters) if like else as_photo(photo, request.filters)
+    deck = Deck(found.model, reference=reference)
     deck.add(found.matches)
     for _ in range(ROUNDS):
         if len(deck) > request.limit or found.next is None:
             break
         found = search_photo(photo, replace(wanted, limit=MAX_RESULTS, filters=deck.further(wanted.filters)))
         deck.add(found.matches)
-    found = replace(first, next=found.next, above=first.above and _without_repeats(first.above, first.model))
+    found = replace(first, next=found.next, above=first.above and _without_repeats(first.above, first.model, reference))
     chosen = deck.dealt(request.limit)
-    if request.sort == Sort.LIKENESS:
-        chosen = in_order_of_words(chosen)
     shown = request.shown | {product.pk for match in chosen for product in (match.product, *match.others)}
     has_next = (len(deck) > request.limit or found.next is not None) and len(shown) <= DEPTH
     return Cards(**vars(found) | {"matches": chosen, "next": to_cursor(shown) if has_next else None})
 
 
-def _without_repeats(above: AboveBudget, model: EmbeddingModel | None) -> AboveBudget:
-    deck = Deck(model)
+def _without_repeats(above: AboveBudget, model: EmbeddingModel | None, reference: Reference) -> AboveBudget:
+    deck = Deck(model, reference=reference)
     deck.add(above.alike)
     return replace(above, alike=deck.dealt(CLOSEST))
-
-
-def in_order_of_words(cards: Sequence[Card]) -> list[Card]:
-    """The same cards with their words in order, closest first: cards with a word change places among themselves. The
-    order rests on more than the word does (the weight of the colour, the shop's preferences), so it may differ."""
-    ranks = {word.label: rank for rank, word in enumerate(Word)}
-    ordered = iter(sorted((card for card in cards if card.word), key=lambda card: ranks[card.word]))
-    return [next(ordered) if card.word else card for card in cards]
 
 
 def available(filters: Filters = ANYTHING) -> Filters:
@@ -100,10 +96,12 @@ class Deck:
 
     Args:
         fixed: the first `fixed` matches each have a card and stay in front.
+        reference: what badges compare look-alikes with.
     """
 
-    def __init__(self, model: EmbeddingModel | None, fixed: int = 0) -> None:
+    def __init__(self, model: EmbeddingModel | None, fixed: int = 0, *, reference: Reference = NOTHING) -> None:
         self.model = model
+        self._reference = reference
         self.matches: list[Match] = []
         self._fixed = fixed
         self._worth: list[float] = []
@@ -162,8 +160,10 @@ class Deck:
         return max(files.values(), default=0) >= PLACEHOLDER
 
     def _card(self, group: list[int]) -> Card:
+        first = self.matches[group[0]]
         others = tuple(self.matches[place].product for place in group[1:])
-        return Card(**vars(self.matches[group[0]]), others=others)
+        badges = self._reference.badges_of(first.product) if first.source == Source.VISUAL else ()
+        return Card(**vars(first), others=others, badges=badges)
 
     def _vector(self, place: int) -> np.ndarray:
         image = self.matches[place].image

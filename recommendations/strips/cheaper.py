@@ -8,9 +8,11 @@ from decimal import Decimal
 from catalog.models import Product
 from recommendations.models import EmbeddingModel
 from recommendations.search.calibration import calibration_of
+from recommendations.search.filters import Filters
 from recommendations.search.request import POOL
 from recommendations.search.results import Match
-from recommendations.strips.cards import Card, Deck, in_order_of_words
+from recommendations.strips.badges import as_product
+from recommendations.strips.cards import Card, Deck
 
 LEAST_SAVING = Decimal("0.10")  # of the product's price
 LEAST = 2  # one card is no row
@@ -31,7 +33,7 @@ def cheaper_cards(
     if meaning is None or not product.price:
         return []
     most = product.price * (1 - LEAST_SAVING)
-    deck = Deck(model)
+    deck = Deck(model, reference=as_product(product, Filters(category=product.category)))
     cheaper = [
         match for match in alike if (match.match or 0) >= meaning.floor and _is_within(match.product, product, most)
     ]
@@ -40,7 +42,7 @@ def cheaper_cards(
     above = {each.pk for card in shown for each in (card.product, *card.others)}
     if len(cards) < LEAST or all(card.product.pk in above for card in cards):
         return []
-    return in_order_of_words(cards)
+    return cards
 
 
 def saving_of(product: Product, cards: Sequence[Card]) -> int:

@@ -18,7 +18,8 @@ from recommendations.search.filters import Filters
 from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest
 from recommendations.search.results import Match, Source
 from recommendations.search.service import find_similar
-from recommendations.strips.cards import ROUNDS, Card, Cards, Deck, available, in_order_of_words
+from recommendations.strips.badges import as_product
+from recommendations.strips.cards import ROUNDS, Card, Cards, Deck, available
 from recommendations.strips.cheaper import cheaper_cards
 from recommendations.strips.curation import Curation, curation_for
 from recommendations.strips.variants import Variant, variants_of
@@ -92,7 +93,7 @@ def product_strip(
     filters = available(Filters(barred=curation.barred)).without(
         curation.vetoed | {product.pk} | {pin.pk for pin in pins}
     )
-    deck = Deck(model or EmbeddingModel.objects.active(), fixed=len(pins))
+    deck = Deck(model or EmbeddingModel.objects.active(), fixed=len(pins), reference=as_product(product, filters))
     deck.add([Match(pin, pin.main_image, None, Source.PINNED) for pin in pins])
     alike: list[Match] = []
     if deck.model is not None and len(deck) < limit:
@@ -102,7 +103,7 @@ def product_strip(
         if len(deck) >= limit:
             break
         deck.add(_best(product, source, place, filters.without(deck.products), curation, limit))
-    cards = in_order_of_words(deck.dealt(limit, arrangement.variety))
+    cards = deck.dealt(limit, arrangement.variety)
     if not whole:
         return ProductCards(deck.model, cards)
     cheaper = cheaper_cards(product, alike, cards, deck.model, limit)
@@ -129,10 +130,10 @@ def refined_strip(product: Product, request: SearchRequest, *, model: EmbeddingM
         filters = replace(shown, category=product.category, attributes=labelled)
         own = [each.product for each in variants if each.colour.casefold() == colour.casefold()]
         same = [Match(other, other.main_image, None, Source.STYLE) for other in own]
-    deck = Deck(model or EmbeddingModel.objects.active(), fixed=len(same))
+    deck = Deck(model or EmbeddingModel.objects.active(), fixed=len(same), reference=as_product(product, filters))
     deck.add(same)
     alike = _add_look_alikes(deck, product, replace(request, filters=filters), curation, ARRANGEMENT)
-    cards = in_order_of_words(deck.dealt(request.limit, ARRANGEMENT.variety))
+    cards = deck.dealt(request.limit, ARRANGEMENT.variety)
     return ProductCards(deck.model, cards, variants=variants or variants_of(product, shown, alike, deck.model))
 
 
@@ -165,8 +166,7 @@ def _add_look_alikes(
         worth = np.array([match.score for match in found], float)
         worth += arrangement.same_type(product, others) + moved
         order = np.argsort(-worth, kind="stable")
-        # A card that a rule moved is where it is by the shop's decision, so its place says nothing about likeness.
-        deck.add([replace(found[place], word="") if moved[place] else found[place] for place in order], worth[order])
+        deck.add([found[place] for place in order], worth[order])
         filters = deck.further(filters)
         if len(deck) >= request.limit or len(found) < pool:
             break

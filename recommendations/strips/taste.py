@@ -11,7 +11,7 @@ from recommendations.search.filters import Filters
 from recommendations.search.request import MAX_RESULTS, POOL, SearchRequest
 from recommendations.search.results import Match
 from recommendations.search.service import similar_to_taste
-from recommendations.strips.cards import ROUNDS, Cards, Deck, in_order_of_words
+from recommendations.strips.cards import ROUNDS, Cards, Deck
 from recommendations.strips.curation import barred_everywhere
 
 #: The mean of a boot and a dress looks like neither, so each category is searched separately: the last few of them.
@@ -46,7 +46,7 @@ def inspired_by(viewed: Sequence[int], limit: int, *, excluded: frozenset[int] =
         if len(deck) >= limit or not any(answer.next for answer in answers):
             break
         request = replace(request, filters=deck.further(filters))
-    return Cards(model, in_order_of_words(deck.dealt(limit)))
+    return Cards(model, deck.dealt(limit))
 
 
 def dealt(hands: Sequence[Sequence[Match]], limit: int) -> list[Match]:

@@ -23,7 +23,6 @@ from recommendations.search.calibration import (
     Calibration,
     MatchBasis,
     Pairs,
-    Word,
     calibrated,
     calibration_of,
 )
@@ -97,17 +96,14 @@ def test_match_is_the_chance_of_type_and_colour() -> None:
         assert made.match(score) == pytest.approx(100 * score**2, abs=4)
     assert made.error is not None
     assert made.error <= 0.02
-    # "Same type" from a chance of one half, which is a score of .5; nothing similar below a quarter.
-    assert made.words[Word.SAME_TYPE] == pytest.approx(25, abs=4)
-    assert made.floor == pytest.approx(6, abs=3)
-    assert [made.word(match) for match in (90, 60, 30, 10)] == ["Very close", "Close", "Same type", ""]
+    assert made.floor == pytest.approx(6, abs=3), "nothing is similar below a chance of one quarter"
+    assert made.certain == {}, "nobody voted"
 
 
 def test_without_colours_it_is_the_chance_of_the_type() -> None:
     made = calibrated(pairs(30_000, np.random.default_rng(2), same_colour=None), 1000)
     assert (made.basis, made.colours) == (MatchBasis.CHANCE, False)
     assert made.match(0.6) == pytest.approx(60, abs=4)
-    assert Word.SAME_TYPE not in made.words, "nothing lies between close and the same type"
 
 
 def test_pairs_of_unknown_colour_say_nothing() -> None:
@@ -235,14 +231,15 @@ def test_api_and_command_return_the_match_and_its_basis(shop: Shopkeeper, plane:
 
 
 @pytest.mark.slow
-def test_product_pages_show_words_not_numbers(shop: Shopkeeper, plane: EmbeddingModel, client: Client) -> None:
+def test_product_pages_show_badges_not_scores(shop: Shopkeeper, plane: EmbeddingModel, client: Client) -> None:
     stated(plane)
     red = shop.embedded(plane, "red", [1, 0, 0])
-    for title, vector in (("twin", [1, 0.1, 0]), ("sister", [3, 4, 0]), ("stranger", [1, 10, 0])):
-        shop.embedded(plane, title, vector)
+    shop.embedded(plane, "twin", [1, 0.1, 0])
+    shop.embedded(plane, "stranger", [1, 10, 0], category="elsewhere")
     page = strip_of(client, red)
-    assert page.index("twin") < page.index("Very close") < page.index("sister") < page.index("Close</span>")
-    assert "Close" not in page[page.index("stranger") :]
+    assert page.index("twin") < page.index("Same type") < page.index("stranger")
+    assert "Same type" not in page[page.index("stranger") :]
+    assert "0.99" not in page
 
 
 def test_a_match_of_type_and_colour_does_not_follow_the_slider(shop: Shopkeeper, coloured: EmbeddingModel) -> None:

@@ -20,7 +20,7 @@ from recommendations.models import EmbeddingModel
 from recommendations.pipeline import worker
 from recommendations.search.calibration import Calibration, MatchBasis
 from recommendations.search.isotonic import Curve
-from recommendations.search.photo_types import PhotoType, photo_types_of, vote
+from recommendations.search.photo_types import PhotoColour, PhotoType, shown_by, vote
 from recommendations.search.results import Match, Results, Source
 from tests.pictures import picture
 from tests.shopkeeper import Shopkeeper
@@ -53,10 +53,23 @@ def test_the_three_likeliest_are_offered_and_chance_hits_are_not(shop: Shopkeepe
     ):  # fmt: skip
         for number in range(count):
             shop.embedded(plane, f"{name} {number}", vector, category=f"clothes/{name}")
-    types = photo_types_of(np.array([1, 0, 0], np.float32), plane)
+    types = shown_by(np.array([1, 0, 0], np.float32), plane).types
     assert [each.category.slug for each in types] == ["dresses", "skirts", "tops"]
     assert types[0].share > 0.4
-    assert photo_types_of(np.array([-1, 0, 0], np.float32), plane)[0].category.slug == "shoes"
+    assert shown_by(np.array([-1, 0, 0], np.float32), plane).types[0].category.slug == "shoes"
+
+
+def test_neighbours_vote_for_families_of_colours_and_some_have_none(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    for number, colour in enumerate(("Navy Blue", "Teal", "Red", "Multi", None)):
+        attributes = {} if colour is None else {"colour": colour}
+        shop.embedded(plane, f"dress {number}", [1, 0, 0], attributes=attributes)
+    found = shown_by(np.array([1, 0, 0], np.float32), plane).colour
+    assert found == PhotoColour("blue", pytest.approx(2 / 3))
+
+
+def test_without_labels_no_colour_is_seen(shop: Shopkeeper, plane: EmbeddingModel) -> None:
+    shop.embedded(plane, "dress", [1, 0, 0])
+    assert shown_by(np.array([1, 0, 0], np.float32), plane).colour is None
 
 
 @pytest.fixture

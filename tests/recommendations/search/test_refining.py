@@ -18,12 +18,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from catalog.models import Category
+from catalog.models import Category, Product
 from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel, ModelState
 from recommendations.search import photo as photo_module
 from recommendations.search.photo import PhotoForgotten, SeenPhoto, from_token
-from recommendations.search.photo_types import PhotoType
+from recommendations.search.photo_types import PhotoColour, PhotoType
 from recommendations.search.throttling import PhotoSearchThrottle
 from tests.models import stated
 from tests.pictures import picture
@@ -85,17 +85,19 @@ def shown(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("dimension", [4, 256, 2048])
-def test_a_token_keeps_vector_and_types(shop: Shopkeeper, plane: EmbeddingModel, dimension: int) -> None:
+def test_a_token_keeps_vector_types_and_colour(shop: Shopkeeper, plane: EmbeddingModel, dimension: int) -> None:
     EmbeddingModel.objects.update(dimension=dimension)
     plane.refresh_from_db()
     vector = np.random.default_rng(1).normal(size=dimension).astype(np.float32)
     vector = (vector / np.linalg.norm(vector)).astype(np.float16).astype(np.float32)
     Category.objects.add_root(instance=Category(pk=70_000, name="Shoes"))
     types = PhotoType(shop.category(), 0.75), PhotoType(Category.objects.get(pk=70_000), 0.25)
-    text = SeenPhoto(plane, vector, types).to_token()
-    found = from_token(text)
-    assert (found.model, found.types, found.vector.tolist()) == (plane, types, vector.tolist())
-    assert len(text) < 2.7 * dimension + 100
+    for colour in (None, PhotoColour("grey", 0.75)):
+        text = SeenPhoto(plane, vector, types, colour).to_token()
+        found = from_token(text)
+        assert (found.model, found.types, found.vector.tolist()) == (plane, types, vector.tolist())
+        assert found.colour == colour
+        assert len(text) < 2.7 * dimension + 100
 
 
 def test_a_changed_token_is_refused(plane: EmbeddingModel) -> None:
@@ -282,8 +284,9 @@ def test_without_close_matches_the_nearest_are_shown_and_where_to_go(
     assert "Seems to show" not in out.getvalue(), "the nearest products say nothing about the photo"
 
 
-def test_cards_show_words_and_no_numbers(wardrobe: EmbeddingModel, client: Client) -> None:
+def test_cards_show_badges_and_no_scores(wardrobe: EmbeddingModel, client: Client) -> None:
+    Product.objects.filter(title__startswith="Red").update(attributes={"colour": "Red"})
     stated(wardrobe)
     page = search(client, photo=photo())
-    assert page.index("Red dress") < page.index("Very close") < page.index("Blue shoe")
+    assert page.index("Red dress") < page.index("Same colour") < page.index("Blue shoe")
     assert "1.00" not in page
