@@ -18,7 +18,7 @@ from bench.wrecked_shop import wrecked_shop
 from common.arguments import not_negative, number, positive
 
 ROOT = Path(__file__).resolve().parents[1]
-WITHOUT_DJANGO = ("embed", "int8", "fit", "crop", "colours", "models", "renditions", "pages")
+WITHOUT_DJANGO = ("embed", "int8", "fit", "crop", "dots", "colours", "models", "renditions", "pages")
 WITHOUT_A_SHOP = ("badges", "match", "verdicts")
 IN_THE_LARGE_SHOP = ("large", "routes", "busy")
 MODULES = {"import": "importing"}  # the others are named like their commands
@@ -30,6 +30,7 @@ one run, and needs otherwise idle cores.
   python -m bench embed     images per second from JPEG bytes to vectors, against Keras and raw ONNX Runtime
   python -m bench int8      cosine, neighbours and speed of int8 on this processor, against floats
   python -m bench crop      whether a photo finds more of its type when it is cropped to what the network looks at
+  python -m bench dots      whether dots on a photo would find what else is in it
   python -m bench fit       results for pictures prepared in other ways: border, stretch, crop
   python -m bench colours   own scores of pictures in other colour profiles; exit code 1 below .99
   python -m bench models    models side by side: test side, sizes, amateur photos, ten backgrounds, file and speed
@@ -127,6 +128,11 @@ def benchmarks() -> ArgumentParser:
     crop.add_argument("--queries", type=positive, default=400)
     crop.add_argument("--weights", help="instead of the default model")
     crop.add_argument("--seed", type=not_negative, default=0)
+    dots = commands.add_parser("dots")
+    dots.add_argument("--limit", type=positive, default=100, help="pairs of products, and photos of each other kind")
+    dots.add_argument("--weights", action="append", default=[], metavar="NAME",
+        help="may be repeated (default: every bundled edition)")  # fmt: skip
+    dots.add_argument("--seed", type=not_negative, default=0)
     fit = commands.add_parser("fit")
     fit.add_argument("--limit", type=positive, default=6000, help="studio pictures to find")
     fit.add_argument("--queries", type=positive, default=1000)
