@@ -30,7 +30,21 @@ from recommendations.storefront.words import asked, vocabulary
 CHOOSE = gettext_lazy("Choose a photo first.")
 
 
+#: What shoppers are told, by code; the log has the details. Others say what their rejection says.
+REFUSALS = {
+    "empty": gettext_lazy("The file is empty. Choose another photo."),
+    "too_many_bytes": gettext_lazy("The file is too large. Choose a smaller photo, or a screenshot of it."),
+    "too_many_pixels": gettext_lazy("The photo has too many pixels. Choose a smaller one, or a screenshot of it."),
+    "unsupported_format": gettext_lazy(
+        "This file cannot be opened. Choose a JPEG, PNG, GIF, WebP or AVIF photo, or save yours as JPEG first."
+    ),
+    "corrupt": gettext_lazy("The photo is damaged or incomplete. Save it again, or choose another one."),
+}
 LONGEST = 120  # characters of the words
+
+
+def _refused(error: ImageRejected) -> forms.ValidationError:
+    return forms.ValidationError(REFUSALS.get(error.code, error.message), code=error.code)
 
 
 class BudgetField(forms.DecimalField):
@@ -133,7 +147,7 @@ class PhotoSearchForm(forms.Form):
         try:
             return read_upload(photo, door=refusals.PAGE)
         except ImageRejected as error:
-            raise forms.ValidationError(error.message, code=error.code) from error
+            raise _refused(error) from error
 
     def clean_sample(self) -> Sample | None:
         name = self.cleaned_data["sample"]
@@ -168,7 +182,7 @@ class PhotoSearchForm(forms.Form):
         return found
 
     def reject_photo(self, error: ImageRejected) -> None:
-        self.add_error("photo", forms.ValidationError(error.message, code=error.code))
+        self.add_error("photo", _refused(error))
 
     @property
     def has_new_photo(self) -> bool:

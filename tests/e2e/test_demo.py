@@ -131,7 +131,6 @@ def search_for_green(page: Page, tmp_path: Path) -> None:
     photo.write_bytes(picture(COLOURS["green"], size=(200, 260), format="PNG"))
     page.goto("/search/photo/")
     page.locator('input[name="photo"]').set_input_files(photo)
-    page.get_by_role("button", name="Find look-alikes").click()
     expect(page.get_by_role("radio", name="All types")).to_be_checked(timeout=30_000)
 
 
@@ -252,7 +251,6 @@ def test_a_photo_search_explains_failures_and_recovers(demo: Demo, rough_page: P
     expect(error).to_have_text("")
 
     page.locator('input[name="photo"]').set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no"})
-    page.get_by_role("button", name="Find look-alikes").click()
     expect(error).not_to_have_text("")
     expect(page.locator("[data-photo-input]")).to_have_attribute("aria-invalid", "true")
     expect(cards).to_have_count(0)

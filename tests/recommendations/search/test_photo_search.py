@@ -22,6 +22,7 @@ from recommendations.lifecycle import artifacts
 from recommendations.models import EmbeddingModel
 from recommendations.pipeline import worker
 from recommendations.search.throttling import PhotoSearchThrottle
+from recommendations.storefront.forms import REFUSALS
 from tests.pictures import REFUSED, picture
 from tests.shopkeeper import Shopkeeper
 
@@ -85,7 +86,7 @@ def test_a_bad_photo_is_refused_with_a_code_in_api_and_page(
     assert (response.status_code, response.json()["code"]) == (status, code)
     page = client.post(PAGE, {"photo": photo(data)})
     assert page.status_code == status
-    assert response.json()["detail"] in page.content.decode().replace("&#x27;", "'")
+    assert str(REFUSALS.get(code, response.json()["detail"])) in page.content.decode().replace("&#x27;", "'")
 
 
 @pytest.mark.slow
