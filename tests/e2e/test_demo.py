@@ -163,7 +163,7 @@ def test_a_photo_search_starts_at_once_and_its_address_works_elsewhere(
     page.locator('input[name="photo"]').set_input_files(photo)
     cards = page.locator("[data-results-grid] .card__title")
     expect(cards).to_have_count(12, timeout=30_000)
-    expect(page.locator("[data-query-photo]")).to_be_visible()
+    expect(page.locator("[data-crop-picture]")).to_be_visible()
     sent = page.evaluate(
         """async () => {
             const [file] = document.querySelector("[data-photo-input]").files;
