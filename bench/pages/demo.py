@@ -40,6 +40,7 @@ def running_demo(limit: int | None) -> Iterator[str]:
             command, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
             stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or `timeout` would leave the demo running
     try:
         print(f"Starting a demo in {shop.var}…", flush=True)
         _wait_for("pictures done", log, demo)
