@@ -108,7 +108,11 @@ def test_the_words_that_no_translation_can_reach_are_found(template, words):
 PO = ROOT / "locale/de/LC_MESSAGES/django.po"
 #: What shoppers see. The admin and the API are English.
 STAFF = re.compile(r"admin|pipeline|_models_panel|recommendations/compare|model_suggestion|_activate|unfold|drf_")
-ROOMS = ("catalog/storefront", "catalog/facets", "recommendations/storefront", "recommendations/search")
+ROOMS = (
+    "catalog/storefront",
+    "catalog/facets",
+    *(f"recommendations/{each}" for each in ("storefront", "search", "strips")),
+)
 PLURAL = {"ngettext", "ngettext_lazy"}
 SINGULAR = {"gettext", "gettext_lazy", "gettext_noop", "_"}
 WITH_CONTEXT = {"pgettext", "pgettext_lazy"}
