@@ -87,6 +87,11 @@ class Panel:
     clear: str = ""
 
     @property
+    def key(self) -> str:
+        """Of what the facets show."""
+        return repr((self.facets, self.price, self.in_stock))
+
+    @property
     def offers_something(self) -> bool:
         return bool(self.facets or self.price or self.in_stock)
 
