@@ -163,6 +163,7 @@ def test_what_is_known_of_a_sold_out_item_is_beside_its_picture_or_below_similar
     product = shop.embedded(coloured, "Coat", [1, 0, 0, 1], stock=0)
     shop.embedded(coloured, "Jacket", [1, 0.2, 0, 1])
     page.goto(product.get_absolute_url())
+    expect(page.locator("#similar .card")).to_have_count(1)  # it comes after the page
     details, similar, picture = (
         page.locator(each).bounding_box() for each in (".product__after", "#similar-title", "[data-gallery-stage]")
     )
