@@ -38,7 +38,9 @@ def test_a_photo_search_says_what_it_found_and_moves_the_focus_there(
         page.goto(address)
         page.evaluate(HEARD)
         page.locator("#photo").set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": picture()})
-        expect(page.locator("[data-results-grid] .card")).to_have_count(12, timeout=20_000)  # starts at once, with processes
+        expect(page.locator("[data-results-grid] .card")).to_have_count(
+            12, timeout=20_000
+        )  # starts at once, with processes
         heading = page.locator("#results-title")
         expect(heading).to_be_focused()
         expect(heading).to_be_in_viewport(ratio=1)

@@ -111,7 +111,14 @@ def test_a_picture_of_a_shop_with_a_lost_network_is_embedded_after_the_sweep(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
-    [{"curve": 1}, {"scores": [], "values": []}, {"scores": "x"}, {"kind": "dream"}, {"certain": None}, {"values": [1]}],
+    [
+        {"curve": 1},
+        {"scores": [], "values": []},
+        {"scores": "x"},
+        {"kind": "dream"},
+        {"certain": None},
+        {"values": [1]},
+    ],
     ids=str,
 )
 def test_a_calibration_that_cannot_be_read_is_as_good_as_none_and_is_made_again(
