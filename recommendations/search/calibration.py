@@ -294,8 +294,14 @@ def sample_pairs(model: EmbeddingModel) -> Pairs | None:
     categories, colours = _labels({*first, *second, *(other for each in asked for other, _, _ in each)})
     guesses: dict[Fact, list[Guess]] = {Fact.TYPE: [], Fact.COLOUR: []}
     for (product, _), vector, around in zip(rows, vectors, asked, strict=True):
+        if product not in categories:  # deleted in the meantime
+            continue
         own = Labels(categories[product], colours[product])
-        voters = [(Labels(categories[other], colours[other]), score, each) for other, score, each in around]
+        voters = [
+            (Labels(categories[other], colours[other]), score, each)
+            for other, score, each in around
+            if other in categories
+        ]
         for fact, guess in guesses_of(vector, own, voters, types, model.spec).items():
             if may_state(fact, model.name):
                 guesses[fact].append(guess)
