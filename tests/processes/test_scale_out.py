@@ -28,6 +28,8 @@ from tests.shopkeeper import Shopkeeper
 pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
 KEYS = {"AWS_ACCESS_KEY_ID": "only-for-tests", "AWS_SECRET_ACCESS_KEY": "only-for-tests"}
+#: Other tests at the same time come from the same address.
+OWN = {"EMBEDDING_BATCH_SIZE": "4", "PHOTO_SEARCH_RATE": "100000/min"}
 STORE = {"MEDIA_S3_BUCKET": "pictures", "MEDIA_S3_REGION": "us-east-1", **KEYS}
 
 
@@ -51,7 +53,7 @@ class Hosts:
     def run(self, host: str, *options: str, command: list[str] | None = None, **environment: str) -> Process:
         return self.start(
             options[0] if options else "command", *options[1:], command=command, VAR_DIR=str(self.var(host)),
-            MEDIA_S3_ENDPOINT=self.endpoint, **{**STORE, "EMBEDDING_BATCH_SIZE": "4", **environment},
+            MEDIA_S3_ENDPOINT=self.endpoint, **{**STORE, **OWN, **environment},
         )  # fmt: skip
 
     def manage(self, host: str, *arguments: str, **environment: str) -> Process:
