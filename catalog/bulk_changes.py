@@ -123,7 +123,7 @@ def plan(change: Change, products: Iterable[Product]) -> Plan:
         change.apply(product)
         after = _values(product)
         differences = {name: (before[name], after[name]) for name in FIELDS if before[name] != after[name]}
-        seen.update(repr((product.pk, sorted(differences.items(), key=lambda each: each[0]))).encode())
+        seen.update(repr((product.pk, differences)).encode())
         if not differences:
             made.unchanged += 1
             continue

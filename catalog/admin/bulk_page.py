@@ -121,26 +121,30 @@ def bulk_page(
 
     The form is asked for, then the plan is shown, then `digest` of that plan confirms it.
     """
-    if queryset.count() > MOST:
+    count = queryset.count()
+    if count > MOST:
         sentence = gettext("Change at most {limit} products at once. Narrow the list with a filter first.")
         messages.error(request, sentence.format(limit=f"{MOST:,}"))
         return None
-    form = ChangeForm(request.POST if "change" in request.POST else None)
+    step = request.POST.get("change", "form")
+    given = {name: request.POST.get(name, "") for name in ChangeForm.base_fields}
+    form = ChangeForm(initial=given) if step == "form" else ChangeForm(request.POST)
     made: Plan | None = None
-    if form.is_bound and form.is_valid() and request.POST["change"] != "form":
-        change, digest = form.change(), request.POST.get("digest", "")
-        try:
-            if request.POST["change"] == "store":
-                made = store(change, queryset, digest)
+    if form.is_valid():
+        change = form.change()
+        if step == "store":
+            try:
+                made = store(change, queryset, request.POST.get("digest", ""))
+            except ChangedSince:
+                messages.warning(
+                    request,
+                    gettext("Some of these products have changed in the meantime. Nothing was stored. Check again."),
+                )
+            else:
                 _log(request, made)
                 _tell(request, made)
                 return None
-        except ChangedSince:
-            sentence = gettext("Some of these products have changed in the meantime. Nothing was stored. Check again.")
-            messages.warning(request, sentence)
         made = plan(change, queryset.order_by("pk").select_related("category"))
-    elif form.is_bound and request.POST["change"] == "form":
-        form = ChangeForm(initial={name: request.POST.get(name, "") for name in form.fields})
     context = {
         **model_admin.admin_site.each_context(request),
         "title": gettext("Change products"),
@@ -150,12 +154,12 @@ def bulk_page(
         "plan": made,
         "changed": [_shown(each) for each in made.changed[:SHOWN]] if made else [],
         "refused": made.refused[:SHOWN] if made else [],
-        "count": queryset.count(),
+        "count": count,
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         "across": request.POST.get("select_across", "0"),
         "checkbox": ACTION_CHECKBOX_NAME,
         "action": ACTION,
-        "given": [(name, request.POST.get(name, "")) for name in form.fields] if made else [],
+        "given": given.items() if made else [],
     }
     return TemplateResponse(request, "catalog/admin_bulk.html", context)
 

@@ -183,7 +183,8 @@ def _write(claim: _Claim) -> _Written:
 def _store(claim: _Claim, made: _Written) -> None:
     picture = ProductImage.objects.filter(pk=claim.id, file=claim.file, digest=claim.digest)
     values = {"rendition_source": claim.digest, "rendition_attempts": 0, "rendition_claimed_at": None}
-    if not picture.update(rendition_widths=made.widths, tone=made.tone, **values):  # deleted or replaced meanwhile
+    if not picture.update(rendition_widths=made.widths, tone=made.tone, **values):
+        # The picture was deleted or replaced while they were made.
         rendition_files.discard(claim.file, made.widths)
 
 

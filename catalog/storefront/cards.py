@@ -7,9 +7,7 @@ key, so no card is older than its page.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable
-from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,14 +19,14 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
 from catalog.models import Product, ProductImage
+from catalog.storefront.drawn import Drawn
 
 NAME = "catalog/_card.html"
 KEPT = 4096  # cards of 1.7 kB in each process
 AT_ONCE = 6  # pictures of the first cards of a page, which load before the others
 
 #: By the compiled template, which Django compiles again when it changes during development.
-_drawn: WeakKeyDictionary[Compiled, OrderedDict[Hashable, SafeString]] = WeakKeyDictionary()
-_lock = Lock()
+_drawn: WeakKeyDictionary[Compiled, Drawn] = WeakKeyDictionary()
 
 
 def _plain(model: type[Model]) -> tuple[str, ...]:
@@ -46,15 +44,16 @@ def card(product: Product, match: Any = None, place: int | None = None) -> SafeS
         match: of a search: the card shows the picture that matched, and why.
         place: in a grid that begins the page, from 1: the first pictures load at once.
     """
-    template = get_template(NAME)
+    template: Any = get_template(NAME)
     early = 0 if not place or place > AT_ONCE else min(place, 2)
+
+    def draw() -> SafeString:
+        return mark_safe(template.render({"product": product, "match": match, "place": early}))  # noqa: S308 (escaped)
+
     key = key_of(product, match, early)
-    drawn = None if key is None else _kept(template, key)
-    if drawn is None:
-        drawn = mark_safe(template.render({"product": product, "match": match, "place": early}))  # noqa: S308 (escaped)
-        if key is not None:
-            _keep(template, key, drawn)
-    return drawn
+    if key is None:
+        return draw()
+    return _drawn.setdefault(template.template, Drawn()).get(key, draw, most=KEPT)
 
 
 def key_of(product: Product, match: Any, early: int) -> Hashable | None:
@@ -85,20 +84,3 @@ def _hashable(value: Any) -> Hashable:
     if isinstance(value, list):
         return tuple(value)
     return value.name if isinstance(value, FieldFile) else value
-
-
-def _kept(template: Any, key: Hashable) -> SafeString | None:
-    with _lock:
-        cards = _drawn.get(template.template)
-        if cards is None or key not in cards:
-            return None
-        cards.move_to_end(key)
-        return cards[key]
-
-
-def _keep(template: Any, key: Hashable, drawn: SafeString) -> None:
-    with _lock:
-        cards = _drawn.setdefault(template.template, OrderedDict())
-        cards[key] = drawn
-        while len(cards) > KEPT:
-            cards.popitem(last=False)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
-from threading import Lock
-
 from django import template
 from django.template.base import FilterExpression, NodeList, Parser, Token
 from django.template.context import Context
 from django.urls import get_script_prefix
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
+
+from catalog.storefront.drawn import Drawn
 
 register = template.Library()
 KEPT = 256  # versions of one part
@@ -23,22 +21,11 @@ class Unchanging(template.Node):
     def __init__(self, nodelist: NodeList, depends_on: list[FilterExpression]) -> None:
         self.nodelist = nodelist
         self._depends_on = depends_on
-        self._drawn: OrderedDict[Hashable, SafeString] = OrderedDict()
-        self._lock = Lock()
+        self._drawn = Drawn()
 
     def render(self, context: Context) -> SafeString:
         key = (get_language(), get_script_prefix(), *(each.resolve(context) for each in self._depends_on))
-        with self._lock:
-            drawn = self._drawn.get(key)
-            if drawn is not None:
-                self._drawn.move_to_end(key)
-                return drawn
-        drawn = self.nodelist.render(context)
-        with self._lock:
-            self._drawn[key] = drawn
-            if len(self._drawn) > KEPT:
-                self._drawn.popitem(last=False)
-        return drawn
+        return self._drawn.get(key, lambda: self.nodelist.render(context), most=KEPT)
 
 
 @register.tag

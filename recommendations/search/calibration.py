@@ -272,20 +272,17 @@ def sample_pairs(model: EmbeddingModel) -> Pairs | None:
     vectors = [np.asarray(vector, np.float32) for _, vector in rows]
     for number, (product, _) in enumerate(rows):
         nearest = ImageEmbedding.objects.nearest(vectors[number], model)[: VOTERS + 1]
-        around = list(nearest.values_list("image__product_id", "distance", "vector"))  # type: ignore[misc]
-        asked.append(
-            [
-                (other, similarity(d, model.metric), np.asarray(v, np.float32))
-                for other, d, v in around
-                if other != product
-            ]
-        )
-        found = around[: NEIGHBOURS + 1]
-        for other, distance, _ in found:
-            add(number, product, other, similarity(distance, model.metric), neighbour=True)
-        others = [np.asarray(vector, np.float32) for other, _, vector in found if other != product]
-        if types and others:
-            seen.append(recognised(types, vectors[number], np.stack(others)))
+        found = nearest.values_list("image__product_id", "distance", "vector")  # type: ignore[misc]
+        around = [
+            (other, similarity(distance, model.metric), np.asarray(vector, np.float32))
+            for other, distance, vector in found
+        ]
+        asked.append([each for each in around if each[0] != product])
+        neighbours = [each for each in around[: NEIGHBOURS + 1] if each[0] != product]
+        for other, score, _ in neighbours:
+            add(number, product, other, score, neighbour=True)
+        if types and neighbours:
+            seen.append(recognised(types, vectors[number], np.stack([vector for _, _, vector in neighbours])))
         for step in range(1, min(STRANGERS + 1, len(rows))):
             stranger = (number + step * 7) % len(rows)
             add(number, product, rows[stranger][0], float(vectors[number] @ vectors[stranger]), neighbour=False)

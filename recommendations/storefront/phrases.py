@@ -85,7 +85,7 @@ class Vocabulary:
             that was added first.
         sizes: the same for sizes, which are understood after "size" or if nothing else is written like that (XL).
         currency: of the shop. Amounts in another one are not understood.
-        has_colours: whether so many products are labelled with a colour that those of one can be filtered.
+        has_colours: whether enough products have a colour label to filter by.
     """
 
     currency: str

@@ -149,7 +149,7 @@ def _add_look_alikes(
     `ROUNDS` times.
 
     Args:
-        reach: the first search finds so many, although cards are made of the nearest only.
+        reach: how many matches the first search returns at least. Cards are made of the nearest only.
 
     Returns:
         All that the first search found.

@@ -61,7 +61,7 @@ def test_a_photos_neighbours_say_what_most_of_them_show(sandals_and_ties: Embedd
     found = badges(photo_cards(seen(sandals_and_ties, [1, 0, 0]), SearchRequest(4)))
     assert found == {
         "sandal 0": ["Same type", "Same colour"],
-        "sandal 1": ["Same type", "Same colour"],  # what a photo shows is told in families of colours
+        "sandal 1": ["Same type", "Same colour"],  # of a photo, only the family of its colour is known
         "sandal 2": ["Same type"],
         "tie": ["Same colour"],
     }

@@ -109,7 +109,7 @@ def test_all_of_it_is_one_search(boot: Product) -> None:
         product_strip(boot, 2)
     with CaptureQueriesContext(connection) as whole:
         product_strip(boot, 2, whole=True)
-    # One more in a shop of fewer than a hundred products: the index is at its end before it has found so many.
+    # A shop with fewer than a hundred products needs one more: its first search finds fewer than it asks for.
     assert len(whole) == len(alone) + 1
 
 
